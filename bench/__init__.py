@@ -1,0 +1,3 @@
+"""Ticket Bench: one lottery-ticket protocol for vision, reinforcement learning and translation."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,48 @@
+"""What can go wrong for a user, each with one clear line: what was asked, what was found, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TicketBenchError(Exception):
+    """Base of every error that a user can cause and mend; the command line prints it and exits with 2."""
+
+
+class UnknownName(TicketBenchError):
+    """A task, method, suite, scale or metric that does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Name what was asked, the nearest known name, and everything that exists."""
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(known) or 'none'}")
+
+
+class SpecError(TicketBenchError):
+    """A task, method or suite that contradicts itself or cannot be read."""
+
+
+class Unsupported(TicketBenchError):
+    """A method that a task declares it cannot run."""
+
+
+class DataError(TicketBenchError):
+    """A data set that is missing, truncated or not the one the task was defined on."""
+
+
+class StoreError(TicketBenchError):
+    """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
+
+
+class Diverged(Exception):  # noqa: N818  the word of the record's status
+    """Training left the finite numbers. A result, not a mistake: the unit is recorded as `diverged`."""
+
+    def __init__(self, step: int, what: str) -> None:
+        """Say at which step, in the task's budget unit, what was no longer finite."""
+        super().__init__(f"{what} is not finite at step {step}")
+        self.step = step
+
+
+class LeakedMask(Exception):  # noqa: N818
+    """A pruned weight is not exactly zero: the unit is void and is never committed."""

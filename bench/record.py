@@ -1,0 +1,90 @@
+"""What a finished unit says about itself: the content of `record.json` and of one line of `curve.jsonl`.
+
+A value that a task cannot give is null, and `nulls` says why. No number is NaN.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+FORMAT = 1
+"""Version of the store's layout and of these records; a store with a higher one is refused."""
+
+
+class Metric(TypedDict):
+    """One measured number."""
+
+    name: str
+    split: str
+    at: str  # final | early-stop | last-100
+    value: float | None
+    direction: Literal["max", "min"]
+    step: int
+
+
+class LayerCount(TypedDict):
+    """Counts of one parameter or one group of parameters."""
+
+    all: int
+    prunable: int
+    kept: int  # of the prunable ones
+
+
+class Counts(TypedDict):
+    """How many numbers the network has, and how many are left."""
+
+    all: int  # every parameter, tied ones once
+    weights: int  # parameters of two or more dimensions, exempt ones included: the papers' denominator
+    prunable: int
+    kept: int  # of the prunable ones
+    kept_weights: int
+    kept_all: int
+    level_asks: int  # how many prunable weights the level leaves, exactly
+    layers: dict[str, LayerCount]
+    groups: dict[str, LayerCount]
+    collapsed: list[str]  # prunable layers without a single weight
+
+
+class Digests(TypedDict):
+    """What two records of one unit are compared by."""
+
+    result: str  # over metrics, curve, mask and weights: never times or commits
+    curve: str
+    mask: str
+    weights: str
+    files: NotRequired[dict[str, str]]  # file name -> sha256 of its bytes; added when the record is committed
+
+
+class Record(TypedDict):
+    """`record.json`."""
+
+    format: int
+    unit_id: str
+    spec: dict[str, Any]  # Unit.spec(): the whole task and method embedded
+    status: Literal["ok", "diverged"]
+    reason: str | None  # why it diverged
+    metrics: list[Metric]
+    counts: Counts
+    density: float  # kept / prunable weights of the whole network
+    density_weights: float  # the papers' P_m as a fraction
+    density_total: float
+    effective_density: float | None
+    flops: float | None  # multiply-adds of one example
+    flops_dense: float | None
+    nulls: dict[str, str]  # column -> why it is null
+    steps: int  # trained by this unit, in the task's budget unit
+    updates: int  # optimizer updates made by this unit
+    search_cost: int  # updates spent to obtain this point, ancestors included
+    env_steps: int | None
+    overlap: float | None  # share of the ticket's (parent's) kept weights that this mask keeps, for controls
+    wall_seconds: float
+    peak_memory_bytes: int
+    parents: dict[str, str]  # unit id of a parent -> its result digest
+    provenance: dict[str, Any]  # commit, versions, device, threads, start, end
+    digests: Digests
+
+
+class CurvePoint(TypedDict):
+    """One line of `curve.jsonl`: split -> metric -> value at a step."""
+
+    step: int
+    updates: int
+    metrics: dict[str, dict[str, float]]

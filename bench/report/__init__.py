@@ -1,0 +1,1 @@
+"""What people read: statistics, tables and plots of records. Imports no torch."""

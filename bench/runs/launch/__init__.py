@@ -1,0 +1,1 @@
+"""Where units are trained. Every launcher gives futures."""

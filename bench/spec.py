@@ -1,0 +1,360 @@
+"""What is asked: tasks, methods, units and suites as frozen data, and the ids that follow from them.
+
+Imports no torch: planning, tables and `--help` use this module alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from bench.digests import json_digest
+from bench.errors import SpecError
+
+SPEC_VERSION = 1
+"""Raised whenever the same spec would come to mean another training; part of every unit id."""
+
+SCALES = ("smoke", "quick", "small", "paper")
+DENSE = "dense"
+
+Scale = Literal["smoke", "quick", "small", "paper"]
+Direction = Literal["max", "min"]
+Role = Literal["dense", "previous", "ticket"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """Which weights a task prunes, and how fast.
+
+    Args:
+        rate: fraction of the remaining weights removed per round, in (0, 1).
+        scope: `layer` ranks weights inside each layer, `global` over the pooled network.
+        biases: whether one-dimensional parameters (biases, norm gains) are prunable too.
+        rates: parameter-name pattern -> its own rate (first match wins); only with `layer` scope.
+        exempt: patterns of parameter names that are never pruned.
+    """
+
+    rate: float = 0.2
+    scope: Literal["layer", "global"] = "layer"
+    biases: bool = False
+    rates: Mapping[str, float] = field(default_factory=dict)
+    exempt: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scope not in ("layer", "global"):
+            raise SpecError(f"pruning scope is {self.scope!r}: write 'layer' or 'global'")
+        if self.rates and self.scope == "global":
+            raise SpecError("pruning has rates per layer and global scope: a pooled ranking has one rate; drop one")
+        for rate in (self.rate, *self.rates.values()):
+            if not 0 < rate < 1:
+                raise SpecError(f"pruning rate is {rate}: it is the fraction removed per round, between 0 and 1")
+
+    def rate_of(self, name: str) -> float:
+        """The rate of the parameter `name`."""
+        return next((rate for pattern, rate in self.rates.items() if fnmatchcase(name, pattern)), self.rate)
+
+    def is_exempt(self, name: str) -> bool:
+        """Whether the parameter `name` is never pruned."""
+        return any(fnmatchcase(name, pattern) for pattern in self.exempt)
+
+    def keep(self, sizes: Mapping[str, int], level: int) -> dict[str, int]:
+        """How many weights `level` rounds leave, exactly.
+
+        Args:
+            sizes: parameter name -> number of prunable weights.
+            level: number of rounds.
+
+        Returns:
+            Parameter name -> count with `layer` scope; `{"": count}` of the pooled network with `global` scope.
+        """
+        if self.scope == "global":
+            return {"": round(sum(sizes.values()) * (1 - self.rate) ** level)}
+        return {name: round(size * (1 - self.rate_of(name)) ** level) for name, size in sizes.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is learned and how. Never edited once results of it are published: raise `version`.
+
+    Args:
+        name: `domain/task`.
+        scale: how much of the source's budget is spent; `smoke` and `quick` never carry a verdict on a claim.
+        version: raised when the task changes.
+        config: what the domain needs to build it (model, data, optimizer, batch), as JSON.
+        data: data set -> sha256 of its content.
+        budget: length of a full training, in `unit`s.
+        unit: what a step counts.
+        evaluate_every: steps between two evaluations.
+        rewind_step: the step whose weights tickets return to.
+        schedule: learning rates after rewinding: `resume` them where they were, or `restart` them (with their
+            warm-up) over the remaining `budget - rewind_step` steps.
+        pruning: which weights are pruned, and how fast.
+        metric: the score of the task, one of `directions`.
+        directions: every metric that the learner reports -> whether more (`max`) or less (`min`) is better.
+        split: where the score is measured.
+        at: which scores are recorded, the headline first: `final`, `early-stop`, `last-100`.
+        select: the validation metric whose best value is the early-stop step; never measured on test.
+        evaluation: the evaluation protocol, as JSON.
+        tolerance: how much worse than dense still counts as matching, in units of the metric.
+        chance: the score of a network that has learned nothing; a diverged seed counts as this.
+        reference: score of the dense network in the source, if it prints one.
+        constant_rate: whether the learning rate never changes (then `fine-tune` is `lr-rewind`).
+        groups: parameter-name pattern -> group whose density is reported (first match wins).
+        unsupported: method -> why this task cannot run it.
+        source: paper and section.
+        deviations: sentences, printed under every table of the task.
+    """
+
+    name: str
+    scale: Scale
+    version: int = 1
+    config: Mapping[str, Any]
+    data: Mapping[str, str] = field(default_factory=dict)
+    budget: int
+    unit: Literal["updates", "env_steps", "episodes"] = "updates"
+    evaluate_every: int
+    rewind_step: int = 0
+    schedule: Literal["resume", "restart"] = "resume"
+    pruning: Pruning
+    metric: str
+    directions: Mapping[str, Direction]
+    split: str = "test"
+    at: tuple[str, ...] = ("final",)
+    select: str | None = None
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: float
+    chance: float
+    reference: float | None = None
+    constant_rate: bool
+    groups: Mapping[str, str] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    deviations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise SpecError(f"task {self.name} has scale {self.scale!r}: scales are {', '.join(SCALES)}")
+        if not 0 <= self.rewind_step < self.budget:
+            raise SpecError(
+                f"task {self.name} rewinds to step {self.rewind_step} of {self.budget}: "
+                "choose a rewind step from 0 to below the budget"
+            )
+        if self.metric not in self.directions:
+            raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
+        if ("early-stop" in self.at) != (self.select is not None):
+            raise SpecError(f"task {self.name}: `early-stop` in `at` and a metric in `select` go together")
+
+    @property
+    def domain(self) -> str:
+        """The part of the name before the slash."""
+        return self.name.partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """`name@scale`: what tells two tasks of one registry apart."""
+        return f"{self.name}@{self.scale}"
+
+    @property
+    def direction(self) -> Direction:
+        """Whether more (`max`) or less (`min`) of the task's metric is better."""
+        return self.directions[self.metric]
+
+    def group_of(self, name: str) -> str | None:
+        """The group of the parameter `name`, if any."""
+        return next((group for pattern, group in self.groups.items() if fnmatchcase(name, pattern)), None)
+
+
+REPORTED_ONLY = (
+    "tolerance",
+    "chance",
+    "reference",
+    "constant_rate",
+    "groups",
+    "unsupported",
+    "source",
+    "deviations",
+)
+"""Fields of a task that change how results read, never what is trained: not part of a unit's identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One arm: where the mask comes from, which weights start, how they train (DESIGN section 4).
+
+    Each column names a function of `bench.tickets.choose`, or one of your own as `package.module:function`.
+
+    Args:
+        name: the arm's name.
+        mask: column 1; see `bench.tickets.choose.MASKS`.
+        weights: column 2; see `bench.tickets.choose.WEIGHTS`.
+        training: column 3; see `bench.tickets.choose.TRAININGS`.
+        parents: units whose masks or weights are needed: `dense` of the same seed, the `previous` level of the same
+            method (level 0 is `dense`), the `ticket` of the same level.
+        options: numbers of the method itself, handed to its functions.
+        version: raised when the method's meaning changes.
+        about: one line for people.
+    """
+
+    name: str
+    mask: str
+    weights: str
+    training: str
+    parents: tuple[Role, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+    about: str = ""
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether level k needs level k - 1 of the same method."""
+        return "previous" in self.parents
+
+    def parent_of(self, role: Role, level: int) -> tuple[str, int]:
+        """The (method, level) that plays `role` for this method at `level`."""
+        if role == "ticket":
+            return "ticket", level
+        if role == "previous" and level > 1:
+            return self.name, level - 1
+        return DENSE, 0
+
+
+def coincident(method: str, task: Task) -> str | None:
+    """The method that `method` is the same as on `task`, if there is one.
+
+    Rewinding to step 0 makes `ticket-init` the `ticket`; a constant learning rate makes `fine-tune` `lr-rewind`.
+    """
+    if method == "ticket-init" and task.rewind_step == 0:
+        return "ticket"
+    if method == "fine-tune" and task.constant_rate:
+        return "lr-rewind"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One training: a task, a method, a level and a seed.
+
+    Args:
+        task: what is trained.
+        method: the arm.
+        level: number of pruning rounds; 0 for dense.
+        seed: the replicate.
+        parents: role -> id of the unit that plays it.
+    """
+
+    task: Task
+    method: Method
+    level: int
+    seed: int
+    parents: Mapping[Role, str] = field(default_factory=dict)
+
+    def spec(self) -> dict[str, Any]:
+        """Everything that was asked, as JSON: what a record embeds."""
+        return {
+            "spec_version": SPEC_VERSION,
+            "task": to_json(self.task),
+            "method": to_json(self.method),
+            "level": self.level,
+            "seed": self.seed,
+            "parents": dict(self.parents),
+        }
+
+    @property
+    def id(self) -> str:
+        """sha256 over the part of the spec that decides what is trained and how it is evaluated, in hex."""
+        return unit_id(self.spec())
+
+    @property
+    def label(self) -> str:
+        """`vision/lenet-mnist@quick ticket L12 s0`: the unit in a message."""
+        return f"{self.task.key} {self.method.name} L{self.level} s{self.seed}"
+
+    @property
+    def path(self) -> str:
+        """The unit's folder inside a store."""
+        return f"{self.task.name}/{self.method.name}/s{self.seed}/L{self.level:02d}-{self.id[:10]}"
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Unit:
+        """The unit that `spec()` described.
+
+        Raises:
+            SpecError: if the spec is not one this version writes.
+        """
+        try:
+            if spec["spec_version"] != SPEC_VERSION:
+                raise SpecError(
+                    f"spec version is {spec['spec_version']}, this ticketbench reads {SPEC_VERSION}: install a matching one"
+                )
+            return cls(
+                task=task_from_json(spec["task"]),
+                method=Method(**{**spec["method"], "parents": tuple(spec["method"]["parents"])}),
+                level=spec["level"],
+                seed=spec["seed"],
+                parents=dict(spec["parents"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SpecError(f"not the spec of a unit: {error!r}; it was not written by this version") from error
+
+
+def unit_id(spec: Mapping[str, Any]) -> str:
+    """The id of the unit that `spec` describes: sha256 of the canonical JSON of its identifying part."""
+    task = {key: value for key, value in spec["task"].items() if key not in REPORTED_ONLY}
+    method = {key: value for key, value in spec["method"].items() if key != "about"}
+    return json_digest({**spec, "task": task, "method": method})
+
+
+def task_from_json(data: Mapping[str, Any]) -> Task:
+    """The task that `to_json` described."""
+    pruning = data["pruning"]
+    return Task(
+        **{
+            **data,
+            "pruning": Pruning(**{**pruning, "exempt": tuple(pruning["exempt"])}),
+            "at": tuple(data["at"]),
+            "deviations": tuple(data["deviations"]),
+        }
+    )
+
+
+def to_json(value: Any) -> Any:
+    """Frozen dataclasses, tuples and mappings as plain JSON values.
+
+    Raises:
+        SpecError: if a number is NaN or infinite.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: to_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpecError(f"a spec holds the number {value}: only finite numbers have an id")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One task of a suite with the methods, levels and seeds it is run at."""
+
+    task: Task
+    methods: tuple[Method, ...]
+    levels: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A named list of tasks, methods, levels and seeds.
+
+    Iterative chains run every round up to the highest level; other methods run at the levels listed; `dense` at 0.
+    """
+
+    name: str
+    title: str
+    entries: tuple[Entry, ...]

@@ -1,0 +1,65 @@
+"""Independent random streams, one per purpose, that depend on (seed, purpose, level) and on nothing else.
+
+`init`, `data`, `augment`, `env`, `score` and `eval` are shared by all arms and levels of one seed; `fresh` and `mask`
+are drawn anew at every level, and are shared by all arms of that level.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+PER_SEED = ("init", "data", "augment", "env", "score", "eval")
+PER_LEVEL = ("fresh", "mask")
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The random streams of one unit.
+
+    Args:
+        seed: the replicate.
+        level: the number of pruning rounds; only `fresh` and `mask` depend on it.
+        init: the stream behind the initial weights: `init`, or `fresh` for arms that start from fresh weights.
+    """
+
+    seed: int
+    level: int = 0
+    init: str = "init"
+
+    def refreshed(self) -> Streams:
+        """The same streams, but initial weights come from `fresh`."""
+        return Streams(self.seed, self.level, "fresh")
+
+    def sequence(self, name: str, *index: int) -> np.random.SeedSequence:
+        """The seed sequence of stream `name`; `index` (an epoch, a round) selects a substream.
+
+        Raises:
+            ValueError: if there is no stream of that name.
+        """
+        if name == "init":
+            name = self.init
+        if name not in PER_SEED + PER_LEVEL:
+            raise ValueError(f"no stream {name!r}: streams are {', '.join(PER_SEED + PER_LEVEL)}")
+        level = self.level if name in PER_LEVEL else 0
+        return np.random.SeedSequence([self.seed, zlib.crc32(name.encode()), level, *index])
+
+    def numpy(self, name: str, *index: int) -> np.random.Generator:
+        """A new numpy generator at the start of the stream."""
+        return np.random.default_rng(self.sequence(name, *index))
+
+    def integer(self, name: str, *index: int) -> int:
+        """A 63-bit integer seed from the stream, for libraries that take one."""
+        return int(self.sequence(name, *index).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def torch(self, name: str, *index: int, device: str = "cpu") -> torch.Generator:
+        """A new torch generator at the start of the stream."""
+        import torch  # noqa: PLC0415  the planner makes streams without torch
+
+        return torch.Generator(device).manual_seed(self.integer(name, *index))

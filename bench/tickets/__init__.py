@@ -1,0 +1,1 @@
+"""The science: masks, methods and the one ticket protocol."""

@@ -1,0 +1,1 @@
+"""The kinds of learning that the protocol runs on."""
