@@ -76,7 +76,7 @@ class Record(TypedDict):
     env_steps: int | None
     overlap: float | None  # share of the ticket's (parent's) kept weights that this mask keeps, for controls
     wall_seconds: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int  # of the worker process, so far
     parents: dict[str, str]  # unit id of a parent -> its result digest
     provenance: dict[str, Any]  # commit, versions, device, threads, start, end
     digests: Digests

@@ -95,7 +95,8 @@ class Task:
         pruning: which weights are pruned, and how fast.
         metric: the score of the task, one of `directions`.
         directions: every metric that the learner reports -> whether more (`max`) or less (`min`) is better.
-        split: where the score is measured.
+        split: where the score is measured, one of `splits`.
+        splits: what is evaluated every `evaluate_every` steps.
         at: which scores are recorded, the headline first: `final`, `early-stop`, `last-100`.
         select: the validation metric whose best value is the early-stop step; never measured on test.
         evaluation: the evaluation protocol, as JSON.
@@ -123,6 +124,7 @@ class Task:
     metric: str
     directions: Mapping[str, Direction]
     split: str = "test"
+    splits: tuple[str, ...] = ("val", "test")
     at: tuple[str, ...] = ("final",)
     select: str | None = None
     evaluation: Mapping[str, Any] = field(default_factory=dict)
@@ -145,6 +147,8 @@ class Task:
             )
         if self.metric not in self.directions:
             raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
+        if self.split not in self.splits:
+            raise SpecError(f"task {self.name} scores split {self.split!r}: evaluated are {', '.join(self.splits)}")
         if ("early-stop" in self.at) != (self.select is not None):
             raise SpecError(f"task {self.name}: `early-stop` in `at` and a metric in `select` go together")
 
@@ -315,6 +319,7 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
         **{
             **data,
             "pruning": Pruning(**{**pruning, "exempt": tuple(pruning["exempt"])}),
+            "splits": tuple(data["splits"]),
             "at": tuple(data["at"]),
             "deviations": tuple(data["deviations"]),
         }

@@ -19,7 +19,7 @@ def _arm(
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        _arm("dense", "ones", "initial", "full", "the whole network"),
+        _arm("dense", "none", "initial", "full", "the whole network"),
         _arm("ticket", "iterative", "rewind", "rewound", "iterative magnitude mask, rewound", ("previous", "dense")),
         _arm("ticket-init", "iterative", "initial", "full", "the same, back to step 0; its own chain", ("previous",)),
         _arm("reinit", "ticket", "fresh", "full", "the ticket's mask, fresh weights", ("ticket",)),
@@ -28,11 +28,11 @@ METHODS: dict[str, Method] = {
         _arm("shuffled", "shuffled", "fresh", "full", "the mask shuffled inside each layer, fresh", ("ticket",)),
         _arm("random-ticket", "uniform", "fresh", "full", "uniform over the whole network, fresh weights"),
         _arm("random-erk", "erk", "fresh", "full", "random with Erdos-Renyi-kernel densities, fresh weights"),
-        _arm("small-dense", "ones", "narrow", "full", "a narrower network of the nearest weight count"),
+        _arm("small-dense", "none", "narrow", "full", "a narrower network of the nearest weight count"),
         _arm("one-shot", "one-shot", "rewind", "rewound", "one magnitude cut of the dense network", ("dense",)),
         _arm("one-shot-reinit", "one-shot", "fresh", "full", "the same mask, fresh weights", ("dense",)),
-        _arm("fine-tune", "iterative", "trained", "last-rate", "trained on at the last learning rate", ("previous",)),
-        _arm("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound", ("previous",)),
+        _arm("fine-tune", "iterative", "trained", "last-rate", "trained on at the last rate", ("previous", "dense")),
+        _arm("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound", ("previous", "dense")),
         _arm("magnitude-init", "magnitude", "initial", "full", "largest initial weights"),
         _arm("snip", "snip", "initial", "full", "connection sensitivity at initialisation", losses=10),
         _arm("grasp", "grasp", "initial", "full", "gradient-signal preservation at initialisation", losses=10),

@@ -1,0 +1,85 @@
+"""Masks and states as safetensors: what a unit leaves for its children, and reads of its parents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bench.digests import canonical_json, tensors_digest
+from bench.learner import Mask, State
+from bench.record import Record
+from bench.tickets.choose import Parent
+
+MASK_FILE = "mask.safetensors"
+
+
+def save_mask(mask: Mask, folder: Path) -> None:
+    """Write `mask.safetensors`: a bool tensor per parameter; absent parameters are kept whole."""
+    save_file({name: each.cpu().contiguous() for name, each in mask.items()}, folder / MASK_FILE)
+
+
+def save_state(state: State, name: str, folder: Path) -> None:
+    """Write `<name>.safetensors`: tensors `weights/<parameter>` and `buffers/<name>`, the rest as metadata."""
+    tensors = {f"weights/{key}": each for key, each in state.weights.items()}
+    tensors |= {f"buffers/{key}": each for key, each in state.buffers.items()}
+    rest = {key: getattr(state, key) for key in ("scalars", "step", "updates", "origin")}
+    save_file(
+        {key: each.detach().cpu().contiguous() for key, each in tensors.items()},
+        folder / f"{name}.safetensors",
+        metadata={"state": canonical_json(rest)},
+    )
+
+
+def load_mask(folder: Path) -> dict[str, Tensor]:
+    """The mask of a finished unit."""
+    return _tensors(folder / MASK_FILE)[0]
+
+
+def load_state(name: str, folder: Path) -> State:
+    """The `initial`, `rewind` or `final` state of a finished unit."""
+    tensors, rest = _tensors(folder / f"{name}.safetensors")
+    weights = {key.removeprefix("weights/"): each for key, each in tensors.items() if key.startswith("weights/")}
+    buffers = {key.removeprefix("buffers/"): each for key, each in tensors.items() if key.startswith("buffers/")}
+    return State(weights=weights, buffers=buffers, **rest)
+
+
+def load_parent(folder: Path) -> Parent:
+    """What a finished unit hands to its children; states are read when asked for."""
+    record: Record = json.loads((folder / "record.json").read_text())
+    return Parent(
+        mask=load_mask(folder),
+        state=lambda name: load_state(name, folder),
+        search_cost=record["search_cost"],
+        result=record["digests"]["result"],
+    )
+
+
+def arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Tensors as arrays that can be hashed; types that numpy lacks go by their bytes."""
+    return {name: _array(each.detach().cpu()) for name, each in tensors.items()}
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.view(torch.int16)
+    return np.asarray(tensor.numpy())
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 of the tensors' names, types, shapes and values."""
+    return tensors_digest(arrays(tensors))
+
+
+def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads((file.metadata() or {}).get("state", "{}"))
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118  not a dict

@@ -1,0 +1,120 @@
+"""Keeps pruned weights exactly zero inside anybody's optimizer.
+
+Each gradient is masked as it is accumulated, before anybody clips; with zero gradients and fresh state no torch
+optimizer moves a zero weight. So nothing is masked after the step: it is checked, and a leak voids the unit.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from bench.errors import Diverged, LeakedMask
+from bench.learner import Learner, Mask
+
+CHECK_EVERY = 256
+"""Updates between two looks for a non-zero under the mask."""
+
+
+class Attached:
+    """A mask at work in a learner's optimizer; a context manager that takes its hooks away again.
+
+    Args:
+        learner: its module's weights are masked already (`State.masked`, then `load`).
+        mask: parameter name -> kept entries; a copy is held, which `change` alters.
+
+    Attributes:
+        mask: the present mask, on the parameters' device.
+        dense_gradients: whether the next update also keeps its gradients as they were before masking.
+        gradients: parameter name -> that unmasked gradient.
+    """
+
+    def __init__(self, learner: Learner, mask: Mask) -> None:
+        """Hook into the gradients of every masked parameter, and into the optimizer's step."""
+        parameters = dict(learner.module.named_parameters())
+        self._learner = learner
+        self._parameters: dict[str, nn.Parameter] = {name: parameters[name] for name in mask}
+        self.mask = {name: each.to(parameters[name].device, copy=True) for name, each in mask.items()}
+        self._keep = {name: each.to(parameters[name].dtype) for name, each in self.mask.items()}
+        self.dense_gradients = False
+        self.gradients: dict[str, Tensor] = {}
+        self._updates = 0
+        self._after: list[Callable[[], None]] = []
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> Self:
+        """Start masking."""
+        for name, parameter in self._parameters.items():
+            handle = parameter.register_post_accumulate_grad_hook(self._masker(name))  # type: ignore[no-untyped-call]
+            self._handles.append(handle)
+        self._handles.append(self._learner.optimizer.register_step_post_hook(self._updated))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take every hook away."""
+        for handle in self._handles:
+            handle.remove()
+
+    def after_update(self, act: Callable[[], None]) -> None:
+        """Call `act` after every optimizer update."""
+        self._after.append(act)
+
+    def _masker(self, name: str) -> Callable[[Tensor], None]:
+        keep = self._keep[name]
+
+        def mask_gradient(parameter: Tensor) -> None:
+            assert parameter.grad is not None
+            if self.dense_gradients:
+                self.gradients[name] = parameter.grad.detach().clone()
+            parameter.grad.mul_(keep)
+
+        return mask_gradient
+
+    def _updated(self, *_: object) -> None:
+        self._updates += 1
+        for act in self._after:
+            act()
+        if self._updates % CHECK_EVERY == 0:
+            self.check()
+
+    @torch.no_grad()
+    def change(self, name: str, mask: Tensor) -> None:
+        """Put another mask in the place of a parameter's: dropped and grown weights start at zero, with fresh moments."""
+        parameter = self._parameters[name]
+        changed = self.mask[name] ^ mask
+        self.mask[name].copy_(mask)
+        self._keep[name].copy_(mask)
+        parameter.masked_fill_(changed, 0.0)
+        for value in self._learner.optimizer.state[parameter].values():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                value.masked_fill_(changed, 0.0)
+
+    @torch.no_grad()
+    def check(self) -> None:
+        """Look for a number where there must be none.
+
+        Raises:
+            LeakedMask: if a pruned weight or its gradient is not exactly zero, or a parameter was replaced.
+            Diverged: if it is not finite.
+        """
+        present = dict(self._learner.module.named_parameters())
+        for name, parameter in self._parameters.items():
+            if present.get(name) is not parameter:
+                raise LeakedMask(f"parameter {name} was replaced while its mask was attached")
+            pruned = ~self.mask[name]
+            for what, tensor in (("weight", parameter.detach()), ("gradient", parameter.grad)):
+                if tensor is None:
+                    continue
+                leaked = tensor[pruned]
+                if not bool(leaked.isfinite().all()):
+                    raise Diverged(self._learner.step, f"a {what} of {name}")
+                if int(leaked.count_nonzero()):
+                    raise LeakedMask(
+                        f"{int(leaked.count_nonzero())} pruned {what}s of {name} are not zero "
+                        f"after {self._updates} updates (largest {float(leaked.abs().max()):.2e})"
+                    )

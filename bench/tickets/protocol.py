@@ -1,0 +1,189 @@
+"""The one ticket protocol, for every domain: choose a subnetwork, train it, measure it.
+
+Iterative magnitude pruning (1803.03635, section 1; late rewinding 1903.01611) is this function applied to the units
+`ticket` level 1, 2, ... of a seed:
+
+1. Randomly initialise a network f(x; theta_0), and train it for j steps: unit `dense`.
+2. Prune p per cent of the surviving weights, giving the mask m: `choose`, column 1.
+3. Reset the survivors to theta_k, giving the ticket f(x; m * theta_k): `choose`, column 2.
+4. Train it for the rest of the budget; pruned weights stay exactly zero: `train`, column 3.
+5. Measure it. The next level goes on from its final weights at 2.
+
+Controls differ from the ticket in a column, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bench.errors import Diverged, LeakedMask
+from bench.learner import Domain, ForwardsOnes, Learner, Mask, State
+from bench.record import Counts, CurvePoint
+from bench.spec import DENSE, Role, Task, Unit
+from bench.tickets import accounting, masks
+from bench.tickets.attach import Attached
+from bench.tickets.choose import Parent, Setting, Start, choose
+
+Report = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(kw_only=True)
+class Trained:
+    """A subnetwork after its training.
+
+    Args:
+        mask: which weights it kept in the end.
+        states: `final`, and for dense also `initial` and `rewind`.
+        curve: every evaluation.
+        diverged: why training ended early, if it did.
+        steps: trained here, in the task's budget unit.
+        updates: optimizer updates made here.
+    """
+
+    mask: Mask
+    states: dict[str, State] = field(default_factory=dict)
+    curve: list[CurvePoint] = field(default_factory=list)
+    diverged: str | None = None
+    steps: int = 0
+    updates: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A unit's training and what was measured of it.
+
+    Args:
+        trained: the subnetwork.
+        counts: of weights.
+        density: kept over prunable weights of the whole network.
+        density_weights: the papers' P_m.
+        density_total: of all parameters.
+        effective_density: the same, of the kept weights that lie on a path from input to output.
+        flops: multiply-adds of one example.
+        flops_dense: the same of the dense network.
+        overlap: share of the ticket's weights that a control keeps too.
+        nulls: what could not be measured, and why.
+    """
+
+    trained: Trained
+    counts: Counts
+    density: float
+    density_weights: float
+    density_total: float
+    effective_density: float | None
+    flops: int | None
+    flops_dense: int | None
+    overlap: float | None
+    nulls: dict[str, str]
+
+
+def run_unit(
+    unit: Unit, domain: Domain, parents: Mapping[Role, Parent], *, device: str = "cpu", report: Report | None = None
+) -> Result:
+    """One training of the protocol.
+
+    Args:
+        unit: what is asked.
+        domain: where its task comes from.
+        parents: role -> the finished unit that plays it.
+        device: `cpu`, `cuda`, ...
+        report: called with (step, metrics of the task's split) at every evaluation.
+
+    Raises:
+        LeakedMask: if a pruned weight moved, or the method kept another number of weights than the level leaves.
+    """
+    setting = Setting(unit, domain, device, parents)
+    whole = setting.learner  # `narrow` puts another in its place; densities refer to this one
+    start = choose(setting)
+    trained = train(setting.learner, start, unit, report)
+    return measure(setting, whole, trained)
+
+
+def train(learner: Learner, start: Start, unit: Unit, report: Report | None = None) -> Trained:
+    """Train the subnetwork from its start, evaluating on the way; nothing is chosen by what is seen.
+
+    The states that children need are kept: dense keeps its weights at the rewind step, before any mask exists.
+    """
+    task = unit.task
+    learner.load(start.state)
+    trained = Trained(mask=start.mask)
+    if unit.method.name == DENSE:
+        trained.states["initial"] = trained.states["rewind"] = learner.snapshot()
+    with Attached(learner, start.mask) as attached:
+        if start.dynamics:
+            start.dynamics.bind(attached, learner)
+        try:
+            for step in segments(task, start, unit):
+                learner.train(step)
+                if unit.method.name == DENSE and step == task.rewind_step:
+                    trained.states["rewind"] = learner.snapshot()
+                if step % task.evaluate_every == 0 or step == start.until:
+                    trained.curve.append(evaluate(learner, task))
+                    if report:
+                        report(learner.step, trained.curve[-1]["metrics"][task.split])
+            attached.check()
+        except Diverged as error:
+            trained.diverged = str(error)
+        trained.mask = {name: mask.cpu() for name, mask in attached.mask.items()}
+    trained.states["final"] = learner.snapshot()
+    trained.steps = learner.step - start.state.step
+    trained.updates = learner.updates - start.state.updates
+    return trained
+
+
+def segments(task: Task, start: Start, unit: Unit) -> Iterator[int]:
+    """The steps at which training stops to be looked at, in order; the last is the end."""
+    stops = {*range(0, start.until, task.evaluate_every), start.until}
+    if unit.method.name == DENSE:
+        stops.add(task.rewind_step)
+    return iter(sorted(step for step in stops if step > start.state.step))
+
+
+def evaluate(learner: Learner, task: Task) -> CurvePoint:
+    """One point of the curve: every split of the task, at the present step."""
+    return {
+        "step": learner.step,
+        "updates": learner.updates,
+        "metrics": {split: learner.evaluate(split) for split in task.splits},
+    }
+
+
+def measure(setting: Setting, whole: Learner, trained: Trained) -> Result:
+    """What is left of the network, in every denomination.
+
+    Args:
+        setting: of the unit; its learner is the network that was trained.
+        whole: the network of the task's own width.
+        trained: what became of it.
+    """
+    task, learner, mask = setting.task, setting.learner, trained.mask
+    entries = masks.prunable(learner, task.pruning)
+    counts = accounting.counts(learner, mask, entries, task, level_asks=setting.count)
+    if learner is whole and trained.diverged is None and counts["kept"] != setting.count:
+        raise LeakedMask(
+            f"{setting.unit.label} kept {counts['kept']} weights, level {setting.unit.level} leaves {setting.count}: "
+            "the method's mask has the wrong count"
+        )
+    nulls: dict[str, str] = {}
+    effective = flops = flops_dense = None
+    if isinstance(learner, ForwardsOnes):
+        effective = accounting.effective_kept(learner, mask, entries)
+        flops = accounting.flops(learner, mask)
+        flops_dense = accounting.flops(whole, {})
+    else:
+        nulls = dict.fromkeys(("effective_density", "flops", "flops_ratio"), "the learner does not forward ones")
+    ticket = setting.parents.get("ticket")
+    size = accounting.counts(whole, {}, setting.entries, task, level_asks=setting.count)
+    return Result(
+        trained=trained,
+        counts=counts,
+        density=counts["kept"] / size["prunable"],
+        density_weights=counts["kept_weights"] / size["weights"],
+        density_total=counts["kept_all"] / size["all"],
+        effective_density=None if effective is None else effective / size["prunable"],
+        flops=flops,
+        flops_dense=flops_dense,
+        overlap=masks.overlap(mask, ticket.mask, entries) if ticket else None,
+        nulls=nulls,
+    )

@@ -1,0 +1,127 @@
+"""A score per weight: the higher, the longer the weight is kept."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import Unsupported
+from bench.learner import ForwardsOnes, Learner, Mask
+from bench.tickets import masks
+
+Scores = dict[str, Tensor]
+
+
+def magnitude(weights: Mapping[str, Tensor], entries: Mask) -> Scores:
+    """|w|: Frankle & Carbin (1803.03635), section 1."""
+    return {name: weights[name].abs() for name in entries}
+
+
+def snip(learner: Learner, entries: Mask, *, losses: int) -> Scores:
+    """|g * w| of the mean loss at the present weights: Lee et al. (1810.02340), equation 6."""
+    weights = _weights(learner, entries)
+    total = [torch.zeros_like(weight) for weight in weights]
+    for loss in learner.losses(losses):
+        for part, gradient in zip(total, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
+            part.add_(gradient)
+    return {name: (part * weight).detach().abs() for name, part, weight in zip(entries, total, weights, strict=True)}
+
+
+def grasp(learner: Learner, entries: Mask, *, losses: int) -> Scores:
+    """Weight times Hg: what removing a weight would take from the gradient's norm; Wang et al. (2002.07376), equation 8.
+
+    Their softmax temperature of 200 is left out: a learner gives losses, not logits.
+    """
+    weights = _weights(learner, entries)
+    mean = [torch.zeros_like(weight) for weight in weights]
+    for loss in learner.losses(losses):
+        for part, gradient in zip(mean, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
+            part.add_(gradient, alpha=1 / losses)
+    product = [torch.zeros_like(weight) for weight in weights]
+    for loss in learner.losses(losses):
+        gradients = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
+        inner = sum((part * gradient).sum() for part, gradient in zip(mean, gradients, strict=True))
+        assert isinstance(inner, Tensor)
+        for part, gradient in zip(product, torch.autograd.grad(inner, weights, materialize_grads=True), strict=True):
+            part.add_(gradient)
+    return {name: (weight * part).detach() for name, weight, part in zip(entries, weights, product, strict=True)}
+
+
+def synflow(learner: Learner, entries: Mask, *, keep: int, rounds: int) -> dict[str, Tensor]:
+    """The mask after `rounds` rounds of synaptic flow on a geometric path of densities: Tanaka et al. (2006.05467).
+
+    Args:
+        learner: must forward ones.
+        entries: what may be pruned.
+        keep: how many weights are left in the end.
+        rounds: one is the single pass that collapses layers; the paper takes 100.
+
+    Raises:
+        Unsupported: if the learner cannot forward ones.
+    """
+    total = sum(masks.sizes(entries).values())
+    mask = masks.ones(entries)
+    for turn in range(1, rounds + 1):
+        with _replaced(learner.module, lambda _, tensor: tensor.abs().double()):
+            scores = flow(learner, mask, entries)
+        left = round(total * (keep / total) ** (turn / rounds))
+        mask = masks.highest(scores, mask, entries, {"": left})
+    return mask
+
+
+def connected(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
+    """Which kept weights lie on a path from input to output: Vysogorets & Kempe (2107.02306).
+
+    Every kept weight is made positive and every bias zero, so a weight carries flow if and only if such a path exists;
+    a unit without inputs counts as dead even if its bias is not.
+
+    Raises:
+        Unsupported: if the learner cannot forward ones.
+    """
+    with _replaced(learner.module, _unit_gain):
+        scores = flow(learner, mask, entries)
+    return {name: scores[name].cpu() > 0 for name in entries}
+
+
+def flow(learner: Learner, mask: Mask, entries: Mask) -> Scores:
+    """|w * dR/dw| with R the sum of the outputs for one all-ones example, under `mask`."""
+    if not isinstance(learner, ForwardsOnes):
+        raise Unsupported("this task's learner has no forward_ones: synaptic flow is not defined for it")
+    parameters = dict(learner.module.named_parameters())
+    with torch.no_grad():
+        for name, each in mask.items():
+            parameters[name].mul_(each.to(parameters[name].device))
+    weights = [parameters[name] for name in entries]
+    gradients = torch.autograd.grad(learner.forward_ones().sum(), weights)
+    return {
+        name: (weight * gradient).detach().abs()
+        for name, weight, gradient in zip(entries, weights, gradients, strict=True)
+    }
+
+
+def _weights(learner: Learner, entries: Mask) -> list[nn.Parameter]:
+    parameters = dict(learner.module.named_parameters())
+    return [parameters[name] for name in entries]
+
+
+def _unit_gain(name: str, tensor: Tensor) -> Tensor:
+    if tensor.ndim > 1:
+        fan_in = tensor[0].numel()
+        return torch.full_like(tensor, 1 / fan_in, dtype=torch.float64)
+    is_offset = name.endswith(("bias", "running_mean"))
+    return torch.zeros_like(tensor, dtype=torch.float64) if is_offset else torch.ones_like(tensor, dtype=torch.float64)
+
+
+@contextmanager
+def _replaced(module: nn.Module, values: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+    """Put other values behind the module's floating tensors, and give the old storage back afterwards."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    held = {name: tensor.data for name, tensor in tensors.items() if tensor.is_floating_point()}
+    try:
+        for name, data in held.items():
+            tensors[name].data = values(name, data)
+        yield
+    finally:
+        for name, data in held.items():
+            tensors[name].data = data

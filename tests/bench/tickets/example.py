@@ -1,0 +1,118 @@
+"""All that a new domain writes: two-moons classification with batch norm, momentum, weight decay and a falling rate."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from bench.errors import Diverged
+from bench.learner import State
+from bench.spec import Pruning, Task
+
+MOONS = Task(
+    name="example/moons", scale="smoke", config={"rate": 0.1}, budget=40, evaluate_every=10, rewind_step=10,
+    pruning=Pruning(rate=0.2, rates={"4.weight": 0.1}), metric="accuracy", tolerance=1.0, chance=50.0,
+    directions={"accuracy": "max", "loss": "min"}, at=("final", "early-stop"), select="loss", constant_rate=False,
+)  # fmt: skip
+
+
+def moons(generator, n=64):
+    angle, noise = generator.uniform(0, np.pi, n), generator.normal(0, 0.2, (n, 2))
+    side = np.arange(n) % 2
+    points = np.stack([np.cos(angle) + side, np.sin(angle) * (1 - 2 * side) + side / 2], 1) + noise
+    return torch.tensor(points, dtype=torch.float32), torch.tensor(side)
+
+
+class Moons:
+    def __init__(self, task, streams, width):
+        self.task, self.streams, self.origin = task, streams, 0
+        hidden = max(1, round(16 * width))
+        self.module = nn.Sequential(
+            nn.Linear(2, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.ReLU(), nn.Linear(hidden, 2)
+        )
+        generator = streams.torch("init")
+        for layer in (self.module[0], self.module[4]):
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+        self.optimizer = torch.optim.SGD(self.module.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-2)
+        self.step = self.updates = 0
+
+    def prunable(self):
+        return {name: torch.ones_like(each, dtype=torch.bool) for name, each in self.module.named_parameters()}
+
+    def rate(self):
+        done = (self.step - self.origin) / (self.task.budget - self.origin)
+        return self.task.config["rate"] * (1.0 if done < 0.5 else 0.1)
+
+    def train(self, until):
+        while self.step < until:
+            x, y = moons(self.streams.numpy("data", self.step))
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate()
+            loss = cross_entropy(self.module(x), y)
+            if not loss.isfinite():
+                raise Diverged(self.step, "the loss")
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.step += 1
+            self.updates += 1
+
+    def evaluate(self, split):
+        x, y = moons(self.streams.numpy("eval", ("val", "test").index(split)), 1000)
+        self.module.eval()
+        with torch.no_grad():
+            logits = self.module(x)
+        self.module.train()
+        accuracy = (logits.argmax(1) == y).double().mean().item()
+        return {"accuracy": 100 * accuracy, "loss": cross_entropy(logits, y).item()}
+
+    def losses(self, n):
+        kept = {name: each.clone() for name, each in self.module.named_buffers()}
+        for index in range(n):
+            x, y = moons(self.streams.numpy("score", index))
+            yield cross_entropy(self.module(x), y)
+        for name, each in self.module.named_buffers():
+            each.copy_(kept[name])
+
+    def forward_ones(self):
+        self.module.eval()
+        output = self.module(torch.ones(1, 2, dtype=self.module[0].weight.dtype))
+        self.module.train()
+        return output
+
+    def snapshot(self):
+        return State(
+            weights={name: each.detach().clone() for name, each in self.module.named_parameters()},
+            buffers={name: each.clone() for name, each in self.module.named_buffers()},
+            step=self.step, updates=self.updates, origin=self.origin,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def load(self, state):
+        for name, each in self.module.named_parameters():
+            each.copy_(state.weights[name])
+        for name, each in self.module.named_buffers():
+            each.copy_(state.buffers[name])
+        self.optimizer.state.clear()
+        self.step, self.updates, self.origin = state.step, state.updates, state.origin
+
+
+class ExampleDomain:
+    """Domain with learners of class `learner_class`; broken learners are put in its place by tests."""
+
+    def __init__(self, learner_class=Moons, task=MOONS):
+        self.learner_class, self.task = learner_class, task
+
+    def tasks(self):
+        return {self.task.key: self.task}
+
+    def learner(self, task, *, streams, device, width=1.0):
+        return self.learner_class(task, streams, width)
+
+
+def variant(**changes):
+    """MOONS with other fields."""
+    return replace(MOONS, **changes)
