@@ -18,11 +18,12 @@ import torch
 import bench
 from bench.digests import canonical_json, json_digest
 from bench.learner import State
-from bench.record import FORMAT, CurvePoint, Digests, Metric, Record
+from bench.record import FORMAT, Digests, Metric, Record
 from bench.registry import domain
-from bench.spec import DENSE, Role, Task, Unit
+from bench.spec import DENSE, Role, Unit
 from bench.tickets import artifacts
 from bench.tickets.choose import Parent
+from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
 
 VERSIONED = ("numpy", "torch", "torchvision", "stable-baselines3", "gymnasium", "fairseq-fixed", "sacrebleu")
@@ -69,7 +70,7 @@ def _record(
     unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: dict[str, Any]
 ) -> Record:
     trained = result.trained
-    scores = metrics(unit.task, trained)
+    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
     digests = _digests(trained, scores)
     return {
         "format": FORMAT,
@@ -107,39 +108,6 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
         "weights": artifacts.digest({**final.weights, **{f"buffers/{k}": v for k, v in final.buffers.items()}}),
     }
     return {"result": json_digest({**parts, "metrics": scores}), **parts}  # type: ignore[typeddict-item]
-
-
-def metrics(task: Task, trained: Trained) -> list[Metric]:
-    """Every metric of every split, at the end and, where the task selects, at the validation optimum.
-
-    The early-stop step is the first best value of `task.select` on `val`: test numbers are only read there.
-    A diverged unit has nulls at the end.
-    """
-    points: dict[str, CurvePoint | None] = {}
-    last = trained.curve[-1] if trained.curve and not trained.diverged else None
-    for at in task.at:
-        points[at] = best(task, trained.curve) if at == "early-stop" and last else last
-    return [
-        {
-            "name": name,
-            "split": split,
-            "at": at,
-            "value": point["metrics"][split].get(name) if point else None,
-            "direction": direction,
-            "step": point["step"] if point else trained.steps,
-        }
-        for at, point in points.items()
-        for split in task.splits
-        for name, direction in task.directions.items()
-        if point is None or name in point["metrics"][split]
-    ]
-
-
-def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:
-    """The first point of the curve with the best validation value of `task.select`."""
-    assert task.select is not None
-    sign = 1 if task.directions[task.select] == "min" else -1
-    return min(curve, key=lambda point: sign * point["metrics"]["val"][str(task.select)])
 
 
 @cache

@@ -1,0 +1,43 @@
+"""From a curve to the numbers that are recorded: nothing is ever selected on test data."""
+
+from bench.record import CurvePoint, Metric
+from bench.spec import Task
+
+
+def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) -> list[Metric]:
+    """Every metric of every split, at the end and, where the task selects, at the validation optimum.
+
+    The early-stop step is the first best value of `task.select` on `val`: test numbers are only read there.
+    A diverged unit has nulls everywhere.
+
+    Args:
+        task: says what is recorded.
+        curve: every evaluation, in order.
+        steps: how far training went; where the nulls of a diverged unit stand.
+        diverged: whether training left the finite numbers.
+    """
+    points: dict[str, CurvePoint | None] = {}
+    last = curve[-1] if curve and not diverged else None
+    for at in task.at:
+        points[at] = best(task, curve) if at == "early-stop" and last else last
+    return [
+        {
+            "name": name,
+            "split": split,
+            "at": at,
+            "value": point["metrics"][split].get(name) if point else None,
+            "direction": direction,
+            "step": point["step"] if point else steps,
+        }
+        for at, point in points.items()
+        for split in task.splits
+        for name, direction in task.directions.items()
+        if point is None or name in point["metrics"][split]
+    ]
+
+
+def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:
+    """The first point of the curve with the best validation value of `task.select`."""
+    assert task.select is not None
+    sign = 1 if task.directions[task.select] == "min" else -1
+    return min(curve, key=lambda point: sign * point["metrics"]["val"][str(task.select)])

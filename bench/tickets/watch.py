@@ -1,0 +1,112 @@
+"""Looks over a learner's shoulder: what was loaded, which rates, gradients and moments every update saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from bench.learner import Domain, Learner, State
+from bench.spec import Task
+from bench.streams import Streams
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What one learner did.
+
+    Args:
+        loaded: the states it was given, in order.
+        rates: (step, learning rate) of every update.
+        gradients: parameter name -> entries that ever had a non-zero gradient when the optimizer stepped.
+        weights: parameter name -> entries that were ever non-zero after an update.
+        stale: parameter name -> number of newly grown weights that came with moments of an earlier life.
+        ones: how often all-ones examples were forwarded.
+    """
+
+    loaded: list[State] = field(default_factory=list)
+    rates: list[tuple[int, float]] = field(default_factory=list)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    stale: dict[str, int] = field(default_factory=dict)
+    ones: int = 0
+
+
+class WatchedDomain:
+    """A domain whose learners are watched; `seen` holds one entry per learner that was built, in order."""
+
+    def __init__(self, domain: Domain) -> None:
+        """Watch over `domain`."""
+        self._domain = domain
+        self.seen: list[Seen] = []
+
+    def tasks(self) -> Mapping[str, Task]:
+        """The domain's own tasks."""
+        return self._domain.tasks()
+
+    def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
+        """The domain's own learner, with eyes on it."""
+        learner = self._domain.learner(task, streams=streams, device=device, width=width)
+        self.seen.append(watch(learner))
+        return learner
+
+    @property
+    def trained(self) -> Seen:
+        """What the learner did that was trained."""
+        return next(seen for seen in self.seen if seen.loaded)
+
+
+def watch(learner: Learner) -> Seen:
+    """Note from now on what `learner` does; its numbers stay the same."""
+    seen = Seen()
+    _watch_loads(learner, seen)
+    if hasattr(learner, "forward_ones"):
+        _watch_ones(learner, seen)
+
+    def before(*_: object) -> None:
+        seen.rates.append((learner.step, float(learner.optimizer.param_groups[0]["lr"])))
+        for name, parameter in learner.module.named_parameters():
+            if parameter.grad is not None:
+                moving = parameter.grad != 0
+                seen.gradients[name] = seen.gradients.get(name, torch.zeros_like(moving)) | moving
+                _note_stale(learner, name, moving & (parameter.detach() == 0), seen)
+
+    def after(*_: object) -> None:
+        for name, parameter in learner.module.named_parameters():
+            present = parameter.detach() != 0
+            seen.weights[name] = seen.weights.get(name, torch.zeros_like(present)) | present
+
+    learner.optimizer.register_step_pre_hook(before)
+    learner.optimizer.register_step_post_hook(after)
+    return seen
+
+
+def _note_stale(learner: Learner, name: str, grown: Tensor, seen: Seen) -> None:
+    """A trained weight is hardly ever exactly zero: one that is, and has a gradient, has just been grown."""
+    parameter = dict(learner.module.named_parameters())[name]
+    for value in learner.optimizer.state.get(parameter, {}).values():
+        if isinstance(value, Tensor) and value.shape == parameter.shape and parameter.ndim > 1:
+            seen.stale[name] = seen.stale.get(name, 0) + int(value[grown].count_nonzero())
+
+
+def _watch_loads(learner: Learner, seen: Seen) -> None:
+    load = learner.load
+
+    def noted(state: State) -> None:
+        seen.loaded.append(state)
+        load(state)
+
+    learner.load = noted  # type: ignore[method-assign]
+
+
+def _watch_ones(learner: Learner, seen: Seen) -> None:
+    forward = learner.forward_ones  # type: ignore[attr-defined]
+
+    def noted() -> Tensor:
+        seen.ones += 1
+        output: Tensor = forward()
+        return output
+
+    learner.forward_ones = noted  # type: ignore[attr-defined]

@@ -1,0 +1,391 @@
+"""Each silent bug of published lottery-ticket code, written on purpose, is caught by the check that exists for it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from example import MOONS, ExampleDomain, Moons, variant
+
+from bench.learner import State
+from bench.registry import methods
+from bench.tickets import attach, choose, dynamic, masks, metrics, promises, protocol, saliency
+from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.methods import METHODS
+
+
+def learner_checks(learner_class, task=MOONS):
+    return {finding.check for finding in check_learner(ExampleDomain(learner_class), task)}
+
+
+def method_checks(method, learner_class=Moons, task=MOONS, **options):
+    if isinstance(method, str):
+        method = METHODS[method]
+    return {finding.check for finding in check_method(method, ExampleDomain(learner_class), task, **options)}
+
+
+def test_the_example_domain_conforms():
+    assert check_learner(ExampleDomain(), MOONS) == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "task",
+    [
+        MOONS,
+        variant(pruning=replace(MOONS.pruning, scope="global", rates={}, biases=True)),
+        variant(schedule="restart", at=("final",), select=None),
+        variant(rewind_step=0, pruning=replace(MOONS.pruning, exempt=("4.*",))),
+    ],
+    ids=["late-rewind", "global-with-biases", "restart", "exempt-output"],
+)
+def test_every_method_conforms(name, task):
+    assert check_method(METHODS[name], ExampleDomain(), task) == []
+
+
+def test_every_registered_method_is_checked_here():
+    assert set(methods()) == set(METHODS)
+
+
+# Broken learners.
+
+
+class ForgetsBuffers(Moons):
+    def load(self, state):
+        kept = {name: each.clone() for name, each in self.module.named_buffers()}
+        super().load(replace(state, buffers=kept))
+
+
+class KeepsMoments(Moons):
+    def load(self, state):
+        kept = {parameter: dict(value) for parameter, value in self.optimizer.state.items()}
+        super().load(state)
+        self.optimizer.state.update(kept)
+
+
+class AliasesSnapshots(Moons):
+    def snapshot(self):
+        return State(
+            weights={name: each.detach() for name, each in self.module.named_parameters()},
+            buffers=dict(self.module.named_buffers()),
+            step=self.step,
+            updates=self.updates,
+        )
+
+
+class ReplacesParameters(Moons):
+    """A mask that was attached before is lost with the parameter."""
+
+    def load(self, state):
+        for module in (self.module[0], self.module[4]):
+            module.weight = torch.nn.Parameter(module.weight.detach().clone())
+        self.optimizer = torch.optim.SGD(self.module.parameters(), lr=0.1, momentum=0.9)
+        super().load(state)
+
+
+class LosesTheMask(Moons):
+    """Goes on with other parameters in the middle of training."""
+
+    def train(self, until):
+        super().train(self.step + 1)
+        self.module[0].weight = torch.nn.Parameter(self.module[0].weight.detach().clone())
+        super().train(until)
+
+
+class DrawsGlobally(Moons):
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        torch.nn.init.xavier_normal_(self.module[0].weight)
+
+
+class SeedsAfterwards(Moons):
+    """The recorded seed has no effect on the weights."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, replace(streams, seed=0, init="init"), width)
+        self.streams = streams
+
+
+class EvaluatesInTrainingMode(Moons):
+    def evaluate(self, split):
+        self.module(torch.zeros(4, 2))
+        return super().evaluate(split)
+
+
+class TrainsOnScores(Moons):
+    def losses(self, n):
+        for loss in super().losses(n):
+            self.step += 1
+            yield loss
+
+
+class StretchesTheSchedule(Moons):
+    """Every call of `train` is taken for a whole training: what a second `learn()` does."""
+
+    def train(self, until):
+        self.origin = self.step
+        super().train(until)
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (ForgetsBuffers, "C4"),
+        (KeepsMoments, "C4"),
+        (AliasesSnapshots, "C1"),
+        (ReplacesParameters, "C4"),
+        (LosesTheMask, "C2"),
+        (DrawsGlobally, "C10"),
+        (SeedsAfterwards, "C10"),
+        (EvaluatesInTrainingMode, "C13"),
+        (TrainsOnScores, "C13"),
+        (StretchesTheSchedule, "C9"),
+    ],
+)
+def test_a_broken_learner_is_caught(broken, check):
+    task = variant(rewind_step=30) if broken is StretchesTheSchedule else MOONS
+    assert check in learner_checks(broken, task)
+
+
+# Broken methods: a column does something else than its name promises.
+
+
+def test_no_rewinding_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.WEIGHTS, "rewind", choose.WEIGHTS["trained"])
+    assert "C1" in method_checks("ticket")
+
+
+def test_rewinding_to_the_wrong_step_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
+    assert "C1" in method_checks("ticket")
+
+
+def test_rewinding_that_forgets_buffers_is_caught(monkeypatch):
+    def forgetful(setting, _):
+        dense = setting.parents["dense"]
+        return replace(dense.state("rewind"), buffers=dense.state("final").buffers)
+
+    monkeypatch.setitem(choose.WEIGHTS, "rewind", forgetful)
+    assert "C1" in method_checks("ticket")
+
+
+class NoHooks(attach.Attached):
+    """The mask is applied once to the weights, and then lost."""
+
+    def __enter__(self):
+        return self
+
+    def check(self):
+        pass
+
+
+class AfterTheStepOnly(attach.Attached):
+    """Weights are masked after each step, gradients never: what most repositories do."""
+
+    def __enter__(self):
+        self._handles.append(self._learner.optimizer.register_step_post_hook(self._updated))
+        self.after_update(self._again)
+        return self
+
+    @torch.no_grad()
+    def _again(self):
+        for name, parameter in self._parameters.items():
+            parameter.masked_fill_(~self.mask[name], 0.0)
+
+    def check(self):
+        pass
+
+
+@pytest.mark.parametrize("broken", [NoHooks, AfterTheStepOnly])
+def test_a_mask_without_gradient_masking_is_caught_under_momentum_and_decay(monkeypatch, broken):
+    monkeypatch.setattr(protocol, "Attached", broken)
+    assert "C2" in method_checks("ticket")
+
+
+def test_moments_kept_from_dense_training_are_caught():
+    assert "C2" in method_checks("ticket", KeepsDenseMoments)
+
+
+class KeepsDenseMoments(Moons):
+    """Loads the weights of the rewind step with the optimizer state of that step."""
+
+    def load(self, state):
+        super().load(state)
+        for parameter in self.module.parameters():
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.full_like(parameter, 0.01)
+
+
+def test_a_shuffle_that_shuffles_nothing_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.MASKS, "shuffled", choose.MASKS["ticket"])
+    assert "C8" in method_checks("shuffled")
+
+
+def test_a_shuffle_over_the_whole_network_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.MASKS, "shuffled", choose.MASKS["uniform"])
+    assert method_checks("shuffled") & {"C5", "C8"}
+
+
+@pytest.mark.parametrize("name", ["reinit", "random-ticket", "shuffled"])
+def test_a_control_that_equals_the_ticket_is_caught(monkeypatch, name):
+    monkeypatch.setitem(choose.WEIGHTS, "fresh", lambda setting, _: setting.learner.snapshot())
+    assert "C1" in method_checks(name, task=variant(rewind_step=0))
+
+
+def test_a_random_mask_that_is_the_tickets_is_caught():
+    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:_of_ticket", parents=("ticket",))
+    assert "C8" in method_checks(method)
+
+
+@pytest.mark.parametrize("name", ["permuted", "reinit-signed"])
+def test_a_control_with_the_tickets_own_values_is_caught(monkeypatch, name):
+    column = METHODS[name].weights
+    monkeypatch.setitem(choose.WEIGHTS, column, lambda setting, _: setting.parents["dense"].state("rewind"))
+    assert "C8" in method_checks(name)
+
+
+def strictly_above(scores, allowed, keep):
+    """`score > threshold`: one weight too many goes, and every tie with it."""
+    ranked = scores.masked_fill(~allowed, -torch.inf)
+    return ranked > ranked.kthvalue(ranked.numel() - keep + 1).values
+
+
+def test_off_by_one_and_tie_over_pruning_are_caught(monkeypatch):
+    monkeypatch.setattr(masks, "largest", strictly_above)
+    assert "C5" in method_checks("ticket")
+    assert "C5" in method_checks("random-ticket")
+
+
+def test_ranking_pruned_weights_again_is_caught(monkeypatch):
+    """Ties at zero: weights that are gone compete with survivors, so the mask is not nested."""
+
+    def forgets_survivors(setting):
+        previous = setting.parents["previous"]
+        scores = {name: -saliency.magnitude(previous.state("final").weights, setting.entries)[name]
+                  for name in setting.entries}  # fmt: skip
+        return masks.highest(scores, setting.entries, setting.entries, setting.keep)
+
+    monkeypatch.setitem(choose.MASKS, "iterative", forgets_survivors)
+    assert "C3" in method_checks("ticket")
+
+
+def test_ignored_layers_in_the_quota_are_caught(monkeypatch):
+    """The exempt layer's weights count as prunable, so the others lose more than the level asks."""
+
+    def counts_all(setting):
+        everything = {name: torch.ones_like(each, dtype=torch.bool)
+                      for name, each in setting.learner.module.named_parameters() if each.ndim > 1}  # fmt: skip
+        total = round(sum(masks.sizes(everything).values()) * 0.8**setting.unit.level)
+        exempt = sum(masks.sizes(everything).values()) - sum(masks.sizes(setting.entries).values())
+        scores = saliency.magnitude(setting.parents["dense"].state("final").weights, setting.entries)
+        return masks.highest(scores, setting.entries, setting.entries, {"": total - exempt})
+
+    monkeypatch.setitem(choose.MASKS, "one-shot", counts_all)
+    task = variant(pruning=replace(MOONS.pruning, rates={}, scope="global", exempt=("4.*",)))
+    assert "C5" in method_checks("one-shot", task=task)
+
+
+def test_pruning_an_exempt_layer_is_caught(monkeypatch):
+    def everywhere(setting):
+        mask = choose._one_shot(setting)
+        shape = dict(setting.learner.module.named_parameters())["4.weight"].shape
+        return {**mask, "4.weight": torch.zeros(shape, dtype=torch.bool)}
+
+    monkeypatch.setitem(choose.MASKS, "one-shot", everywhere)
+    task = variant(pruning=replace(MOONS.pruning, exempt=("4.*",)))
+    assert method_checks("one-shot", task=task) & {"C5", "C6"}
+
+
+def test_selection_on_test_is_caught(monkeypatch):
+    def on_test(task, curve):
+        return max(curve, key=lambda point: point["metrics"]["test"]["accuracy"])
+
+    monkeypatch.setattr(metrics, "best", on_test)
+    assert "C13" in {finding for seed in range(3) for finding in method_checks("dense", seed=seed)}
+
+
+def test_fine_tuning_with_the_first_rate_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.TRAININGS, "last-rate", choose.TRAININGS["rewound"])
+    assert "C9" in method_checks("fine-tune")
+
+
+def test_a_rewound_run_of_full_length_is_caught(monkeypatch):
+    def all_over(setting, mask, state):
+        return choose._full(setting, mask, replace(state, step=0, updates=0))
+
+    monkeypatch.setitem(choose.TRAININGS, "rewound", all_over)
+    assert "C9" in method_checks("ticket")
+
+
+def test_a_schedule_that_restarts_unasked_is_caught(monkeypatch):
+    def restarted(setting, mask, state):
+        start = choose._rewound(setting, mask, state)
+        return replace(start, state=replace(start.state, origin=start.state.step))
+
+    monkeypatch.setitem(choose.TRAININGS, "rewound", restarted)
+    assert "C9" in method_checks("lr-rewind")
+
+
+def test_synflow_in_a_single_pass_is_caught(monkeypatch):
+    real = saliency.synflow
+    monkeypatch.setattr(saliency, "synflow", lambda learner, entries, *, keep, rounds: real(
+        learner, entries, keep=keep, rounds=1))  # fmt: skip
+    assert "C9" in method_checks("synflow")
+    monkeypatch.undo()
+    assert "C9" in method_checks(replace(METHODS["synflow"], options={"rounds": 1}))
+
+
+class KeepsOldMoments(attach.Attached):
+    """Grown weights go on with the moments of the weight that was dropped; the guard looks away."""
+
+    @torch.no_grad()
+    def change(self, name, mask):
+        state = self._learner.optimizer.state[self._parameters[name]]
+        kept = state["momentum_buffer"].clone()
+        super().change(name, mask)
+        state["momentum_buffer"].copy_(torch.where(mask, kept + 1e-3, 0.0))
+
+    def check(self):
+        pass
+
+
+def test_rigl_with_stale_moments_is_caught(monkeypatch):
+    monkeypatch.setattr(protocol, "Attached", KeepsOldMoments)
+    assert "C14" in method_checks("rigl")
+
+
+@pytest.mark.parametrize("name", ["gmp", "set", "rigl"])
+def test_dynamics_that_do_nothing_are_caught(monkeypatch, name):
+    for rule in (dynamic.GradualPruning, dynamic.Regrowth):
+        monkeypatch.setattr(rule, "bind", lambda *_: None)
+    assert method_checks(name) & {"C5", "C14"}
+
+
+def test_a_seed_applied_after_masks_are_drawn_is_caught(monkeypatch):
+    def unseeded(setting):
+        return masks.uniform(setting.entries, setting.count, torch.Generator().manual_seed(torch.initial_seed()))
+
+    monkeypatch.setitem(choose.MASKS, "uniform", unseeded)
+    assert "C10" in method_checks("random-ticket")
+
+
+def test_a_mask_that_ignores_the_seed_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.MASKS, "uniform", lambda setting: masks.uniform(
+        setting.entries, setting.count, torch.Generator().manual_seed(0)))  # fmt: skip
+    assert "C10" in method_checks("random-ticket")
+
+
+def test_a_dead_signed_reinit_is_caught(monkeypatch):
+    monkeypatch.setitem(choose.WEIGHTS, "fresh-signed", choose.WEIGHTS["fresh"])
+    assert "C8" in method_checks("reinit-signed")
+
+
+def test_findings_read_as_one_line():
+    finding = check_learner(ExampleDomain(ForgetsBuffers), MOONS)[0]
+    assert str(finding).startswith("C4: ")
+    assert "\n" not in str(finding)
+
+
+def test_chance_overlap_accepts_what_chance_gives():
+    for seed in range(5):
+        assert "C8" not in {each.check for each in check_method(
+            METHODS["random-ticket"], ExampleDomain(), MOONS, seed=seed)}  # fmt: skip
+    assert promises.CHANCE_SD < 6
