@@ -111,6 +111,14 @@ class ForwardsOnes(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsEnvSteps(Protocol):
+    """What a learner with environments offers besides."""
+
+    env_steps: int
+    """Environment steps so far, over all environments; restored by `load` with the rest of the state."""
+
+
 class Domain(Protocol):
     """A kind of learning: the tasks that exist, and a learner for each."""
 

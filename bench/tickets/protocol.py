@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import Diverged, LeakedMask
-from bench.learner import Domain, ForwardsOnes, Learner, Mask, State
+from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, Learner, Mask, State
 from bench.record import Counts, CurvePoint
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
@@ -39,6 +39,7 @@ class Trained:
         diverged: why training ended early, if it did.
         steps: trained here, in the task's budget unit.
         updates: optimizer updates made here.
+        env_steps: environment steps made here; None where there are no environments.
     """
 
     mask: Mask
@@ -47,6 +48,7 @@ class Trained:
     diverged: str | None = None
     steps: int = 0
     updates: int = 0
+    env_steps: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,7 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
     task = unit.task
     learner.load(start.state)
     trained = Trained(mask=start.mask)
+    env_steps = learner.env_steps if isinstance(learner, CountsEnvSteps) else None
     if unit.method.name == DENSE:
         trained.states["initial"] = trained.states["rewind"] = learner.snapshot()
     with Attached(learner, start.mask) as attached:
@@ -129,6 +132,8 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
     trained.states["final"] = learner.snapshot()
     trained.steps = learner.step - start.state.step
     trained.updates = learner.updates - start.state.updates
+    if isinstance(learner, CountsEnvSteps) and env_steps is not None:
+        trained.env_steps = learner.env_steps - env_steps
     return trained
 
 

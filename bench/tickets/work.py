@@ -90,7 +90,7 @@ def _record(
         "steps": trained.steps,
         "updates": trained.updates,
         "search_cost": trained.updates + max((parent.search_cost for parent in family.values()), default=0),
-        "env_steps": trained.steps if unit.task.unit == "env_steps" else None,
+        "env_steps": trained.env_steps,
         "overlap": result.overlap,
         "wall_seconds": wall_seconds,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
