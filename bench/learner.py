@@ -83,8 +83,13 @@ class Learner(Protocol):
         """Every metric of the task on `val` or `test`; draws from its own stream and changes no state."""
         ...
 
-    def losses(self, n: int) -> Iterator[Tensor]:
-        """`n` training losses with their graphs, from the `score` stream; advances nothing, the same at each call."""
+    def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
+        """`n` training losses with their graphs, from the `score` stream; advances nothing, the same at each call.
+
+        Args:
+            n: number of batches.
+            temperature: divides the logits, as GraSP wants it.
+        """
         ...
 
     def snapshot(self) -> State:

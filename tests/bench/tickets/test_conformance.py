@@ -112,8 +112,8 @@ class EvaluatesInTrainingMode(Moons):
 
 
 class TrainsOnScores(Moons):
-    def losses(self, n):
-        for loss in super().losses(n):
+    def losses(self, n, *, temperature=1.0):
+        for loss in super().losses(n, temperature=temperature):
             self.step += 1
             yield loss
 

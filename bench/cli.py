@@ -1,0 +1,192 @@
+"""The command line: what each verb takes. What it does is in `bench.verbs`, imported when a verb is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from bench import __version__
+from bench.errors import TicketBenchError
+
+app = typer.Typer(
+    name="ticketbench",
+    help="One lottery-ticket protocol for vision, reinforcement learning and translation, and uniform tables of it.",
+    epilog="Start with: ticketbench run smoke",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="quick, smoke, lth-mnist ..., or a TOML file.")]
+AnySuite = Annotated[str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.")]
+StorePath = Annotated[Path, typer.Option("--store", metavar="FOLDER", help="Where finished units are kept.")]
+Tasks = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...")]
+Methods = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these methods: ticket,reinit,...")]
+Levels = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these levels: 2,5-8")]
+Seeds = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these seeds: 0-2")]
+Scale = Annotated[str | None, typer.Option(metavar="SCALE", help="Another scale: smoke, quick, small or paper.")]
+OneScale = Annotated[str | None, typer.Option(metavar="SCALE", help="Only tasks of this scale.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Units trained at once; all cores unless given.")]
+Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.")]
+Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
+Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
+Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
+Format = Annotated[str | None, typer.Option(help="md, csv, tex or json; else what --output ends in, else md.")]
+DEFAULT_STORE = Path("results/runs")
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's is one line and exit code 2."""
+    try:
+        app()
+    except TicketBenchError as error:
+        sys.exit(_complain(error))
+
+
+def _complain(error: TicketBenchError) -> int:
+    print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
+    return 2
+
+
+def _verbs() -> ModuleType:
+    from bench import verbs  # noqa: PLC0415  `--help` answers before numpy is imported
+
+    return verbs
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if asked:
+        typer.echo(f"ticketbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """The callback of `--version` has answered already."""
+
+
+@app.command(epilog="Example: ticketbench run quick --workers 2")
+def run(
+    suite: SuiteName,
+    store: StorePath = DEFAULT_STORE,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: Scale = None,
+    workers: Workers = None,
+    threads: Threads = 1,
+    device: Device = "cpu",
+) -> None:
+    """Train what is left of a suite, and print its table."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    raise typer.Exit(_verbs().run(asked, store, workers=workers, threads=threads, device=device))
+
+
+@app.command(epilog="Example: ticketbench plan quick --methods ticket,reinit")
+def plan(
+    suite: SuiteName,
+    store: StorePath = DEFAULT_STORE,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: Scale = None,
+    workers: Workers = None,
+) -> None:
+    """Show what a run would do, and how long it would take."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs().plan(asked, store, workers=workers)
+
+
+@app.command(epilog="Example: ticketbench status quick")
+def status(
+    suite: SuiteName,
+    store: StorePath = DEFAULT_STORE,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: Scale = None,
+) -> None:
+    """Show how far a suite is, and why units failed."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs().status(asked, store)
+
+
+@app.command(epilog="Example: ticketbench clean quick")
+def clean(suite: AnySuite = None, store: StorePath = DEFAULT_STORE) -> None:
+    """Remove weights from which no unit is left to start."""
+    _verbs().clean(suite, store)
+
+
+@app.command(epilog="Example: ticketbench table quick --output quick.csv")
+def table(
+    suite: AnySuite = None,
+    store: StorePath = DEFAULT_STORE,
+    format: Format = None,  # noqa: A002  the option is called that
+    output: Output = None,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: OneScale = None,
+) -> None:
+    """Print the table of sparsity against performance."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs().table(asked, store, style=format, output=output)
+
+
+@app.command(epilog="Example: ticketbench plot quick --output plots")
+def plot(
+    suite: AnySuite = None,
+    store: StorePath = DEFAULT_STORE,
+    output: Figures = Path("plots"),
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: OneScale = None,
+) -> None:
+    """Draw the score of every method over density, one figure per task."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs().plot(asked, store, folder=output)
+
+
+@app.command(epilog="Example: ticketbench tasks")
+def tasks() -> None:
+    """List the tasks that are installed."""
+    _verbs().tasks()
+
+
+@app.command(epilog="Example: ticketbench methods")
+def methods() -> None:
+    """List the methods: which mask, which weights, how they train."""
+    _verbs().methods()
+
+
+@app.command(epilog="Example: ticketbench show 3f2a91")
+def show(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Print everything that one finished unit says about itself."""
+    _verbs().show(record, store)
+
+
+@app.command(epilog="Example: ticketbench verify results/runs")
+def verify(
+    store: Annotated[Path, typer.Argument(metavar="[STORE]", help="Where finished units are kept.")] = DEFAULT_STORE,
+) -> None:
+    """Check ids, digests, counts, nesting and zeros of a store."""
+    raise typer.Exit(_verbs().verify(store))

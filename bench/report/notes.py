@@ -1,0 +1,125 @@
+"""The sentences under a task's table: what its brackets mean, what is missing and why, where the task deviates."""
+
+from collections import defaultdict
+
+from bench.report.arms import Arm, Comparison
+from bench.report.stats import FEWEST
+from bench.report.tables import OPPONENTS, UNCLAIMED, Row, Section
+from bench.spec import DENSE, Task, coincident
+from bench.tickets.methods import METHODS
+
+COLLAPSED = "†"
+DIVERGED = "‡"
+
+
+def notes(section: Section) -> list[str]:
+    """What a reader must know about the table of one task, a sentence or two each.
+
+    Args:
+        section: the table.
+
+    Returns:
+        Plain text. Names of methods and columns stand between backticks; a task's own sentences come as written.
+    """
+    comparison, task = section.comparison, section.comparison.task
+    rows = [row for _, row in section.headline]
+    return [
+        *_marks(comparison),
+        *_intervals(rows),
+        *_verdicts(rows, task),
+        *_missing(comparison),
+        *_fewer(comparison),
+        *_not_run(comparison),
+        *_nulls(comparison.arms),
+        *(f"Deviation: {sentence}" for sentence in task.deviations),
+    ]
+
+
+def collapsed(arm: Arm) -> list[str]:
+    """The prunable layers that lost every weight at some seed of `arm`, by name."""
+    return sorted({layer for record in arm.records.values() for layer in record["counts"]["collapsed"]})
+
+
+def _marks(comparison: Comparison) -> list[str]:
+    empty = [f"{arm.label} ({', '.join(collapsed(arm))})" for arm in comparison.arms if collapsed(arm)]
+    gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in comparison.arms if arm.diverged]
+    return [
+        *([f"{COLLAPSED} Layers without a single weight: {'; '.join(empty)}."] if empty else []),
+        *([f"{DIVERGED} Diverged, counted at chance ({comparison.task.chance:g}): {'; '.join(gone)}."] if gone else []),
+    ]
+
+
+def _intervals(rows: list[Row]) -> list[str]:
+    found = ["Brackets: 95 % t interval over seeds."]
+    if any(row.n < FEWEST for row in rows):
+        found = [f"{found[0]} Fewer than {FEWEST} seeds: no interval, `n < {FEWEST}`."]
+    if any(row.vs_dense is not None or row.vs_random is not None for row in rows):
+        found.append("Columns `vs`: difference paired by seed, positive where the row's method is better.")
+    return found
+
+
+def _verdicts(rows: list[Row], task: Task) -> list[str]:
+    found = []
+    if any(row.matching is not None for row in rows):
+        found.append(f"Matching: the lower bound against `dense` is at least {-task.tolerance:g}.")
+    if task.scale in UNCLAIMED:
+        found.append(f"Scale {task.scale}: no verdict on a claim.")
+    elif any(row.verdict is not None for row in rows):
+        found.append(
+            "Verdict: `winning` has its lower bounds against `random-ticket`, `reinit` and `shuffled` above zero, "
+            "`better` the one against `random-ticket`; `worse` has that upper bound below zero."
+        )
+    return found
+
+
+def _missing(comparison: Comparison) -> list[str]:
+    """The opponents without which columns stay empty, level by level."""
+    levels = sorted({arm.level for arm in comparison.arms if arm.level > 0})
+    found = []
+    for method in OPPONENTS.values():
+        without = [level for level in levels if comparison.arm(method, level) is None]
+        if without:
+            where = "" if method == DENSE or without == levels else f" at {_list('level', without)}"
+            found.append(f"`{method}` was not run{where}: nothing to compare with.")
+    return found
+
+
+def _fewer(comparison: Comparison) -> list[str]:
+    """The rows that rest on fewer seeds than there are records, and comparisons on fewer than the row's own `n`."""
+    at = comparison.task.at[0]
+    without = [arm.label for arm in comparison.arms if len(arm.scores[at]) < len(arm.records)]
+    found = []
+    for arm in comparison.arms:
+        for method in OPPONENTS.values():
+            opponent = comparison.arm(method, arm.level)
+            common = arm.scores[at].keys() & opponent.scores[at].keys() if opponent else arm.scores[at].keys()
+            if len(common) < len(arm.scores[at]):
+                found.append(f"{arm.label} with `{method}` ({len(common)})")
+    return [
+        *([f"Records without this score, not in n: {'; '.join(without)}."] if without else []),
+        *([f"Compared on fewer seeds than n: {'; '.join(found)}."] if found else []),
+    ]
+
+
+def _not_run(comparison: Comparison) -> list[str]:
+    task, run = comparison.task, {arm.method for arm in comparison.arms}
+    aliases = {name: same for name in METHODS if name not in run and (same := coincident(name, task)) in run}
+    reasons = {"ticket-init": " (rewind step 0)", "fine-tune": " (constant learning rate)"}
+    return [
+        *(f"`{name}` is `{same}` here{reasons.get(name, '')}." for name, same in aliases.items()),
+        *(f"`{name}` cannot run here: {reason}" for name, reason in task.unsupported.items() if name not in run),
+    ]
+
+
+def _nulls(arms: tuple[Arm, ...]) -> list[str]:
+    columns: dict[str, set[str]] = defaultdict(set)
+    for record in (record for arm in arms for record in arm.records.values()):
+        for column, reason in record["nulls"].items():
+            columns[reason].add(column)
+    return [
+        f"Null: {', '.join(f'`{each}`' for each in sorted(columns[reason]))}: {reason}" for reason in sorted(columns)
+    ]
+
+
+def _list(word: str, numbers: list[int]) -> str:
+    return f"{word}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,108 @@
+"""The table as Markdown, LaTeX, CSV or JSON: `render(records, style)`, every style from the same rows."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from bench.errors import UnknownName
+from bench.record import Record
+from bench.report import quote
+from bench.report.compact import HEADER, cells, title
+from bench.report.notes import notes
+from bench.report.tables import COLUMNS, Row, Section, sections
+
+Style = Literal["md", "csv", "tex", "json"]
+
+
+def render(records: Iterable[Record], style: Style) -> str:
+    """The table of `records` as text that ends in a newline.
+
+    Args:
+        records: in any order; the text does not depend on it.
+        style: `md` and `tex` show the headline score in a compact table per task, with notes under it; `csv` and
+            `json` give every row and column.
+
+    Raises:
+        UnknownName: if there is no such style.
+    """
+    if style not in _STYLES:
+        raise UnknownName("style", style, _STYLES)
+    return _STYLES[style](sections(records))
+
+
+def _markdown(found: list[Section]) -> str:
+    return "\n".join(_markdown_section(section) for section in found) or "No finished records.\n"
+
+
+def _markdown_section(section: Section) -> str:
+    heading, facts = (quote.markdown(text) for text in title(section))
+    table = [HEADER, *(tuple(quote.markdown(cell) for cell in line) for line in cells(section))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in table]
+    lines = [f"| {' | '.join(line)} |" for line in (padded[0], ["-" * width for width in widths], *padded[1:])]
+    under = [f"- {quote.markdown(note)}" for note in notes(section)]
+    return "\n".join([f"## {heading}", "", facts, "", *lines, "", *under, ""])
+
+
+def _tex(found: list[Section]) -> str:
+    return "\n".join(_tex_section(section) for section in found) or "% No finished records.\n"
+
+
+def _tex_section(section: Section) -> str:
+    heading, facts = (quote.tex(text) for text in title(section))
+    lines = [" & ".join(map(quote.tex, line)) + r" \\" for line in (HEADER, *cells(section))]
+    return "\n".join(
+        [
+            r"\begin{table} % needs booktabs and graphicx",
+            r"\centering\scriptsize",
+            rf"\caption{{\texttt{{{heading}}}: {facts}.}}",
+            r"\resizebox{\textwidth}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(HEADER) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\par\raggedright",
+            *(rf"{quote.tex(note)}\par" for note in notes(section)),
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _csv(found: list[Section]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_field(value) for value in _values(row).values()] for row in _rows(found))
+    return text.getvalue()
+
+
+def _field(value: Any) -> str:
+    """One field of CSV: six significant digits, whole numbers in full, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    return quote.field(value) if isinstance(value, str) else str(value)
+
+
+def _json(found: list[Section]) -> str:
+    return json.dumps([_values(row) for row in _rows(found)], indent=1, allow_nan=False) + "\n"
+
+
+def _rows(found: list[Section]) -> Iterable[Row]:
+    return (row for section in found for row in section.rows)
+
+
+def _values(row: Row) -> dict[str, Any]:
+    return {column: getattr(row, column) for column in COLUMNS}
+
+
+_STYLES = {"md": _markdown, "csv": _csv, "tex": _tex, "json": _json}

@@ -1,0 +1,240 @@
+"""The uniform table: one row per task, method, level and way of reading the score, the same columns for every domain."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bench.record import Record
+from bench.report.arms import Arm, Comparison, compare
+from bench.report.stats import FEWEST, Interval, interval, paired
+from bench.spec import DENSE, Direction, Scale, Task
+
+UNCLAIMED = ("smoke", "quick")
+"""Scales that spend too little of a source's budget to carry a verdict on its claims."""
+
+RANDOM = "random-ticket"
+OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
+"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. None: there is nothing to say, because an opponent or an interval is missing.
+
+    Args:
+        mean: of the metric over the seeds, in its own unit; a diverged seed counts at the task's chance score.
+        score_normalised: 0 at chance, 1 at the dense mean; None where dense is within the tolerance of chance.
+        vs_dense: difference paired by seed, positive where this row's method is better whatever the direction.
+        matching: the paired lower bound against dense is at least minus the task's tolerance.
+        verdict: see `verdict`.
+        flops_ratio: theoretical multiply-adds over those of the dense network.
+        search_cost: updates spent to obtain this point, ancestors included; mean over the seeds.
+        versions: of everything that could change the numbers.
+    """
+
+    task: str
+    domain: str
+    scale: Scale
+    method: str
+    level: int
+    density: float
+    sparsity: float
+    n: int
+    n_diverged: int
+    metric: str
+    split: str
+    at: str
+    direction: Direction
+    mean: float | None
+    low: float | None
+    high: float | None
+    score_normalised: float | None
+    vs_dense: float | None
+    vs_dense_low: float | None
+    vs_dense_high: float | None
+    vs_random: float | None
+    vs_random_low: float | None
+    vs_random_high: float | None
+    vs_reinit: float | None
+    vs_reinit_low: float | None
+    vs_reinit_high: float | None
+    vs_shuffled: float | None
+    vs_shuffled_low: float | None
+    vs_shuffled_high: float | None
+    matching: bool | None
+    verdict: str | None
+    density_weights: float
+    density_total: float
+    effective_density: float | None
+    flops_ratio: float | None
+    search_cost: float
+    versions: str
+
+
+COLUMNS = tuple(item.name for item in fields(Row))
+_AVERAGED = ("density", "density_weights", "density_total", "effective_density", "search_cost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The part of the table that belongs to one task.
+
+    Args:
+        comparison: the task and its arms.
+        rows: for each entry of the task's `at`, the headline first, one row per arm in the comparison's order.
+    """
+
+    comparison: Comparison
+    rows: tuple[Row, ...]
+
+    @property
+    def headline(self) -> list[tuple[Arm, Row]]:
+        """The arms with their rows of the headline score."""
+        return list(zip(self.comparison.arms, self.rows, strict=False))
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """The table of `records`, in the order of its sections.
+
+    Args:
+        records: in any order.
+    """
+    return [row for section in sections(records) for row in section.rows]
+
+
+def sections(records: Iterable[Record]) -> list[Section]:
+    """The table of `records`, task by task.
+
+    Args:
+        records: in any order.
+    """
+    return [Section(comparison=each, rows=tuple(_rows(each))) for each in compare(records)]
+
+
+def verdict(scale: str, method: str, gaps: Mapping[str, Interval | None]) -> str | None:
+    """What the paired intervals say about a method.
+
+    Args:
+        scale: the task's.
+        method: the row's.
+        gaps: `random`, `reinit`, `shuffled` -> paired interval, positive where the method is better; None where the
+            opponent was not run or is the method itself.
+
+    Returns:
+        `winning`: above the random ticket, reinit and shuffled; all three must have been run.
+        `better`: above the random ticket only. `worse`: below the random ticket. `inconclusive`: neither.
+        `n < 3`: no interval. `none (quick)`: the scale carries no verdict.
+        None for dense, for the random ticket itself, and where no random ticket was run: nothing was compared.
+    """
+    random = gaps["random"]
+    if method in (DENSE, RANDOM) or random is None:
+        return None
+    if scale in UNCLAIMED:
+        return f"none ({scale})"
+    if random.low is None or random.high is None:
+        return f"n < {FEWEST}"
+    if random.high < 0:
+        return "worse"
+    if random.low <= 0:
+        return "inconclusive"
+    rivals = (gaps["reinit"], gaps["shuffled"])
+    beaten = [gap is not None and gap.low is not None and gap.low > 0 for gap in rivals]
+    return "winning" if all(beaten) else "better"
+
+
+def _rows(comparison: Comparison) -> Iterator[Row]:
+    for at in comparison.task.at:
+        for arm in comparison.arms:
+            yield _row(comparison, arm, at)
+
+
+def _row(comparison: Comparison, arm: Arm, at: str) -> Row:
+    task, own = comparison.task, arm.scores[at]
+    mean = interval(own.values()) if own else None
+    gaps = {column: _gap(comparison, arm, at, method) for column, method in OPPONENTS.items()}
+    averages: dict[str, Any] = {name: _average(arm, name) for name in _AVERAGED}
+    return Row(
+        task=task.name,
+        domain=task.domain,
+        scale=task.scale,
+        method=arm.method,
+        level=arm.level,
+        sparsity=1 - averages["density"],
+        n=len(own),
+        n_diverged=len(arm.diverged),
+        metric=task.metric,
+        split=task.split,
+        at=at,
+        direction=task.direction,
+        score_normalised=_normalised(comparison, at, mean),
+        matching=_matching(task, gaps["dense"]),
+        verdict=verdict(task.scale, arm.method, gaps),
+        flops_ratio=_flops_ratio(arm),
+        versions=_versions(task, arm),
+        **averages,
+        **_bounds(mean, "mean", "low", "high"),
+        **_opposed(gaps),
+    )
+
+
+def _gap(comparison: Comparison, arm: Arm, at: str, method: str) -> Interval | None:
+    opponent = None if method == arm.method else comparison.arm(method, arm.level)
+    if opponent is None:
+        return None
+    own, other = arm.scores[at], opponent.scores[at]
+    return paired(own, other) if comparison.task.direction == "max" else paired(other, own)
+
+
+def _opposed(gaps: Mapping[str, Interval | None]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for column, gap in gaps.items():
+        columns |= _bounds(gap, f"vs_{column}", f"vs_{column}_low", f"vs_{column}_high")
+    return columns
+
+
+def _bounds(gap: Interval | None, mean: str, low: str, high: str) -> dict[str, Any]:
+    return {mean: None, low: None, high: None} if gap is None else {mean: gap.mean, low: gap.low, high: gap.high}
+
+
+def _matching(task: Task, gap: Interval | None) -> bool | None:
+    if gap is None or gap.low is None:
+        return None
+    # seeds without variance put the bound on the margin itself, where one rounding error would decide
+    return gap.low > -task.tolerance or math.isclose(gap.low, -task.tolerance, rel_tol=1e-9)
+
+
+def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float | None:
+    task, dense = comparison.task, comparison.arm(DENSE, 0)
+    reached = list(dense.scores[at].values()) if dense else []
+    if mean is None or not reached:
+        return None
+    learned = interval(reached).mean - task.chance
+    if (learned if task.direction == "max" else -learned) <= task.tolerance:
+        return None
+    return (mean.mean - task.chance) / learned
+
+
+def _average(arm: Arm, name: str) -> float | None:
+    return _mean([value for record in arm.records.values() if (value := dict(record)[name]) is not None])
+
+
+def _flops_ratio(arm: Arm) -> float | None:
+    pairs = [(record["flops"], record["flops_dense"]) for record in arm.records.values()]
+    return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
+
+
+def _mean(values: list[Any]) -> float | None:
+    if len(set(values)) == 1:
+        return float(values[0])  # to the bit: the mean of equal densities must be that density
+    return math.fsum(values) / len(values) if values else None
+
+
+def _versions(task: Task, arm: Arm) -> str:
+    found = [record["provenance"].get("versions", {}) for record in arm.records.values()]
+    software = [
+        f"{name} {'/'.join(sorted({str(each[name]) for each in found if name in each}))}"
+        for name in ("ticketbench", "torch")
+        if any(name in each for each in found)
+    ]
+    return ", ".join([*software, f"task {task.version}", f"method {arm.version}"])

@@ -1,0 +1,211 @@
+"""One attempt at a unit: a private folder that becomes the unit's folder by one rename, or a failure with its reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import socket
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from bench.digests import file_digest
+from bench.errors import StoreError
+from bench.record import Record
+from bench.runs import files
+from bench.spec import Unit
+
+ATTEMPTS, FAILED, CONFLICTS = ".attempts", "failed", "conflicts"
+SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"
+STATES = ("initial.safetensors", "rewind.safetensors", "final.safetensors")
+"""What children start from; `ticketbench clean` may have removed them."""
+
+Committed = Literal["committed", "kept", "conflict"]
+"""`kept`: the same result was there already. `conflict`: another result was there, and stays."""
+
+
+class Owner(NamedTuple):
+    """Who makes an attempt; the name of its folder."""
+
+    what: str  # first ten digits of the unit's id
+    host: str
+    pid: int
+    rand: str
+
+    def __str__(self) -> str:
+        return f"{self.what}.{self.host}.{self.pid}.{self.rand}"
+
+    @classmethod
+    def here(cls, what: str) -> Owner:
+        """This process."""
+        return cls(what, socket.gethostname(), os.getpid(), secrets.token_hex(4))
+
+    @classmethod
+    def parse(cls, name: str) -> Owner | None:
+        """The owner that a folder's name tells, if it is an attempt's."""
+        what, _, rest = name.partition(".")
+        parts = rest.rsplit(".", 2)
+        if len(parts) != 3 or not parts[1].isdecimal():
+            return None
+        return cls(what, parts[0], int(parts[1]), parts[2])
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this host, so that `is_alive` can be known."""
+        return self.host == socket.gethostname()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a process of this host has its pid."""
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+class Attempt:
+    """A unit in the making; nobody reads its folder before it is committed.
+
+    Args:
+        root: of the store.
+        unit: what is trained.
+
+    Raises:
+        StoreError: if the folder cannot be made.
+    """
+
+    def __init__(self, root: Path, unit: Unit) -> None:
+        """Make the folder and write the spec into it."""
+        self.root, self.unit = root, unit
+        self.folder = root / ATTEMPTS / str(Owner.here(unit.id[:10]))
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def commit(self, record: Record) -> Committed:
+        """Make the attempt the unit's result, at one instant.
+
+        Args:
+            record: of the unit; the digests of the files are added to it.
+
+        Raises:
+            StoreError: if the disk refuses; the store is as it was, and the attempt is gone.
+            ValueError: if the record holds NaN.
+        """
+        try:
+            self._seal(record)
+            return self._publish(record)
+        except OSError as error:
+            self.drop()
+            raise self._unwritable(error) from error
+
+    def fail(self, reason: str) -> None:
+        """Keep only the reason, under `failed/`; its first line stands in messages.
+
+        Raises:
+            StoreError: if the disk refuses.
+        """
+        try:
+            for path in self.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            files.write_json(self.folder / SPEC, self.unit.spec())
+            files.write(self.folder / REASON, reason.rstrip() + "\n")
+            (self.root / FAILED).mkdir(exist_ok=True)
+            self.folder.rename(self.root / FAILED / self.folder.name)
+        except OSError as error:
+            self.drop()
+            raise self._unwritable(error) from error
+
+    def drop(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _seal(self, record: Record) -> None:
+        files.write_json(self.folder / SPEC, self.unit.spec())
+        record["digests"]["files"] = {}
+        for path in sorted(self.folder.iterdir()):
+            files.sync(path)
+            record["digests"]["files"][path.name] = file_digest(path)
+        files.write_json(self.folder / RECORD, record)
+        files.sync(self.folder)
+
+    def _publish(self, record: Record) -> Committed:
+        target = self.root / self.unit.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return self._meet(target, record)
+        files.sync(target.parent)
+        return "committed"
+
+    def _meet(self, target: Path, record: Record) -> Committed:
+        """Somebody finished this unit before us: the first result stays."""
+        theirs = read_record(target)
+        if theirs is None:
+            (self.root / FAILED).mkdir(exist_ok=True)
+            target.rename(self.root / FAILED / f"unreadable-{self.folder.name}")
+            return self._publish(record)
+        if theirs["digests"]["result"] != record["digests"]["result"]:
+            self._quarrel(theirs, record)
+            return "conflict"
+        self._restore(target, theirs, record)
+        self.drop()
+        return "kept"
+
+    def _restore(self, target: Path, theirs: Record, ours: Record) -> None:
+        """Put back the states that `clean` removed."""
+        missing = [name for name in STATES if (self.folder / name).exists() and not (target / name).exists()]
+        known = theirs["digests"].setdefault("files", {})
+        fresh = {name: ours["digests"]["files"][name] for name in missing}
+        if any(known.get(name) != digest for name, digest in fresh.items()):
+            # the same tensors in other bytes, as another version of safetensors writes them
+            known |= fresh
+            files.replace(target / RECORD, files.to_text(theirs))
+        for name in missing:
+            (self.folder / name).replace(target / name)
+        files.sync(target)
+
+    def _quarrel(self, theirs: Record, ours: Record) -> None:
+        (self.root / CONFLICTS).mkdir(exist_ok=True)
+        sides = {
+            side: {key: dict(record).get(key) for key in ("digests", "metrics", "provenance")}
+            for side, record in (("kept", theirs), ("discarded", ours))
+        }
+        found: dict[str, Any] = {"unit_id": self.unit.id, "label": self.unit.label, **sides}
+        files.write_json(self.root / CONFLICTS / f"{self.unit.id[:10]}.{secrets.token_hex(4)}.json", found)
+        self.drop()
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write {self.unit.label} to {self.root}: {error.strerror or error}; "
+            "make room or name another --store, then run again: what is finished stays"
+        )
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record of a finished unit's folder; None if there is none that parses."""
+    try:
+        record = files.read_json(folder / RECORD)
+    except (OSError, ValueError):
+        return None
+    return record if is_record(record) else None
+
+
+def is_record(value: Any) -> bool:
+    """Whether a JSON value has what the machinery reads of a record."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("spec"), dict)
+        and isinstance(value.get("digests"), dict)
+        and isinstance(value["digests"].get("result"), str)
+        and value.get("status") in ("ok", "diverged")
+        and all(key in value for key in ("format", "unit_id", "metrics", "reason"))
+    )

@@ -1,0 +1,53 @@
+"""Frees the room that states take once nothing is left to start from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bench.errors import SpecError
+from bench.runs.attempt import STATES
+from bench.runs.plan import Plan
+from bench.runs.store import Store
+from bench.spec import Unit
+
+
+class Freed(NamedTuple):
+    """What was removed."""
+
+    files: int
+    bytes: int
+
+
+def clean(store: Store, plan: Plan | None = None) -> Freed:
+    """Remove the initial, rewind and final weights of units whose children are all finished.
+
+    A unit that turns out to be needed again is trained again, and gives the same weights.
+
+    Args:
+        store: where.
+        plan: whose units, and whose children count; without one, every unit that has a finished child.
+    """
+    sizes = []
+    for unit in _spent_in(store, plan) if plan else _spent(store):
+        for path in (store.folder(unit) / name for name in STATES):
+            if path.exists():
+                sizes.append(path.stat().st_size)
+                path.unlink()
+    return Freed(len(sizes), sum(sizes))
+
+
+def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
+    done = {unit.id for unit in plan.units.values() if store.record(unit)}
+    return (plan.units[each] for each in done if done.issuperset(plan.children[each]))
+
+
+def _spent(store: Store) -> Iterable[Unit]:
+    units = []
+    for record in store.records():
+        try:
+            units.append(Unit.from_spec(record["spec"]))
+        except SpecError:
+            continue
+    started_from = {parent for unit in units for parent in unit.parents.values()}
+    return (unit for unit in units if unit.id in started_from)

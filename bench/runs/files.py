@@ -1,0 +1,80 @@
+"""Files that survive a crash: written whole and flushed to the disk before anything points at them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+LARGEST_JSON = 64 * 2**20
+"""Bytes; nothing that a unit writes as JSON comes near, so a larger file is not one of ours."""
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder's list of names to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, text: str) -> None:
+    """Write `text` and flush it to the disk."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace(path: Path, text: str) -> None:
+    """Write `text` so that a reader sees the old content or the new, never a part."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    write(draft, text)
+    draft.replace(path)
+    sync(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON and flush it to the disk.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+    """
+    write(path, to_text(value))
+
+
+def to_text(value: Any) -> str:
+    """`value` as the JSON of a store's files: one key a line, no NaN."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file that anybody may have written.
+
+    Raises:
+        ValueError: if it is too large or not JSON (NaN is not).
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_JSON:
+            raise ValueError(f"larger than {LARGEST_JSON} bytes")
+        return parse(file.read())
+
+
+def parse(data: bytes) -> Any:
+    """JSON from bytes that anybody may have written.
+
+    Raises:
+        ValueError: if it is not JSON.
+    """
+    try:
+        return _DECODER.decode(data.decode())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

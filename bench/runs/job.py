@@ -1,0 +1,115 @@
+"""One unit, made ready to be trained anywhere: what every launcher hands to a worker, and what comes back."""
+
+from __future__ import annotations
+
+import errno
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from bench.errors import SpecError, StoreError, TicketBenchError
+from bench.record import Record
+from bench.runs.attempt import Attempt, Committed
+from bench.spec import Role, Unit
+
+WORK = "bench.tickets.work:work"
+"""What trains a unit; named and not imported, because only workers need torch."""
+
+Report = Callable[[int, Mapping[str, float]], None]
+
+
+class Work(Protocol):
+    """Trains a unit into a folder; see `bench.tickets.work.work`."""
+
+    def __call__(
+        self, unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str, report: Report
+    ) -> Record: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A unit to be trained; pickles anywhere.
+
+    Args:
+        spec: of the unit.
+        root: of the store.
+        parents: role -> folder of the finished unit that plays it.
+        device: `cpu`, `cuda`, ...
+        work: `package.module:function`, a `Work`.
+    """
+
+    spec: dict[str, Any]
+    root: Path
+    parents: dict[Role, Path]
+    device: str = "cpu"
+    work: str = WORK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a job. Plain data, because not every exception survives a pickle.
+
+    Args:
+        status: `ok` and `diverged` are results; `failed` is tried again by the next run; `halt` ends the drive.
+        reason: one line, if it is not `ok`.
+        commit: what the store made of a result.
+    """
+
+    status: Literal["ok", "diverged", "failed", "halt"]
+    reason: str | None = None
+    commit: Committed | None = None
+
+
+def run(job: Job, *, report: Report) -> Outcome:
+    """Train the job's unit and commit what came out, or the reason why nothing did."""
+    unit = Unit.from_spec(job.spec)
+    try:
+        attempt = Attempt(job.root, unit)
+        try:
+            work = resolve(job.work)
+            record = work(unit, parents=job.parents, folder=attempt.folder, device=job.device, report=report)
+            return Outcome(status=record["status"], reason=record["reason"], commit=attempt.commit(record))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
+            if _disk_is_full(error):
+                attempt.drop()
+                return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
+            reason = summary(error)
+            attempt.fail(f"{reason}\n\n{''.join(traceback.format_exception(error))}")
+            return Outcome(status="failed", reason=reason)
+    except StoreError as error:
+        return Outcome(status="halt", reason=str(error))
+
+
+def resolve(path: str) -> Work:
+    """The function behind `package.module:function`.
+
+    Raises:
+        SpecError: if there is none.
+    """
+    module, _, name = path.partition(":")
+    try:
+        found: Work = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SpecError(f"units are trained by {path}, which cannot be imported: {error}") from error
+    return found
+
+
+def summary(error: BaseException) -> str:
+    """The first line of an error; its type too, unless it is one of ours, written for people."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
+
+
+def _disk_is_full(error: Exception) -> bool:
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError):
+        return error.errno in full
+    # safetensors has its own exception, with the number in its text only
+    told = re.search(r"os error (\d+)", str(error))
+    return told is not None and int(told[1]) in full

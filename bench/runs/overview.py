@@ -1,0 +1,101 @@
+"""Plans and their state as text for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from bench.runs.frontier import Frontier
+from bench.runs.pace import Pace, duration, steps_of
+from bench.runs.plan import Plan
+from bench.runs.store import Store
+from bench.spec import Unit
+
+STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
+
+
+def columns(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as lines of aligned cells; numbers to the right."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = [text.replace(",", "").isdecimal() for text in cells[-1]]
+    lines = (
+        "  ".join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(row, widths, right, strict=True)
+        )
+        for row in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
+    """What a run of the plan would do, task by task, and how long it would take."""
+    frontier = Frontier(plan, store)
+    head = ("task", "methods", "units", "done", "blocked", "to run", "steps", "worker time")
+    rows: list[Sequence[object]] = [head]
+    for key, units in _by_task(plan):
+        left = [unit for unit in units if unit.id in frontier.todo]
+        rows.append(
+            (
+                key,
+                len({unit.method.name for unit in units}),
+                len(units),
+                sum(unit.id in frontier.finished for unit in units),
+                sum(unit.id in frontier.blocked for unit in units),
+                len(left),
+                sum(map(steps_of, left)),
+                duration(pace.remaining(left, workers=1)),
+            )
+        )
+    todo = [plan.units[each] for each in frontier.todo]
+    time = f"{duration(pace.remaining(todo, workers=workers))} with {workers} workers"
+    return "\n".join([title(plan), "", columns(rows), "", *_aliases(plan), f"time left: {time}"])
+
+
+def title(plan: Plan) -> str:
+    """The suite's name, and its title if it has one."""
+    return f"{plan.suite.name}: {plan.suite.title}" if plan.suite.title else plan.suite.name
+
+
+def _aliases(plan: Plan) -> list[str]:
+    return [f"{key}: {name} coincides with {same} and is not run" for (key, name), same in plan.aliases.items()]
+
+
+def _by_task(plan: Plan) -> list[tuple[str, list[Unit]]]:
+    ordered = sorted(plan.units.values(), key=lambda unit: unit.task.key)
+    return [(key, list(units)) for key, units in groupby(ordered, key=lambda unit: unit.task.key)]
+
+
+def status(plan: Plan, store: Store) -> str:
+    """How far the plan is, method by method, and why units failed or are blocked."""
+    states, why = _states(plan, store)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for unit in plan.units.values():
+        counts.setdefault((unit.task.key, unit.method.name), Counter())[states[unit.id]] += 1
+    shown = [state for state in STATES if any(counter[state] for counter in counts.values())]
+    rows: list[Sequence[object]] = [("task", "method", *shown)]
+    rows += [(*key, *(counter[state] for state in shown)) for key, counter in counts.items()]
+    return "\n".join([title(plan), "", columns(rows), *([""] if why else []), *why])
+
+
+def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
+    """Id -> state, and why some failed or are blocked."""
+    frontier, failures, attempted = Frontier(plan, store), store.failures(), store.attempted()
+    running = {each for each in frontier.todo if each[:10] in attempted}
+    for each in list(frontier.todo):
+        if each[:10] in failures and each not in running:
+            frontier.fail(plan.units[each], failures[each[:10]])
+    states: dict[str, str] = dict.fromkeys(plan.units, "todo")
+    states |= {each: "done" if status == "ok" else status for each, status in frontier.finished.items()}
+    states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")
+    states |= dict.fromkeys(running, "running")
+    return states, reasons(frontier)
+
+
+def reasons(frontier: Frontier) -> list[str]:
+    """A line for every unit that failed, and one for every reason why units are blocked."""
+    failed = [f"failed: {frontier.plan.units[each].label}: {reason}" for each, reason in frontier.failed.items()]
+    blocked = Counter(frontier.blocked.values())
+    return failed + [f"blocked: {count} unit{'s' * (count > 1)}: {reason}" for reason, count in blocked.items()]

@@ -1,0 +1,137 @@
+"""How a run is going: a live table in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bench.runs.frontier import Frontier
+from bench.runs.job import Outcome
+from bench.runs.pace import Pace, duration
+from bench.runs.store import Store
+from bench.spec import Unit
+
+OFTEN = 4
+"""Live table: refreshes a second."""
+RARELY = 5.0
+"""Plain lines: at most one in so many seconds, but for failures."""
+
+
+class Lines:
+    """One plain line per finished unit, at a pace that a log bears; the base of the live table.
+
+    Args:
+        console: where to print.
+        store: where the records are.
+        pace: from earlier records; learns from the new ones.
+        workers: how many units run at once.
+    """
+
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+        """Know nothing yet."""
+        self.console, self._store, self._pace, self._workers = console, store, pace, workers
+        self._left: list[Unit] = []
+        self._done = self._total = self._failed = 0
+        self._begun: dict[str, tuple[Unit, float]] = {}
+        self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
+        self._printed = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def step(self, unit_id: str, step: int, metrics: Mapping[str, float]) -> None:
+        """A running unit was evaluated. Called from several threads."""
+        self._at[unit_id] = (step, metrics)
+
+    def started(self, unit: Unit) -> None:
+        """The unit was handed to a worker."""
+        self._begun[unit.id] = (unit, time.monotonic())
+
+    def stands(self, frontier: Frontier) -> None:
+        """This is done, and this is left."""
+        units = frontier.plan.units
+        self._left = [units[each] for each in frontier.todo]
+        self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
+
+    def ended(self, unit: Unit, outcome: Outcome) -> None:
+        """The unit came back: say what came out."""
+        _, begun = self._begun.pop(unit.id)
+        _, metrics = self._at.pop(unit.id, (0, {}))
+        record = self._store.record(unit) if outcome.status == "ok" else None
+        if record:
+            self._pace.add(record)
+        score = _score(unit, metrics) if outcome.status == "ok" else f"{outcome.status}: {outcome.reason}"
+        self._say(f"{self._counted()}  {unit.label}  {score}  {time.monotonic() - begun:.1f} s", outcome)
+        if outcome.commit == "conflict":
+            self.console.print(
+                f"warning: {unit.label} was in the store with another result, which stays: see conflicts/ there",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
+
+    def _say(self, line: str, outcome: Outcome) -> None:
+        now = time.monotonic()
+        if outcome.status == "ok" and self._left and now - self._printed < RARELY:
+            return
+        self._printed = now
+        self.console.print(f"{line}  {self._eta()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+    def _counted(self) -> str:
+        return f"[{self._done}/{self._total}]"
+
+    def _eta(self) -> str:
+        if not self._left:
+            return ""
+        return f"({duration(self._pace.remaining(self._left, workers=self._workers))} left)"
+
+
+class LiveTable(Lines):
+    """The units that are running, redrawn in place, and what comes out above it."""
+
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+        """Draw nothing yet."""
+        super().__init__(console, store, pace, workers=workers)
+        self._live = Live(self, console=console, refresh_per_second=OFTEN, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def _say(self, line: str, outcome: Outcome) -> None:
+        style = "" if outcome.status == "ok" else "red"
+        self.console.print(line, markup=False, highlight=False, style=style, soft_wrap=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for unit, begun in list(self._begun.values()):
+            step, metrics = self._at.get(unit.id, (None, {}))
+            last = unit.task.budget
+            at = "starting" if step is None else f"{step}/{max(step, last)} {unit.task.unit}"
+            table.add_row(unit.label, at, _score(unit, metrics), f"{time.monotonic() - begun:.0f} s")
+        yield table
+        failed = f", {self._failed} failed" if self._failed else ""
+        running = f"{len(self._begun)} running, {len(self._left) - len(self._begun)} waiting"
+        yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
+
+
+def watch(console: Console, store: Store, pace: Pace, *, workers: int) -> Lines:
+    """What suits the console: a live table in a terminal, plain lines in a file or a pipe."""
+    return (LiveTable if console.is_terminal else Lines)(console, store, pace, workers=workers)
+
+
+def _score(unit: Unit, metrics: Mapping[str, float]) -> str:
+    value = metrics.get(unit.task.metric)
+    return "" if value is None else f"{unit.task.metric} {value:.4g}"

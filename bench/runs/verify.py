@@ -1,0 +1,186 @@
+"""Whether a store says the truth about itself: ids, digests, counts, densities, nesting, and zeros under the mask.
+
+Reads what anybody may have written: nothing is executed, sizes are capped, and what cannot be read is a finding.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from bench.digests import file_digest, json_digest, tensors_digest
+from bench.errors import StoreError, TicketBenchError
+from bench.record import FORMAT, Record
+from bench.runs import files
+from bench.runs.attempt import RECORD, STATES, is_record
+from bench.runs.store import Store, curve
+from bench.spec import Unit
+
+LARGEST_TENSORS = 8 * 2**30
+"""Bytes of one safetensors file; larger ones are not opened."""
+DIGEST = re.compile(r"[0-9a-f]{64}")
+MASK = "mask.safetensors"
+
+Arrays = Mapping[str, NDArray[Any]]
+Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
+Family = Mapping[str, tuple[Path, Record]]
+"""Unit id -> folder and record, of all records of a store."""
+
+
+def verify(store: Store) -> list[str]:
+    """What is wrong in a store, one line each, the unit's folder first; empty if nothing is."""
+    findings = []
+    found: list[tuple[Path, Record]] = []
+    for folder in store.folders():
+        try:
+            found.append((folder, _read(folder)))
+        except (OSError, ValueError) as error:
+            findings.append(f"{folder.relative_to(store.root)}: {RECORD} cannot be read: {error}")
+    family = {str(record["unit_id"]): (folder, record) for folder, record in found}
+    for folder, record in found:
+        name = folder.relative_to(store.root)
+        findings += [f"{name}: {finding}" for finding in _findings(store, family, folder, record)]
+    return findings
+
+
+def _read(folder: Path) -> Record:
+    if folder.is_symlink() or (folder / RECORD).is_symlink():
+        raise ValueError("it is a symbolic link")
+    record: Record = files.read_json(folder / RECORD)
+    if not is_record(record) or record["format"] != FORMAT:
+        raise ValueError(f"it is not a record of format {FORMAT}")
+    return record
+
+
+def _findings(store: Store, family: Family, folder: Path, record: Record) -> Iterator[str]:
+    try:
+        unit = Unit.from_spec(record["spec"])
+        if unit.id != record["unit_id"]:
+            yield f"the id of its spec is {unit.id[:10]}, the record says {record['unit_id'][:10]}"
+        if store.folder(unit) != folder:
+            yield f"its spec belongs in {unit.path}"
+    except (TicketBenchError, ValueError) as error:
+        yield f"its spec is no unit's: {error}"
+        return
+    for check in (_files, _digests, _counts, _parents, _zeros):
+        try:
+            yield from check(family, folder, unit, record)
+        except Exception as error:  # noqa: BLE001  a hostile file may break any reader; that is a finding, not an end
+            yield f"the {check.__name__[1:]} cannot be checked: {type(error).__name__}: {error}"
+
+
+def _files(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
+    told = record["digests"]["files"]
+    present = {path.name: path for path in folder.iterdir() if path.name != RECORD}
+    for name, path in sorted(present.items()):
+        if name not in told:
+            yield f"{name} is not in the record"
+        elif path.is_symlink() or not path.is_file():
+            yield f"{name} is not a plain file"
+        elif file_digest(path) != told[name]:
+            yield f"{name} was changed: its sha256 is not the record's"
+    for name in sorted(told.keys() - present.keys() - set(STATES)):
+        yield f"{name} is missing"
+
+
+def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
+    told = record["digests"]
+    if not DIGEST.fullmatch(told["result"]):
+        yield "its result digest is not a sha256"
+    parts = {name: told[name] for name in ("curve", "mask", "weights")}
+    if json_digest({**parts, "metrics": record["metrics"]}) != told["result"]:
+        yield "its result digest is not that of its metrics, curve, mask and weights"
+    if json_digest(curve(folder)) != told["curve"]:
+        yield "its curve is not the one that the record was made with"
+    if tensors_digest(_mask(folder)) != told["mask"]:
+        yield "its mask is not the one that the record was made with"
+
+
+def _counts(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
+    counts, mask = record["counts"], _mask(folder)
+    for name in sorted(mask.keys() - counts["layers"].keys()):
+        yield f"its mask names {name}, which has no counts"
+    for name, layer in counts["layers"].items():
+        fixed = layer["all"] - layer["prunable"]
+        kept = int(mask[name].sum()) - fixed if name in mask else layer["prunable"]
+        if name in mask and mask[name].size != layer["all"]:
+            yield f"its mask of {name} has {mask[name].size} entries, the layer {layer['all']}"
+        elif kept != layer["kept"]:
+            yield f"its mask keeps {kept} weights of {name}, the record says {layer['kept']}"
+    for total in ("all", "prunable", "kept"):
+        found = sum(layer[total] for layer in counts["layers"].values())
+        if found != counts[total]:
+            yield f"its layers have {found} weights ({total}), the record says {counts[total]}"
+    yield from _densities(record)
+
+
+def _densities(record: Record) -> Iterator[str]:
+    counts = record["counts"]
+    if counts["kept"] == counts["prunable"] and record["spec"]["level"] > 0:
+        return  # a narrower network: its densities refer to the network of full width
+    for density, kept, of in (
+        ("density", "kept", "prunable"),
+        ("density_weights", "kept_weights", "weights"),
+        ("density_total", "kept_all", "all"),
+    ):
+        told, found = dict(record)[density], counts[kept] / counts[of]  # type: ignore[literal-required]
+        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
+            yield f"its {density} is {found:.6g} by its counts, the record says {told}"
+
+
+def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterator[str]:
+    if record["parents"].keys() != set(unit.parents.values()):
+        yield "its record and its spec name different parents"
+    for role, parent in unit.parents.items():
+        if parent not in family:
+            yield f"its parent {parent[:10]} ({role}) is missing"
+            continue
+        place, theirs = family[parent]
+        if theirs["digests"]["result"] != record["parents"].get(parent):
+            yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
+        if role == "previous":
+            yield from _nesting(_mask(folder), _mask(place))
+
+
+def _nesting(mask: Arrays, previous: Arrays) -> Iterator[str]:
+    for name, before in previous.items():
+        revived = int((mask[name] & ~before).sum()) if name in mask else int((~before).sum())
+        if revived:
+            yield f"its mask keeps {revived} weights of {name} that the level before had pruned"
+
+
+def _zeros(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
+    if not (folder / "final.safetensors").exists():
+        return
+    final = _tensors(folder / "final.safetensors")
+    for name, mask in _mask(folder).items():
+        leaked = int(np.count_nonzero(final[f"weights/{name}"][~mask]))
+        if leaked:
+            yield f"{leaked} pruned weights of {name} are not zero"
+    if (
+        tensors_digest({name.removeprefix("weights/"): array for name, array in final.items()})
+        != record["digests"]["weights"]
+    ):
+        yield "its final weights are not the ones that the record was made with"
+
+
+def _mask(folder: Path) -> Arrays:
+    mask = _tensors(folder / MASK)
+    for name, array in mask.items():
+        if array.dtype != np.bool_:
+            raise StoreError(f"the mask of {name} is {array.dtype}, not bool")
+    return mask
+
+
+def _tensors(path: Path) -> Arrays:
+    if path.stat().st_size > LARGEST_TENSORS:
+        raise StoreError(f"{path.name} is larger than {LARGEST_TENSORS} bytes")
+    found: dict[str, NDArray[Any]] = load_file(path)
+    return found

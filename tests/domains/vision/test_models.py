@@ -1,0 +1,149 @@
+import pytest
+import torch
+from torch import nn
+
+from bench.errors import UnknownName
+from domains.vision.models import MODELS, build
+from domains.vision.pruning import PRUNING
+
+WEIGHTS = {
+    "lenet-300-100": 266_200,
+    "conv-2": 4_300_992,
+    "conv-4": 2_425_024,
+    "conv-6": 2_261_184,
+    "resnet-20": 270_896,
+    "vgg-19": 20_024_000,
+}
+"""All weights of at least two dimensions; the paper prints 1.7 million for Conv-6, which no padding reproduces."""
+
+LEVELS = {
+    "lenet-300-100": {3: 51.3, 7: 21.1, 9: 13.5, 15: 3.6, 16: 2.9},
+    "conv-2": {11: 8.8, 14: 4.6},
+    "conv-4": {11: 11.1, 12: 9.2, 15: 5.4},
+    "resnet-20": {4: 41.7, 6: 27.1, 7: 21.9, 10: 11.8},
+    "vgg-19": {12: 6.9, 15: 3.5, 19: 1.5},
+}
+"""Round -> per cent of weights remaining, as 1803.03635 prints them."""
+
+IMAGE = {"lenet-300-100": (1, 28, 28)}
+
+
+def sizes(name, width=1.0):
+    with torch.device("meta"):
+        model = MODELS[name](width)
+    return {name: each.numel() for name, each in model.named_parameters() if each.ndim >= 2}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_network_has_the_papers_number_of_weights(name):
+    assert sum(sizes(name).values()) == WEIGHTS[name]
+
+
+@pytest.mark.parametrize(("name", "level"), [(name, level) for name in LEVELS for level in LEVELS[name]])
+def test_every_published_level_follows_from_architecture_and_pruning(name, level):
+    weights, pruning = sizes(name), PRUNING[name]
+    prunable = {each: size for each, size in weights.items() if not pruning.is_exempt(each)}
+    exempt = sum(weights.values()) - sum(prunable.values())
+    remaining = 100 * (sum(pruning.keep(prunable, level).values()) + exempt) / sum(weights.values())
+    assert round(remaining, 1) == LEVELS[name][level]
+
+
+@pytest.mark.parametrize(("name", "exempt"), [("resnet-20", 2_560 + 640), ("vgg-19", 5_120), ("lenet-300-100", 0)])
+def test_the_papers_exempt_weights_are_exempt(name, exempt):
+    assert sum(size for each, size in sizes(name).items() if PRUNING[name].is_exempt(each)) == exempt
+
+
+@pytest.mark.parametrize("name", ["lenet-300-100", "conv-2", "conv-4", "conv-6"])
+def test_the_output_layer_is_pruned_at_its_own_rate(name):
+    assert PRUNING[name].rate_of("output.weight") == 0.1
+    assert PRUNING[name].rate_of("hidden.0.weight") == 0.2
+    assert "output.weight" in sizes(name)
+    assert "hidden.0.weight" in sizes(name)
+
+
+def test_convolutions_are_pruned_at_the_papers_rates():
+    assert [PRUNING[f"conv-{depth}"].rate_of("conv.1.weight") for depth in (2, 4, 6)] == [0.1, 0.1, 0.15]
+    for depth in (2, 4, 6):
+        assert sum(name.startswith("conv.") for name in sizes(f"conv-{depth}")) == depth
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "vgg-19"])
+def test_images_become_ten_logits(name):
+    model = build(name, width=0.25, generator=generator())
+    assert model(torch.ones(2, *IMAGE.get(name, (3, 32, 32)))).shape == (2, 10)
+
+
+def test_vgg_19_halves_the_image_between_its_five_groups():
+    model = build("vgg-19", width=0.125, generator=generator()).eval()
+    seen = []
+    for conv in model.conv:
+        conv.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:])))
+    assert model(torch.ones(2, 3, 32, 32)).shape == (2, 10)
+    assert seen == [(8, 32, 32)] * 2 + [(16, 16, 16)] * 2 + [(32, 8, 8)] * 4 + [(64, 4, 4)] * 4 + [(64, 2, 2)] * 4
+
+
+def test_resnet_20_halves_the_image_twice():
+    model = build("resnet-20", width=0.25, generator=generator()).eval()
+    seen = []
+    for block in model.blocks:
+        block.register_forward_hook(lambda _module, _inputs, output: seen.append(tuple(output.shape[1:])))
+    model(torch.ones(1, 3, 32, 32))
+    assert seen == [(4, 32, 32)] * 3 + [(8, 16, 16)] * 3 + [(16, 8, 8)] * 3
+
+
+@pytest.mark.parametrize("name", ["lenet-300-100", "resnet-20"])
+def test_weights_are_gaussian_glorot_and_biases_zero(name):
+    for module in build(name, width=1.0, generator=generator()).modules():
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.weight.numel() > 20_000:
+            fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(module.weight)
+            std = (2 / (fan_in + fan_out)) ** 0.5
+            assert module.weight.std().item() == pytest.approx(std, rel=0.03)
+            # A Gaussian, not the uniform distribution of the same variance: that ends at 1.73 deviations.
+            assert (module.weight.abs() > 2 * std).float().mean().item() == pytest.approx(0.0455, abs=0.006)
+        if isinstance(module, nn.Linear):
+            assert not module.bias.any()
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all()
+            assert not module.bias.any()
+            assert (module.running_var == 1).all()
+            assert not module.running_mean.any()
+            assert module.num_batches_tracked == 0
+
+
+def test_the_generator_alone_decides_the_weights():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = build("resnet-20", width=1.0, generator=generator(3)).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    again = build("resnet-20", width=1.0, generator=generator(3)).state_dict()
+    other = build("resnet-20", width=1.0, generator=generator(4)).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["conv.weight"], other["conv.weight"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_width_scales_what_is_hidden_and_never_the_output(name):
+    with torch.device("meta"):
+        whole, half, least = (dict(MODELS[name](width).named_parameters()) for width in (1.0, 0.5, 1e-6))
+    for each, parameter in whole.items():
+        if each == "output.bias":
+            assert parameter.shape == half[each].shape == least[each].shape == (10,)
+        elif each == "output.weight":
+            assert parameter.shape[1] == 2 * half[each].shape[1]
+            assert least[each].shape == (10, 1)
+        else:
+            assert parameter.shape[0] == 2 * half[each].shape[0]
+            assert least[each].shape[0] == 1
+
+
+def test_widths_are_rounded():
+    assert sizes("lenet-300-100", 0.019)["hidden.1.weight"] == 6 * 2
+
+
+def test_an_unknown_model_is_named():
+    with pytest.raises(UnknownName, match="did you mean 'lenet-300-100'"):
+        build("lenet-300", width=1.0, generator=generator())

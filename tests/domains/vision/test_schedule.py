@@ -1,0 +1,54 @@
+import pytest
+
+from bench.errors import SpecError, UnknownName
+from domains.vision.schedule import Schedule
+
+
+def rates(schedule, origin=0, until=None):
+    return [schedule.at(step, origin) for step in range(origin, until or schedule.budget)]
+
+
+def test_a_constant_schedule_is_constant():
+    schedule = Schedule.of({"schedule": "constant", "rate": 1.2e-3}, 100)
+    assert schedule.is_constant
+    assert set(rates(schedule, until=300)) == {1.2e-3}
+
+
+@pytest.mark.parametrize("milestones", [[0.5, 0.75], [10, 15]])
+def test_drops_come_at_their_fractions_or_steps(milestones):
+    schedule = Schedule.of({"schedule": "step", "rate": 1.0, "milestones": milestones, "gamma": 0.5}, 20)
+    assert not schedule.is_constant
+    assert rates(schedule) == [1.0] * 10 + [0.5] * 5 + [0.25] * 5
+
+
+def test_a_linear_warm_up_ends_at_the_full_rate():
+    schedule = Schedule.of({"schedule": "step", "rate": 1.0, "warmup": 4}, 10)
+    assert rates(schedule) == [0.25, 0.5, 0.75] + [1.0] * 7
+
+
+def test_beyond_the_budget_the_last_rate_is_held():
+    config = {"schedule": "step", "rate": 1.0, "milestones": [10, 20, 25], "gamma": 0.5}
+    schedule = Schedule.of(config, 20)
+    assert rates(schedule, until=60)[20:] == [0.5] * 40
+
+
+def test_a_resumed_schedule_goes_on_where_it_was():
+    schedule = Schedule(rate=1.0, budget=20, milestones=(0.5,), gamma=0.5, warmup=2)
+    assert [schedule.at(step, 0) for step in range(5, 20)] == rates(schedule)[5:]
+
+
+def test_a_restarted_schedule_spans_what_is_left():
+    schedule = Schedule(rate=1.0, budget=20, milestones=(0.5, 15), gamma=0.5, warmup=4)
+    restarted = rates(schedule, origin=10)
+    assert restarted == [0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]
+    assert rates(schedule, origin=10, until=30)[10:] == [0.25] * 10
+
+
+def test_an_unknown_schedule_is_named():
+    with pytest.raises(UnknownName, match="cosine"):
+        Schedule.of({"schedule": "cosine", "rate": 1.0}, 10)
+
+
+def test_a_constant_schedule_with_drops_contradicts_itself():
+    with pytest.raises(SpecError, match="milestones"):
+        Schedule.of({"schedule": "constant", "rate": 1.0, "milestones": [5]}, 10)

@@ -1,0 +1,167 @@
+"""A made-up domain whose units train in milliseconds without torch, for tests of the machinery; and its command line."""
+
+import json
+import os
+import signal
+import time
+import zlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from bench import registry
+from bench.digests import canonical_json, json_digest, tensors_digest
+from bench.record import FORMAT
+from bench.spec import DENSE, Entry, Pruning, Suite, Task
+from bench.tickets.methods import METHODS
+
+SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
+PRUNABLE = ("a.weight", "b.weight")
+TROUBLE = "TOY_TROUBLE"
+"""Environment variable: a file of JSON, label of a unit -> fail | diverge | die | differ | full | hang."""
+
+
+def task(name="toy/chain", **changes):
+    fields = {
+        "scale": "smoke", "config": {"seconds": 0.0}, "budget": 30, "evaluate_every": 10, "rewind_step": 10,
+        "pruning": Pruning(rate=0.2), "metric": "accuracy", "directions": {"accuracy": "max"}, "tolerance": 1.0,
+        "chance": 10.0, "constant_rate": False,
+    }  # fmt: skip
+    return Task(name=name, **{**fields, **changes})
+
+
+TASKS = (
+    task(),
+    task(scale="quick", budget=60),
+    task("toy/slow", config={"seconds": 0.03}),
+    task("toy/still", rewind_step=0, constant_rate=True),
+    task("toy/picky", unsupported={"ticket": "it has no weights to rewind", "snip": "it has no losses"}),
+)
+
+
+class Toy:
+    def tasks(self):
+        return {each.key: each for each in TASKS}
+
+
+def suite(methods=("dense", "ticket", "reinit"), levels=(1, 3), seeds=(0,), of=TASKS[0]):
+    arms = tuple(METHODS[name] for name in methods)
+    return Suite(name="toy", title="", entries=(Entry(task=of, methods=arms, levels=levels, seeds=seeds),))
+
+
+def work(unit, *, parents, folder, device, report):
+    """What `bench.tickets.work.work` does, without learning anything."""
+    trouble = _trouble(unit)
+    if trouble == "fail":
+        raise RuntimeError("the toy was told to fail\nand has more to say")
+    if trouble == "full":
+        raise OSError(28, "No space left on device")
+    print("training", unit.label)
+    for step in range(unit.task.evaluate_every, unit.task.budget + 1, unit.task.evaluate_every):
+        time.sleep(unit.task.config["seconds"] / 3)
+        report(step, {"accuracy": 50.0 + step})
+    if trouble == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if trouble == "hang":
+        time.sleep(600)
+    generator = np.random.default_rng([unit.seed, unit.level, zlib.crc32(unit.method.name.encode())])
+    mask = _mask(unit, parents, generator)
+    states = _states(unit, parents, mask, generator)
+    if trouble == "differ":
+        states["final"]["a.bias"] += 1
+    return _record(unit, parents, folder, mask, states, trouble)
+
+
+def _trouble(unit):
+    path = Path(os.environ.get(TROUBLE, "/nonexistent"))
+    return json.loads(path.read_text()).get(unit.label) if path.exists() else None
+
+
+def _mask(unit, parents, generator):
+    if unit.method.mask == "none":
+        return {}
+    if "ticket" in parents:
+        return load_file(parents["ticket"] / "mask.safetensors")
+    keep = unit.task.pruning.keep({name: int(np.prod(SHAPES[name])) for name in PRUNABLE}, unit.level)
+    previous = load_file(parents["previous"] / "mask.safetensors") if "previous" in parents else {}
+    final = load_file(parents["previous"] / "final.safetensors") if "previous" in parents else {}
+    mask = {}
+    for name in PRUNABLE:
+        score = np.abs(final[f"weights/{name}"]) if final else generator.random(SHAPES[name])
+        score = np.where(previous.get(name, np.ones(SHAPES[name], bool)), score, -1).ravel()
+        mask[name] = np.zeros(score.size, bool)
+        mask[name][np.argsort(-score, kind="stable")[: keep[name]]] = True
+        mask[name] = mask[name].reshape(SHAPES[name])
+    return mask
+
+
+def _states(unit, parents, mask, generator):
+    start = {name: generator.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+    if "dense" in parents:
+        rewind = load_file(parents["dense"] / "rewind.safetensors")
+        start = {name: rewind[f"weights/{name}"] for name in SHAPES}
+    moved = {
+        name: (each + 0.1 * generator.standard_normal(each.shape)).astype(np.float32) for name, each in start.items()
+    }
+    final = {name: np.where(mask[name], each, np.float32(0)) if name in mask else each for name, each in moved.items()}
+    return {"initial": start, "rewind": start, "final": final} if unit.method.name == DENSE else {"final": final}
+
+
+def _record(unit, parents, folder, mask, states, trouble):
+    score = None if trouble == "diverge" else 80.0 + float(states["final"]["a.bias"][0])
+    points = [{"step": unit.task.budget, "updates": unit.task.budget, "metrics": {"test": {"accuracy": score or 0.0}}}]
+    (folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in points))
+    save_file(mask, folder / "mask.safetensors")
+    if unit.method.is_chain or unit.method.name == DENSE:
+        for name, state in states.items():
+            save_file({f"weights/{key}": each for key, each in state.items()}, folder / f"{name}.safetensors")
+    metrics = [{"name": "accuracy", "split": "test", "at": "final", "value": score, "direction": "max", "step": 30}]
+    parts = {
+        "curve": json_digest(points), "mask": tensors_digest(mask), "weights": tensors_digest(states["final"]),
+    }  # fmt: skip
+    family = {
+        role: json.loads((path / "record.json").read_text())["digests"]["result"] for role, path in parents.items()
+    }
+    counts = _counts(unit, mask)
+    return {
+        "format": FORMAT, "unit_id": unit.id, "spec": unit.spec(),
+        "status": "diverged" if trouble == "diverge" else "ok",
+        "reason": "loss is not finite at step 20" if trouble == "diverge" else None,
+        "metrics": metrics, "counts": counts, "density": counts["kept"] / counts["prunable"],
+        "density_weights": counts["kept_weights"] / counts["weights"],
+        "density_total": counts["kept_all"] / counts["all"],
+        "effective_density": None, "flops": None, "flops_dense": None, "nulls": {}, "steps": 30, "updates": 30,
+        "search_cost": 30 * (unit.level + 1), "env_steps": None, "overlap": None, "wall_seconds": 0.5,
+        "peak_memory_bytes": 1, "parents": {unit.parents[role]: digest for role, digest in family.items()},
+        "provenance": {"versions": {"ticketbench": "0"}, "pid": os.getpid()},
+        "digests": {"result": json_digest({**parts, "metrics": metrics}), **parts},
+    }  # fmt: skip
+
+
+def _counts(unit, mask):
+    sizes = {name: int(np.prod(shape)) for name, shape in SHAPES.items()}
+    layers = {
+        name: {
+            "all": size,
+            "prunable": size if name in PRUNABLE else 0,
+            "kept": (int(mask[name].sum()) if name in mask else size) if name in PRUNABLE else 0,
+        }
+        for name, size in sizes.items()
+    }
+    prunable, kept = (sum(each[what] for each in layers.values()) for what in ("prunable", "kept"))
+    every = sum(sizes.values())
+    return {
+        "all": every, "weights": prunable, "prunable": prunable, "kept": kept, "kept_weights": kept,
+        "kept_all": every - prunable + kept, "level_asks": kept, "layers": layers, "groups": {}, "collapsed": [],
+    }  # fmt: skip
+
+
+def main():
+    """`python -c "import toy; toy.main()" run SUITE ...`: the real command, with the toy's tasks and work."""
+    from bench import cli, verbs
+
+    registry.domains = lambda: {"toy": Toy()}
+    verbs.run = partial(verbs.run, work="toy:work")
+    cli.main()
