@@ -48,8 +48,7 @@ class Attached:
     def __enter__(self) -> Self:
         """Start masking."""
         for name, parameter in self._parameters.items():
-            handle = parameter.register_post_accumulate_grad_hook(self._masker(name))  # type: ignore[no-untyped-call]
-            self._handles.append(handle)
+            self._handles.append(parameter.register_post_accumulate_grad_hook(self._masker(name)))
         self._handles.append(self._learner.optimizer.register_step_post_hook(self._updated))
         return self
 

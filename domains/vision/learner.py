@@ -89,7 +89,7 @@ class VisionLearner:
         self.module.train()
         while self.step < until:
             loss = self._update()
-            if self.step % CHECK_EVERY == 0:
+            if self.step % CHECK_EVERY == 0 or self.step == until:
                 self._check(loss, "the training loss")
         for name, parameter in self.module.named_parameters():
             self._check(parameter, name)
@@ -162,7 +162,7 @@ class VisionLearner:
         images, labels = self._splits["train"].at(self._rows())
         self.optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(self.module(images), labels)
-        torch.autograd.backward(loss)
+        loss.backward()
         self.optimizer.step()
         self.step += 1
         self.updates += 1

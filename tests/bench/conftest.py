@@ -8,7 +8,6 @@ import pytest
 import toy
 
 from bench import cli, registry, verbs
-from bench.runs.attempt import Attempt
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
@@ -57,19 +56,10 @@ def store(tmp_path):
 
 @pytest.fixture
 def trouble(tmp_path, monkeypatch):
-    """Make units fail, diverge, die or differ, by their labels; again to change it."""
+    """Make units fail, diverge, die or differ: the function takes {label: trouble}, and may be called again."""
     path = tmp_path / "trouble.json"
     monkeypatch.setenv(toy.TROUBLE, str(path))
-
-    def make(**labels):
-        path.write_text(json.dumps({label.replace("_", " "): what for label, what in labels.items()}))
-        return path
-
-    def of(labels):
-        path.write_text(json.dumps(labels))
-
-    make.of = of
-    return make
+    return lambda labels: path.write_text(json.dumps(labels))
 
 
 @pytest.fixture
@@ -79,20 +69,12 @@ def suite_file(tmp_path, toys):
     return path
 
 
-def finish(unit, store, plan):
-    """Train one unit here and commit it."""
-    attempt = Attempt(store.root, unit)
-    parents = {role: store.folder(plan.units[each]) for role, each in unit.parents.items()}
-    record = toy.work(unit, parents=parents, folder=attempt.folder, device="cpu", report=lambda *_: None)
-    return attempt.commit(record)
-
-
 @pytest.fixture
 def filled(store):
     """A store with every unit of a small plan, and the plan."""
     plan = make_plan(toy.suite())
     for unit in plan.units.values():
-        assert finish(unit, store, plan) == "committed"
+        assert toy.finish(unit, store, plan) == "committed"
     return store, plan
 
 

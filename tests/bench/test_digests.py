@@ -43,7 +43,7 @@ def test_whatever_differs_has_another_digest(other):
 def test_memory_layout_does_not_matter():
     array = np.arange(6.0).reshape(2, 3)
     assert tensors_digest({"a": array.T}) == tensors_digest({"a": np.ascontiguousarray(array.T)})
-    assert tensors_digest({"a": np.float32(1)[()].reshape(())}) != tensors_digest({"a": np.ones(1, np.float32)})
+    assert tensors_digest({"a": np.ones(())}) != tensors_digest({"a": np.ones(1)})
 
 
 def test_the_digest_of_a_file_is_its_sha256(tmp_path):

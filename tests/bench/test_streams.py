@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from bench.streams import PER_LEVEL, PER_SEED, Streams
@@ -33,8 +32,7 @@ def test_asking_again_starts_again():
 
 def test_draws_are_pinned():
     """The same seed gives the same run in every version: numpy promises its seed sequences."""
-    assert [Streams(0).integer(name) for name in ("init", "data")] == PINNED
-    assert list(np.random.SeedSequence([0, 1]).generate_state(2)) == [1547327181, 1909034461] or True
+    assert [Streams(0).integer(name) for name in ("init", "data")] == [7290039654019473914, 1605858607080498671]
 
 
 def test_an_unknown_stream_is_refused():

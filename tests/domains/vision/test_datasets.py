@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,12 +131,12 @@ def test_an_unknown_data_set_is_named():
         datasets.find("fashion_mnist")
 
 
-def test_a_learner_of_a_task_without_its_data_says_so(places):
+@pytest.mark.usefixtures("places")
+def test_a_learner_of_a_task_without_its_data_says_so():
     task = domain.tasks()["vision/lenet-fashion@smoke"]
     examples.load.cache_clear()
     with pytest.raises(DataError, match="fashion-mnist was not found"):
         domain.learner(task, streams=Streams(0), device="cpu")
-    shutil.rmtree(places[3].parent)
 
 
 def test_a_learner_reads_the_files_that_its_task_names(places, tiny, write_files):

@@ -256,6 +256,14 @@ def test_divergence_is_noticed_on_the_way(task):
     assert learner.step == 50
 
 
+def test_a_last_loss_that_is_not_finite_is_divergence(task):
+    learner = build(variant(task, optimizer="sgd", rate=1e-40))
+    with torch.no_grad():
+        learner.module.output.bias[:2] = torch.tensor([3e38, -3e38])  # finite, and so are all gradients
+    with pytest.raises(Diverged, match="training loss is not finite at step 3"):
+        learner.train(3)
+
+
 def test_one_weight_that_is_not_finite_is_divergence(task):
     learner = build(task)
     with torch.no_grad():

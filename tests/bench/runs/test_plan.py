@@ -1,0 +1,98 @@
+"""A plan is the science of a suite: complete chains, and controls that are paired by structure."""
+
+import pytest
+import toy
+
+from bench.errors import Unsupported
+from bench.runs.plan import plan
+from bench.spec import Suite
+from bench.tickets.methods import METHODS
+
+
+def units_of(made, method):
+    return {(unit.level, unit.seed): unit for unit in made.units.values() if unit.method.name == method}
+
+
+def test_chains_run_every_round_and_other_methods_the_levels_listed():
+    made = plan(toy.suite(("dense", "ticket", "random-ticket"), levels=(2, 5), seeds=(0, 1)))
+    assert set(units_of(made, "ticket")) == {(level, seed) for level in range(1, 6) for seed in (0, 1)}
+    assert set(units_of(made, "random-ticket")) == {(level, seed) for level in (2, 5) for seed in (0, 1)}
+    assert set(units_of(made, "dense")) == {(0, 0), (0, 1)}
+
+
+def test_a_chain_starts_at_dense_and_every_round_prunes_the_one_before():
+    made = plan(toy.suite(("ticket",), levels=(3,)))
+    ticket, dense = units_of(made, "ticket"), units_of(made, "dense")[0, 0]
+    assert ticket[1, 0].parents == {"previous": dense.id, "dense": dense.id}
+    assert ticket[3, 0].parents == {"previous": ticket[2, 0].id, "dense": dense.id}
+
+
+@pytest.mark.parametrize("control", ["reinit", "reinit-signed", "permuted", "shuffled"])
+def test_controls_take_the_ticket_of_their_own_level_and_seed(control):
+    made = plan(toy.suite((control,), levels=(1, 4), seeds=(0, 3)))
+    ticket = units_of(made, "ticket")
+    for at, unit in units_of(made, control).items():
+        assert unit.parents["ticket"] == ticket[at].id
+    assert set(units_of(made, control)) == {(1, 0), (1, 3), (4, 0), (4, 3)}
+
+
+def test_parents_that_the_suite_does_not_list_are_added():
+    assert {unit.method.name for unit in plan(toy.suite(("reinit",))).units.values()} == {"reinit", "ticket", "dense"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parents_come_before_their_children(name):
+    made = plan(toy.suite((name,), levels=(1, 3)))
+    seen = set()
+    for unit in made.units.values():
+        assert seen.issuperset(unit.parents.values())
+        seen.add(unit.id)
+    assert all(each == unit.id for each, unit in made.units.items())
+
+
+def test_units_of_overlapping_entries_run_once():
+    one, two = toy.suite(("ticket",), levels=(2,)).entries + toy.suite(("ticket", "reinit"), levels=(3,)).entries
+    both = Suite(name="both", title="", entries=(one, two))
+    assert plan(both).units.keys() == plan(toy.suite(("ticket", "reinit"), levels=(3,))).units.keys()
+
+
+def test_coincident_methods_run_once_and_are_remembered():
+    made = plan(toy.suite(("ticket-init", "fine-tune", "ticket"), of=toy.task("toy/still", rewind_step=0, constant_rate=True)))
+    assert made.aliases == {
+        ("toy/still@smoke", "ticket-init"): "ticket",
+        ("toy/still@smoke", "fine-tune"): "lr-rewind",
+    }
+    assert {unit.method.name for unit in made.units.values()} == {"dense", "ticket", "lr-rewind"}
+
+
+def test_methods_that_do_not_coincide_both_run():
+    assert {"ticket", "ticket-init"} <= {unit.method.name for unit in plan(toy.suite(("ticket-init", "ticket"))).units.values()}
+
+
+@pytest.mark.parametrize(
+    ("method", "why"), [("ticket", "no weights to rewind"), ("reinit", "needs the ticket: it has no"), ("snip", "no losses")]
+)
+def test_an_unsupported_method_is_refused_with_the_tasks_reason(method, why):
+    picky = toy.task("toy/picky", unsupported={"ticket": "it has no weights to rewind", "snip": "it has no losses"})
+    with pytest.raises(Unsupported, match=f"toy/picky@smoke cannot run {method}: .*{why}"):
+        plan(toy.suite((method,), of=picky))
+
+
+def test_level_zero_is_dense_only():
+    made = plan(toy.suite(("random-ticket", "ticket"), levels=(0, 1)))
+    assert [unit.method.name for unit in made.units.values() if unit.level == 0] == ["dense"]
+
+
+def test_heights_count_the_longest_chain_that_waits():
+    made = plan(toy.suite(("ticket", "reinit"), levels=(3,)))
+    height = {unit.label.split(" ", 1)[1]: made.heights[unit.id] for unit in made.units.values()}
+    assert height == {"dense L0 s0": 5, "ticket L1 s0": 4, "ticket L2 s0": 3, "ticket L3 s0": 2, "reinit L3 s0": 1}
+
+
+def test_a_very_long_chain_is_planned():
+    assert len(plan(toy.suite(("ticket", "reinit"), levels=(700,))).units) == 702
+
+
+def test_which_levels_the_suite_lists():
+    made = plan(toy.suite(("ticket",), levels=(3,)))
+    assert [unit.level for unit in made.units.values() if made.lists(unit)] == [0, 3]
