@@ -21,7 +21,7 @@ class Length(NamedTuple):
 
 LENGTHS: dict[Scale, Length] = {
     "smoke": Length(40, 20, val=1_000, test=1_000),
-    "quick": Length(1_000, 250),
+    "quick": Length(800, 200),
     "small": Length(5_000, 250),
     "paper": Length(50_000, 100),
 }

@@ -10,7 +10,7 @@ from domains.vision import domain
 from domains.vision.datasets import DIGESTS
 
 TASKS = domain.tasks()
-LENGTHS = {"smoke": (40, 20), "quick": (1_000, 250), "small": (5_000, 250), "paper": (50_000, 100)}
+LENGTHS = {"smoke": (40, 20), "quick": (800, 200), "small": (5_000, 250), "paper": (50_000, 100)}
 
 
 def test_two_data_sets_at_four_scales():

@@ -1,0 +1,46 @@
+"""Puts a suite's records, tables and figures where readers find them: `results/`, without weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.digests import canonical_json
+from bench.record import Record
+from bench.report.plots import plot
+from bench.report.render import Style, render
+
+STYLES: tuple[Style, ...] = ("csv", "md")
+
+
+def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]:
+    """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`.
+
+    Args:
+        records: of a suite, in any order; the files do not depend on it.
+        folder: `results`.
+        name: of the suite.
+
+    Returns:
+        The files, in that order.
+    """
+    ordered = sorted(records, key=lambda record: record["unit_id"])
+    lines = "".join(canonical_json(record) + "\n" for record in ordered)
+    written = [_write(folder / "records" / f"{name}.jsonl", lines)]
+    written += [_write(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
+    return written + plot(ordered, folder / "plots", stem=name)
+
+
+STYLES: tuple[Style, ...] = ("csv", "md")
+
+
+def published(path: Path) -> list[Record]:
+    """The records that `publish` wrote."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
