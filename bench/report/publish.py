@@ -32,9 +32,6 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     return written + plot(ordered, folder / "plots", stem=name)
 
 
-STYLES: tuple[Style, ...] = ("csv", "md")
-
-
 def published(path: Path) -> list[Record]:
     """The records that `publish` wrote."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

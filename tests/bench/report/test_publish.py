@@ -1,0 +1,25 @@
+"""Published files: the records without weights, and tables and figures that follow from them."""
+
+from bench.report.publish import publish, published
+from bench.report.render import render
+
+
+def test_what_is_published_gives_the_tables_again(study, tmp_path):
+    records = study({"dense": 0.0, "ticket": 0.01, "random-ticket": -0.01}, levels=(1, 3))
+    paths = publish(records, tmp_path, name="some")
+    assert [str(path.relative_to(tmp_path)) for path in paths[:3]] == [
+        "records/some.jsonl",
+        "tables/some.csv",
+        "tables/some.md",
+    ]
+    assert {path.suffix for path in paths[3:]} == {".svg", ".png"}
+    assert sorted(record["unit_id"] for record in published(paths[0])) == sorted(each["unit_id"] for each in records)
+    for path in paths[1:3]:
+        assert path.read_text() == render(published(paths[0]), path.suffix[1:])
+
+
+def test_the_order_of_records_changes_no_byte(study, tmp_path):
+    records = study({"dense": 0.0, "ticket": 0.01})
+    one = publish(records, tmp_path / "one", name="some")
+    two = publish(records[::-1], tmp_path / "two", name="some")
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
