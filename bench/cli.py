@@ -24,6 +24,10 @@ app = typer.Typer(
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="quick, smoke, lth-mnist ..., or a TOML file.")]
 AnySuite = Annotated[str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.")]
+Planned = Annotated[
+    str | None,
+    typer.Argument(metavar="[SUITE]", help="Whose units count; without it, all that have a finished child."),
+]
 StorePath = Annotated[Path, typer.Option("--store", metavar="FOLDER", help="Where finished units are kept.")]
 Tasks = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...")]
 Methods = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these methods: ticket,reinit,...")]
@@ -36,6 +40,7 @@ Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.
 Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
+Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
 Format = Annotated[str | None, typer.Option(help="md, csv, tex or json; else what --output ends in, else md.")]
 DEFAULT_STORE = Path("results/runs")
 
@@ -125,7 +130,7 @@ def status(
 
 
 @app.command(epilog="Example: ticketbench clean quick")
-def clean(suite: AnySuite = None, store: StorePath = DEFAULT_STORE) -> None:
+def clean(suite: Planned = None, store: StorePath = DEFAULT_STORE) -> None:
     """Remove weights from which no unit is left to start."""
     _verbs().clean(suite, store)
 
@@ -161,6 +166,22 @@ def plot(
     """Draw the score of every method over density, one figure per task."""
     asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     _verbs().plot(asked, store, folder=output)
+
+
+@app.command(epilog="Example: ticketbench publish lth-mnist --scale small")
+def publish(
+    suite: SuiteName,
+    store: StorePath = DEFAULT_STORE,
+    output: Published = Path("results"),
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: Scale = None,
+) -> None:
+    """Write a suite's records (without weights), tables and figures for others to read."""
+    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs().publish(asked, store, folder=output)
 
 
 @app.command(epilog="Example: ticketbench tasks")

@@ -35,7 +35,7 @@ class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 
 
-class Diverged(Exception):  # noqa: N818  the word of the record's status
+class Diverged(Exception):
     """Training left the finite numbers. A result, not a mistake: the unit is recorded as `diverged`."""
 
     def __init__(self, step: int, what: str) -> None:
@@ -44,5 +44,5 @@ class Diverged(Exception):  # noqa: N818  the word of the record's status
         self.step = step
 
 
-class LeakedMask(Exception):  # noqa: N818
+class LeakedMask(Exception):
     """A pruned weight is not exactly zero: the unit is void and is never committed."""

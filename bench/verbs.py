@@ -12,7 +12,6 @@ from rich.console import Console
 from bench import registry, suitefile
 from bench.errors import StoreError, UnknownName
 from bench.record import Record
-from bench.report.render import Style, render
 from bench.runs import overview
 from bench.runs.attempt import read_record
 from bench.runs.clean import clean as remove_states
@@ -79,23 +78,21 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def run(asked: Asked, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
-    console = Console()
     plan, store = asked.plan(), Store(root)
     store.prepare()
     workers = workers or usable_cores()
-    pace = Pace(store.records())
-    with watch(console, store, pace, workers=workers) as board:
-        launcher = LocalLauncher(root, workers=workers, threads=threads, progress=board.step)
-        try:
-            frontier = drive(plan, store, launcher, watch=board, device=device, work=work)
-        except KeyboardInterrupt:
-            launcher.close()
-            _say(f"\nstopped: {_done(Frontier(plan, store))}; the same command goes on from there")
-            return INTERRUPTED
-        finally:
-            launcher.close()
-            store.sweep()
-    _say(render(asked.listed(store), "md"))
+    try:
+        with watch(Console(), store, Pace(store.records()), workers=workers) as board:
+            launcher = LocalLauncher(root, workers=workers, threads=threads, progress=board.step)
+            try:
+                frontier = drive(plan, store, launcher, watch=board, device=device, work=work)
+            finally:
+                launcher.close()
+                store.sweep()
+    except KeyboardInterrupt:
+        _say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
+        return INTERRUPTED
+    _say(_render(asked.listed(store), "md"))
     _say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
     return 1 if frontier.failed else 0
 
@@ -133,11 +130,7 @@ def clean(suite: str | None, root: Path) -> None:
 def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -> None:
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else "") or "md"
-    known: tuple[Style, ...] = get_args(Style)
-    chosen = next((each for each in known if each == style), None)
-    if chosen is None:
-        raise UnknownName("format", style, known)
-    text = render(_some(asked.listed(_existing(root)), asked, root), chosen)
+    text = _render(_some(asked.listed(_existing(root)), asked, root), style)
     if output is None:
         sys.stdout.write(text)
         return
@@ -147,16 +140,31 @@ def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -
         raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
 
 
+def _render(records: list[Record], style: str) -> str:
+    from bench.report.render import Style, render  # noqa: PLC0415  only tables need scipy
+
+    known: tuple[Style, ...] = get_args(Style)
+    chosen = next((each for each in known if each == style), None)
+    if chosen is None:
+        raise UnknownName("format", style, known)
+    return render(records, chosen)
+
+
 def plot(asked: Asked, root: Path, *, folder: Path) -> None:
     """Draw the figures."""
     from bench.report.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
 
-    for path in draw(
-        _some(asked.records(_existing(root)), asked, root),
-        folder,
-        stem=Path(asked.suite).stem if asked.suite else "records",
-    ):
-        _say(str(path))
+    stem = Path(asked.suite).stem if asked.suite else "records"
+    _say(*map(str, draw(_some(asked.records(_existing(root)), asked, root), folder, stem=stem)))
+
+
+def publish(asked: Asked, root: Path, *, folder: Path) -> None:
+    """Write what others read."""
+    from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
+
+    assert asked.suite is not None
+    records = _some(asked.records(_existing(root)), asked, root)
+    _say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
 
 
 def _some(records: list[Record], asked: Asked, root: Path) -> list[Record]:

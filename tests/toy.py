@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from bench import registry
 from bench.digests import canonical_json, json_digest, tensors_digest
 from bench.record import FORMAT
+from bench.runs.attempt import Attempt
 from bench.spec import DENSE, Entry, Pruning, Suite, Task
 from bench.tickets.methods import METHODS
 
@@ -58,7 +59,7 @@ def work(unit, *, parents, folder, device, report):
         raise RuntimeError("the toy was told to fail\nand has more to say")
     if trouble == "full":
         raise OSError(28, "No space left on device")
-    print("training", unit.label)
+    print("training", unit.label)  # noqa: T201  what libraries do
     for step in range(unit.task.evaluate_every, unit.task.budget + 1, unit.task.evaluate_every):
         time.sleep(unit.task.config["seconds"] / 3)
         report(step, {"accuracy": 50.0 + step})
@@ -72,6 +73,14 @@ def work(unit, *, parents, folder, device, report):
     if trouble == "differ":
         states["final"]["a.bias"] += 1
     return _record(unit, parents, folder, mask, states, trouble)
+
+
+def finish(unit, store, plan):
+    """Train one unit here and commit it."""
+    attempt = Attempt(store.root, unit)
+    parents = {role: store.folder(plan.units[each]) for role, each in unit.parents.items()}
+    record = work(unit, parents=parents, folder=attempt.folder, device="cpu", report=lambda *_: None)
+    return attempt.commit(record)
 
 
 def _trouble(unit):
@@ -156,6 +165,11 @@ def _counts(unit, mask):
         "all": every, "weights": prunable, "prunable": prunable, "kept": kept, "kept_weights": kept,
         "kept_all": every - prunable + kept, "level_asks": kept, "layers": layers, "groups": {}, "collapsed": [],
     }  # fmt: skip
+
+
+def resaved(path):
+    """The bytes of a safetensors file with metadata that it did not have."""
+    return save(load_file(path), metadata={"by": "another version"})
 
 
 def main():

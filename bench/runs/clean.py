@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bench.errors import SpecError
 from bench.runs.attempt import STATES
+from bench.runs.frontier import NEEDS
 from bench.runs.plan import Plan
 from bench.runs.store import Store
 from bench.spec import Unit
@@ -20,13 +21,13 @@ class Freed(NamedTuple):
 
 
 def clean(store: Store, plan: Plan | None = None) -> Freed:
-    """Remove the initial, rewind and final weights of units whose children are all finished.
+    """Remove the initial, rewind and final weights of finished units whose children have all started from them.
 
     A unit that turns out to be needed again is trained again, and gives the same weights.
 
     Args:
         store: where.
-        plan: whose units, and whose children count; without one, every unit that has a finished child.
+        plan: whose units, and whose children count; without one, every unit from which a finished one started.
     """
     sizes = []
     for unit in _spent_in(store, plan) if plan else _spent(store):
@@ -39,7 +40,9 @@ def clean(store: Store, plan: Plan | None = None) -> Freed:
 
 def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
     done = {unit.id for unit in plan.units.values() if store.record(unit)}
-    return (plan.units[each] for each in done if done.issuperset(plan.children[each]))
+    left = (unit for unit in plan.units.values() if unit.id not in done)
+    wanted = {parent for unit in left for parent in _starts_from(unit)}
+    return (plan.units[each] for each in done - wanted)
 
 
 def _spent(store: Store) -> Iterable[Unit]:
@@ -49,5 +52,10 @@ def _spent(store: Store) -> Iterable[Unit]:
             units.append(Unit.from_spec(record["spec"]))
         except SpecError:
             continue
-    started_from = {parent for unit in units for parent in unit.parents.values()}
-    return (unit for unit in units if unit.id in started_from)
+    used = {parent for unit in units for parent in _starts_from(unit)}
+    return (unit for unit in units if unit.id in used)
+
+
+def _starts_from(unit: Unit) -> Iterable[str]:
+    """Ids of the parents whose states, and not only masks, the unit reads."""
+    return (parent for role, parent in unit.parents.items() if set(STATES) & set(NEEDS[role]))

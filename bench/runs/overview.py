@@ -50,7 +50,8 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
             )
         )
     todo = [plan.units[each] for each in frontier.todo]
-    time = f"{duration(pace.remaining(todo, workers=workers))} with {workers} workers"
+    team = f"{workers} worker{'s' * (workers > 1)}"
+    time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
     return "\n".join([title(plan), "", columns(rows), "", *_aliases(plan), f"time left: {time}"])
 
 

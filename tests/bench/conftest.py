@@ -1,6 +1,7 @@
 """Stores, plans and commands on the toy domain."""
 
 import json
+import shutil
 import sys
 from functools import partial
 
@@ -69,13 +70,36 @@ def suite_file(tmp_path, toys):
     return path
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """Finished stores are made once and copied: flushing files takes its time."""
+    made = {}
+
+    def copy(suite, to):
+        if repr(suite) not in made:
+            store, plan = Store(tmp_path_factory.mktemp("template")), make_plan(suite)
+            store.prepare()
+            for unit in plan.units.values():
+                assert toy.finish(unit, store, plan) == "committed"
+            made[repr(suite)] = store.root, plan
+        root, plan = made[repr(suite)]
+        shutil.copytree(root, to)
+        return Store(to), plan
+
+    return copy
+
+
 @pytest.fixture
-def filled(store):
+def filled(template, tmp_path):
     """A store with every unit of a small plan, and the plan."""
-    plan = make_plan(toy.suite())
-    for unit in plan.units.values():
-        assert toy.finish(unit, store, plan) == "committed"
-    return store, plan
+    return template(toy.suite(), tmp_path / "runs")
+
+
+@pytest.fixture
+def finished(template, suite_file, tmp_path):
+    """A store with every unit of the suite file."""
+    names = ("dense", "ticket", "reinit", "random-ticket")
+    return template(toy.suite(names, seeds=(0, 1)), tmp_path / "runs")[0].root
 
 
 @pytest.fixture
@@ -100,6 +124,7 @@ def command(monkeypatch, capsys, toys):
 
     def run(*args):
         monkeypatch.setattr(sys, "argv", ["ticketbench", *map(str, args)])
+        capsys.readouterr()  # what fixtures printed
         with pytest.raises(SystemExit) as left:
             cli.main()
         out, err = capsys.readouterr()

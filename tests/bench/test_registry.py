@@ -56,7 +56,7 @@ def test_no_package_replaces_a_built_in_method(installed):
 def test_unknown_names_suggest_the_nearest(toys):
     with pytest.raises(UnknownName, match="unknown task 'toy/chian': did you mean 'toy/chain'"):
         registry.task("toy/chian", "smoke")
-    with pytest.raises(UnknownName, match="unknown scale of toy/chain 'paper': .*known are quick, smoke"):
+    with pytest.raises(UnknownName, match=r"unknown scale of toy/chain 'paper': .*known are quick, smoke"):
         registry.task("toy/chain", "paper")
     with pytest.raises(UnknownName, match="unknown method 'tickt': did you mean 'ticket'"):
         registry.method("tickt")

@@ -29,7 +29,9 @@ def test_numbers(value, meant):
     assert suitefile.numbers(value) == meant
 
 
-@pytest.mark.parametrize("value", ["", "3-1", "a", "1-", "-1", "1,,2", [], [1.5], [True], [-1], 3, None, "0-99999", [10_000]])
+@pytest.mark.parametrize(
+    "value", ["", "3-1", "a", "1-", "-1", "1,,2", [], [1.5], [True], [-1], 3, None, "0-99999", [10_000]]
+)
 def test_what_is_not_a_choice_of_numbers_is_refused(value):
     with pytest.raises(SpecError, match="not a choice of numbers"):
         suitefile.numbers(value)
@@ -85,7 +87,7 @@ def test_a_suite_in_a_file(toys, tmp_path):
 def test_a_suite_that_does_not_exist(tmp_path):
     with pytest.raises(UnknownName, match="unknown suite 'quik': did you mean 'quick'"):
         suitefile.load("quik")
-    with pytest.raises(SpecError, match="no file .*none.toml"):
+    with pytest.raises(SpecError, match=r"no file .*none.toml"):
         suitefile.load(str(tmp_path / "none.toml"))
 
 

@@ -57,7 +57,9 @@ def test_units_of_overlapping_entries_run_once():
 
 
 def test_coincident_methods_run_once_and_are_remembered():
-    made = plan(toy.suite(("ticket-init", "fine-tune", "ticket"), of=toy.task("toy/still", rewind_step=0, constant_rate=True)))
+    made = plan(
+        toy.suite(("ticket-init", "fine-tune", "ticket"), of=toy.task("toy/still", rewind_step=0, constant_rate=True))
+    )
     assert made.aliases == {
         ("toy/still@smoke", "ticket-init"): "ticket",
         ("toy/still@smoke", "fine-tune"): "lr-rewind",
@@ -66,11 +68,14 @@ def test_coincident_methods_run_once_and_are_remembered():
 
 
 def test_methods_that_do_not_coincide_both_run():
-    assert {"ticket", "ticket-init"} <= {unit.method.name for unit in plan(toy.suite(("ticket-init", "ticket"))).units.values()}
+    assert {"ticket", "ticket-init"} <= {
+        unit.method.name for unit in plan(toy.suite(("ticket-init", "ticket"))).units.values()
+    }
 
 
 @pytest.mark.parametrize(
-    ("method", "why"), [("ticket", "no weights to rewind"), ("reinit", "needs the ticket: it has no"), ("snip", "no losses")]
+    ("method", "why"),
+    [("ticket", "no weights to rewind"), ("reinit", "needs the ticket: it has no"), ("snip", "no losses")],
 )
 def test_an_unsupported_method_is_refused_with_the_tasks_reason(method, why):
     picky = toy.task("toy/picky", unsupported={"ticket": "it has no weights to rewind", "snip": "it has no losses"})

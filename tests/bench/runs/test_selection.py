@@ -41,7 +41,10 @@ def test_what_the_suite_lacks_is_an_error_and_no_empty_run(wanted, error, said):
 def test_parts_of_records(filled):
     records = filled[0].records()
     kept = Selection(methods=("ticket", "dense"), levels=(3,)).of_records(records)
-    assert sorted((each["spec"]["method"]["name"], each["spec"]["level"]) for each in kept) == [("dense", 0), ("ticket", 3)]
+    assert sorted((each["spec"]["method"]["name"], each["spec"]["level"]) for each in kept) == [
+        ("dense", 0),
+        ("ticket", 3),
+    ]
     assert Selection(scale="paper").of_records(records) == []
     with pytest.raises(UnknownName, match="unknown method among the records 'snip'"):
         Selection(methods=("snip",)).of_records(records)

@@ -1,0 +1,196 @@
+"""Suites in real worker processes: failures, deaths and divergence stay with their own units."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+import toy
+
+from bench.errors import StoreError
+from bench.runs import drive as driving
+from bench.runs.attempt import ATTEMPTS, FAILED
+from bench.runs.drive import drive
+from bench.runs.launch.local import LocalLauncher, usable_cores
+from bench.runs.plan import plan as make_plan
+from bench.runs.verify import verify
+
+NAME = "toy/chain@smoke"
+
+
+def short(labels):
+    return [label.removeprefix(f"{NAME} ") for label in labels]
+
+
+def test_a_suite_is_run_parents_first(store, go):
+    frontier, watch = go(toy.suite(("dense", "ticket", "reinit", "snip"), seeds=(0, 1)))
+    assert len(frontier.finished) == len(frontier.plan.units) == 16
+    assert [frontier.todo, frontier.failed, frontier.blocked] == [{}, {}, {}]
+    assert [outcome.commit for outcome in watch.outcomes] == ["committed"] * 16
+    assert watch.labels.index(f"{NAME} ticket L1 s0") < watch.labels.index(f"{NAME} ticket L2 s0")
+    assert verify(store) == []
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_finished_suite_starts_no_worker(filled, monkeypatch):
+    store, plan = filled
+    launcher = LocalLauncher(store.root, progress=lambda *_: None)
+    monkeypatch.setattr(launcher, "submit", None)
+    assert len(drive(plan, store, launcher, watch=_Silent(), work="toy:work").finished) == 6
+
+
+def test_a_unit_that_fails_blocks_what_needs_it_and_is_tried_again(store, go, trouble):
+    suite = toy.suite(("ticket", "reinit", "snip"), levels=(1, 3))
+    trouble({f"{NAME} ticket L2 s0": "fail"})
+    frontier, watch = go(suite)
+    reason = "RuntimeError: the toy was told to fail"
+    assert list(frontier.failed.values()) == [reason]
+    blocked = {frontier.plan.units[each].label: why for each, why in frontier.blocked.items()}
+    assert blocked == dict.fromkeys(
+        [f"{NAME} ticket L3 s0", f"{NAME} reinit L3 s0"], f"{NAME} ticket L2 s0 failed: {reason}"
+    )
+    assert {"snip L3 s0", "reinit L1 s0"} <= set(short(watch.labels))
+    (folder,) = (store.root / FAILED).iterdir()
+    told = (folder / "reason.txt").read_text()
+    assert told.startswith(f"{reason}\n\nTraceback")
+    assert "and has more to say" in told
+    trouble({})
+    again, watch = go(suite)
+    assert sorted(short(watch.labels)) == ["reinit L3 s0", "ticket L2 s0", "ticket L3 s0"]
+    assert [again.failed, again.blocked] == [{}, {}]
+
+
+def test_divergence_is_a_result_and_not_tried_again(store, go, trouble):
+    suite = toy.suite(("ticket", "reinit"), levels=(1, 2))
+    trouble({f"{NAME} ticket L1 s0": "diverge"})
+    frontier, watch = go(suite)
+    assert short(watch.labels) == ["dense L0 s0", "ticket L1 s0"]
+    assert set(frontier.blocked.values()) == {f"{NAME} ticket L1 s0 diverged: loss is not finite at step 20"}
+    assert verify(store) == []
+    again, watch = go(suite)
+    assert watch.labels == []
+    assert len(again.blocked) == 3
+
+
+def test_a_worker_that_is_killed_once_loses_nothing(store, trouble):
+    trouble({f"{NAME} dense L0 s0": "hang"})
+    launcher = LocalLauncher(store.root, workers=1, progress=lambda *_: None)
+    killed = []
+
+    def kill():
+        while not killed:
+            time.sleep(0.05)
+            for owner in (path.name for path in (store.root / ATTEMPTS).glob("[0-9a-f]*")):
+                trouble({})
+                killed.append(int(owner.split(".")[-2]))
+                os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        frontier = drive(make_plan(toy.suite(("snip",))), store, launcher, watch=_Silent(), work="toy:work")
+        assert len(frontier.finished) == 2
+        frontier = drive(make_plan(toy.suite(("ticket",))), store, launcher, watch=_Silent(), work="toy:work")
+    finally:
+        killed.append(0)
+        launcher.close()
+        thread.join()
+    assert killed[0] > 0
+    assert len(frontier.finished) == 4
+    assert not frontier.failed
+
+
+class _Silent:
+    def started(self, unit): ...
+    def ended(self, unit, outcome): ...
+    def stands(self, frontier): ...
+
+
+def test_a_unit_that_kills_its_workers_fails_alone(store, go, trouble):
+    trouble({f"{NAME} snip L1 s0": "die"})
+    frontier, _ = go(toy.suite(("snip", "ticket")))
+    (reason,) = frontier.failed.values()
+    assert reason == "the worker process was killed by SIGKILL, 2 times: out of memory? try fewer --workers"
+    assert len(frontier.finished) == 5
+    (folder,) = (store.root / FAILED).iterdir()
+    assert f"training {NAME} snip L1 s0" in (folder / "reason.txt").read_text(), "what it printed last"
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_full_disk_ends_the_drive_with_one_line(store, go, trouble):
+    trouble({f"{NAME} dense L0 s0": "full"})
+    with pytest.raises(StoreError, match=r"no room left in .*: make some, then run again"):
+        go(toy.suite(("dense",)))
+    assert not list((store.root / ATTEMPTS).iterdir())
+    assert not (store.root / FAILED).exists()
+
+
+def test_work_that_cannot_be_imported_is_the_reason(store):
+    launcher = LocalLauncher(store.root, workers=1, progress=lambda *_: None)
+    try:
+        plan = make_plan(toy.suite(("dense",)))
+        frontier = drive(plan, store, launcher, watch=_Silent(), work="no.such:work")
+    finally:
+        launcher.close()
+    (reason,) = frontier.failed.values()
+    assert reason == "units are trained by no.such:work, which cannot be imported: No module named 'no'"
+
+
+def test_two_drives_share_the_work(store, monkeypatch):
+    monkeypatch.setattr(driving, "POLL", 0.05)
+    suite = toy.suite(("ticket", "reinit"), seeds=(0, 1, 2), of=toy.TASKS[2])
+    found = []
+
+    def one():
+        launcher = LocalLauncher(store.root, workers=1, progress=lambda *_: None)
+        watch = _Counting()
+        try:
+            found.append((drive(make_plan(suite), store, launcher, watch=watch, work="toy:work"), watch.count))
+        finally:
+            launcher.close()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (first, mine), (second, theirs) = found
+    assert len(first.finished) == len(second.finished) == 18
+    assert 18 <= mine + theirs <= 24, "little is done twice: what both begin with"
+    assert verify(store) == []
+    assert not (store.root / "conflicts").exists()
+
+
+class _Counting(_Silent):
+    count = 0
+
+    def started(self, unit):
+        self.count += 1
+
+
+def test_progress_is_reported_for_each_unit(store):
+    seen = []
+    launcher = LocalLauncher(store.root, workers=1, progress=lambda *report: seen.append(report))
+    try:
+        plan = make_plan(toy.suite(("dense",)))
+        drive(plan, store, launcher, watch=_Silent(), work="toy:work")
+    finally:
+        launcher.close()
+    (unit,) = plan.units
+    assert seen == [(unit, step, {"accuracy": 50.0 + step}) for step in (10, 20, 30)]
+
+
+def test_as_many_workers_as_cores_unless_told(store):
+    assert LocalLauncher(store.root, progress=None).workers == usable_cores() >= 1
+    assert LocalLauncher(store.root, progress=None, threads=3).workers == usable_cores()
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_failures_hold_the_spec_of_their_unit(store, go, trouble):
+    trouble({f"{NAME} dense L0 s0": "fail"})
+    frontier, _ = go(toy.suite(("dense",)))
+    (folder,) = (store.root / FAILED).iterdir()
+    (unit,) = frontier.plan.units.values()
+    assert json.loads((folder / "spec.json").read_text()) == unit.spec()

@@ -1,0 +1,46 @@
+import toy
+
+from bench.runs.overview import columns, planned, status
+from bench.runs.pace import Pace
+from bench.runs.plan import plan as make_plan
+
+
+def test_columns_are_aligned_and_numbers_stand_to_the_right():
+    assert columns([("name", "n"), ("a", 1), ("bcdefg", 12_345)]) == "name         n\na            1\nbcdefg  12,345"
+
+
+def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):
+    store, _ = filled
+    wider = make_plan(toy.suite(("ticket", "reinit", "snip"), levels=(1, 3), seeds=(0, 1)))
+    text = planned(wider, store, Pace(store.records()), workers=2)
+    head, row = text.splitlines()[2:4]
+    assert head.split("  ")[0] == "task"
+    assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "4", "s"]
+    assert text.endswith("time left: 2 s with 2 workers")
+
+
+def test_a_plan_names_what_coincides(store):
+    still = toy.task("toy/still", rewind_step=0)
+    text = planned(make_plan(toy.suite(("ticket-init",), of=still)), store, Pace(), workers=1)
+    assert "toy/still@smoke: ticket-init coincides with ticket and is not run" in text
+    assert text.endswith("time left: unknown with 1 worker")
+
+
+def test_status_counts_states_and_gives_reasons(store, go, trouble):
+    suite = toy.suite(("ticket", "reinit", "snip"), levels=(1, 2), seeds=(0, 1))
+    trouble({"toy/chain@smoke ticket L2 s0": "fail", "toy/chain@smoke ticket L1 s1": "diverge"})
+    go(suite)
+    wider = make_plan(toy.suite(("ticket", "reinit", "snip", "set"), levels=(1, 2), seeds=(0, 1)))
+    lines = [line.split() for line in status(wider, store).splitlines()]
+    assert lines[2] == ["task", "method", "done", "diverged", "failed", "blocked", "todo"]
+    counts = {line[1]: line[2:] for line in lines[3:8]}
+    assert counts == {
+        "dense": ["2", "0", "0", "0", "0"],
+        "ticket": ["1", "1", "1", "1", "0"],
+        "reinit": ["1", "0", "0", "3", "0"],
+        "snip": ["4", "0", "0", "0", "0"],
+        "set": ["0", "0", "0", "0", "4"],
+    }
+    text = status(wider, store)
+    assert "failed: toy/chain@smoke ticket L2 s0: RuntimeError: the toy was told to fail" in text
+    assert "blocked: 3 units: toy/chain@smoke ticket L1 s1 diverged" in text

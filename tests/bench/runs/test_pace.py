@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import pytest
+import toy
+
+from bench.runs.pace import Pace, duration, steps_of
+from bench.runs.plan import plan as make_plan
+
+
+def unit_of(method, **changes):
+    made = make_plan(toy.suite((method,), levels=(1,), of=toy.task(**changes)))
+    return next(reversed(list(made.units.values())))
+
+
+def test_a_rewound_run_is_shorter_by_the_steps_before_the_rewind_step():
+    steps = {name: steps_of(unit_of(name)) for name in ("dense", "reinit", "ticket", "lr-rewind", "fine-tune")}
+    assert steps == {"dense": 30, "reinit": 30, "ticket": 20, "lr-rewind": 20, "fine-tune": 20}
+
+
+def test_the_same_method_tells_more_than_the_same_task(filled):
+    records = filled[0].records()
+    for record in records:
+        record["wall_seconds"] = 3.0 if record["spec"]["method"]["name"] == "ticket" else 30.0
+    pace = Pace(records)
+    assert pace.seconds(unit_of("ticket")) == pytest.approx(20 * 3.0 / 30)
+    assert pace.seconds(unit_of("reinit")) == pytest.approx(30.0)
+    assert pace.seconds(unit_of("snip")) == pytest.approx(30 * 16.5 / 30), "the median of the task"
+    assert pace.seconds(unit_of("snip", scale="quick")) is None, "another scale is another task"
+
+
+def test_what_remains_is_shared_by_the_workers(filled):
+    pace = Pace(filled[0].records())
+    units = [unit_of("dense"), replace(unit_of("dense"), seed=5)]
+    assert pace.remaining(units, workers=2) == pytest.approx(0.5)
+    assert pace.remaining([*units, unit_of("dense", scale="quick")], workers=2) is None
+    assert pace.remaining([], workers=2) == 0
+
+
+def test_a_diverged_unit_tells_nothing_of_the_pace(filled):
+    records = filled[0].records()
+    for record in records:
+        record["status"] = "diverged"
+    assert Pace(records).seconds(unit_of("dense")) is None
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(None, "unknown"), (7.4, "7 s"), (300, "5 min"), (10_000, "2.8 h")])
+def test_durations(seconds, text):
+    assert duration(seconds) == text

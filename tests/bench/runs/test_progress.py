@@ -1,0 +1,81 @@
+import io
+
+import pytest
+import toy
+from rich.console import Console
+
+from bench.runs import progress
+from bench.runs.frontier import Frontier
+from bench.runs.job import Outcome
+from bench.runs.pace import Pace
+from bench.runs.plan import plan as make_plan
+from bench.runs.progress import Lines, LiveTable, watch
+
+
+@pytest.fixture
+def stage(store):
+    """A console, what was printed to it, and a run that goes unit by unit."""
+
+    class Stage:
+        def __init__(self, *, terminal):
+            self.text = io.StringIO()
+            self.console = Console(file=self.text, force_terminal=terminal, width=120, legacy_windows=False)
+            self.plan = make_plan(toy.suite(("dense",), seeds=(0, 1, 2)))
+            self.frontier = Frontier(self.plan, store)
+            self.board = watch(self.console, store, Pace(), workers=1)
+
+        def train(self, outcome):
+            unit = self.frontier.next()
+            self.board.started(unit)
+            self.board.stands(self.frontier)
+            self.board.step(unit.id, 20, {"accuracy": 71.25})
+            if outcome.status == "ok":
+                toy.finish(unit, store, self.plan)
+                self.frontier.finish(unit, "ok", None)
+            else:
+                self.frontier.fail(unit, outcome.reason)
+            self.board.stands(self.frontier)
+            self.board.ended(unit, outcome)
+
+    return Stage
+
+
+def test_a_log_gets_plain_lines_at_a_bearable_pace(stage):
+    scene = stage(terminal=False)
+    assert type(scene.board) is Lines
+    with scene.board:
+        for _ in range(3):
+            scene.train(Outcome(status="ok"))
+    first, last = scene.text.getvalue().splitlines()
+    assert first.startswith("[1/3]  toy/chain@smoke dense L0 s0  accuracy 71.25  0.")
+    assert first.endswith("(1 s left)"), "two units at half a second"
+    assert last.startswith("[3/3]  toy/chain@smoke dense L0 s2")
+    assert "\x1b" not in scene.text.getvalue()
+
+
+def test_failures_and_conflicts_are_always_told(stage):
+    scene = stage(terminal=False)
+    scene.train(Outcome(status="ok"))
+    scene.train(Outcome(status="failed", reason="no [bold]data[/bold]"))
+    scene.train(Outcome(status="ok", commit="conflict"))
+    text = scene.text.getvalue()
+    assert "[1/3]  toy/chain@smoke dense L0 s1  failed: no [bold]data[/bold]" in text, "nothing is markup"
+    assert "warning: toy/chain@smoke dense L0 s2 was in the store with another result, which stays" in text
+
+
+def test_a_terminal_gets_a_live_table(stage, monkeypatch):
+    monkeypatch.setattr(progress, "OFTEN", 4)
+    scene = stage(terminal=True)
+    assert type(scene.board) is LiveTable
+    unit = scene.frontier.next()
+    scene.board.started(unit)
+    scene.board.stands(scene.frontier)
+    scene.console.print(scene.board)
+    assert "toy/chain@smoke dense L0 s0  starting" in scene.text.getvalue()
+    scene.board.step(unit.id, 20, {"accuracy": 71.25})
+    scene.console.print(scene.board)
+    assert "20/30 updates  accuracy 71.25  0 s" in scene.text.getvalue()
+    assert "[0/3] done, 1 running, 2 waiting" in scene.text.getvalue()
+    with scene.board:
+        scene.train(Outcome(status="failed", reason="no data"))
+    assert "failed: no data" in scene.text.getvalue()

@@ -1,0 +1,299 @@
+"""The command as a user meets it: verbs, options, exit codes, and what it does not import."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import toy
+import typer.main
+
+from bench import __version__, cli
+from bench.runs.store import Store
+
+FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
+OPTIONS = {
+    "run": ["SUITE", "--store", *FILTERS, "--workers", "--threads", "--device"],
+    "plan": ["SUITE", "--store", *FILTERS, "--workers"],
+    "status": ["SUITE", "--store", *FILTERS],
+    "clean": ["[SUITE]", "--store"],
+    "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],
+    "plot": ["[SUITE]", "--store", "--output", *FILTERS],
+    "publish": ["SUITE", "--store", "--output", *FILTERS],
+    "tasks": [],
+    "methods": [],
+    "show": ["RECORD", "--store"],
+    "verify": ["[STORE]"],
+}
+"""Frozen: an option more is a decision, not an accident. What is no option is an edit of the suite's file."""
+
+
+def test_verbs_and_options_are_frozen():
+    group = typer.main.get_command(cli.app)
+    found = {
+        name: [each.metavar if each.param_type_name == "argument" else each.opts[0] for each in verb.params]
+        for name, verb in group.commands.items()
+    }
+    assert found == OPTIONS
+    assert [each.opts[0] for each in group.params] == ["--version"]
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_every_verb_says_what_it_does_in_a_line_and_gives_an_example(command, verb):
+    code, out, err = command(verb, "--help")
+    assert (code, err) == (0, "")
+    assert f"Example: ticketbench {verb}" in out
+    assert cli.__dict__[verb].__doc__.count("\n") == 0
+    _, overview, _ = command("--help")
+    assert cli.__dict__[verb].__doc__ in overview, "short enough to stand in the list"
+
+
+def test_version(command):
+    assert command("--version") == (0, f"ticketbench {__version__}\n", "")
+
+
+def test_a_suite_is_run_tabulated_and_run_again(command, suite_file, tmp_path):
+    store = tmp_path / "runs"
+    code, out, err = command("run", suite_file, "--store", store, "--workers", 2)
+    assert (code, err) == (0, "")
+    assert "[16/16]" in out
+    assert "| ticket " in out
+    assert f"16 of 16 units done, kept in {store}" in out
+    assert f"next: ticketbench table {suite_file} --store {store} --format csv" in out
+    code, again, _ = command("run", suite_file, "--store", store)
+    assert code == 0
+    assert again == out[out.index("## ") :], "nothing is left to do: the same table"
+
+
+def test_plan_status_and_clean(command, suite_file, tmp_path):
+    store = ("--store", tmp_path / "runs")
+    code, out, _ = command("plan", suite_file, *store, "--workers", 3)
+    assert code == 0
+    assert out.endswith("time left: unknown with 3 workers\n")
+    assert not (tmp_path / "runs").exists(), "looking creates nothing"
+    command("run", suite_file, *store, "--seeds", 0)
+    code, out, _ = command("status", suite_file, *store)
+    assert code == 0
+    assert [line.split()[1:] for line in out.splitlines()[2:4]] == [["method", "done", "todo"], ["dense", "1", "1"]]
+    code, out, _ = command("clean", suite_file, *store)
+    assert (code, out[:15]) == (0, "removed 6 files")
+    command("clean", *store)
+    assert command("verify", tmp_path / "runs")[0] == 0
+
+
+def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
+    code, out, _ = command("table", "--store", finished, "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {(row["method"], row["level"]) for row in rows} >= {("dense", "0"), ("ticket", "2"), ("reinit", "3")}
+    _, out, _ = command("table", suite_file, "--store", finished, "--format", "csv")
+    listed = {(row["method"], row["level"]) for row in csv.DictReader(io.StringIO(out))}
+    assert ("ticket", "3") in listed
+    assert ("ticket", "2") not in listed, "the suite does not list the rounds between"
+    _, out, _ = command(
+        "table", suite_file, "--store", finished, "--format", "csv", "--methods", "reinit", "--seeds", 1
+    )
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {row["method"] for row in rows} >= {"reinit"}
+    assert {row["n"] for row in rows} == {"1"}
+
+
+@pytest.mark.parametrize(("name", "begins"), [("t.md", "## "), ("t.csv", "task,"), ("t.json", "["), ("t.tex", "")])
+def test_a_table_goes_to_a_file_in_the_format_of_its_name(command, finished, tmp_path, name, begins):
+    code, out, _ = command("table", "--store", finished, "--output", tmp_path / name)
+    assert (code, out) == (0, "")
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def test_figures(command, suite_file, finished, tmp_path):
+    code, out, _ = command("plot", suite_file, "--store", finished, "--output", tmp_path / "figures")
+    assert code == 0
+    written = out.split()
+    assert written
+    assert all(os.path.getsize(path) > 1000 for path in written)  # noqa: PTH202  names as printed
+    assert os.path.basename(written[0]).startswith("toy-")  # noqa: PTH119
+
+
+def test_publish(command, suite_file, finished, tmp_path):
+    code, out, _ = command("publish", suite_file, "--store", finished, "--output", tmp_path / "results")
+    assert code == 0
+    assert [Path(line).suffix for line in out.split()] == [".jsonl", ".csv", ".md", ".svg", ".png"]
+    assert all(Path(line).exists() for line in out.split())
+
+
+def test_show(command, finished):
+    record = Store(finished).records()[0]
+    code, out, _ = command("show", record["unit_id"][:10], "--store", finished)
+    assert code == 0
+    assert record["digests"]["result"] in out
+
+
+def test_verify_finds_what_was_tampered_with(command, finished):
+    assert command("verify", finished) == (0, f"{finished}: 16 units, no findings\n", "")
+    folder = next(Store(finished).folders())
+    (folder / "curve.jsonl").write_text("")
+    code, out, _ = command("verify", finished)
+    assert code == 1
+    assert "curve.jsonl was changed" in out
+    assert out.endswith(f"{finished}: 16 units, 2 findings\n")
+
+
+def test_lists(command):
+    code, out, _ = command("tasks")
+    assert code == 0
+    assert out.splitlines()[1].split()[:4] == ["toy/chain", "smoke", "30", "updates"]
+    code, out, _ = command("methods")
+    assert code == 0
+    assert "small-dense" in out
+
+
+def test_a_unit_that_failed_makes_exit_code_1(command, suite_file, tmp_path, trouble):
+    trouble({"toy/chain@smoke ticket L2 s1": "fail"})
+    code, out, err = command("run", suite_file, "--store", tmp_path / "runs")
+    assert (code, err) == (1, "")
+    assert "13 of 16 units done, 1 failed, 2 blocked" in out
+    assert "failed: toy/chain@smoke ticket L2 s1: RuntimeError: the toy was told to fail" in out
+    assert "blocked: 2 units: toy/chain@smoke ticket L2 s1 failed" in out
+    assert "try again: ticketbench run" in out
+
+
+def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
+    trouble({"toy/chain@smoke ticket L3 s1": "diverge"})
+    code, out, _ = command("run", suite_file, "--store", tmp_path / "runs")
+    assert code == 0
+    assert "15 of 16 units done, 1 diverged, 1 blocked" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("run", "smok"), "ticketbench: unknown suite 'smok': did you mean 'smoke'?"),
+        (
+            ("run", "SUITE", "--methods", "tickt"),
+            "ticketbench: unknown method of suite toy 'tickt': did you mean 'ticket'?",
+        ),
+        (("run", "SUITE", "--tasks", "toy/x"), "ticketbench: unknown task of suite toy 'toy/x'"),
+        (("plan", "SUITE", "--levels", "2"), "ticketbench: levels 2 asked, suite toy has 1, 3"),
+        (("plan", "SUITE", "--seeds", "x"), "ticketbench: 'x' is not a choice of numbers"),
+        (("plan", "SUITE", "--scale", "paper"), "ticketbench: unknown scale of toy/chain 'paper'"),
+        (("table", "--store", "none"), "ticketbench: no store none: run a suite first"),
+        (("verify", "none"), "ticketbench: no store none"),
+        (("show", "abc", "--store", "none"), "ticketbench: no store none"),
+        (("run", "SUITE", "--store", "STORE/toy.toml"), "toy.toml is a file, not a store"),
+        (("run", "SUITE", "--store", "STORE"), "holds files but no store.json"),
+        (("table", "--store", "EMPTY"), "ticketbench: no finished unit in "),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(command, suite_file, tmp_path, args, said):
+    (tmp_path / "empty").mkdir()
+    places = {"SUITE": str(suite_file), "STORE": str(tmp_path), "EMPTY": str(tmp_path / "empty")}
+    code, out, err = command(*(places.get(each, each.replace("STORE", str(tmp_path))) for each in args))
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_formats_that_do_not_exist_and_places_that_cannot_be_written(command, finished, tmp_path):
+    code, _, err = command("table", "--store", finished, "--format", "xlsx")
+    assert (code, err) == (2, "ticketbench: unknown format 'xlsx': known are csv, json, md, tex\n")
+    code, _, err = command("table", "--store", finished, "--output", tmp_path / "no" / "such.csv")
+    assert code == 2
+    assert "such.csv: No such file or directory; name another --output" in err
+
+
+@pytest.mark.parametrize(
+    "args", [("frobnicate",), ("run",), ("run", "toy", "--wrkers", "2"), ("run", "toy", "--workers", "0")]
+)
+def test_a_wrong_option_is_exit_code_2(command, args):
+    code, _, err = command(*args)
+    assert code == 2
+    assert "Traceback" not in err
+    assert "Error: " in err
+
+
+def test_a_newer_store_is_refused(command, tmp_path, suite_file):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "store.json").write_text('{"format": 99}')
+    code, _, err = command("run", suite_file, "--store", tmp_path / "new")
+    assert code == 2
+    assert "was written by a newer ticketbench (format 99, this one reads 1): upgrade" in err
+
+
+def python(code, *args):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+HEAVY = """
+import atexit, sys
+atexit.register(lambda: print("HEAVY", *sorted({"torch", "scipy", "matplotlib", "numpy"} & set(sys.modules)), file=sys.stderr))
+"""
+
+
+def test_help_imports_nothing_heavy_and_answers_at_once():
+    seconds = []
+    for _ in range(3):
+        begun = time.monotonic()
+        done = python(f"{HEAVY}\nfrom bench.cli import main; main()", "--help")
+        seconds.append(time.monotonic() - begun)
+        assert done.returncode == 0
+        assert done.stderr.split() == ["HEAVY"]
+    assert min(seconds) < 2, "0.2 s on an idle machine; the tests share theirs"
+
+
+@pytest.mark.parametrize(
+    ("args", "allowed"),
+    [
+        (("table", "--store", "STORE"), {"numpy", "scipy"}),
+        (("plan", "smoke", "--store", "STORE"), {"numpy"}),
+        (("status", "smoke", "--store", "STORE"), {"numpy"}),
+        (("verify", "STORE"), {"numpy"}),
+        (("plot", "--store", "STORE", "--output", "STORE/figures"), {"numpy", "scipy", "matplotlib"}),
+    ],
+)
+def test_no_verb_but_run_needs_torch(filled, args, allowed):
+    store = str(filled[0].root)
+    done = python(f"{HEAVY}\nfrom bench.cli import main; main()", *(each.replace("STORE", store) for each in args))
+    assert done.returncode == 0, done.stderr
+    assert set(done.stderr.split()[1:]) <= allowed, "nor does the parent of the workers"
+
+
+def test_the_parent_of_the_workers_needs_no_torch(suite_file, tmp_path):
+    done = python(f"{HEAVY}\nimport toy; toy.main()", "run", suite_file, "--store", tmp_path / "runs", "--seeds", "0")
+    assert done.returncode == 0, done.stderr
+    assert set(done.stderr.split()[1:]) <= {"numpy", "scipy"}
+
+
+def test_python_m_bench_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, f"ticketbench {__version__}\n")
+
+
+@pytest.mark.slow
+def test_the_smoke_suite_for_real(tmp_path):
+    """Torch, MNIST and all: a ticket, its control and the table of both."""
+    options = ["--methods", "dense,ticket,reinit", "--levels", "1", "--seeds", "0", "--store", tmp_path / "runs"]
+    done = python("from bench.cli import main; main()", "run", "smoke", *options)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 units done" in done.stdout
+    done = python("from bench.cli import main; main()", "verify", tmp_path / "runs")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_toy_is_what_the_real_work_is():
+    """The tests of the machinery stand on the toy's work: it must take what the launcher gives to the real one."""
+    assert toy.work.__kwdefaults__ is None
+    assert toy.work.__code__.co_varnames[:5] == ("unit", "parents", "folder", "device", "report")
