@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bench.runs.job import Job, Outcome
 
 
-class WorkerDied(Exception):  # noqa: N818  what happened
+class WorkerDied(Exception):
     """The process that trained a unit is gone, and said nothing. The first line is the reason."""
 
 

@@ -1,0 +1,43 @@
+"""Reinforcement-learning agents on stable-baselines3, as in the paper on tickets beyond vision (arXiv 1906.02768)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bench.errors import DataError
+from bench.spec import Task
+from bench.streams import Streams
+from domains.rl.tasks import TASKS
+
+if TYPE_CHECKING:
+    from bench.learner import Learner
+
+__all__ = ["domain"]
+
+
+class ReinforcementLearning:
+    """The domain of the agents."""
+
+    def tasks(self) -> Mapping[str, Task]:
+        """`task.key` -> task; imports neither torch nor stable-baselines3 nor gymnasium."""
+        return TASKS
+
+    def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
+        """A learner at step 0 (see `bench.learner.Domain`).
+
+        Raises:
+            DataError: if a package or a ROM that the task needs is missing.
+            SpecError: if the task's environment does not exist, or the algorithm cannot act in it.
+        """
+        try:
+            from domains.rl.learner import AgentLearner  # noqa: PLC0415  the planner lists tasks without torch
+
+            return AgentLearner(task, streams=streams, device=device, width=width)
+        except ModuleNotFoundError as error:
+            raise DataError(
+                f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[rl]"
+            ) from error
+
+
+domain = ReinforcementLearning()

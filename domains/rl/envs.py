@@ -1,0 +1,69 @@
+"""Makes the environment that a task's `config` describes, for stable-baselines3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.errors import UnknownName
+from domains.rl.classic import CLASSIC, classic
+from domains.rl.episodes import Episodes, Simulations
+
+SEED_LIMIT = 2**31
+"""Environments take seeds below this: the emulator's are 32-bit integers with a sign."""
+
+
+def _gymnasium(name: str, n: int, **options: Any) -> Simulations:
+    from domains.rl.gyms import Gyms  # noqa: PLC0415  each kind needs its own packages
+
+    return Gyms(name, n, **options)
+
+
+def _minatar(name: str, n: int, **options: Any) -> Simulations:
+    from domains.rl.minatar import MinAtars  # noqa: PLC0415  see above
+
+    return MinAtars(name, n, **options)
+
+
+def _atari(name: str, n: int, **options: Any) -> Simulations:
+    from domains.rl.atari import Ataris  # noqa: PLC0415  see above
+
+    return Ataris(name, n, **options)
+
+
+KINDS: dict[str, Callable[..., Simulations]] = {
+    "gymnasium": _gymnasium,
+    "minatar": _minatar,
+    "atari": _atari,
+}
+
+
+def make(env: Mapping[str, Any], *, n: int, scale: float = 1.0) -> Episodes:
+    """The environments of a task.
+
+    Args:
+        env: `kind` of `KINDS`, `id`, and the kind's own options.
+        n: number of copies.
+        scale: multiplies rewards.
+
+    Raises:
+        UnknownName: if there is no such kind, or no such environment.
+        DataError: if a package or a ROM is missing.
+    """
+    options = dict(env)
+    kind, name = options.pop("kind"), options.pop("id")
+    if kind not in KINDS:
+        raise UnknownName("kind of environment", kind, KINDS)
+    if kind == "gymnasium" and name in CLASSIC:
+        return Episodes(classic(name, n), scale=scale)
+    return Episodes(KINDS[kind](name, n, **options), scale=scale)
+
+
+def seeds(sequence: Any, n: int) -> Sequence[int]:
+    """One seed per copy.
+
+    Args:
+        sequence: a numpy `SeedSequence`.
+        n: number of copies.
+    """
+    return [int(each) % SEED_LIMIT for each in sequence.generate_state(n)]

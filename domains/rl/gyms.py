@@ -1,0 +1,94 @@
+"""n environments of gymnasium, one after the other, without pictures."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import error
+from gymnasium.wrappers import OrderEnforcing, TimeLimit
+
+from bench.errors import DataError, UnknownName
+from domains.rl.episodes import Array, Step
+
+
+class Gyms:
+    """n copies of a gymnasium environment (see `domains.rl.episodes.Simulations`).
+
+    They are made without a `render_mode`: with pictures, LunarLander simulates sparks that no agent sees, and takes
+    three times as long.
+
+    Args:
+        name: gymnasium's id.
+        n: number of copies.
+        options: keyword arguments of the environment.
+
+    Raises:
+        UnknownName: if gymnasium does not know the id.
+        DataError: if a package that the environment needs is missing.
+    """
+
+    def __init__(self, name: str, n: int, **options: Any) -> None:
+        self.name, self.n = name, n
+        made = [_make(name, **options) for _ in range(n)]
+        limit = made[0].spec.max_episode_steps if made[0].spec else None
+        self._limit = math.inf if limit is None else limit
+        self._envs = [_bare(env) for env in made]
+        self._age = np.zeros(n, dtype=np.int64)
+        self.observation_space = self._envs[0].observation_space
+        self.action_space = self._envs[0].action_space
+
+    def reset(self, seeds: Sequence[int]) -> Array:
+        """Observations (n, ...) of new episodes."""
+        self._age[:] = 0
+        return np.stack([env.reset(seed=seed)[0] for env, seed in zip(self._envs, seeds, strict=True)])
+
+    def step(self, actions: Array) -> Step:
+        """Act in each copy, and start the next episode where one ended."""
+        # Plain integers: the environments compare and check them several times a step.
+        results = [env.step(action) for env, action in zip(self._envs, actions.tolist(), strict=True)]
+        last = np.stack([result[0] for result in results])
+        rewards = np.array([result[1] for result in results], dtype=np.float64)
+        terminated = np.array([result[2] for result in results], dtype=bool)
+        self._age += 1
+        truncated = np.array([result[3] for result in results], dtype=bool) | (self._age >= self._limit)
+        truncated &= ~terminated
+        over = terminated | truncated
+        observations = last
+        if over.any():
+            observations = last.copy()
+            for index in np.flatnonzero(over).tolist():
+                observations[index] = self._envs[index].reset()[0]
+            self._age[over] = 0
+        return Step(observations, rewards, rewards, terminated, truncated, over, last)
+
+    def close(self) -> None:
+        """Close each copy."""
+        for env in self._envs:
+            env.close()
+
+
+def _bare(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    """The environment without the wrappers that only count steps and check their order, which is done here."""
+    while isinstance(env, (TimeLimit, OrderEnforcing)):
+        env = env.env
+    return env
+
+
+def _make(name: str, **options: Any) -> gymnasium.Env[Any, Any]:
+    try:
+        with warnings.catch_warnings():
+            # Box2D's bindings and gymnasium's old ids warn on every import and every make.
+            warnings.simplefilter("ignore")
+            return gymnasium.make(name, disable_env_checker=True, **options)
+    except error.DependencyNotInstalled as problem:
+        raise DataError(
+            f"environment {name} needs packages that are not installed (LunarLander: box2d and pygame-ce): "
+            f"pip install ticketbench[rl]"
+        ) from problem
+    except error.UnregisteredEnv as problem:
+        raise UnknownName("environment", name, gymnasium.registry) from problem

@@ -1,0 +1,380 @@
+"""Each column of a method chooses what its name says: the mask, the weights, the training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from example import MOONS, ExampleDomain, Moons, variant
+from torch import nn
+
+from bench.errors import SpecError
+from bench.spec import Method, Unit
+from bench.streams import Streams
+from bench.tickets import masks, saliency
+from bench.tickets.choose import MASKS, TRAININGS, WEIGHTS, Parent, Setting, choose, column
+from bench.tickets.methods import METHODS
+from bench.tickets.protocol import run_unit
+
+DOMAIN = ExampleDomain()
+LEVEL = 3
+
+
+def handed(result):
+    """A finished unit as its children see it."""
+    return Parent(mask=result.trained.mask, state=result.trained.states.__getitem__, search_cost=0, result="")
+
+
+class Families:
+    """Finished units of the example task, each trained once for all tests."""
+
+    def __init__(self):
+        self._finished = {}
+
+    def parents(self, method, level, seed=0, task=MOONS):
+        found = {}
+        for role in method.parents:
+            name, at = method.parent_of(role, level)
+            key = (name, at, seed, task.schedule, task.rewind_step)
+            if key not in self._finished:
+                self._finished[key] = handed(self.run(METHODS[name], at, seed, task))
+            found[role] = self._finished[key]
+        return found
+
+    def run(self, method, level=LEVEL, seed=0, task=MOONS):
+        unit = Unit(task=task, method=method, level=level, seed=seed)
+        return run_unit(unit, DOMAIN, self.parents(method, level, seed, task))
+
+    def setting(self, method, level=LEVEL, seed=0, task=MOONS):
+        method = METHODS[method] if isinstance(method, str) else method
+        unit = Unit(task=task, method=method, level=level, seed=seed)
+        return Setting(unit, DOMAIN, "cpu", self.parents(method, level, seed, task))
+
+    def start(self, *args, **options):
+        return choose(self.setting(*args, **options))
+
+
+@pytest.fixture(scope="module")
+def family():
+    return Families()
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def fresh_weights(level=LEVEL, seed=0):
+    return Moons(MOONS, Streams(seed, level, "fresh"), 1.0).snapshot()
+
+
+def initial_weights(seed=0):
+    return Moons(MOONS, Streams(seed), 1.0).snapshot()
+
+
+# Masks.
+
+
+def test_the_iterative_mask_removes_the_smallest_trained_survivors_of_every_layer(family):
+    setting = family.setting("ticket")
+    before = setting.parents["previous"]
+    after = choose(setting).mask
+    for name, entries in setting.entries.items():
+        sizes = before.state("final").weights[name].abs()
+        assert not bool((after[name] & ~before.mask[name]).any())
+        assert int(after[name].sum()) == round(entries.numel() * (1 - MOONS.pruning.rate_of(name)) ** LEVEL)
+        assert float(sizes[before.mask[name] & ~after[name]].max()) <= float(sizes[after[name]].min())
+
+
+def test_the_one_shot_mask_removes_the_smallest_weights_of_the_dense_network(family):
+    setting = family.setting("one-shot")
+    mask = choose(setting).mask
+    for name in setting.entries:
+        sizes = setting.parents["dense"].state("final").weights[name].abs()
+        assert float(sizes[~mask[name]].max()) <= float(sizes[mask[name]].min())
+
+
+def test_the_first_round_of_a_chain_is_the_one_shot_mask(family):
+    assert equal(family.start("ticket", level=1).mask, family.start("one-shot", level=1).mask)
+    assert not equal(family.start("ticket").mask, family.start("one-shot").mask)
+
+
+def test_chains_prune_what_they_trained_themselves(family):
+    chains = [family.start(name).mask for name in ("ticket", "ticket-init", "lr-rewind", "fine-tune")]
+    assert all(not equal(chains[0], other) for other in chains[1:])
+
+
+@pytest.mark.parametrize("name", ["reinit", "reinit-signed", "permuted"])
+def test_controls_of_the_weights_keep_the_tickets_mask(family, name):
+    assert equal(family.start(name).mask, family.start("ticket").mask)
+
+
+def test_the_shuffled_mask_keeps_the_tickets_layer_counts_only(family):
+    ticket, shuffled = family.start("ticket").mask, family.start("shuffled").mask
+    assert masks.sizes(shuffled) == masks.sizes(ticket)
+    assert all(not torch.equal(shuffled[name], ticket[name]) for name in ticket)
+
+
+def contains(one, other):
+    """Whether a layer of one mask lies inside the same layer of the other: masks of one draw do, others hardly ever."""
+    return any(
+        bool((one[name] <= other[name]).all()) or bool((other[name] <= one[name]).all()) for name in one.keys() & other
+    )
+
+
+def test_masks_drawn_at_random_share_no_draw_and_change_with_level_and_seed(family):
+    arms = ("random-ticket", "random-erk", "shuffled")
+    drawn = {name: family.start(name).mask for name in arms}
+    assert not any(contains(drawn[one], drawn[other]) for one in arms for other in arms if one != other)
+    for name in arms:
+        assert equal(drawn[name], family.start(name).mask)
+        assert not contains(drawn[name], family.start(name, seed=1).mask)
+        assert not contains(drawn[name], family.start(name, level=2).mask)
+
+
+@pytest.mark.parametrize("name", ["random-erk", "set", "rigl"])
+def test_sparse_arms_start_with_erk_densities_whatever_the_rates_of_the_task(family, name):
+    assert [family.start(name, level=level).mask["0.weight"].sum() for level in (4, 8)] == [17, 10]
+    assert [family.start(name, level=level).mask["4.weight"].sum() for level in (4, 8)] == [17, 9]
+
+
+def test_a_survivor_of_size_zero_stays_ahead_of_everything_that_is_gone(family):
+    setting = family.setting("ticket", level=2)
+    before = setting.parents["previous"]
+    zeros = before.state("final").masked({name: torch.zeros_like(each) for name, each in before.mask.items()})
+    setting.parents = {**setting.parents, "previous": replace(before, state=lambda _: zeros)}
+    mask = choose(setting).mask
+    assert all(not bool((mask[name] & ~before.mask[name]).any()) for name in mask)
+    assert masks.sizes(mask) == setting.keep
+
+
+def test_saliency_masks_keep_the_highest_scores_of_the_initial_network(family):
+    setting = family.setting("magnitude-init")
+    weights = initial_weights().weights
+    scores = {
+        "magnitude-init": saliency.magnitude(weights, setting.entries),
+        "snip": saliency.snip(Moons(MOONS, Streams(0), 1.0), setting.entries, **METHODS["snip"].options),
+        "grasp": saliency.grasp(Moons(MOONS, Streams(0), 1.0), setting.entries, **METHODS["grasp"].options),
+    }
+    for name, each in scores.items():
+        mask = family.start(name).mask
+        flat, kept = (torch.cat([part[layer].flatten() for layer in setting.entries]) for part in (each, mask))
+        assert int(kept.sum()) == setting.count
+        assert float(flat[~kept].max()) <= float(flat[kept].min())
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("dense", "small-dense", "gmp")])
+@pytest.mark.parametrize("level", [1, 3])
+def test_every_masked_arm_keeps_exactly_the_levels_total(family, name, level):
+    start = family.start(name, level=level)
+    expected = round(32 * 0.8**level) + round(32 * 0.9**level)
+    assert sum(masks.sizes(start.mask).values()) == expected
+    for layer, kept in start.mask.items():
+        assert int(start.state.weights[layer][~kept].count_nonzero()) == 0
+
+
+# Weights.
+
+
+def test_arms_that_start_fresh_share_one_draw_of_each_level_and_seed(family):
+    arms = ("reinit", "shuffled", "random-ticket", "random-erk", "one-shot-reinit")
+    for level, seed in ((3, 0), (2, 0), (3, 1)):
+        drawn = fresh_weights(level, seed)
+        for name in arms:
+            start = family.start(name, level=level, seed=seed)
+            assert equal(start.state.weights, drawn.masked(start.mask).weights)
+            assert start.state.step == start.state.updates == 0
+    draws = [fresh_weights(3, 0), fresh_weights(2, 0), fresh_weights(3, 1), initial_weights()]
+    for name in ("0.weight", "4.weight"):
+        assert len({tuple(each.weights[name].flatten().tolist()) for each in draws}) == len(draws)
+
+
+@pytest.mark.parametrize("name", ["magnitude-init", "snip", "grasp", "synflow", "gmp", "set", "rigl", "dense"])
+def test_arms_that_start_at_initialisation_have_the_dense_networks_initial_weights(family, name):
+    start = family.start(name, level=LEVEL if name != "dense" else 0)
+    assert equal(start.state.weights, initial_weights().masked(start.mask).weights)
+    assert equal(start.state.buffers, initial_weights().buffers)
+
+
+@pytest.mark.parametrize("name", ["ticket", "one-shot"])
+def test_tickets_start_from_the_weights_and_buffers_of_the_rewind_step(family, name):
+    start = family.start(name)
+    rewind = family.parents(METHODS["one-shot"], LEVEL)["dense"].state("rewind")
+    learner = Moons(MOONS, Streams(0), 1.0)
+    learner.train(MOONS.rewind_step)
+    assert equal(rewind.weights, learner.snapshot().weights)
+    assert equal(start.state.weights, rewind.masked(start.mask).weights)
+    assert equal(start.state.buffers, rewind.buffers)
+    assert (start.state.step, start.until) == (MOONS.rewind_step, MOONS.budget)
+
+
+def test_ticket_init_goes_back_to_the_first_step(family):
+    start = family.start("ticket-init")
+    assert equal(start.state.weights, initial_weights().masked(start.mask).weights)
+    assert (start.state.step, start.until) == (0, MOONS.budget)
+
+
+def test_permuted_values_are_a_permutation_of_the_tickets_inside_each_layer(family):
+    ticket, permuted = family.start("ticket"), family.start("permuted")
+    for name, kept in ticket.mask.items():
+        values, moved = (start.state.weights[name][kept] for start in (ticket, permuted))
+        assert values.tolist() != moved.tolist()
+        assert values.sort().values.tolist() == moved.sort().values.tolist()
+    others = set(ticket.state.weights) - set(ticket.mask)
+    assert all(torch.equal(ticket.state.weights[name], permuted.state.weights[name]) for name in others)
+    again, other = family.start("permuted"), family.start("permuted", seed=1)
+    assert equal(permuted.state.weights, again.state.weights)
+    assert not equal(permuted.state.weights, other.state.weights)
+
+
+def test_signed_reinit_has_fresh_sizes_and_the_tickets_signs(family):
+    ticket, signed = family.start("ticket"), family.start("reinit-signed")
+    drawn = fresh_weights().weights
+    for name, kept in ticket.mask.items():
+        assert torch.equal(signed.state.weights[name][kept].abs(), drawn[name][kept].abs())
+        assert torch.equal(signed.state.weights[name][kept].sign(), ticket.state.weights[name][kept].sign())
+        assert not torch.equal(signed.state.weights[name], drawn[name] * kept)
+    others = set(drawn) - set(ticket.mask)
+    assert all(torch.equal(signed.state.weights[name], drawn[name]) for name in others)
+
+
+# Training.
+
+
+@pytest.mark.parametrize("schedule", ["resume", "restart"])
+def test_learning_rate_rewinding_keeps_the_trained_weights_and_winds_the_schedule_back(family, schedule):
+    task = variant(schedule=schedule)
+    setting = family.setting("lr-rewind", task=task)
+    start = choose(setting)
+    trained = setting.parents["previous"].state("final")
+    assert equal(start.state.weights, trained.masked(start.mask).weights)
+    assert equal(start.state.buffers, trained.buffers)
+    assert (start.state.step, start.state.updates, start.until) == (10, 10, 40)
+    assert start.state.origin == {"resume": 0, "restart": 10}[schedule]
+
+
+def test_fine_tuning_goes_on_beyond_the_budget_for_as_long_as_a_rewound_run(family):
+    for level in (1, 2):
+        setting = family.setting("fine-tune", level=level)
+        start = choose(setting)
+        assert equal(start.state.weights, setting.parents["previous"].state("final").masked(start.mask).weights)
+        assert (start.state.step, start.until, start.state.origin) == (40, 70, 0)
+
+
+def test_a_restarted_schedule_begins_at_the_rewind_step_only_for_rewound_runs(family):
+    task = variant(schedule="restart")
+    assert family.start("ticket", task=task).state.origin == 10
+    for name in ("ticket-init", "reinit", "random-ticket", "fine-tune", "snip"):
+        assert family.start(name, task=task).state.origin == 0
+
+
+def test_only_dynamic_arms_have_a_rule_that_changes_the_mask(family):
+    with_rule = {name for name in METHODS if family.start(name, level=int(name != "dense")).dynamics}
+    assert with_rule == {"gmp", "set", "rigl"}
+
+
+# A narrower network.
+
+
+class Deep(Moons):
+    """Two hidden layers, whose counts grow with the square of the width."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        first, second = (max(1, round(hidden * width)) for hidden in (24, 10))
+        self.module = nn.Sequential(
+            nn.Linear(2, first), nn.ReLU(), nn.Linear(first, second), nn.ReLU(), nn.Linear(second, 2)
+        )
+
+
+@pytest.mark.parametrize("learner", [Moons, Deep])
+@pytest.mark.parametrize("level", [0, 1, 4, 8, 12, 30])
+def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
+    domain, task = ExampleDomain(learner), variant(pruning=replace(MOONS.pruning, rates={}))
+    setting = Setting(Unit(task=task, method=METHODS["small-dense"], level=level, seed=0), domain, "cpu", {})
+    asked = round(sum(masks.sizes(setting.entries).values()) * 0.8**level)
+
+    def count(narrower):
+        return sum(each.numel() for each in narrower.module.parameters() if each.ndim > 1)
+
+    every = {count(learner(task, Streams(0), float(width))) for width in np.linspace(0, 1, 500)}
+    start = choose(setting)
+    assert abs(count(setting.learner) - setting.count) == min(abs(each - setting.count) for each in every)
+    assert abs(setting.count - asked) <= len(setting.entries)
+    assert start.mask == {}
+
+
+def test_small_dense_starts_from_the_fresh_weights_of_its_width():
+    setting = Setting(Unit(task=MOONS, method=METHODS["small-dense"], level=4, seed=2), DOMAIN, "cpu", {})
+    start = choose(setting)
+    width = setting.learner.module[0].out_features / 16
+    assert equal(start.state.weights, Moons(MOONS, Streams(2, 4, "fresh"), width).snapshot().weights)
+
+
+# Columns of one's own.
+
+OWN = """
+import torch
+from dataclasses import replace
+from bench.tickets import masks
+from bench.tickets.choose import Start
+
+def rows(setting):
+    "Whole rows first: as many of the first weights as the level leaves."
+    scores = {name: torch.arange(each.numel(), 0, -1.0).view(each.shape) for name, each in setting.entries.items()}
+    return masks.highest(scores, setting.entries, setting.entries, setting.keep)
+
+def constant(setting, mask):
+    state = setting.learner.snapshot()
+    weights = {name: torch.full_like(each, setting.options["value"]) for name, each in state.weights.items()}
+    return replace(state, weights=weights)
+
+def short(setting, mask, state):
+    return Start(mask=mask, state=state, until=setting.options["until"])
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_columns.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return Method(
+        name="rows",
+        mask="own_columns:rows",
+        weights="own_columns:constant",
+        training="own_columns:short",
+        options={"value": 0.5, "until": 20},
+    )
+
+
+def test_columns_of_ones_own_are_found_by_module_and_function_and_get_the_methods_options(own):
+    result = run_unit(Unit(task=MOONS, method=own, level=2, seed=0), DOMAIN, {})
+    assert result.counts["kept"] == round(32 * 0.64) + round(32 * 0.81)
+    assert result.trained.mask["0.weight"].flatten().int().tolist() == [1] * 20 + [0] * 12
+    assert (result.trained.steps, [point["step"] for point in result.trained.curve]) == (20, [10, 20])
+    start = choose(Setting(Unit(task=MOONS, method=own, level=2, seed=0), DOMAIN, "cpu", {}))
+    assert set(start.state.weights["0.weight"].flatten().tolist()) == {0.0, 0.5}
+
+
+def test_a_column_of_ones_own_may_stand_beside_built_in_ones(own, family):
+    method = replace(own, weights="rewind", training="rewound", parents=("dense",))
+    start = family.start(method)
+    assert (start.state.step, start.until) == (10, 40)
+
+
+@pytest.mark.parametrize("table", [MASKS, WEIGHTS, TRAININGS])
+@pytest.mark.parametrize("name", ["magnitud", "no.such.module:function", "math:no_such_function", "", ":rows"])
+def test_an_unknown_column_is_an_error_that_names_the_known_ones(table, name):
+    with pytest.raises(SpecError, match="package.module:function") as error:
+        column(table, name)
+    assert all(each in str(error.value) for each in (repr(name), *table))
+
+
+def test_every_registered_method_has_columns_that_exist():
+    for method in METHODS.values():
+        assert {method.mask in MASKS, method.weights in WEIGHTS, method.training in TRAININGS} == {True}
+
+
+def test_an_option_that_a_saliency_does_not_take_is_refused(family):
+    method = replace(METHODS["snip"], options={"losses": 2, "loses": 3})
+    with pytest.raises(TypeError, match="loses"):
+        family.start(method)

@@ -1,0 +1,88 @@
+"""What is recorded of a curve: the end, and the validation optimum, and never a choice made on test."""
+
+from itertools import permutations, product
+
+import pytest
+from example import MOONS, variant
+
+from bench.tickets.metrics import best, metrics
+
+AT_ACCURACY = variant(select="accuracy")
+
+
+def curve_of(val, test=None):
+    """A curve whose validation loss is `val`; the accuracy is the loss, for the direction to make a difference."""
+    test = test or [0.5] * len(val)
+    return [
+        {
+            "step": 10 * (index + 1),
+            "updates": 7 * (index + 1),
+            "metrics": {"val": {"accuracy": a, "loss": a}, "test": {"accuracy": b, "loss": b}},
+        }
+        for index, (a, b) in enumerate(zip(val, test, strict=True))
+    ]
+
+
+def recorded(task, curve, *, diverged=False):
+    rows = metrics(task, curve, steps=25, diverged=diverged)
+    return {(row["name"], row["split"], row["at"]): (row["value"], row["step"]) for row in rows}
+
+
+@pytest.mark.parametrize(("task", "values", "expected"), [
+    (MOONS, [3.0, 1.0, 2.0], 20),
+    (MOONS, [2.0, 1.0, 1.0], 20),  # the first of equal ones
+    (MOONS, [1.0, 1.0, 1.0], 10),
+    (MOONS, [3.0, 2.0, 1.0], 30),
+    (MOONS, [0.0, -0.0, 5.0], 10),
+    (AT_ACCURACY, [1.0, 3.0, 2.0], 20),
+    (AT_ACCURACY, [3.0, 1.0, 3.0], 10),
+])  # fmt: skip
+def test_early_stop_is_the_first_best_validation_value_in_the_metrics_direction(task, values, expected):
+    assert best(task, curve_of(values))["step"] == expected
+    test = [10.0, 20.0, 30.0]
+    rows = recorded(task, curve_of(values, test))
+    assert rows["loss", "test", "early-stop"] == (float(expected), expected)
+    assert rows["loss", "val", "early-stop"] == (values[expected // 10 - 1], expected)
+
+
+def test_no_change_of_the_test_numbers_changes_what_is_selected():
+    val = [2.0, 0.5, 1.0, 0.5]
+    for test, task in product(permutations([1.0, 2.0, 3.0, 4.0]), (MOONS, AT_ACCURACY)):
+        rows = recorded(task, curve_of(val, list(test)))
+        expected = 1 if task is MOONS else 0
+        assert rows["accuracy", "test", "early-stop"] == (test[expected], 10 * (expected + 1))
+        assert rows["accuracy", "test", "final"] == (test[-1], 40)
+
+
+def test_every_metric_of_every_split_is_recorded_once_with_its_direction():
+    rows = metrics(MOONS, curve_of([2.0, 1.0, 3.0]), steps=30, diverged=False)
+    keys = [(row["name"], row["split"], row["at"]) for row in rows]
+    assert sorted(keys) == sorted(product(("accuracy", "loss"), ("val", "test"), ("final", "early-stop")))
+    assert {row["name"]: row["direction"] for row in rows} == {"accuracy": "max", "loss": "min"}
+
+
+def test_a_task_that_selects_nothing_records_the_end_only():
+    rows = recorded(variant(at=("final",), select=None), curve_of([1.0, 2.0]))
+    assert {at for _, _, at in rows} == {"final"}
+    assert rows["loss", "val", "final"] == (2.0, 20)
+
+
+def test_training_scores_stand_at_the_last_point():
+    rows = recorded(variant(at=("last-100", "final"), select=None), curve_of([1.0, 2.0]))
+    assert rows["loss", "val", "last-100"] == rows["loss", "val", "final"] == (2.0, 20)
+
+
+def test_a_metric_that_a_split_does_not_have_is_not_made_up():
+    curve = curve_of([1.0, 2.0])
+    for point in curve:
+        del point["metrics"]["test"]["accuracy"]
+    rows = recorded(MOONS, curve)
+    assert ("accuracy", "test", "final") not in rows
+    assert ("accuracy", "val", "final") in rows
+
+
+@pytest.mark.parametrize("points", [0, 2])
+def test_a_diverged_unit_has_nulls_everywhere_and_says_how_far_it_came(points):
+    rows = recorded(MOONS, curve_of([1.0, 2.0][:points]), diverged=True)
+    assert set(rows) == set(product(("accuracy", "loss"), ("val", "test"), ("final", "early-stop")))
+    assert set(rows.values()) == {(None, 25)}

@@ -1,0 +1,151 @@
+"""Bad input ends in one clear error; the other environments keep the same account."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+
+from bench.errors import SpecError, UnknownName
+from bench.streams import Streams
+from domains.rl import domain, envs
+from domains.rl.chance import random_returns
+from domains.rl.episodes import Episodes
+from domains.rl.gyms import Gyms
+from domains.rl.minatar import GAMES, MinAtars
+
+
+def changed(task, **config):
+    return replace(task, config={**task.config, **config})
+
+
+def learner(task):
+    return domain.learner(task, streams=Streams(0), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"kind": "gymnasium", "id": "CartPole-v7"}, "unknown environment 'CartPole-v7'"),
+        ({"kind": "gymnasium", "id": "CartPool-v1"}, "did you mean 'CartPole-v1'"),
+        ({"kind": "gym", "id": "CartPole-v1"}, "unknown kind of environment 'gym'"),
+        ({"kind": "minatar", "id": "pong", "limit": 10, "sticky": 0.1}, "unknown MinAtar game 'pong'"),
+    ],
+)
+def test_unknown_environments(a2c, env, message):
+    with pytest.raises(UnknownName, match=message):
+        learner(changed(a2c, env=env))
+
+
+def test_continuous_actions_are_refused(a2c):
+    with pytest.raises(SpecError, match=r"Pendulum-v1, whose action space is Box.*only discrete actions"):
+        learner(changed(a2c, env={"kind": "gymnasium", "id": "Pendulum-v1"}))
+
+
+def test_contradictions_are_refused(a2c, dqn):
+    with pytest.raises(SpecError, match="constant_rate and a linear learning rate"):
+        learner(changed(a2c, hyperparameters={**a2c.config["hyperparameters"], "learning_rate": {"linear": 1e-3}}))
+    with pytest.raises(SpecError, match="budget it in env_steps"):
+        learner(replace(dqn, unit="episodes"))
+    with pytest.raises(SpecError, match="16 environments and a target update every 10 steps"):
+        learner(changed(dqn, n_envs=16))
+    with pytest.raises(UnknownName, match="unknown optimizer 'adamw'"):
+        learner(changed(a2c, optimizer={"name": "adamw"}))
+    with pytest.raises(UnknownName, match="unknown network 'trunc'.*did you mean 'trunk'"):
+        learner(changed(a2c, network={"name": "trunc", "hidden": [8]}))
+
+
+class Crashing(gymnasium.Env):
+    """Breaks down at the hundredth step."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+    steps = 0
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps == 100:
+            raise ZeroDivisionError("no ground left")
+        return np.zeros(3, np.float32), 1.0, False, False, {}
+
+
+def test_a_crash_inside_the_environment_names_it(a2c):
+    gymnasium.register("Crashing-v0", entry_point=Crashing)
+    try:
+        agent = learner(changed(a2c, env={"kind": "gymnasium", "id": "Crashing-v0"}))
+        with pytest.raises(RuntimeError, match="environment Crashing-v0 crashed: ZeroDivisionError: no ground left"):
+            agent.train(1)
+    finally:
+        del gymnasium.registry["Crashing-v0"]
+
+
+def test_a_missing_package_names_the_extra():
+    code = """
+import sys
+from bench.errors import DataError
+from bench.streams import Streams
+from domains.rl import domain
+for package, task in (("stable_baselines3", "cartpole"), ("minatar", "minatar-breakout"), ("Box2D", "lunarlander")):
+    sys.modules[package] = None
+    try:
+        domain.learner(domain.tasks()[f"rl/{task}-a2c@smoke"], streams=Streams(0), device="cpu")
+    except DataError as error:
+        print(error)
+    del sys.modules[package]
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    for line, found in zip(said, ("'stable_baselines3'", "'minatar'", "box2d and pygame-ce"), strict=True):
+        assert found in line
+        assert line.endswith("pip install ticketbench[rl]")
+
+
+def test_gymnasium_environments_are_seeded_and_cut_off():
+    env = Episodes(Gyms("MountainCar-v0", 3))
+    first = env.reset_from([1, 2, 3])
+    for _ in range(200):
+        observations, _, done, infos = env.act(np.ones(3, dtype=np.int64))
+    assert done.all()
+    assert all(info["TimeLimit.truncated"] for info in infos)
+    assert [episode.length for episode in env.finished] == [200] * 3
+    assert not np.array_equal(infos[0]["terminal_observation"], observations[0])
+    assert np.array_equal(env.reset_from([1, 2, 3]), first)
+
+
+def test_lunar_lander_is_simulated_without_pictures():
+    lander = Gyms("LunarLander-v3", 1)
+    assert lander._envs[0].render_mode is None
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_minatar_games_are_functions_of_their_seeds(game):
+    played = []
+    for _ in range(2):
+        env = MinAtars(game, 4, limit=40, sticky=0.1)
+        seen = [env.reset([1, 2, 3, 4])]
+        assert seen[0].dtype == bool
+        for seed in (0, 1):
+            generator = np.random.default_rng(seed)
+            steps = [env.step(generator.integers(0, env.action_space.n, 4)) for _ in range(45)]
+            seen += [step.observations for step in steps]
+        assert any(step.truncated.any() for step in steps) or game != "freeway"
+        assert np.array_equal(env.reset([1, 2, 3, 4]), seen[0])
+        played.append(np.stack(seen))
+    assert np.array_equal(*played)
+
+
+def test_random_play_scores_its_chance():
+    task = domain.tasks()["rl/cartpole-a2c@smoke"]
+    returns = random_returns(task.config["env"], episodes=500, seed=1)
+    assert len(returns) == 500
+    assert abs(np.mean(returns) - task.chance) < 4 * np.std(returns) / np.sqrt(len(returns))
+
+
+def test_seeds_fit_every_environment():
+    seeds = envs.seeds(np.random.SeedSequence(0), 1_000)
+    assert len(set(seeds)) == 1_000
+    assert 0 <= min(seeds) <= max(seeds) < 2**31
