@@ -97,10 +97,11 @@ def flops(learner: Learner, mask: Mask) -> int:
     layers = [each for each in learner.module.modules() if isinstance(each, (nn.Linear, _ConvNd))]
     positions: dict[str, int] = {}
 
-    def count(layer: nn.Module, _: object, output: Tensor) -> None:
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         assert isinstance(layer.weight, nn.Parameter)
         name = names[layer.weight]
-        positions[name] = positions.get(name, 0) + output.numel() // layer.weight.shape[0]
+        side = inputs[0] if getattr(layer, "transposed", False) else output  # where the weight's first axis stands
+        positions[name] = positions.get(name, 0) + side.numel() // layer.weight.shape[0]
 
     handles = [layer.register_forward_hook(count) for layer in layers]
     try:

@@ -69,7 +69,8 @@ class Attached:
         def mask_gradient(parameter: Tensor) -> None:
             assert parameter.grad is not None
             if self.dense_gradients:
-                self.gradients[name] = parameter.grad.detach().clone()
+                before = self.gradients.get(name, torch.zeros_like(keep)) * (1 - keep)  # of earlier backward passes
+                self.gradients[name] = parameter.grad.detach() + before
             parameter.grad.mul_(keep)
 
         return mask_gradient
@@ -89,6 +90,8 @@ class Attached:
         self.mask[name].copy_(mask)
         self._keep[name].copy_(mask)
         parameter.masked_fill_(changed, 0.0)
+        if parameter.grad is not None:
+            parameter.grad.masked_fill_(changed, 0.0)  # it was accumulated under the mask before
         for value in self._learner.optimizer.state[parameter].values():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 value.masked_fill_(changed, 0.0)

@@ -110,6 +110,8 @@ class Regrowth:
             active = mask & each
             kept = int(active.sum())
             moved = min(round(share * kept), int(each.sum()) - kept)
+            if self._by_gradient and name not in attached.gradients:
+                continue  # the loss does not reach this parameter
             if self._by_gradient:
                 growth = attached.gradients[name].abs().cpu()
             else:

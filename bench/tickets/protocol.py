@@ -14,6 +14,7 @@ Controls differ from the ticket in a column, and in nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -98,6 +99,8 @@ def run_unit(
     setting = Setting(unit, domain, device, parents)
     whole = setting.learner  # `narrow` puts another in its place; densities refer to this one
     start = choose(setting)
+    if setting.learner is whole and start.dynamics is None:
+        check_count(setting, start.mask)
     trained = train(setting.learner, start, unit, report)
     return measure(setting, whole, trained)
 
@@ -121,7 +124,8 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
                 learner.train(step)
                 if unit.method.name == DENSE and step == task.rewind_step:
                     trained.states["rewind"] = learner.snapshot()
-                if step % task.evaluate_every == 0 or step == start.until:
+                passed = bool(trained.curve) and trained.curve[-1]["step"] == learner.step
+                if not passed and (step % task.evaluate_every == 0 or step == start.until):
                     trained.curve.append(evaluate(learner, task))
                     if report:
                         report(learner.step, trained.curve[-1]["metrics"][task.split])
@@ -146,12 +150,31 @@ def segments(task: Task, start: Start, unit: Unit) -> Iterator[int]:
 
 
 def evaluate(learner: Learner, task: Task) -> CurvePoint:
-    """One point of the curve: every split of the task, at the present step."""
-    return {
-        "step": learner.step,
-        "updates": learner.updates,
-        "metrics": {split: learner.evaluate(split) for split in task.splits},
-    }
+    """One point of the curve: every split of the task, at the present step.
+
+    Raises:
+        Diverged: if a metric is not finite.
+    """
+    metrics = {split: learner.evaluate(split) for split in task.splits}
+    for split, values in metrics.items():
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise Diverged(learner.step, f"{name} on {split}")
+    return {"step": learner.step, "updates": learner.updates, "metrics": metrics}
+
+
+def check_count(setting: Setting, mask: Mask) -> None:
+    """Every method keeps exactly as many weights as its level leaves.
+
+    Raises:
+        LeakedMask: if it keeps another number.
+    """
+    kept = sum(masks.kept(mask, setting.entries).values())
+    if kept != setting.count:
+        raise LeakedMask(
+            f"{setting.unit.label} kept {kept} weights, level {setting.unit.level} leaves {setting.count}: "
+            "the method's mask has the wrong count"
+        )
 
 
 def measure(setting: Setting, whole: Learner, trained: Trained) -> Result:
@@ -165,11 +188,8 @@ def measure(setting: Setting, whole: Learner, trained: Trained) -> Result:
     task, learner, mask = setting.task, setting.learner, trained.mask
     entries = masks.prunable(learner, task.pruning)
     counts = accounting.counts(learner, mask, entries, task, level_asks=setting.count)
-    if learner is whole and trained.diverged is None and counts["kept"] != setting.count:
-        raise LeakedMask(
-            f"{setting.unit.label} kept {counts['kept']} weights, level {setting.unit.level} leaves {setting.count}: "
-            "the method's mask has the wrong count"
-        )
+    if learner is whole and trained.diverged is None:
+        check_count(setting, mask)
     nulls: dict[str, str] = {}
     effective = flops = flops_dense = None
     if isinstance(learner, ForwardsOnes):

@@ -68,7 +68,7 @@ def synflow(learner: Learner, entries: Mask, *, keep: int, rounds: int) -> dict[
     total = sum(masks.sizes(entries).values())
     mask = masks.ones(entries)
     for turn in range(1, rounds + 1):
-        with _replaced(learner.module, lambda _, tensor: tensor.abs().double()):
+        with _replaced(learner.module, _positive):
             scores = flow(learner, mask, entries)
         left = round(total * (keep / total) ** (turn / rounds))
         mask = masks.highest(scores, mask, entries, {"": left})
@@ -79,30 +79,32 @@ def connected(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     """Which kept weights lie on a path from input to output: Vysogorets & Kempe (2107.02306).
 
     Every kept weight is made positive and every bias zero, so a weight carries flow if and only if such a path exists;
-    a unit without inputs counts as dead even if its bias is not.
+    a unit without inputs counts as dead even if its bias is not, and a bias counts with its unit.
 
     Raises:
         Unsupported: if the learner cannot forward ones.
     """
     with _replaced(learner.module, _unit_gain):
-        scores = flow(learner, mask, entries)
-    return {name: scores[name].cpu() > 0 for name in entries}
+        gradients = _flow_gradients(learner, mask, entries)
+    return {name: (gradients[name].cpu() != 0) & mask.get(name, each) for name, each in entries.items()}
 
 
 def flow(learner: Learner, mask: Mask, entries: Mask) -> Scores:
     """|w * dR/dw| with R the sum of the outputs for one all-ones example, under `mask`."""
+    gradients = _flow_gradients(learner, mask, entries)
+    weights = dict(zip(entries, _weights(learner, entries), strict=True))
+    return {name: (weights[name] * gradient).detach().abs() for name, gradient in gradients.items()}
+
+
+def _flow_gradients(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     if not isinstance(learner, ForwardsOnes):
         raise Unsupported("this task's learner has no forward_ones: synaptic flow is not defined for it")
     parameters = dict(learner.module.named_parameters())
     with torch.no_grad():
         for name, each in mask.items():
             parameters[name].mul_(each.to(parameters[name].device))
-    weights = [parameters[name] for name in entries]
-    gradients = torch.autograd.grad(learner.forward_ones().sum(), weights)
-    return {
-        name: (weight * gradient).detach().abs()
-        for name, weight, gradient in zip(entries, weights, gradients, strict=True)
-    }
+    gradients = torch.autograd.grad(learner.forward_ones().sum(), _weights(learner, entries), materialize_grads=True)
+    return dict(zip(entries, gradients, strict=True))
 
 
 def _weights(learner: Learner, entries: Mask) -> list[nn.Parameter]:
@@ -110,12 +112,20 @@ def _weights(learner: Learner, entries: Mask) -> list[nn.Parameter]:
     return [parameters[name] for name in entries]
 
 
+def _positive(name: str, tensor: Tensor) -> Tensor:
+    """Sizes in double precision; offsets are zero, or they would feed a flow that needs no input."""
+    return torch.zeros_like(tensor, dtype=torch.float64) if _is_offset(name, tensor) else tensor.abs().double()
+
+
 def _unit_gain(name: str, tensor: Tensor) -> Tensor:
-    if tensor.ndim > 1:
-        fan_in = tensor[0].numel()
-        return torch.full_like(tensor, 1 / fan_in, dtype=torch.float64)
-    is_offset = name.endswith(("bias", "running_mean"))
-    return torch.zeros_like(tensor, dtype=torch.float64) if is_offset else torch.ones_like(tensor, dtype=torch.float64)
+    """Ones over the fan-in, so that deep networks stay in range."""
+    if _is_offset(name, tensor):
+        return torch.zeros_like(tensor, dtype=torch.float64)
+    return torch.full_like(tensor, 1 / (tensor[0].numel() if tensor.ndim > 1 else 1), dtype=torch.float64)
+
+
+def _is_offset(name: str, tensor: Tensor) -> bool:
+    return tensor.ndim <= 1 and name.endswith(("bias", "running_mean"))
 
 
 @contextmanager

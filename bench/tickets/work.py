@@ -26,7 +26,11 @@ from bench.tickets.choose import Parent
 from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
 
-VERSIONED = ("numpy", "torch", "torchvision", "stable-baselines3", "gymnasium", "fairseq-fixed", "sacrebleu")
+VERSIONED = (
+    *("numpy", "torch", "torchvision"),
+    *("stable-baselines3", "gymnasium", "ale-py", "box2d", "minatar"),
+    *("fairseq-fixed", "sacrebleu"),
+)
 """Packages whose versions can change a result."""
 
 

@@ -35,6 +35,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 def begin(tmp_path):
     """Start the command in a process group of its own; whatever it leaves behind ends with the test."""
     mark, begun = uuid.uuid4().hex, []
+    # a run in the background ignores Ctrl-C, and its children would too
+    answers = signal.signal(signal.SIGINT, signal.default_int_handler)
     (tmp_path / "slow.toml").write_text(SUITE)
 
     def start(*options):
@@ -58,6 +60,7 @@ def begin(tmp_path):
         process.kill()
         process.stdout.close()
         process.wait()
+    signal.signal(signal.SIGINT, answers)
 
 
 def orphans(mark):

@@ -182,7 +182,6 @@ def test_a_learner_that_passes_the_asked_step_is_rewound_to_where_it_really_was(
     assert [step for step, _ in lab.reports["dense", 0]] == [16, 24, 32, 40]
 
 
-@pytest.mark.xfail(strict=True, reason="every asked step is measured, also those that one batch of updates passes")
 def test_no_step_is_measured_twice():
     class LongRollouts(Moons):
         def train(self, until):
@@ -268,7 +267,6 @@ def test_a_pruned_weight_that_moved_voids_the_unit():
         Lab(Leaks)("random-ticket")
 
 
-@pytest.mark.xfail(strict=True, reason="a metric that is not finite is recorded as if it were a number")
 def test_a_metric_that_is_not_finite_is_divergence():
     class Overflows(Moons):
         def evaluate(self, split):
@@ -288,7 +286,6 @@ def test_a_method_that_keeps_another_number_of_weights_than_its_level_is_void(mo
         Lab()("random-ticket")
 
 
-@pytest.mark.xfail(strict=True, reason="the count is looked at after training only")
 def test_a_wrong_count_is_found_before_training(monkeypatch):
     class Untrainable(Moons):
         def train(self, until):

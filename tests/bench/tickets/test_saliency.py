@@ -169,7 +169,6 @@ def test_a_parameter_that_no_loss_depends_on_scores_zero(score):
     assert float(score(net, weights_of(module), losses=3)["unused.weight"].abs().max()) == 0.0
 
 
-@pytest.mark.xfail(strict=True, reason="flow asks for the gradient of parameters that the outputs do not depend on")
 def test_a_parameter_that_no_output_depends_on_carries_no_flow():
     class Trunk(nn.Module):
         def __init__(self):
@@ -279,7 +278,6 @@ def test_synflow_of_a_deep_network_in_single_precision_does_not_overflow():
     assert collapsed(mask) == []
 
 
-@pytest.mark.xfail(strict=True, reason="biases that may not be pruned feed the flow, so the first layer is not needed")
 def test_biases_do_not_stand_in_for_the_inputs():
     net = Net(mlp(30, 120, 120, 20, 120, 4), 30)
     mask = saliency.synflow(net, weights_of(net.module), keep=15, rounds=100)
