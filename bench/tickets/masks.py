@@ -53,16 +53,19 @@ def largest(scores: Tensor, allowed: Tensor, keep: int) -> Tensor:
     Raises:
         Diverged: if a score is NaN.
     """
-    assert keep <= int(allowed.sum()), f"{keep} weights asked of {int(allowed.sum())}"
-    if bool(scores.isnan().any()):
+    whole = bool(allowed.all())
+    candidates = scores if whole else scores[allowed]
+    assert keep <= candidates.numel(), f"{keep} weights asked of {candidates.numel()}"
+    if candidates.numel() and bool(scores.max().isnan()):  # a maximum is NaN as soon as one score is
         raise Diverged(0, "a pruning score")
     if keep == 0:
         return torch.zeros_like(allowed)
-    ranked = scores.masked_fill(~allowed, -torch.inf)
-    threshold = ranked.kthvalue(ranked.numel() - keep + 1).values
-    chosen = ranked > threshold
-    tied = ((ranked == threshold) & allowed).nonzero().squeeze(1)
-    chosen[tied[: keep - int(chosen.sum())]] = True
+    threshold = candidates.kthvalue(candidates.numel() - keep + 1).values
+    chosen, tied = scores > threshold, scores == threshold
+    if not whole:
+        chosen, tied = chosen & allowed, tied & allowed
+    first = tied.nonzero().squeeze(1)[: keep - int(chosen.sum())]
+    chosen[first] = True
     return chosen
 
 
