@@ -103,6 +103,7 @@ class Task:
         tolerance: how much worse than dense still counts as matching, in units of the metric.
         chance: the score of a network that has learned nothing; a diverged seed counts as this.
         reference: score of the dense network in the source, if it prints one.
+        fewest_seeds: seeds below which no verdict is given; more than three where one seed learns and the next does not.
         constant_rate: whether the learning rate never changes (then `fine-tune` is `lr-rewind`).
         groups: parameter-name pattern -> group whose density is reported (first match wins).
         unsupported: method -> why this task cannot run it.
@@ -131,6 +132,7 @@ class Task:
     tolerance: float
     chance: float
     reference: float | None = None
+    fewest_seeds: int = 3
     constant_rate: bool
     groups: Mapping[str, str] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
@@ -176,6 +178,7 @@ REPORTED_ONLY = (
     "tolerance",
     "chance",
     "reference",
+    "fewest_seeds",
     "constant_rate",
     "groups",
     "unsupported",

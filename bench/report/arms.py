@@ -22,15 +22,15 @@ class Arm:
         version: the method's version.
         level: number of pruning rounds.
         records: seed -> record, seeds ascending.
-        scores: for each entry of the task's `at`, seed -> the task's metric on its split; a diverged seed scores at
-            chance, a seed without a value is missing.
+        scores: (metric, at) -> seed -> value on the task's split, for every metric of `measured(task)` and entry of
+            the task's `at`; a diverged seed has the task's metric at chance, a seed without a value is missing.
     """
 
     method: str
     version: int
     level: int
     records: Mapping[int, Record]
-    scores: Mapping[str, Mapping[int, float]]
+    scores: Mapping[tuple[str, str], Mapping[int, float]]
 
     @property
     def label(self) -> str:
@@ -59,6 +59,11 @@ class Comparison:
         """The arm of `method` at `level`; the highest version of the method, where there are several."""
         found = [arm for arm in self.arms if (arm.method, arm.level) == (method, 0 if method == DENSE else level)]
         return max(found, key=lambda arm: arm.version, default=None)
+
+
+def measured(task: Task) -> tuple[str, ...]:
+    """Every metric of a task, the one that is its score first."""
+    return task.metric, *(name for name in task.directions if name != task.metric)
 
 
 def compare(records: Iterable[Record]) -> list[Comparison]:
@@ -96,19 +101,19 @@ def _arm(task: Task, seeds: dict[int, Record]) -> Arm:
         version=spec["method"]["version"],
         level=spec["level"],
         records=records,
-        scores={at: _scores(task, records, at) for at in task.at},
+        scores={(metric, at): _scores(task, records, metric, at) for metric in measured(task) for at in task.at},
     )
 
 
-def _scores(task: Task, records: Mapping[int, Record], at: str) -> dict[int, float]:
-    found = {seed: _score(task, record, at) for seed, record in records.items()}
+def _scores(task: Task, records: Mapping[int, Record], metric: str, at: str) -> dict[int, float]:
+    found = {seed: _score(task, record, metric, at) for seed, record in records.items()}
     return {seed: score for seed, score in found.items() if score is not None}
 
 
-def _score(task: Task, record: Record, at: str) -> float | None:
+def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     if record["status"] == "diverged":
-        return task.chance
-    wanted = (task.metric, task.split, at)
+        return task.chance if metric == task.metric else None
+    wanted = (metric, task.split, at)
     return next((m["value"] for m in record["metrics"] if (m["name"], m["split"], m["at"]) == wanted), None)
 
 

@@ -1,7 +1,8 @@
-"""The compact table of one task, as plain text cells: what Markdown and LaTeX show of the uniform table."""
+"""The compact tables of one task, as plain text cells: what Markdown and LaTeX show of the uniform table."""
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from statistics import median
 
 from bench.report.arms import Arm
@@ -15,6 +16,7 @@ HEADER = (
     "density %",
     "n",
     "mean [low, high]",
+    "normalised",
     "vs dense",
     "vs random",
     "vs reinit",
@@ -45,14 +47,35 @@ def title(section: Section) -> tuple[str, str]:
 def cells(section: Section) -> list[tuple[str, ...]]:
     """The rows of the headline score, one text per column of `HEADER`; an empty text stands for null."""
     decimals = _decimals([row for _, row in section.headline])
-    versions: dict[str, set[int]] = defaultdict(set)
-    for arm in section.comparison.arms:
-        versions[arm.method].add(arm.version)
-    several = {method for method, found in versions.items() if len(found) > 1}
     return [
-        (f"{row.method} (version {arm.version})" if arm.method in several else row.method, *_cells(arm, row, decimals))
-        for arm, row in section.headline
+        (name, *_cells(arm, row, decimals))
+        for name, (arm, row) in zip(_names(section.comparison.arms), section.headline, strict=True)
     ]
+
+
+def besides(section: Section) -> list[tuple[str, ...]]:
+    """What else was measured of the arms, a column per metric, the header first; empty if there is nothing."""
+    if not section.besides:
+        return []
+    task, arms = section.comparison.task, section.comparison.arms
+    columns = [
+        (
+            f"{metric.replace('_', ' ')} {ARROWS[task.directions[metric]]}",
+            *(_interval((row.mean, row.low, row.high), _decimals(rows), "") for row in rows),
+        )
+        for metric, rows in section.besides.items()
+    ]
+    names = ("method", *_names(arms))
+    levels = ("level", *(str(arm.level) for arm in arms))
+    return list(zip(names, levels, *columns, strict=True))
+
+
+def _names(arms: Sequence[Arm]) -> list[str]:
+    """The methods, with their versions where a method has several."""
+    versions: dict[str, set[int]] = defaultdict(set)
+    for arm in arms:
+        versions[arm.method].add(arm.version)
+    return [f"{arm.method} (version {arm.version})" if len(versions[arm.method]) > 1 else arm.method for arm in arms]
 
 
 def _cells(arm: Arm, row: Row, decimals: int) -> tuple[str, ...]:
@@ -61,6 +84,7 @@ def _cells(arm: Arm, row: Row, decimals: int) -> tuple[str, ...]:
         _percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else ""),
         str(row.n) + (f" {DIVERGED}" if arm.diverged else ""),
         _interval((row.mean, row.low, row.high), decimals, ""),
+        "" if row.score_normalised is None else f"{row.score_normalised:.3f}",
         *(_interval(gap, decimals, "+") for gap in _gaps(row)),
         {True: "yes", False: "no", None: ""}[row.matching],
         row.verdict or "",

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from bench.report.arms import Arm, Comparison
 from bench.report.stats import FEWEST
-from bench.report.tables import OPPONENTS, UNCLAIMED, Row, Section
+from bench.report.tables import OPPONENTS, UNCLAIMED, Row, Section, at_chance
 from bench.spec import DENSE, Task, coincident
 from bench.tickets.methods import METHODS
 
@@ -27,6 +27,7 @@ def notes(section: Section) -> list[str]:
         *_marks(comparison),
         *_intervals(rows),
         *_verdicts(rows, task),
+        *_hopeless(comparison),
         *_missing(comparison),
         *_fewer(comparison),
         *_not_run(comparison),
@@ -69,7 +70,19 @@ def _verdicts(rows: list[Row], task: Task) -> list[str]:
             "Verdict: `winning` has its lower bounds against `random-ticket`, `reinit` and `shuffled` above zero, "
             "`better` the one against `random-ticket`; `worse` has that upper bound below zero."
         )
+        if task.fewest_seeds > FEWEST:
+            found.append(f"Seeds of this task fall apart into good and bad ones: no verdict below {task.fewest_seeds}.")
     return found
+
+
+def _hopeless(comparison: Comparison) -> list[str]:
+    task, at = comparison.task, comparison.task.at[0]
+    if not at_chance(comparison, at):
+        return []
+    sentence = (
+        f"`{DENSE}` is within {task.tolerance:g} of chance ({task.chance:g}): it learned nothing that a subnetwork"
+    )
+    return [f"{sentence} could keep or lose, so nothing is normalised and there is no verdict."]
 
 
 def _missing(comparison: Comparison) -> list[str]:
@@ -86,14 +99,15 @@ def _missing(comparison: Comparison) -> list[str]:
 
 def _fewer(comparison: Comparison) -> list[str]:
     """The rows that rest on fewer seeds than there are records, and comparisons on fewer than the row's own `n`."""
-    at = comparison.task.at[0]
-    without = [arm.label for arm in comparison.arms if len(arm.scores[at]) < len(arm.records)]
+    headline = comparison.task.metric, comparison.task.at[0]
+    without = [arm.label for arm in comparison.arms if len(arm.scores[headline]) < len(arm.records)]
     found = []
     for arm in comparison.arms:
         for method in OPPONENTS.values():
             opponent = comparison.arm(method, arm.level)
-            common = arm.scores[at].keys() & opponent.scores[at].keys() if opponent else arm.scores[at].keys()
-            if len(common) < len(arm.scores[at]):
+            own = arm.scores[headline].keys()
+            common = own & opponent.scores[headline].keys() if opponent else own
+            if len(common) < len(own):
                 found.append(f"{arm.label} with `{method}` ({len(common)})")
     return [
         *([f"Records without this score, not in n: {'; '.join(without)}."] if without else []),

@@ -97,7 +97,7 @@ def ranges(section: Section) -> list[Limits]:
     """
     task = section.comparison.task
     sign = 1 if task.direction == "max" else -1
-    scores = [score for arm, row in section.headline for score in arm.scores[row.at].values()]
+    scores = [score for arm, row in section.headline for score in arm.scores[row.metric, row.at].values()]
     means = [sign * row.mean for _, row in section.headline if row.mean is not None]
     if not means:
         return [(0.0, 1.0)]
@@ -129,7 +129,7 @@ def _dense(axes: Axes, arm: Arm, row: Row) -> None:
     axes.axhline(row.mean, color=DENSE_COLOUR, linewidth=1.0, zorder=1)
     if row.low is not None and row.high is not None:
         axes.axhspan(row.low, row.high, color=DENSE_COLOUR, alpha=0.13, linewidth=0, zorder=0.5)
-    _seeds(axes, 1.0, arm.scores[row.at], DENSE_COLOUR)
+    _seeds(axes, 1.0, arm.scores[row.metric, row.at], DENSE_COLOUR)
 
 
 def _line(axes: Axes, line: Line) -> None:
@@ -139,7 +139,7 @@ def _line(axes: Axes, line: Line) -> None:
     means = [row.mean for _, row in line.points if row.mean is not None]
     axes.plot(xs, means, zorder=layer, **look.strokes)
     for x, (arm, row) in zip(xs, line.points, strict=True):
-        _seeds(axes, x, arm.scores[row.at], look.colour)
+        _seeds(axes, x, arm.scores[row.metric, row.at], look.colour)
         if row.low is not None and row.high is not None:
             axes.vlines(x, row.low, row.high, color=look.colour, zorder=layer, **_bar(look))
 

@@ -22,7 +22,7 @@ from bench.report.panel import lines, panel, ranges
 from bench.report.quote import plain
 from bench.report.stats import FEWEST
 from bench.report.style import DENSE_COLOUR, RC
-from bench.report.tables import UNCLAIMED, Section, sections
+from bench.report.tables import UNCLAIMED, Section, at_chance, sections
 from bench.spec import DENSE
 
 WIDTH, HEIGHT, LEFT, LEGEND, TOP, BOTTOM, LINE = 10.0, 5.0, 0.75, 1.65, 0.7, 0.55, 0.15
@@ -143,6 +143,8 @@ def _caption(section: Section) -> list[str]:
         sentences.append("Arms without a single weight are not drawn.")
     if task.scale in UNCLAIMED:
         sentences.append(f"Scale {task.scale}: no verdict on a claim.")
+    if at_chance(section.comparison, task.at[0]):
+        sentences.append("Dense learned nothing: there is no verdict.")
     sentences += [f"Deviation: {plain(sentence)}" for sentence in task.deviations]
     return textwrap.wrap(" ".join(sentences), CAPTION)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bench.errors import UnknownName
 from bench.record import Record
 from bench.report import quote
-from bench.report.compact import HEADER, cells, title
+from bench.report.compact import HEADER, besides, cells, title
 from bench.report.notes import notes
 from bench.report.tables import COLUMNS, Row, Section, sections
 
@@ -21,8 +21,8 @@ def render(records: Iterable[Record], style: Style) -> str:
 
     Args:
         records: in any order; the text does not depend on it.
-        style: `md` and `tex` show the headline score in a compact table per task, with notes under it; `csv` and
-            `json` give every row and column.
+        style: `md` and `tex` show the headline score in a compact table per task, a smaller one of what else was
+            measured, and notes; `csv` and `json` give every row and column.
 
     Raises:
         UnknownName: if there is no such style.
@@ -38,12 +38,16 @@ def _markdown(found: list[Section]) -> str:
 
 def _markdown_section(section: Section) -> str:
     heading, facts = (quote.markdown(text) for text in title(section))
-    table = [HEADER, *(tuple(quote.markdown(cell) for cell in line) for line in cells(section))]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in table]
-    lines = [f"| {' | '.join(line)} |" for line in (padded[0], ["-" * width for width in widths], *padded[1:])]
     under = [f"- {quote.markdown(note)}" for note in notes(section)]
-    return "\n".join([f"## {heading}", "", facts, "", *lines, "", *under, ""])
+    tables = [_markdown_table(table) for table in ([HEADER, *cells(section)], besides(section)) if table]
+    return "\n".join([f"## {heading}", "", facts, "", *(line for table in tables for line in (*table, "")), *under, ""])
+
+
+def _markdown_table(table: list[tuple[str, ...]]) -> list[str]:
+    quoted = [[quote.markdown(cell) for cell in line] for line in table]
+    widths = [max(map(len, column)) for column in zip(*quoted, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in quoted]
+    return [f"| {' | '.join(line)} |" for line in (padded[0], ["-" * width for width in widths], *padded[1:])]
 
 
 def _tex(found: list[Section]) -> str:
@@ -52,26 +56,33 @@ def _tex(found: list[Section]) -> str:
 
 def _tex_section(section: Section) -> str:
     heading, facts = (quote.tex(text) for text in title(section))
-    lines = [" & ".join(map(quote.tex, line)) + r" \\" for line in (HEADER, *cells(section))]
+    tables = [_tex_table(table) for table in ([HEADER, *cells(section)], besides(section)) if table]
     return "\n".join(
         [
             r"\begin{table} % needs booktabs and graphicx",
             r"\centering\scriptsize",
             rf"\caption{{\texttt{{{heading}}}: {facts}.}}",
-            r"\resizebox{\textwidth}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * (len(HEADER) - 1)}}}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}}",
+            *(line for table in tables for line in table),
             r"\par\raggedright",
             *(rf"{quote.tex(note)}\par" for note in notes(section)),
             r"\end{table}",
             "",
         ]
     )
+
+
+def _tex_table(table: list[tuple[str, ...]]) -> list[str]:
+    lines = [" & ".join(map(quote.tex, line)) + r" \\" for line in table]
+    return [
+        r"\resizebox{\textwidth}{!}{%",
+        rf"\begin{{tabular}}{{l{'r' * (len(table[0]) - 1)}}}",
+        r"\toprule",
+        lines[0],
+        r"\midrule",
+        *lines[1:],
+        r"\bottomrule",
+        r"\end{tabular}}",
+    ]
 
 
 def _csv(found: list[Section]) -> str:

@@ -1,4 +1,4 @@
-"""The uniform table: one row per task, method, level and way of reading the score, the same columns for every domain."""
+"""The uniform table: one row per task, method, level, metric and way of reading it; the same columns for every domain."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from bench.record import Record
-from bench.report.arms import Arm, Comparison, compare
-from bench.report.stats import FEWEST, Interval, interval, paired
+from bench.report.arms import Arm, Comparison, compare, measured
+from bench.report.stats import Interval, interval, paired
 from bench.spec import DENSE, Direction, Scale, Task
 
 UNCLAIMED = ("smoke", "quick")
@@ -24,7 +24,8 @@ class Row:
 
     Args:
         mean: of the metric over the seeds, in its own unit; a diverged seed counts at the task's chance score.
-        score_normalised: 0 at chance, 1 at the dense mean; None where dense is within the tolerance of chance.
+        score_normalised: 0 at chance, 1 at the dense mean; None where dense is within the tolerance of chance. Only of
+            the task's own metric, like `matching` and `verdict`.
         vs_dense: difference paired by seed, positive where this row's method is better whatever the direction.
         matching: the paired lower bound against dense is at least minus the task's tolerance.
         verdict: see `verdict`.
@@ -82,7 +83,8 @@ class Section:
 
     Args:
         comparison: the task and its arms.
-        rows: for each entry of the task's `at`, the headline first, one row per arm in the comparison's order.
+        rows: for each metric and each entry of the task's `at`, the headline first, one row per arm in the
+            comparison's order.
     """
 
     comparison: Comparison
@@ -92,6 +94,16 @@ class Section:
     def headline(self) -> list[tuple[Arm, Row]]:
         """The arms with their rows of the headline score."""
         return list(zip(self.comparison.arms, self.rows, strict=False))
+
+    @property
+    def besides(self) -> dict[str, list[Row]]:
+        """What else was measured: metric -> its rows at the headline's `at`, one per arm."""
+        task = self.comparison.task
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if row.metric != task.metric and row.at == task.at[0]:
+                found.setdefault(row.metric, []).append(row)
+        return found
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
@@ -112,48 +124,67 @@ def sections(records: Iterable[Record]) -> list[Section]:
     return [Section(comparison=each, rows=tuple(_rows(each))) for each in compare(records)]
 
 
-def verdict(scale: str, method: str, gaps: Mapping[str, Interval | None]) -> str | None:
+def learned(comparison: Comparison, at: str) -> float | None:
+    """How far the dense network got from chance, positive where it is better; None if it was not run."""
+    task, dense = comparison.task, comparison.arm(DENSE, 0)
+    reached = list(dense.scores[task.metric, at].values()) if dense else []
+    if not reached:
+        return None
+    gain = interval(reached).mean - task.chance
+    return gain if task.direction == "max" else -gain
+
+
+def at_chance(comparison: Comparison, at: str) -> bool:
+    """Whether the dense network learned nothing that a subnetwork could keep or lose."""
+    gain = learned(comparison, at)
+    return gain is not None and gain <= comparison.task.tolerance
+
+
+def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, hopeless: bool = False) -> str | None:
     """What the paired intervals say about a method.
 
     Args:
-        scale: the task's.
+        task: its scale and `fewest_seeds` say whether there can be a verdict.
         method: the row's.
         gaps: `random`, `reinit`, `shuffled` -> paired interval, positive where the method is better; None where the
             opponent was not run or is the method itself.
+        hopeless: whether the dense network is `at_chance`.
 
     Returns:
         `winning`: above the random ticket, reinit and shuffled; all three must have been run.
         `better`: above the random ticket only. `worse`: below the random ticket. `inconclusive`: neither.
-        `n < 3`: no interval. `none (quick)`: the scale carries no verdict.
+        `n < 3`: no interval, or too few seeds for this task. `none (quick)`: the scale carries no verdict.
+        `none (dense at chance)`: there was nothing to find.
         None for dense, for the random ticket itself, and where no random ticket was run: nothing was compared.
     """
     random = gaps["random"]
     if method in (DENSE, RANDOM) or random is None:
         return None
-    if scale in UNCLAIMED:
-        return f"none ({scale})"
-    if random.low is None or random.high is None:
-        return f"n < {FEWEST}"
-    if random.high < 0:
-        return "worse"
+    if task.scale in UNCLAIMED or hopeless:
+        return f"none ({task.scale if task.scale in UNCLAIMED else 'dense at chance'})"
+    if random.low is None or random.high is None or random.n < task.fewest_seeds:
+        return f"n < {task.fewest_seeds}"
     if random.low <= 0:
-        return "inconclusive"
+        return "worse" if random.high < 0 else "inconclusive"
     rivals = (gaps["reinit"], gaps["shuffled"])
     beaten = [gap is not None and gap.low is not None and gap.low > 0 for gap in rivals]
     return "winning" if all(beaten) else "better"
 
 
 def _rows(comparison: Comparison) -> Iterator[Row]:
-    for at in comparison.task.at:
-        for arm in comparison.arms:
-            yield _row(comparison, arm, at)
+    task = comparison.task
+    for metric in measured(task):
+        for at in task.at:
+            if metric == task.metric or any(arm.scores[metric, at] for arm in comparison.arms):
+                yield from (_row(comparison, arm, metric, at) for arm in comparison.arms)
 
 
-def _row(comparison: Comparison, arm: Arm, at: str) -> Row:
-    task, own = comparison.task, arm.scores[at]
+def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
+    task, own = comparison.task, arm.scores[metric, at]
     mean = interval(own.values()) if own else None
-    gaps = {column: _gap(comparison, arm, at, method) for column, method in OPPONENTS.items()}
+    gaps = {column: _gap(comparison, arm, (metric, at), method) for column, method in OPPONENTS.items()}
     averages: dict[str, Any] = {name: _average(arm, name) for name in _AVERAGED}
+    claims = metric == task.metric
     return Row(
         task=task.name,
         domain=task.domain,
@@ -163,13 +194,13 @@ def _row(comparison: Comparison, arm: Arm, at: str) -> Row:
         sparsity=1 - averages["density"],
         n=len(own),
         n_diverged=len(arm.diverged),
-        metric=task.metric,
+        metric=metric,
         split=task.split,
         at=at,
-        direction=task.direction,
-        score_normalised=_normalised(comparison, at, mean),
-        matching=_matching(task, gaps["dense"]),
-        verdict=verdict(task.scale, arm.method, gaps),
+        direction=task.directions[metric],
+        score_normalised=_normalised(comparison, at, mean) if claims else None,
+        matching=_matching(task, gaps["dense"]) if claims else None,
+        verdict=verdict(task, arm.method, gaps, hopeless=at_chance(comparison, at)) if claims else None,
         flops_ratio=_flops_ratio(arm),
         versions=_versions(task, arm),
         **averages,
@@ -178,12 +209,12 @@ def _row(comparison: Comparison, arm: Arm, at: str) -> Row:
     )
 
 
-def _gap(comparison: Comparison, arm: Arm, at: str, method: str) -> Interval | None:
+def _gap(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) -> Interval | None:
     opponent = None if method == arm.method else comparison.arm(method, arm.level)
     if opponent is None:
         return None
-    own, other = arm.scores[at], opponent.scores[at]
-    return paired(own, other) if comparison.task.direction == "max" else paired(other, own)
+    own, other = arm.scores[score], opponent.scores[score]
+    return paired(own, other) if comparison.task.directions[score[0]] == "max" else paired(other, own)
 
 
 def _opposed(gaps: Mapping[str, Interval | None]) -> dict[str, Any]:
@@ -205,14 +236,11 @@ def _matching(task: Task, gap: Interval | None) -> bool | None:
 
 
 def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float | None:
-    task, dense = comparison.task, comparison.arm(DENSE, 0)
-    reached = list(dense.scores[at].values()) if dense else []
-    if mean is None or not reached:
+    task, gain = comparison.task, learned(comparison, at)
+    if mean is None or gain is None or at_chance(comparison, at):
         return None
-    learned = interval(reached).mean - task.chance
-    if (learned if task.direction == "max" else -learned) <= task.tolerance:
-        return None
-    return (mean.mean - task.chance) / learned
+    own = mean.mean - task.chance
+    return (own if task.direction == "max" else -own) / gain
 
 
 def _average(arm: Arm, name: str) -> float | None:

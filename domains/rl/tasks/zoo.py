@@ -236,6 +236,7 @@ def _task(setting: Setting, scale: Scale) -> Task:
         tolerance=setting.tolerance,
         chance=CHANCE[setting.env],
         reference=setting.reference,
+        fewest_seeds=10 if setting.algorithm == "dqn" else 3,
         constant_rate=not falls,
         groups=GROUPS,
         unsupported={"fine-tune": TO_ZERO} if falls else {},

@@ -137,3 +137,15 @@ def test_no_records():
 def test_an_unknown_style_names_the_known_ones(world):
     with pytest.raises(UnknownName, match="did you mean 'md'"):
         render(world, "mdx")
+
+
+def test_what_else_was_measured_stands_in_a_table_of_its_own(record):
+    found = [record("ticket", 1, seed, 0.9) for seed in range(3)]
+    for seed, each in enumerate(found):
+        extra = {"name": "loss", "split": "test", "at": "final", "value": 0.25 + seed, "direction": "min", "step": 1}
+        each["metrics"] = [*each["metrics"], extra]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in render(found, "md").splitlines()]
+    assert ["method", "level", "loss ↓"] in lines
+    assert ["ticket", "1", "1.2 [-1.2, 3.7]"] in lines
+    assert r"method & level & loss $\downarrow$ \\" in render(found, "tex")
+    assert render(found, "tex").count(r"\begin{tabular}") == 2

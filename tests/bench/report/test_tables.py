@@ -55,8 +55,42 @@ def test_the_columns_are_those_of_the_design():
         ("quick", "dense", None, None, None, None),
     ],
 )
-def test_verdicts(scale, method, random, reinit, shuffled, expected):
-    assert verdict(scale, method, {"random": random, "reinit": reinit, "shuffled": shuffled}) == expected
+def test_verdicts(task, scale, method, random, reinit, shuffled, expected):
+    gaps = {"random": random, "reinit": reinit, "shuffled": shuffled}
+    assert verdict(task(scale=scale), method, gaps) == expected
+
+
+def test_no_verdict_where_dense_learned_nothing(study):
+    hopeless = {name: gain - 0.8 for name, gain in EFFECTS.items()}
+    table = rows(study(hopeless, chance=0.1))
+    assert _row(table, "ticket").verdict == "none (dense at chance)"
+    assert _row(table, "ticket").vs_random > 0
+    assert _row(rows(study(hopeless, chance=0.05)), "ticket").verdict == "winning"
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(3, "n < 10"), (9, "n < 10"), (10, "winning")])
+def test_a_task_may_ask_for_more_seeds_before_any_verdict(study, seeds, expected):
+    table = rows(study(EFFECTS, seeds=seeds, fewest_seeds=10))
+    assert _row(table, "ticket").verdict == expected
+    assert _row(table, "ticket").vs_random_low > 0
+
+
+def test_every_metric_of_the_task_has_its_rows_and_no_verdict(study):
+    found = study(EFFECTS)
+    for record in found:
+        ((headline,), (other,)) = (
+            [each for each in record["metrics"] if each["split"] == "test" and each["name"] == name]
+            for name in ("accuracy", "other")
+        )
+        other |= {"name": "loss", "value": 1 - headline["value"]}
+    table = rows(found)
+    assert [row.metric for row in table] == ["accuracy"] * 5 + ["loss"] * 5
+    score, loss = (
+        next(row for row in table if (row.method, row.metric) == ("ticket", m)) for m in ("accuracy", "loss")
+    )
+    assert (loss.direction, loss.mean) == ("min", pytest.approx(1 - score.mean))
+    assert (loss.vs_random, loss.vs_random_low) == (pytest.approx(score.vs_random), pytest.approx(score.vs_random_low))
+    assert (loss.verdict, loss.matching, loss.score_normalised) == (None, None, None)
 
 
 def test_a_known_world(study):

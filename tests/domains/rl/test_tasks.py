@@ -138,3 +138,8 @@ def test_area_is_the_mean_of_the_running_mean_over_steps():
     other = Returns(threshold=3.0, censored=999, nothing=0.0)
     other.restore(returns.tensors(), returns.scalars())
     assert other.metrics() == found
+
+
+def test_dqn_asks_for_ten_seeds_before_any_verdict():
+    assert {task.fewest_seeds for task in TASKS.values() if task.config["algorithm"] == "dqn"} == {10}
+    assert {task.fewest_seeds for task in TASKS.values() if task.config["algorithm"] != "dqn"} == {3}
