@@ -38,9 +38,9 @@ class StoreError(TicketBenchError):
 class Diverged(Exception):
     """Training left the finite numbers. A result, not a mistake: the unit is recorded as `diverged`."""
 
-    def __init__(self, step: int, what: str) -> None:
-        """Say at which step, in the task's budget unit, what was no longer finite."""
-        super().__init__(f"{what} is not finite at step {step}")
+    def __init__(self, step: int | None, what: str) -> None:
+        """Say at which step, in the task's budget unit, what was no longer finite; None where no step is known."""
+        super().__init__(f"{what} is not finite" + ("" if step is None else f" at step {step}"))
         self.step = step
 
 

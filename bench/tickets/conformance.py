@@ -57,6 +57,8 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
     def build(streams: Streams | None = None) -> Learner:
         return domain.learner(task, streams=streams or Streams(seed), device=device)
 
+    if wrong := list(_entries(build())):
+        return [Finding("C2", what) for what in wrong]  # the other checks cannot mask what is not there
     length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
     return [Finding(name, what) for name, check in LEARNER_CHECKS for what in check(build, Streams(seed), task, length)]
 
@@ -102,6 +104,16 @@ def same(one: Tensor, other: Tensor | None) -> bool:
         and bool(torch.equal(one.isnan(), other.isnan()))
         and bool(torch.equal(one.nan_to_num(), other.nan_to_num()))
     )
+
+
+def _entries(learner: Learner) -> Iterator[str]:
+    """What may be pruned are entries of parameters, tied ones under the name that counts."""
+    parameters = dict(learner.module.named_parameters())
+    for name, each in learner.prunable().items():
+        if name not in parameters:
+            yield f"prunable() names {name!r}, which is not in module.named_parameters()"
+        elif each.dtype != torch.bool or each.shape != parameters[name].shape:
+            yield f"prunable()[{name!r}] is not a bool tensor of that parameter's shape"
 
 
 def _after(learner: Learner, until: int) -> State:
@@ -188,10 +200,6 @@ def _masked(build: Build, streams: Streams, task: Task, length: int) -> Iterator
     """Half a network keeps every pruned weight, gradient and moment at zero; a full mask changes nothing."""
     learner = build()
     entries = masks.prunable(learner, task.pruning)
-    names = dict(learner.module.named_parameters())
-    for name, each in learner.prunable().items():
-        if name not in names or each.dtype != torch.bool or each.shape != names[name].shape:
-            yield f"prunable()[{name!r}] is not a bool tensor of that parameter's shape"
     half = masks.uniform(entries, sum(masks.sizes(entries).values()) // 2, streams.torch("mask", UNIFORM))
     seen = watch(learner)
     learner.load(learner.snapshot().masked(half))

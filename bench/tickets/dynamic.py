@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from bench.errors import SpecError
 from bench.learner import Learner, Mask
 from bench.streams import Streams
 from bench.tickets import masks
@@ -34,12 +35,17 @@ class GradualPruning:
         start: fraction of the budget at which pruning starts.
         end: fraction of the budget at which the last cut is made.
         cuts: number of cuts.
+
+    Raises:
+        SpecError: if the last cut would fall outside the training.
     """
 
     def __init__(
         self, entries: Mask, keep: Mapping[str, int], *, budget: int, start: float, end: float, cuts: int
     ) -> None:
         """Take the path; nothing happens before `bind`."""
+        if not 0 <= start < end < 1:
+            raise SpecError(f"gradual pruning from {start} to {end} of the budget: choose 0 <= start < end < 1")
         self._entries, self._keep, self._budget = entries, keep, budget
         self._start, self._end, self._cuts = start, end, cuts
         self._done = 0
@@ -66,6 +72,8 @@ class GradualPruning:
 
 class Regrowth:
     """Drops the smallest weights of each layer and grows as many: SET (1707.04780) and RigL (1911.11134).
+
+    SET's own paper drops the same fraction throughout; here it falls on RigL's cosine for both.
 
     Args:
         entries: what may be pruned.

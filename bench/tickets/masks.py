@@ -26,12 +26,12 @@ def prunable(learner: Learner, pruning: Pruning) -> dict[str, Tensor]:
 
 def sizes(mask: Mask) -> dict[str, int]:
     """Parameter name -> number of True entries."""
-    return {name: int(kept.sum()) for name, kept in mask.items()}
+    return {name: int(kept.count_nonzero()) for name, kept in mask.items()}
 
 
 def kept(mask: Mask, entries: Mask) -> dict[str, int]:
     """Parameter name -> number of prunable weights that `mask` keeps."""
-    return {name: int((mask[name] & each).sum() if name in mask else each.sum()) for name, each in entries.items()}
+    return sizes({name: mask[name] & each if name in mask else each for name, each in entries.items()})
 
 
 def ones(entries: Mask) -> dict[str, Tensor]:
@@ -57,14 +57,14 @@ def largest(scores: Tensor, allowed: Tensor, keep: int) -> Tensor:
     candidates = scores if whole else scores[allowed]
     assert keep <= candidates.numel(), f"{keep} weights asked of {candidates.numel()}"
     if candidates.numel() and bool(scores.max().isnan()):  # a maximum is NaN as soon as one score is
-        raise Diverged(0, "a pruning score")
+        raise Diverged(None, "a pruning score")
     if keep == 0:
         return torch.zeros_like(allowed)
     threshold = candidates.kthvalue(candidates.numel() - keep + 1).values
     chosen, tied = scores > threshold, scores == threshold
     if not whole:
         chosen, tied = chosen & allowed, tied & allowed
-    first = tied.nonzero().squeeze(1)[: keep - int(chosen.sum())]
+    first = tied.nonzero().squeeze(1)[: keep - int(chosen.count_nonzero())]
     chosen[first] = True
     return chosen
 
@@ -136,6 +136,6 @@ def erk(entries: Mask, total: int) -> dict[str, int]:
 
 def overlap(mask: Mask, other: Mask, entries: Mask) -> float | None:
     """Share of the weights kept by `other` that `mask` keeps too; None if `other` keeps none."""
-    common = sum(int((mask[name] & other[name] & each).sum()) for name, each in entries.items())
+    common = sum(sizes({name: mask[name] & other[name] & each for name, each in entries.items()}).values())
     total = sum(kept(other, entries).values())
     return common / total if total else None

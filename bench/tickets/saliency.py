@@ -19,7 +19,7 @@ def magnitude(weights: Mapping[str, Tensor], entries: Mask) -> Scores:
 
 
 def snip(learner: Learner, entries: Mask, *, losses: int) -> Scores:
-    """|g * w| of the mean loss at the present weights: Lee et al. (1810.02340), equation 6."""
+    """|g * w| of the losses' sum at the present weights, which ranks as their mean: Lee et al. (1810.02340), equation 6."""
     weights = _weights(learner, entries)
     total = [torch.zeros_like(weight) for weight in weights]
     for loss in learner.losses(losses):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ VERSIONED = (
     *("fairseq-fixed", "sacrebleu"),
 )
 """Packages whose versions can change a result."""
+
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in what the system counts memory in."""
 
 
 def work(
@@ -97,7 +101,7 @@ def _record(
         "env_steps": trained.env_steps,
         "overlap": result.overlap,
         "wall_seconds": wall_seconds,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         "parents": {unit.parents[role]: parent.result for role, parent in family.items()},
         "provenance": provenance,
         "digests": digests,
@@ -136,14 +140,14 @@ def _versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return {**found, "torch": torch.__version__}  # with its build: +cpu, +cu130
 
 
 def _provenance(device: str) -> dict[str, Any]:
     return {
         "commit": _commit(),
         "versions": _versions(),
-        "device": device,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}",
     }

@@ -49,6 +49,16 @@ def test_every_registered_method_is_checked_here():
 # Broken learners.
 
 
+class PrunesTheUnknown(Moons):
+    def prunable(self):
+        return {**super().prunable(), "tied.weight": torch.ones(4, 2, dtype=torch.bool)}
+
+
+class PrunesIntegers(Moons):
+    def prunable(self):
+        return {name: each.long() for name, each in super().prunable().items()}
+
+
 class ForgetsBuffers(Moons):
     def load(self, state):
         kept = {name: each.clone() for name, each in self.module.named_buffers()}
@@ -129,6 +139,8 @@ class StretchesTheSchedule(Moons):
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
+        (PrunesTheUnknown, "C2"),
+        (PrunesIntegers, "C2"),
         (ForgetsBuffers, "C4"),
         (KeepsMoments, "C4"),
         (AliasesSnapshots, "C1"),

@@ -11,6 +11,7 @@ from example import MOONS, ExampleDomain, Moons, variant
 from scipy import stats
 from torch import nn
 
+from bench.errors import SpecError
 from bench.streams import Streams
 from bench.tickets import attach, masks
 from bench.tickets.attach import Attached
@@ -120,6 +121,13 @@ def test_gradual_pruning_follows_the_cubic_path_cut_by_cut(optimizer, keep):
         kept = {"": sum(kept.values())} if "" in keep else kept
         assert kept in [{name: cubic(sizes[name], keep[name], cut) for name in keep} for cut in near]
     nothing_at_pruned_entries(frames)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.1, 1.0), (0.7, 0.1), (-0.1, 0.5)])
+def test_gradual_pruning_that_would_miss_its_last_cut_is_refused(start, end):
+    _, entries = build()
+    with pytest.raises(SpecError, match="choose 0 <= start < end < 1"):
+        GradualPruning(entries, {"": 31}, budget=BUDGET, start=start, end=end, cuts=CUTS)
 
 
 def test_gradual_pruning_starts_and_ends_in_time_and_makes_every_cut():
