@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -51,6 +52,12 @@ class Asked:
             seeds=suitefile.numbers(self.seeds) if self.seeds else None,
             scale=self.scale,
         )
+
+    @property
+    def words(self) -> str:
+        """The suite and the options, to be typed again."""
+        given = {name: value for name, value in asdict(self).items() if name != "suite" and value}
+        return shlex.join([str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))])
 
     def plan(self) -> Plan:
         """The units that are asked for."""
@@ -105,7 +112,7 @@ def _done(frontier: Frontier) -> str:
 
 
 def _next(asked: Asked, root: Path, frontier: Frontier) -> list[str]:
-    end = f"{asked.suite} --store {root}"
+    end = f"{asked.words} --store {root}"
     again = [f"try again: ticketbench run {end}"] if frontier.failed else []
     return [*again, f"next: ticketbench table {end} --format csv", f"      ticketbench plot {end}"]
 
@@ -130,7 +137,9 @@ def clean(suite: str | None, root: Path) -> None:
 def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -> None:
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else "") or "md"
-    text = _render(_some(asked.listed(_existing(root)), asked, root), style)
+    records = replace(asked, methods=None).listed(_existing(root))  # a row needs those of its opponents too
+    _some(asked.selection.of_records(records), asked, root)
+    text = _render(records, style, methods=_names(asked.methods))
     if output is None:
         sys.stdout.write(text)
         return
@@ -140,14 +149,14 @@ def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -
         raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
 
 
-def _render(records: list[Record], style: str) -> str:
+def _render(records: list[Record], style: str, *, methods: tuple[str, ...] | None = None) -> str:
     from bench.report.render import Style, render  # noqa: PLC0415  only tables need scipy
 
     known: tuple[Style, ...] = get_args(Style)
     chosen = next((each for each in known if each == style), None)
     if chosen is None:
         raise UnknownName("format", style, known)
-    return render(records, chosen)
+    return render(records, chosen, methods=methods)
 
 
 def plot(asked: Asked, root: Path, *, folder: Path) -> None:

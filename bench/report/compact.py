@@ -33,7 +33,7 @@ ARROWS = {"max": "↑", "min": "↓"}
 def title(section: Section) -> tuple[str, str]:
     """The task's name and scale, and what is measured how: two lines of plain text."""
     task = section.comparison.task
-    seeds = sorted({len(arm.records) for arm in section.comparison.arms})
+    seeds = sorted({len(arm.records) for arm in section.arms})
     facts = [
         f"{task.metric} {ARROWS[task.direction]} on {task.split}, {task.at[0]}",
         f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seed{'s' if seeds[-1] > 1 else ''}",
@@ -49,7 +49,7 @@ def cells(section: Section) -> list[tuple[str, ...]]:
     decimals = _decimals([row for _, row in section.headline])
     return [
         (name, *_cells(arm, row, decimals))
-        for name, (arm, row) in zip(_names(section.comparison.arms), section.headline, strict=True)
+        for name, (arm, row) in zip(_names(section.arms), section.headline, strict=True)
     ]
 
 
@@ -57,7 +57,7 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     """What else was measured of the arms, a column per metric, the header first; empty if there is nothing."""
     if not section.besides:
         return []
-    task, arms = section.comparison.task, section.comparison.arms
+    task, arms = section.comparison.task, section.arms
     columns = [
         (
             f"{metric.replace('_', ' ')} {ARROWS[task.directions[metric]]}",

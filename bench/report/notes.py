@@ -24,14 +24,14 @@ def notes(section: Section) -> list[str]:
     comparison, task = section.comparison, section.comparison.task
     rows = [row for _, row in section.headline]
     return [
-        *_marks(comparison),
+        *_marks(section),
         *_intervals(rows),
         *_verdicts(rows, task),
         *_hopeless(comparison),
-        *_missing(comparison),
-        *_fewer(comparison),
+        *_missing(section),
+        *_fewer(section),
         *_not_run(comparison),
-        *_nulls(comparison.arms),
+        *_nulls(section.arms),
         *(f"Deviation: {sentence}" for sentence in task.deviations),
     ]
 
@@ -41,12 +41,13 @@ def collapsed(arm: Arm) -> list[str]:
     return sorted({layer for record in arm.records.values() for layer in record["counts"]["collapsed"]})
 
 
-def _marks(comparison: Comparison) -> list[str]:
-    empty = [f"{arm.label} ({', '.join(collapsed(arm))})" for arm in comparison.arms if collapsed(arm)]
-    gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in comparison.arms if arm.diverged]
+def _marks(section: Section) -> list[str]:
+    chance = section.comparison.task.chance
+    empty = [f"{arm.label} ({', '.join(collapsed(arm))})" for arm in section.arms if collapsed(arm)]
+    gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in section.arms if arm.diverged]
     return [
         *([f"{COLLAPSED} Layers without a single weight: {'; '.join(empty)}."] if empty else []),
-        *([f"{DIVERGED} Diverged, counted at chance ({comparison.task.chance:g}): {'; '.join(gone)}."] if gone else []),
+        *([f"{DIVERGED} Diverged, counted at chance ({chance:g}): {'; '.join(gone)}."] if gone else []),
     ]
 
 
@@ -85,9 +86,10 @@ def _hopeless(comparison: Comparison) -> list[str]:
     return [f"{sentence} could keep or lose, so nothing is normalised and there is no verdict."]
 
 
-def _missing(comparison: Comparison) -> list[str]:
+def _missing(section: Section) -> list[str]:
     """The opponents without which columns stay empty, level by level."""
-    levels = sorted({arm.level for arm in comparison.arms if arm.level > 0})
+    comparison = section.comparison
+    levels = sorted({arm.level for arm in section.arms if arm.level > 0})
     found = []
     for method in OPPONENTS.values():
         without = [level for level in levels if comparison.arm(method, level) is None]
@@ -97,12 +99,13 @@ def _missing(comparison: Comparison) -> list[str]:
     return found
 
 
-def _fewer(comparison: Comparison) -> list[str]:
+def _fewer(section: Section) -> list[str]:
     """The rows that rest on fewer seeds than there are records, and comparisons on fewer than the row's own `n`."""
+    comparison = section.comparison
     headline = comparison.task.metric, comparison.task.at[0]
-    without = [arm.label for arm in comparison.arms if len(arm.scores[headline]) < len(arm.records)]
+    without = [arm.label for arm in section.arms if len(arm.scores[headline]) < len(arm.records)]
     found = []
-    for arm in comparison.arms:
+    for arm in section.arms:
         for method in OPPONENTS.values():
             opponent = comparison.arm(method, arm.level)
             own = arm.scores[headline].keys()

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from bench.errors import UnknownName
@@ -16,20 +16,21 @@ from bench.report.tables import COLUMNS, Row, Section, sections
 Style = Literal["md", "csv", "tex", "json"]
 
 
-def render(records: Iterable[Record], style: Style) -> str:
+def render(records: Iterable[Record], style: Style, *, methods: Collection[str] | None = None) -> str:
     """The table of `records` as text that ends in a newline.
 
     Args:
         records: in any order; the text does not depend on it.
         style: `md` and `tex` show the headline score in a compact table per task, a smaller one of what else was
             measured, and notes; `csv` and `json` give every row and column.
+        methods: shown; all if None. What they are compared with need not be among them.
 
     Raises:
         UnknownName: if there is no such style.
     """
     if style not in _STYLES:
         raise UnknownName("style", style, _STYLES)
-    return _STYLES[style](sections(records))
+    return _STYLES[style](sections(records, methods))
 
 
 def _markdown(found: list[Section]) -> str:

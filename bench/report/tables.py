@@ -1,7 +1,7 @@
 """The uniform table: one row per task, method, level, metric and way of reading it; the same columns for every domain."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -83,17 +83,18 @@ class Section:
 
     Args:
         comparison: the task and its arms.
-        rows: for each metric and each entry of the task's `at`, the headline first, one row per arm in the
-            comparison's order.
+        arms: those that are shown.
+        rows: for each metric and each entry of the task's `at`, the headline first, one row per shown arm.
     """
 
     comparison: Comparison
+    arms: tuple[Arm, ...]
     rows: tuple[Row, ...]
 
     @property
     def headline(self) -> list[tuple[Arm, Row]]:
-        """The arms with their rows of the headline score."""
-        return list(zip(self.comparison.arms, self.rows, strict=False))
+        """The shown arms with their rows of the headline score."""
+        return list(zip(self.arms, self.rows, strict=False))
 
     @property
     def besides(self) -> dict[str, list[Row]]:
@@ -115,13 +116,19 @@ def rows(records: Iterable[Record]) -> list[Row]:
     return [row for section in sections(records) for row in section.rows]
 
 
-def sections(records: Iterable[Record]) -> list[Section]:
+def sections(records: Iterable[Record], methods: Collection[str] | None = None) -> list[Section]:
     """The table of `records`, task by task.
 
     Args:
         records: in any order.
+        methods: shown; all if None. What they are compared with need not be among them.
     """
-    return [Section(comparison=each, rows=tuple(_rows(each))) for each in compare(records)]
+    return [section for each in compare(records) if (section := _section(each, methods)).arms]
+
+
+def _section(comparison: Comparison, methods: Collection[str] | None) -> Section:
+    arms = tuple(arm for arm in comparison.arms if methods is None or arm.method in methods)
+    return Section(comparison=comparison, arms=arms, rows=tuple(_rows(comparison, arms)))
 
 
 def learned(comparison: Comparison, at: str) -> float | None:
@@ -171,12 +178,12 @@ def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, hop
     return "winning" if all(beaten) else "better"
 
 
-def _rows(comparison: Comparison) -> Iterator[Row]:
+def _rows(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Row]:
     task = comparison.task
     for metric in measured(task):
         for at in task.at:
-            if metric == task.metric or any(arm.scores[metric, at] for arm in comparison.arms):
-                yield from (_row(comparison, arm, metric, at) for arm in comparison.arms)
+            if metric == task.metric or any(arm.scores[metric, at] for arm in arms):
+                yield from (_row(comparison, arm, metric, at) for arm in arms)
 
 
 def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:

@@ -75,7 +75,8 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     assert code == 0
     assert out.endswith("time left: unknown with 3 workers\n")
     assert not (tmp_path / "runs").exists(), "looking creates nothing"
-    command("run", suite_file, *store, "--seeds", 0)
+    _, out, _ = command("run", suite_file, *store, "--seeds", 0)
+    assert f"next: ticketbench table {suite_file} --seeds 0 --store" in out, "what was asked can be typed again"
     code, out, _ = command("status", suite_file, *store)
     assert code == 0
     assert [line.split()[1:] for line in out.splitlines()[2:4]] == [["method", "done", "todo"], ["dense", "1", "1"]]
@@ -98,8 +99,9 @@ def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
         "table", suite_file, "--store", finished, "--format", "csv", "--methods", "reinit", "--seeds", 1
     )
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert {row["method"] for row in rows} >= {"reinit"}
+    assert {row["method"] for row in rows} == {"reinit"}
     assert {row["n"] for row in rows} == {"1"}
+    assert all(row["vs_dense"] and row["vs_random"] for row in rows), "opponents that are not shown still compare"
 
 
 @pytest.mark.parametrize(("name", "begins"), [("t.md", "## "), ("t.csv", "task,"), ("t.json", "["), ("t.tex", "")])
