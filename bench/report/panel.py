@@ -129,7 +129,7 @@ def _dense(axes: Axes, arm: Arm, row: Row) -> None:
     axes.axhline(row.mean, color=DENSE_COLOUR, linewidth=1.0, zorder=1)
     if row.low is not None and row.high is not None:
         axes.axhspan(row.low, row.high, color=DENSE_COLOUR, alpha=0.13, linewidth=0, zorder=0.5)
-    _seeds(axes, 1.0, arm.scores[row.metric, row.at], DENSE_COLOUR)
+    _seeds(axes, 1.0, arm.scores[row.metric, row.at], DENSE_COLOUR, main=True)
 
 
 def _line(axes: Axes, line: Line) -> None:
@@ -139,7 +139,7 @@ def _line(axes: Axes, line: Line) -> None:
     means = [row.mean for _, row in line.points if row.mean is not None]
     axes.plot(xs, means, zorder=layer, **look.strokes)
     for x, (arm, row) in zip(xs, line.points, strict=True):
-        _seeds(axes, x, arm.scores[row.metric, row.at], look.colour)
+        _seeds(axes, x, arm.scores[row.metric, row.at], look.colour, main=look.main)
         if row.low is not None and row.high is not None:
             axes.vlines(x, row.low, row.high, color=look.colour, zorder=layer, **_bar(look))
 
@@ -148,10 +148,9 @@ def _bar(look: Look) -> dict[str, Any]:
     return {"linewidth": 1.3, "alpha": 0.8} if look.main else {"linewidth": 0.6, "alpha": 0.4}
 
 
-def _seeds(axes: Axes, x: float, scores: Mapping[int, float], colour: str) -> None:
-    axes.scatter(
-        [x] * len(scores), list(scores.values()), s=10, marker="_", color=colour, alpha=0.7, linewidths=0.8, zorder=2
-    )
+def _seeds(axes: Axes, x: float, scores: Mapping[int, float], colour: str, *, main: bool) -> None:
+    size: dict[str, Any] = {"s": 45, "linewidths": 1.2} if main else {"s": 10, "linewidths": 0.8}
+    axes.scatter([x] * len(scores), list(scores.values()), marker="_", color=colour, alpha=0.7, zorder=2, **size)
 
 
 def _spacing(densities: Iterable[float]) -> float:
