@@ -37,16 +37,20 @@ def notes(section: Section) -> list[str]:
 
 
 def collapsed(arm: Arm) -> list[str]:
-    """The prunable layers that lost every weight at some seed of `arm`, by name."""
-    return sorted({layer for record in arm.records.values() for layer in record["counts"]["collapsed"]})
+    """The prunable layers that lost every weight at some seed of `arm`, by name; a bias cuts nothing off."""
+    found = {layer for record in arm.records.values() for layer in record["counts"]["collapsed"]}
+    return sorted(layer for layer in found if not layer.endswith("bias"))
 
 
 def _marks(section: Section) -> list[str]:
     chance = section.comparison.task.chance
-    empty = [f"{arm.label} ({', '.join(collapsed(arm))})" for arm in section.arms if collapsed(arm)]
+    empty: dict[str, list[str]] = defaultdict(list)
+    for arm in section.arms:
+        if collapsed(arm):
+            empty[", ".join(collapsed(arm))].append(arm.label)
     gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in section.arms if arm.diverged]
     return [
-        *([f"{COLLAPSED} Layers without a single weight: {'; '.join(empty)}."] if empty else []),
+        *(f"{COLLAPSED} Without a single weight: {layers}, in {', '.join(arms)}." for layers, arms in empty.items()),
         *([f"{DIVERGED} Diverged, counted at chance ({chance:g}): {'; '.join(gone)}."] if gone else []),
     ]
 

@@ -149,3 +149,12 @@ def test_what_else_was_measured_stands_in_a_table_of_its_own(record):
     assert ["ticket", "1", "1.2 [-1.2, 3.7]"] in lines
     assert r"method & level & loss $\downarrow$ \\" in render(found, "tex")
     assert render(found, "tex").count(r"\begin{tabular}") == 2
+
+
+def test_a_layer_without_weights_is_marked_and_a_bias_is_not(record):
+    found = [record("ticket", level, seed, 0.9) for level in (1, 2) for seed in range(3)]
+    for each in found:
+        each["counts"]["collapsed"] = ["fc1.bias"] if each["spec"]["level"] == 1 else ["fc1.bias", "fc2.weight"]
+    text = render(found, "md")
+    assert "† Without a single weight: fc2.weight, in ticket L2." in text
+    assert "fc1.bias" not in text
