@@ -42,6 +42,7 @@ class Attached:
         self.dense_gradients = False
         self.gradients: dict[str, Tensor] = {}
         self._updates = 0
+        self._unmoved: dict[tuple[str, str], Tensor] = {}
         self._after: list[Callable[[], None]] = []
         self._handles: list[RemovableHandle] = []
 
@@ -77,10 +78,26 @@ class Attached:
 
     def _updated(self, *_: object) -> None:
         self._updates += 1
+        if self._updates == 1:
+            self._remember()
         for act in self._after:
             act()
         if self._updates % CHECK_EVERY == 0:
             self.check()
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        """What fresh moments are: those of a pruned weight after the first update. Not every optimizer starts at zero."""
+        for name, parameter in self._parameters.items():
+            pruned = ~self.mask[name]
+            for key, value in self._moments(parameter).items():
+                if bool(pruned.any()):
+                    self._unmoved[name, key] = value[pruned][0]
+
+    def _moments(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        """What the optimizer remembers of each weight: key -> tensor of the parameter's shape."""
+        state = self._learner.optimizer.state.get(parameter, {}).items()
+        return {key: value for key, value in state if isinstance(value, Tensor) and value.shape == parameter.shape}
 
     @torch.no_grad()
     def change(self, name: str, mask: Tensor) -> None:
@@ -92,9 +109,8 @@ class Attached:
         parameter.masked_fill_(changed, 0.0)
         if parameter.grad is not None:
             parameter.grad.masked_fill_(changed, 0.0)  # it was accumulated under the mask before
-        for value in self._learner.optimizer.state[parameter].values():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                value.masked_fill_(changed, 0.0)
+        for key, value in self._moments(parameter).items():
+            value.masked_fill_(changed, self._unmoved.get((name, key), 0.0))
 
     @torch.no_grad()
     def check(self) -> None:

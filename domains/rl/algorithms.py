@@ -73,6 +73,11 @@ def check(task: Task, env: VecEnv) -> None:
             f"{task.name} acts in {config['env']['id']}, whose action space is {env.action_space}: "
             "only discrete actions are supported; choose another environment"
         )
+    if not isinstance(env.observation_space, spaces.Box):
+        raise SpecError(
+            f"{task.name} sees {config['env']['id']}, whose observation space is {env.observation_space}: "
+            "only arrays are supported; choose another environment"
+        )
     scheduled = [key for key in SCHEDULED if isinstance(parameters.get(key), Mapping)]
     if "learning_rate" in scheduled and task.constant_rate:
         raise SpecError(f"task {task.name} has constant_rate and a linear learning rate: drop one")

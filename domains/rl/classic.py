@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -209,7 +208,7 @@ CLASSIC: dict[str, tuple[type[Physics], int]] = {
 """gymnasium's id -> who simulates it, and its time limit."""
 
 
-def classic(name: str, n: int, **_: Any) -> Physics:
+def classic(name: str, n: int) -> Physics:
     """The simulations of `CLASSIC`."""
     physics, limit = CLASSIC[name]
     return physics(name, n, limit)

@@ -54,7 +54,7 @@ def make(env: Mapping[str, Any], *, n: int, scale: float = 1.0) -> Episodes:
     kind, name = options.pop("kind"), options.pop("id")
     if kind not in KINDS:
         raise UnknownName("kind of environment", kind, KINDS)
-    if kind == "gymnasium" and name in CLASSIC:
+    if kind == "gymnasium" and name in CLASSIC and not options:
         return Episodes(classic(name, n), scale=scale)
     return Episodes(KINDS[kind](name, n, **options), scale=scale)
 

@@ -103,14 +103,21 @@ class Episodes(VecEnv):
         return self.reset()
 
     def reset(self) -> Array:
-        """Start every copy anew from the seeds given last; unseeded copies draw theirs."""
+        """Start every copy anew from the seeds given last; unseeded copies draw theirs.
+
+        Raises:
+            RuntimeError: naming the environment, if it crashed.
+        """
         entropy = np.random.SeedSequence().generate_state(self.num_envs)
         seeds = [int(drawn) >> 1 if seed is None else seed for seed, drawn in zip(self._seeds, entropy, strict=True)]
         self._reset_seeds()
         self.finished.clear()
         self._scores[:] = 0
         self._lengths[:] = 0
-        return self.simulations.reset(seeds)
+        try:
+            return self.simulations.reset(seeds)
+        except Exception as error:
+            raise self._crash(error) from error
 
     def act(self, actions: Array) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """`step`, of arrays for sure (see `step_wait`)."""
@@ -130,14 +137,15 @@ class Episodes(VecEnv):
         try:
             step = self.simulations.step(self._actions)
         except Exception as error:
-            raise RuntimeError(
-                f"environment {self.simulations.name} crashed: {type(error).__name__}: {error}"
-            ) from error
+            raise self._crash(error) from error
         self._scores += step.scores
         self._lengths += 1
         done = step.terminated | step.truncated
         infos = self._infos(step, done) if done.any() or step.over.any() else self._nothing
         return step.observations, (step.rewards * self._scale).astype(np.float32), done, infos
+
+    def _crash(self, error: Exception) -> RuntimeError:
+        return RuntimeError(f"environment {self.simulations.name} crashed: {type(error).__name__}: {error}")
 
     def _infos(self, step: Step, done: Array) -> list[dict[str, Any]]:
         infos = list(self._nothing)

@@ -14,6 +14,9 @@ from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from bench.errors import DataError, UnknownName
 from domains.rl.episodes import Array, Step
+from domains.rl.lander import Lander
+
+LANDER = "LunarLander-v3"
 
 
 class Gyms:
@@ -29,7 +32,7 @@ class Gyms:
 
     Raises:
         UnknownName: if gymnasium does not know the id.
-        DataError: if a package that the environment needs is missing.
+        DataError: if a package that the environment needs, or the module it comes from, is missing.
     """
 
     def __init__(self, name: str, n: int, **options: Any) -> None:
@@ -37,10 +40,12 @@ class Gyms:
         made = [_make(name, **options) for _ in range(n)]
         limit = made[0].spec.max_episode_steps if made[0].spec else None
         self._limit = math.inf if limit is None else limit
-        self._envs = [_bare(env) for env in made]
+        self._envs: list[Any] = [_bare(env) for env in made]
         self._age = np.zeros(n, dtype=np.int64)
-        self.observation_space = self._envs[0].observation_space
-        self.action_space = self._envs[0].action_space
+        self.observation_space = made[0].observation_space
+        self.action_space = made[0].action_space
+        if name == LANDER and not options:
+            self._envs = [Lander(env) for env in self._envs]
 
     def reset(self, seeds: Sequence[int]) -> Array:
         """Observations (n, ...) of new episodes."""
@@ -51,7 +56,7 @@ class Gyms:
         """Act in each copy, and start the next episode where one ended."""
         # Plain integers: the environments compare and check them several times a step.
         results = [env.step(action) for env, action in zip(self._envs, actions.tolist(), strict=True)]
-        last = np.stack([result[0] for result in results])
+        last = np.array([result[0] for result in results], dtype=self.observation_space.dtype)
         rewards = np.array([result[1] for result in results], dtype=np.float64)
         terminated = np.array([result[2] for result in results], dtype=bool)
         self._age += 1
@@ -90,5 +95,7 @@ def _make(name: str, **options: Any) -> gymnasium.Env[Any, Any]:
             f"environment {name} needs packages that are not installed (LunarLander: box2d and pygame-ce): "
             f"pip install ticketbench[rl]"
         ) from problem
-    except error.UnregisteredEnv as problem:
+    except ModuleNotFoundError as problem:
+        raise DataError(f"environment {name} cannot be imported: {problem}") from problem
+    except (error.UnregisteredEnv, error.DeprecatedEnv) as problem:
         raise UnknownName("environment", name, gymnasium.registry) from problem

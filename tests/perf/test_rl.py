@@ -67,9 +67,8 @@ def ratio(ours, theirs):
     return statistics.median(their for their, _ in times) / statistics.median(our for _, our in times)
 
 
-@pytest.mark.parametrize(("name", "least"), [("cartpole", 1.3), ("acrobot", 1.3), ("lunarlander", 1.9)])
+@pytest.mark.parametrize(("name", "least"), [("cartpole", 1.3), ("acrobot", 1.3), ("lunarlander", 2.0)])
 def test_training_against_plain_stable_baselines3(name, least):
-    """LunarLander is held below the 2.0 that is measured: its physics, which nobody can speed up, is half the time."""
     task = replace(domain.tasks()[f"rl/{name}-a2c-steps@small"], budget=10**9)
     agent = domain.learner(task, streams=Streams(0), device="cpu")
     model = plain(task)

@@ -455,6 +455,49 @@ def test_dropped_and_grown_weights_start_at_zero_with_fresh_moments_and_the_othe
         attached.check()
 
 
+class FromOne(optim.Optimizer):
+    """RMSprop as TensorFlow has it: the second moment starts at one, and so divides little by itself."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.01})
+
+    @torch.no_grad()
+    def step(self):
+        for parameter in self.param_groups[0]["params"]:
+            square = self.state[parameter].setdefault("square", torch.ones_like(parameter))
+            square.mul_(0.99).addcmul_(parameter.grad, parameter.grad, value=0.01)
+            parameter.addcdiv_(parameter.grad, (square + 1e-5).sqrt(), value=-self.param_groups[0]["lr"])
+
+
+def untouched(optimizer):
+    """What the optimizer remembers of zero weights after one update without a gradient."""
+    net = Net(mlp(), optimizer)
+    with torch.no_grad():
+        for each in net.module.parameters():
+            each.zero_()
+            each.grad = torch.zeros_like(each)
+    net.optimizer.step()
+    return net.optimizer.state[net.module[2].weight]
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "from-one"])
+def test_grown_weights_have_the_moments_of_a_fresh_optimizer_whatever_it_starts_at(name):
+    optimizer = OPTIMIZERS.get(name, FromOne)
+    net = Net(mlp(), optimizer)
+    mask, other = half_of(net.module), half_of(net.module, seed=1)
+    zero_pruned(net.module, mask)
+    with Attached(net, mask) as attached:
+        for index in range(30):
+            update(net, index)
+        attached.change("2.weight", other["2.weight"])
+    changed = mask["2.weight"] ^ other["2.weight"]
+    state, fresh = net.optimizer.state[net.module[2].weight], untouched(optimizer)
+    assert state.keys() == fresh.keys()
+    for key, value in state.items():
+        if isinstance(value, torch.Tensor) and value.shape == changed.shape:
+            assert torch.equal(value[changed], fresh[key][changed]), key
+
+
 def test_a_mask_may_change_before_the_first_update():
     net, mask = attached_net()
     other = half_of(net.module, seed=1)

@@ -104,6 +104,13 @@ for package, task in (("stable_baselines3", "cartpole"), ("minatar", "minatar-br
         assert line.endswith("pip install ticketbench[rl]")
 
 
+def test_options_reach_the_environment():
+    """Those that our own simulations do not have, too."""
+    env = envs.make({"kind": "gymnasium", "id": "CartPole-v1", "sutton_barto_reward": True}, n=2)
+    env.reset_from([0, 1])
+    assert not env.act(np.zeros(2, dtype=np.int64))[1].any(), "one a step is the default"
+
+
 def test_gymnasium_environments_are_seeded_and_cut_off():
     env = Episodes(Gyms("MountainCar-v0", 3))
     first = env.reset_from([1, 2, 3])
@@ -114,11 +121,6 @@ def test_gymnasium_environments_are_seeded_and_cut_off():
     assert [episode.length for episode in env.finished] == [200] * 3
     assert not np.array_equal(infos[0]["terminal_observation"], observations[0])
     assert np.array_equal(env.reset_from([1, 2, 3]), first)
-
-
-def test_lunar_lander_is_simulated_without_pictures():
-    lander = Gyms("LunarLander-v3", 1)
-    assert lander._envs[0].render_mode is None
 
 
 @pytest.mark.parametrize("game", GAMES)

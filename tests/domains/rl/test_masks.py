@@ -44,6 +44,18 @@ def test_pruned_weights_are_zero_after_every_update(task, build, optimizer):
             assert not any(each[~mask[name]].count_nonzero() for each in moments)
 
 
+def test_weights_grown_late_under_rmsprop_tf_take_steps_of_the_size_of_a_fresh_one(a2c, build):
+    """Its second moment starts at one: from zero, the first steps of a grown weight were a hundred times as long."""
+    agent = build(a2c, optimizer=OPTIMIZERS["rmsprop-tf"])
+    mask = pruned(agent, a2c, 0.5)
+    name, parameter = next((name, each) for name, each in agent.module.named_parameters() if each.ndim > 1)
+    with Attached(agent, mask) as attached:
+        agent.train(a2c.budget // 2)
+        attached.change(name, ~mask[name])
+        grown = agent.optimizer.state[parameter]["square_avg"][~mask[name]]
+    assert torch.equal(grown, torch.full_like(grown, 0.99))  # one, after one update without a gradient
+
+
 @pytest.mark.parametrize("tau", [1.0, 0.05], ids=["hard", "soft"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_target_network_is_masked_too(dqn, build, optimizer, tau):
