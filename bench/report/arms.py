@@ -62,8 +62,8 @@ class Comparison:
 
 
 def measured(task: Task) -> tuple[str, ...]:
-    """Every metric of a task, the one that is its score first."""
-    return task.metric, *(name for name in task.directions if name != task.metric)
+    """Every metric of a task: the one that is its score, then the others by name."""
+    return task.metric, *sorted(task.directions.keys() - {task.metric})
 
 
 def compare(records: Iterable[Record]) -> list[Comparison]:

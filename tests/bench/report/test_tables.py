@@ -270,3 +270,19 @@ def test_a_table_needs_no_torch_and_no_pandas():
     code = f"import sys; from bench.report import {modules}; print({{'torch', 'pandas'}} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_the_order_in_which_a_task_names_its_metrics_changes_nothing(study):
+    """Published records come back with sorted keys."""
+    tables = []
+    for directions in (
+        {"accuracy": "max", "loss": "min", "area": "max"},
+        {"area": "max", "loss": "min", "accuracy": "max"},
+    ):
+        found = study(EFFECTS, directions=directions)
+        for record in found:
+            extra = [{**record["metrics"][0], "name": name, "value": 1.0} for name in directions if name != "accuracy"]
+            record["metrics"] = [*record["metrics"], *extra]
+        tables.append([(row.metric, row.method) for row in rows(found)])
+    assert tables[0] == tables[1]
+    assert [metric for metric, _ in tables[0]] == ["accuracy"] * 5 + ["area"] * 5 + ["loss"] * 5
