@@ -45,7 +45,7 @@ def test_pruned_weights_are_zero_after_every_update(task, build, optimizer):
 
 
 def test_weights_grown_late_under_rmsprop_tf_take_steps_of_the_size_of_a_fresh_one(a2c, build):
-    """Its second moment starts at one: from zero, the first steps of a grown weight were a hundred times as long."""
+    """Its second moment starts at one: from zero, first steps were up to 300 times as long."""
     agent = build(a2c, optimizer=OPTIMIZERS["rmsprop-tf"])
     mask = pruned(agent, a2c, 0.5)
     name, parameter = next((name, each) for name, each in agent.module.named_parameters() if each.ndim > 1)
