@@ -70,6 +70,14 @@ class Asked:
             return self.selection.of_records(store.records())
         return [record for unit in self.plan().units.values() if (record := store.record(unit))]
 
+    def among(self, records: list[Record]) -> list[Record]:
+        """Those of the methods that are asked for; a suite may name some that have not finished yet."""
+        if not self.suite:
+            return self.selection.of_records(records)
+        self.selection.of_suite(suitefile.load(self.suite))  # refuses what is not in it
+        wanted = _names(self.methods)
+        return [record for record in records if wanted is None or record["spec"]["method"]["name"] in wanted]
+
     def listed(self, store: Store) -> list[Record]:
         """The same without the rounds of chains between the levels that the suite lists: nothing compares with them."""
         if not self.suite:
@@ -138,7 +146,7 @@ def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else "") or "md"
     records = replace(asked, methods=None).listed(_existing(root))  # a row needs those of its opponents too
-    _some(asked.selection.of_records(records), asked, root)
+    _some(asked.among(records), asked, root)
     text = _render(records, style, methods=_names(asked.methods))
     if output is None:
         sys.stdout.write(text)

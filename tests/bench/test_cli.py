@@ -104,6 +104,20 @@ def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
     assert all(row["vs_dense"] and row["vs_random"] for row in rows), "opponents that are not shown still compare"
 
 
+def test_a_table_of_methods_while_the_suite_is_running(command, suite_file, tmp_path):
+    store = tmp_path / "runs"
+    command("run", suite_file, "--store", store, "--methods", "dense,ticket")
+    code, out, _ = command("table", suite_file, "--store", store, "--format", "csv", "--methods", "ticket,reinit")
+    assert code == 0, "a method of the suite that has not finished is no mistake"
+    assert {row["method"] for row in csv.DictReader(io.StringIO(out))} == {"ticket"}
+    code, out, err = command("table", suite_file, "--store", store, "--methods", "reinit")
+    assert (code, out) == (2, "")
+    assert "no finished unit of suite" in err
+    code, out, err = command("table", suite_file, "--store", store, "--methods", "rigl")
+    assert (code, out) == (2, "")
+    assert "unknown method of suite" in err
+
+
 @pytest.mark.parametrize(("name", "begins"), [("t.md", "## "), ("t.csv", "task,"), ("t.json", "["), ("t.tex", "")])
 def test_a_table_goes_to_a_file_in_the_format_of_its_name(command, finished, tmp_path, name, begins):
     code, out, _ = command("table", "--store", finished, "--output", tmp_path / name)

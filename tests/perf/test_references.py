@@ -4,8 +4,6 @@ import statistics
 
 import pytest
 
-pytest.importorskip("stable_baselines3")
-
 from bench.streams import Streams
 from domains.rl import domain
 

@@ -10,8 +10,6 @@ import gymnasium
 import pytest
 import torch
 
-pytest.importorskip("stable_baselines3")
-
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
