@@ -15,25 +15,23 @@ class Game(NamedTuple):
     Args:
         env: gymnasium's id.
         hidden: widths of the shared trunk.
-        episodes: the paper's budget: 20 epochs of so many games.
-        env_steps: the twin's budget: about what a dense agent of the same scale spends on those episodes.
+        episodes: scale -> budget; the paper's is 20 epochs of so many games, `small` is what two CPU cores do in minutes.
+        env_steps: scale -> the twin's budget: about what a dense agent spends on the episodes of that scale.
         limit: steps after which an episode is cut off.
         threshold: running mean return that counts as learned.
         tolerance: how much worse than dense still counts as matching.
         length: whether longer episodes are better.
-        shares: scale -> fraction of the paper's budget; `small` is what two CPU cores do in minutes.
         deviations: from the paper.
     """
 
     env: str
     hidden: list[int]
-    episodes: int
-    env_steps: int
+    episodes: dict[Scale, int]
+    env_steps: dict[Scale, int]
     limit: int
     threshold: float
     tolerance: float
     length: Direction
-    shares: dict[Scale, float]
     deviations: tuple[str, ...] = ()
 
 
@@ -41,35 +39,32 @@ GAMES = {
     "cartpole": Game(
         env="CartPole-v0",
         hidden=[128] * 3,
-        episodes=3_200,
-        env_steps=481_280,
+        episodes={"smoke": 60, "quick": 960, "small": 3_200, "paper": 3_200},
+        env_steps={"smoke": 10_240, "quick": 143_360, "small": 481_280, "paper": 481_280},
         limit=200,
         threshold=150.0,
         tolerance=10.0,
         length="max",
-        shares={"smoke": 0.02, "quick": 0.3, "small": 1.0, "paper": 1.0},
     ),
     "acrobot": Game(
         env="Acrobot-v1",
         hidden=[256] * 3,
-        episodes=6_400,
-        env_steps=944_640,
+        episodes={"smoke": 40, "quick": 260, "small": 6_400, "paper": 6_400},
+        env_steps={"smoke": 5_120, "quick": 38_400, "small": 944_640, "paper": 944_640},
         limit=500,
         threshold=-150.0,
         tolerance=10.0,
         length="min",
-        shares={"smoke": 0.006, "quick": 0.04, "small": 1.0, "paper": 1.0},
     ),
     "lunarlander": Game(
         env="LunarLander-v3",
         hidden=[256] * 3,
-        episodes=12_800,
-        env_steps=5_120_000,
+        episodes={"smoke": 80, "quick": 260, "small": 1_600, "paper": 12_800},
+        env_steps={"smoke": 30_720, "quick": 102_400, "small": 657_920, "paper": 9_735_680},
         limit=1_000,
         threshold=100.0,
         tolerance=20.0,
         length="min",
-        shares={"smoke": 0.006, "quick": 0.02, "small": 0.25, "paper": 1.0},
         deviations=("LunarLander-v3: the paper's v2 is no longer distributed; its dynamics are the same.",),
     ),
 }
@@ -84,7 +79,7 @@ EPISODE_BUDGET = (
 )
 STEP_BUDGET = (
     "The paper counts its budget in episodes; here every agent takes about as many environment steps as our dense agents "
-    "needed for them: the mean of three seeds (CartPole), one seed (Acrobot), estimated from the first fifth (LunarLander)."
+    "needed for them: the mean of three seeds (CartPole, small LunarLander), one seed (Acrobot), or an estimate (others)."
 )
 
 
@@ -116,9 +111,8 @@ def config(game: Game) -> dict[str, Any]:
 
 def _task(name: str, game: Game, scale: Scale, *, by_steps: bool) -> Task:
     unit: Literal["env_steps", "episodes"] = "env_steps" if by_steps else "episodes"
-    whole = game.env_steps if by_steps else game.episodes
-    grain = 128 * 20 if by_steps else 20
-    budget = max(grain, round(whole * game.shares[scale] / grain) * grain)
+    budgets = game.env_steps if by_steps else game.episodes
+    budget, whole = budgets[scale], budgets["paper"]
     short = () if budget == whole else (f"Trained for {budget:,} {unit.replace('_', ' ')}, not {whole:,}.",)
     return Task(
         name=f"rl/{name}-a2c" + ("-steps" if by_steps else ""),
@@ -148,5 +142,5 @@ TASKS = [
     _task(name, game, scale, by_steps=by_steps)
     for name, game in GAMES.items()
     for by_steps in (False, True)
-    for scale in game.shares
+    for scale in game.episodes
 ]
