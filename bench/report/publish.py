@@ -17,6 +17,9 @@ STYLES: tuple[Style, ...] = ("csv", "md")
 def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]:
     """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`.
 
+    What was published under that name before stays, so that a suite can be published task by task, from several
+    machines; a unit that comes again replaces its record.
+
     Args:
         records: of a suite, in any order; the files do not depend on it.
         folder: `results`.
@@ -25,9 +28,12 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     Returns:
         The files, in that order.
     """
-    ordered = sorted(records, key=lambda record: record["unit_id"])
+    path = folder / "records" / f"{name}.jsonl"
+    before = published(path) if path.exists() else []
+    by_unit = {record["unit_id"]: record for record in (*before, *records)}
+    ordered = [by_unit[unit_id] for unit_id in sorted(by_unit)]
     lines = "".join(canonical_json(record) + "\n" for record in ordered)
-    written = [_write(folder / "records" / f"{name}.jsonl", lines)]
+    written = [_write(path, lines)]
     written += [_write(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
     return written + plot(ordered, folder / "plots", stem=name)
 

@@ -23,3 +23,20 @@ def test_the_order_of_records_changes_no_byte(study, tmp_path):
     one = publish(records, tmp_path / "one", name="some")
     two = publish(records[::-1], tmp_path / "two", name="some")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
+def test_publishing_in_parts_gives_the_whole(study, tmp_path):
+    records = study({"dense": 0.0, "ticket": 0.01})
+    whole = publish(records, tmp_path / "whole", name="some")
+    publish(records[::2], tmp_path / "parts", name="some")
+    parts = publish(records[1::2], tmp_path / "parts", name="some")
+    assert [path.read_bytes() for path in parts] == [path.read_bytes() for path in whole]
+
+
+def test_a_unit_that_comes_again_replaces_its_record(study, tmp_path):
+    first, *rest = study({"dense": 0.0, "ticket": 0.01})
+    publish([{**first, "wall_seconds": 1.0}, *rest], tmp_path, name="some")
+    again = publish([{**first, "wall_seconds": 2.0}], tmp_path, name="some")
+    found = {record["unit_id"]: record for record in published(again[0])}
+    assert len(found) == 1 + len(rest)
+    assert found[first["unit_id"]]["wall_seconds"] == 2.0
