@@ -179,7 +179,7 @@ def publish(
     seeds: Seeds = None,
     scale: Scale = None,
 ) -> None:
-    """Write records, tables and figures for others to read; what is published of the suite already stays."""
+    """Add records, tables and figures to those that others read."""
     asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     _verbs().publish(asked, store, folder=output)
 
