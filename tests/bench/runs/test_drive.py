@@ -158,7 +158,7 @@ def test_two_drives_share_the_work(store, monkeypatch):
         thread.join()
     (first, mine), (second, theirs) = found
     assert len(first.finished) == len(second.finished) == 18
-    assert 18 <= mine + theirs <= 24, "little is done twice: what both begin with"
+    assert 18 <= mine + theirs < 36, "what both begin with is done twice, never everything"
     assert verify(store) == []
     assert not (store.root / "conflicts").exists()
 
