@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from bench.record import Items
 from bench.spec import Task
 from bench.streams import Streams
 
@@ -80,7 +81,10 @@ class Learner(Protocol):
         ...
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Every metric of the task on `val` or `test`; draws from its own stream and changes no state."""
+        """Every metric of the task on `val` or `test`; draws from its own stream and changes no state.
+
+        The score may be too dear to compute on the way: it is needed from the end of the budget on.
+        """
         ...
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
@@ -122,6 +126,15 @@ class CountsEnvSteps(Protocol):
 
     env_steps: int
     """Environment steps so far, over all environments; restored by `load` with the rest of the state."""
+
+
+@runtime_checkable
+class KeepsItems(Protocol):
+    """What a learner offers besides whose score is no mean over test items, so that a table can resample them."""
+
+    def scored_items(self) -> Items | None:
+        """What the last `evaluate` of the task's split computed a score from; None if it computed no such score."""
+        ...
 
 
 class Domain(Protocol):

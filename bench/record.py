@@ -53,6 +53,15 @@ class Digests(TypedDict):
     files: NotRequired[dict[str, str]]  # file name -> sha256 of its bytes; added when the record is committed
 
 
+class Items(TypedDict):
+    """What a score that is no mean over test items was computed from, so that a table can resample them."""
+
+    metric: Literal["bleu"]
+    split: str
+    signature: str  # in full, with the version of what computed it
+    statistics: list[str]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+
+
 class Record(TypedDict):
     """`record.json`."""
 
@@ -62,6 +71,7 @@ class Record(TypedDict):
     status: Literal["ok", "diverged"]
     reason: str | None  # why it diverged
     metrics: list[Metric]
+    items: NotRequired[Items]  # of the final evaluation, from learners that keep them
     counts: Counts
     density: float  # kept / prunable weights of the whole network
     density_weights: float  # the papers' P_m as a fraction

@@ -6,7 +6,7 @@ import pytest
 
 from bench.record import FORMAT
 from bench.report.publish import STYLES, published
-from bench.report.render import render
+from bench.report.render import render, resamples
 from bench.spec import Unit, unit_id
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -22,6 +22,8 @@ def test_tables_follow_from_the_records(path):
     records = published(path)
     for style in STYLES:
         assert (RESULTS / "tables" / f"{path.stem}.{style}").read_text(encoding="utf-8") == render(records, style)
+    bootstrap = RESULTS / "tables" / f"{path.stem}-bootstrap.csv"
+    assert (bootstrap.read_text(encoding="utf-8") if bootstrap.exists() else "") == resamples(records)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

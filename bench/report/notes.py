@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from bench.report.arms import Arm, Comparison
+from bench.report.bootstrap import RESAMPLES, SEED
 from bench.report.stats import FEWEST
 from bench.report.tables import OPPONENTS, UNCLAIMED, Row, Section, at_chance
 from bench.spec import DENSE, Task, coincident
@@ -28,6 +29,7 @@ def notes(section: Section) -> list[str]:
         *_intervals(rows),
         *_verdicts(rows, task),
         *_hopeless(comparison),
+        *_bootstrap(section.arms),
         *_missing(section),
         *_fewer(section),
         *_not_run(comparison),
@@ -88,6 +90,19 @@ def _hopeless(comparison: Comparison) -> list[str]:
         f"`{DENSE}` is within {task.tolerance:g} of chance ({task.chance:g}): it learned nothing that a subnetwork"
     )
     return [f"{sentence} could keep or lose, so nothing is normalised and there is no verdict."]
+
+
+def _bootstrap(arms: tuple[Arm, ...]) -> list[str]:
+    records = [record for arm in arms for record in arm.records.values()]
+    told = {(each["items"]["metric"], each["items"]["signature"]) for each in records if "items" in each}
+    if not told:
+        return []
+    sentence = (
+        f"Bootstrap: the two networks of one seed on {RESAMPLES:,} resamples of the test items (seed {SEED}), with the "
+        "2.5th and 97.5th percentiles of their difference. It knows no noise between trainings: read it beside the "
+        "interval over seeds, never instead."
+    )
+    return [*(f"Signature of `{metric}`: {signature}." for metric, signature in sorted(told)), sentence]
 
 
 def _missing(section: Section) -> list[str]:

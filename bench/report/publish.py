@@ -9,13 +9,15 @@ from pathlib import Path
 from bench.digests import canonical_json
 from bench.record import Record
 from bench.report.plots import plot
-from bench.report.render import Style, render
+from bench.report.render import Style, render, resamples
 
 STYLES: tuple[Style, ...] = ("csv", "md")
 
 
 def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]:
     """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`.
+
+    `tables/<name>-bootstrap.csv` comes with them where records keep their test items.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
     machines; a unit that comes again replaces its record.
@@ -35,6 +37,8 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     lines = "".join(canonical_json(record) + "\n" for record in ordered)
     written = [_write(path, lines)]
     written += [_write(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
+    if bootstrap := resamples(ordered):
+        written.append(_write(folder / "tables" / f"{name}-bootstrap.csv", bootstrap))
     return written + plot(ordered, folder / "plots", stem=name)
 
 

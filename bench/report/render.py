@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.errors import UnknownName
 from bench.record import Record
-from bench.report import quote
+from bench.report import bootstrap, quote
 from bench.report.compact import HEADER, besides, cells, title
 from bench.report.notes import notes
 from bench.report.tables import COLUMNS, Row, Section, sections
@@ -21,8 +21,8 @@ def render(records: Iterable[Record], style: Style, *, methods: Collection[str] 
 
     Args:
         records: in any order; the text does not depend on it.
-        style: `md` and `tex` show the headline score in a compact table per task, a smaller one of what else was
-            measured, and notes; `csv` and `json` give every row and column.
+        style: `md` and `tex` show the headline score in a compact table per task, smaller ones of what else was
+            measured and of the noise of the test set, and notes; `csv` and `json` give every row and column.
         methods: shown; all if None. What they are compared with need not be among them.
 
     Raises:
@@ -33,6 +33,20 @@ def render(records: Iterable[Record], style: Style, *, methods: Collection[str] 
     return _STYLES[style](sections(records, methods))
 
 
+def resamples(records: Iterable[Record]) -> str:
+    """The paired bootstrap of every method against its opponents, as CSV; empty if no record keeps its test items.
+
+    Args:
+        records: in any order; the text does not depend on it.
+    """
+    found = [row for section in sections(records) for row in bootstrap.resampled(section.comparison, section.arms)]
+    return _lines(bootstrap.COLUMNS, found) if found else ""
+
+
+def _tables(section: Section) -> list[list[tuple[str, ...]]]:
+    return [table for table in ([HEADER, *cells(section)], besides(section), bootstrap.cells(section)) if table]
+
+
 def _markdown(found: list[Section]) -> str:
     return "\n".join(_markdown_section(section) for section in found) or "No finished records.\n"
 
@@ -40,7 +54,7 @@ def _markdown(found: list[Section]) -> str:
 def _markdown_section(section: Section) -> str:
     heading, facts = (quote.markdown(text) for text in title(section))
     under = [f"- {quote.markdown(note)}" for note in notes(section)]
-    tables = [_markdown_table(table) for table in ([HEADER, *cells(section)], besides(section)) if table]
+    tables = [_markdown_table(table) for table in _tables(section)]
     return "\n".join([f"## {heading}", "", facts, "", *(line for table in tables for line in (*table, "")), *under, ""])
 
 
@@ -57,7 +71,7 @@ def _tex(found: list[Section]) -> str:
 
 def _tex_section(section: Section) -> str:
     heading, facts = (quote.tex(text) for text in title(section))
-    tables = [_tex_table(table) for table in ([HEADER, *cells(section)], besides(section)) if table]
+    tables = [_tex_table(table) for table in _tables(section)]
     return "\n".join(
         [
             r"\begin{table} % needs booktabs and graphicx",
@@ -87,10 +101,14 @@ def _tex_table(table: list[tuple[str, ...]]) -> list[str]:
 
 
 def _csv(found: list[Section]) -> str:
+    return _lines(COLUMNS, _rows(found))
+
+
+def _lines(columns: tuple[str, ...], rows: Iterable[object]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_field(value) for value in _values(row).values()] for row in _rows(found))
+    writer.writerow(columns)
+    writer.writerows([_field(getattr(row, column)) for column in columns] for row in rows)
     return text.getvalue()
 
 

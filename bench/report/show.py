@@ -24,6 +24,7 @@ def show(record: Record, curve: Iterable[CurvePoint]) -> str:
         f"{task['name']}@{task['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}": _status(record),
         "asked": _asked(spec),
         "metrics": _metrics(record),
+        "test items": _items(record),
         "weights kept": _layers(record),
         "density": _densities(record),
         "cost": _cost(record),
@@ -72,6 +73,13 @@ def _metrics(record: Record) -> list[tuple[str, ...]]:
         mark = "the task's score" if name == score else ""
         lines.append((*name, str(metric["step"]), _number(metric["value"]), metric["direction"], mark))
     return lines if record["metrics"] else []
+
+
+def _items(record: Record) -> list[tuple[str, ...]]:
+    if "items" not in record:
+        return []
+    items = record["items"]
+    return [(items["metric"], items["split"], f"{len(items['statistics']):,} items", items["signature"])]
 
 
 def _layers(record: Record) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ on test; C14 grown weights start fresh; C15 density 1 is dense.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -153,10 +153,14 @@ def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[st
     """Evaluation and scoring change nothing, and report what the task declares."""
     plain = _after(build(), length)
     looked = build()
+    begin = looked.snapshot()
+    looked.load(replace(begin, step=task.budget))
+    if task.metric not in looked.evaluate(task.split):
+        yield f"evaluate({task.split!r}) does not report {task.metric} at the end of the budget"
+    looked.load(begin)
+    if task.select and task.select not in looked.evaluate("val"):
+        yield f"evaluate('val') does not report {task.select}"
     for split in task.splits:
-        missing = {task.metric, task.select or task.metric} - set(looked.evaluate(split))
-        if split == task.split and missing:
-            yield f"evaluate({split!r}) does not report {', '.join(sorted(missing))}"
         if looked.evaluate(split) != looked.evaluate(split):
             yield f"evaluate({split!r}) gives another result at each call"
     for name in differing(plain, _after(looked, length)):

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import Diverged, LeakedMask
-from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, Learner, Mask, State
-from bench.record import Counts, CurvePoint
+from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, KeepsItems, Learner, Mask, State
+from bench.record import Counts, CurvePoint, Items
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
@@ -41,6 +41,7 @@ class Trained:
         steps: trained here, in the task's budget unit.
         updates: optimizer updates made here.
         env_steps: environment steps made here; None where there are no environments.
+        items: what the final score was computed from, item by item, where the learner keeps that.
     """
 
     mask: Mask
@@ -50,6 +51,7 @@ class Trained:
     steps: int = 0
     updates: int = 0
     env_steps: int | None = None
+    items: Items | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,8 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
     trained.updates = learner.updates - start.state.updates
     if isinstance(learner, CountsEnvSteps) and env_steps is not None:
         trained.env_steps = learner.env_steps - env_steps
+    if isinstance(learner, KeepsItems) and trained.diverged is None:
+        trained.items = learner.scored_items()
     return trained
 
 

@@ -30,7 +30,7 @@ from bench.tickets.protocol import Result, Trained, run_unit
 VERSIONED = (
     *("numpy", "torch", "torchvision"),
     *("stable-baselines3", "gymnasium", "ale-py", "box2d", "minatar"),
-    *("fairseq-fixed", "sacrebleu"),
+    *("fairseq-fixed", "sacrebleu", "sentencepiece"),
 )
 """Packages whose versions can change a result."""
 
@@ -80,7 +80,7 @@ def _record(
     trained = result.trained
     scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
     digests = _digests(trained, scores)
-    return {
+    record: Record = {
         "format": FORMAT,
         "unit_id": unit.id,
         "spec": unit.spec(),
@@ -106,6 +106,7 @@ def _record(
         "provenance": provenance,
         "digests": digests,
     }
+    return {**record, "items": trained.items} if trained.items else record
 
 
 def _digests(trained: Trained, scores: list[Metric]) -> Digests:

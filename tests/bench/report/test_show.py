@@ -51,6 +51,13 @@ def test_everything_a_record_says(record, task):
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
+def test_test_items_are_counted(record):
+    items = {"metric": "bleu", "split": "test", "signature": "tok:13a", "statistics": ["1 1 1 0 0 0"] * 1200}
+    text = show(record("ticket", 1, 0, 0.9, items=items), [])
+    assert "test items\n  bleu  test  1,200 items  tok:13a\n" in text
+    assert "test items" not in show(record("ticket", 1, 0, 0.9), [])
+
+
 def test_a_diverged_record_says_why(record):
     text = show(record("snip", 1, 0, None), [])
     assert "status  diverged: loss is not finite at step 40" in text

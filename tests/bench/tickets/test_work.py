@@ -26,6 +26,7 @@ class Store:
     """Units of the example task in folders of their own, each trained once."""
 
     def __init__(self, root, learner=Moons, task=MOONS, seed=0):
+        root.mkdir(exist_ok=True)
         self.root, self.domain, self.task, self.seed = root, ExampleDomain(learner, task), task, seed
         self.folders, self.records = {}, {}
 
@@ -105,7 +106,7 @@ def test_a_child_from_disk_equals_a_child_from_memory(store):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_record_has_every_field_and_no_number_that_is_not_finite(store, name):
     record = store(name, int(name != "dense"))
-    assert set(record) == set(Record.__annotations__)
+    assert set(record) == Record.__required_keys__
     assert json.loads(canonical_json(record)) == record
     assert (record["format"], record["status"], record["reason"]) == (FORMAT, "ok", None)
 
@@ -156,6 +157,44 @@ def test_environment_steps_are_those_of_the_learner_and_null_without_environment
         plays = Store(tmp_path, Plays)
         assert plays("dense", 0)["env_steps"] == 16 * 40
         assert plays("ticket", 1)["env_steps"] == 16 * 30
+
+
+def test_test_items_are_those_of_the_final_evaluation_and_absent_where_no_learner_keeps_them(tmp_path, example):
+    class Translates(Moons):
+        def evaluate(self, split):
+            self.seen = f"{split} at {self.step}"
+            return super().evaluate(split)
+
+        def scored_items(self):
+            return {"metric": "bleu", "split": "test", "signature": "s", "statistics": [self.seen]}
+
+    plain = Store(tmp_path / "plain")("dense", 0)
+    with example.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Translates)})
+        keeps = Store(tmp_path / "keeps", Translates)
+        assert {keeps(*each)["items"]["statistics"][0] for each in (("dense", 0), ("ticket", 1))} == {"test at 40"}
+        patch.setattr(Translates, "scored_items", lambda _: None)
+        none = Store(tmp_path / "none", Translates)("dense", 0)
+    assert "items" not in {**plain, **none}
+    assert keeps("dense", 0)["unit_id"] == plain["unit_id"]
+    assert keeps("dense", 0)["digests"] == plain["digests"]
+
+
+def test_a_diverged_unit_has_no_test_items(tmp_path, example):
+    class Fails(Moons):
+        def train(self, until):
+            if until > 20:
+                raise Diverged(20, "the loss")
+            super().train(until)
+
+        def scored_items(self):
+            return {"metric": "bleu", "split": "test", "signature": "s", "statistics": ["1 1 1 0 0 0"]}
+
+    with example.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Fails)})
+        record = Store(tmp_path, Fails)("dense", 0)
+    assert record["status"] == "diverged"
+    assert "items" not in record
 
 
 def test_provenance_tells_what_could_change_a_result(store):
@@ -244,7 +283,7 @@ def test_a_diverged_unit_is_a_whole_record_with_nulls_for_metrics(tmp_path, monk
     record = store(name, int(name != "dense"))
     assert (record["status"], record["reason"]) == ("diverged", "the loss is not finite at step 25")
     assert {row["value"] for row in record["metrics"]} == {None}
-    assert set(record) == set(Record.__annotations__)
+    assert set(record) == Record.__required_keys__
     assert json.loads(canonical_json(record)) == record
     assert record["steps"] == record["updates"] == record["search_cost"] == 25
     assert {"curve.jsonl", "mask.safetensors"} <= store.files(name, int(name != "dense"))

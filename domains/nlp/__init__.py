@@ -1,0 +1,42 @@
+"""Translation and language modelling on fairseq, as in the paper on tickets beyond vision (arXiv 1906.02768)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bench.errors import DataError
+from bench.spec import Task
+from bench.streams import Streams
+from domains.nlp.tasks import tasks
+
+if TYPE_CHECKING:
+    from bench.learner import Learner
+
+__all__ = ["domain"]
+
+
+class Language:
+    """The domain of the text models."""
+
+    def tasks(self) -> Mapping[str, Task]:
+        """`task.key` -> task; imports neither torch nor fairseq."""
+        return tasks()
+
+    def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
+        """A learner at step 0 (see `bench.learner.Domain`).
+
+        Raises:
+            DataError: if a package or the data that the task needs are missing.
+        """
+        try:
+            from domains.nlp.learner import TextLearner  # noqa: PLC0415  the planner lists tasks without torch
+
+            return TextLearner(task, streams=streams, device=device, width=width)
+        except ModuleNotFoundError as error:
+            raise DataError(
+                f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[nlp]"
+            ) from error
+
+
+domain = Language()

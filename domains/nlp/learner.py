@@ -1,0 +1,203 @@
+"""One text model in training: what the protocol sees of it. The loop is ours; model, criterion and search are fairseq's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from bench.errors import Diverged, SpecError, UnknownName
+from bench.learner import State
+from bench.record import Items
+from bench.spec import Task
+from bench.streams import Streams
+from domains.nlp import models
+from domains.nlp.averaging import Average
+from domains.nlp.language import LanguageModel
+from domains.nlp.objective import Loss, Objective
+from domains.nlp.precision import Precision
+from domains.nlp.schedule import Schedule
+from domains.nlp.translation import Translation
+
+CHECK_EVERY = 50
+"""Updates between two looks at whether the loss is finite."""
+
+HELD_OUT = ("val", "test")
+OBJECTIVES: dict[str, Callable[..., Objective]] = {"translation": Translation, "language": LanguageModel}
+
+
+class TextLearner:
+    """A Transformer that translates, or an LSTM language model (see `bench.learner.Learner`); a step is an update.
+
+    Args:
+        task: its `config` names the objective and all that it needs, the `batches` of an update, the options of Adam, the
+            schedule, the norm that gradients are clipped to (`clip`, 0 for none) and the precision.
+        streams: `init` gives the weights, `data` the batches, `augment` the dropout, `score` what `losses` draws.
+        device: where everything lives.
+        width: multiplies every width of the model.
+
+    Raises:
+        DataError: if the task's data are missing or are not what the task was defined on.
+        UnknownName: if there is no such objective, architecture, schedule or precision.
+        SpecError: if the task calls a changing learning rate constant.
+    """
+
+    def __init__(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> None:
+        config = task.config
+        if config["objective"] not in OBJECTIVES:
+            raise UnknownName("objective", config["objective"], OBJECTIVES)
+        self._schedule = Schedule.of(config)
+        if task.constant_rate != self._schedule.is_constant:
+            raise SpecError(f"task {task.name} and its {config['schedule']} schedule disagree on constant_rate")
+        self._task, self._streams, self._clip = task, streams, config["clip"]
+        self._batches, self._device = config["batches"], torch.device(device)
+        self._precision = Precision(config["precision"], device)
+        self._objective: Objective = OBJECTIVES[config["objective"]](task, streams=streams, device=device, width=width)
+        self.module: nn.Module = self._objective.module
+        self._average = Average(self.module, **config["average"])
+        self.optimizer: torch.optim.Optimizer = _adam(self.module, config)
+        self._items: Items | None = None
+        self.step = self.updates = self.origin = 0
+
+    def prunable(self) -> dict[str, Tensor]:
+        """Parameter name -> bool tensor of its shape: all but the padding rows of embeddings."""
+        return models.prunable(self.module)
+
+    def train(self, until: int) -> None:
+        """Train to step `until`, exactly.
+
+        Raises:
+            Diverged: if the loss or a weight is no longer finite.
+        """
+        if self.step >= until:
+            return
+        self.module.train()
+        while self.step < until:
+            loss = self._update()
+            if self.step % CHECK_EVERY == 0 or self.step == until:
+                self._check(loss, "the training loss")
+        for name, parameter in self.module.named_parameters():
+            self._check(parameter, name)
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Every metric of the split (see the objective's `scores`); draws nothing and changes nothing.
+
+        From the end of the budget on, translations are searched for, with the average of the last checkpoints if the
+        task has one.
+
+        Args:
+            split: `val` or `test`.
+        """
+        if split not in HELD_OUT:
+            raise UnknownName("split", split, HELD_OUT)
+        at_end = self.step >= self._task.budget
+        average = self._average.applied() if at_end else nullcontext()
+        with self._mode(training=False), torch.no_grad(), average, self._precision.autocast():
+            found = self._objective.scores(split, at_end=at_end)
+        self._items = found.items
+        return found.metrics
+
+    def scored_items(self) -> Items | None:
+        """What the last `evaluate` computed BLEU from, sentence by sentence; None if it searched for no translation."""
+        return self._items
+
+    def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
+        """`n` training losses per token with their graphs, each on its own random batch; the same at each call.
+
+        In full precision, by kernels that can be differentiated twice, as GraSP does.
+        """
+        generator = self._streams.numpy("score")
+        for index in range(n):
+            with self._mode(training=True), self._dropout("score", index), _plain_kernels():
+                loss = self._objective.drawn(generator, temperature=temperature)
+            yield loss.total / loss.tokens
+
+    def snapshot(self) -> State:
+        """A copy of weights, buffers and position that later training does not change."""
+        return State(
+            weights={name: parameter.detach().clone() for name, parameter in self.module.named_parameters()},
+            buffers={name: buffer.clone() for name, buffer in self.module.named_buffers()},
+            step=self.step,
+            updates=self.updates,
+            origin=self.origin,
+        )
+
+    def load(self, state: State) -> None:
+        """Go on from `state`, of the same model at the same width, with a fresh optimizer."""
+        with torch.no_grad():
+            _copy(dict(self.module.named_parameters()), state.weights)
+            _copy(dict(self.module.named_buffers()), state.buffers)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
+        self._precision.reset()
+        self._average.forget()
+        self._objective.forget()
+        self._items = None
+        self.step, self.updates, self.origin = state.step, state.updates, state.origin
+
+    def _update(self) -> Tensor:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._schedule.at(self.step, self.origin)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses = [self._gradients(self.step * self._batches + index) for index in range(self._batches)]
+        tokens = sum(loss.tokens for loss in losses)
+        self._precision.unscale(self.optimizer)
+        torch._foreach_mul_([each.grad for each in self.module.parameters() if each.grad is not None], 1 / tokens)
+        if self._clip:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self._clip)
+        self._precision.step(self.optimizer)
+        self.step += 1
+        self.updates += 1
+        self._average.look(self.step)
+        return torch.stack([loss.total.detach() for loss in losses]).sum() / tokens
+
+    def _gradients(self, batch: int) -> Loss:
+        """Add the gradients of one batch, summed over its tokens."""
+        with self._dropout("augment", batch), self._precision.autocast():
+            loss = self._objective.loss(batch)
+        self._precision.backward(loss.total)
+        return loss
+
+    @contextmanager
+    def _dropout(self, stream: str, index: int) -> Iterator[None]:
+        """The global generators of torch, which dropout draws from, are at the start of a substream; outside they do not move."""
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self._streams.integer(stream, index))
+            yield
+
+    @contextmanager
+    def _mode(self, *, training: bool) -> Iterator[None]:
+        before = self.module.training
+        self.module.train(training)
+        try:
+            yield
+        finally:
+            self.module.train(before)
+
+    def _check(self, value: Tensor, what: str) -> None:
+        if not value.isfinite().all():
+            raise Diverged(self.step, what)
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Neither fused attention nor cuDNN's recurrence: their backward passes have no derivative."""
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+        yield
+
+
+def _adam(module: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
+    options = {name: config[name] for name in ("betas", "eps", "weight_decay") if name in config}
+    return torch.optim.Adam(module.parameters(), lr=config["rate"], fused=True, **options)
+
+
+def _copy(into: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    assert into.keys() == tensors.keys(), f"a state of another model: {sorted(into.keys() ^ tensors.keys())}"
+    for name, tensor in into.items():
+        assert tensor.shape == tensors[name].shape, f"a state of another width: {name} is {tuple(tensors[name].shape)}"
+        tensor.copy_(tensors[name])

@@ -1,0 +1,136 @@
+"""Translation that two CPU cores can learn: the bundled Bible, and rows of symbols to be reversed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bench.spec import Scale, Task
+from domains.nlp.corpora import declared
+from domains.nlp.tasks.recipe import (
+    NO_AVERAGE,
+    PLAIN_ADAM,
+    TRANSFORMER_GROUPS,
+    UNSUPPORTED,
+    directions,
+    pruning,
+    search,
+)
+
+
+class Size(NamedTuple):
+    """How large a task is at a scale.
+
+    Args:
+        width: of the model.
+        layers: of encoder and decoder each.
+        max_words: of a verse.
+        pieces: of the vocabulary.
+        max_tokens: of a batch.
+        budget: updates.
+        rate: the highest learning rate.
+        beam: of the search; 1 is greedy.
+        limit: test sentences that are translated; None for all.
+    """
+
+    width: int
+    layers: int
+    max_words: int
+    pieces: int
+    max_tokens: int
+    budget: int
+    rate: float
+    beam: int
+    limit: int | None
+
+
+BIBLE: dict[Scale, Size] = {
+    "smoke": Size(width=16, layers=1, max_words=8, pieces=400, max_tokens=256, budget=20, rate=2e-3, beam=1, limit=20),
+    "quick": Size(
+        width=64, layers=2, max_words=12, pieces=1_000, max_tokens=512, budget=400, rate=5e-3, beam=1, limit=200
+    ),
+    "small": Size(
+        width=128, layers=3, max_words=24, pieces=4_000, max_tokens=2_048, budget=800, rate=3e-3, beam=4, limit=None
+    ),
+}
+UNPUBLISHED = "No paper has this task: the recipe of 1906.02768 at the size that two CPU cores train in minutes."
+MATRICES = "Embeddings, attention and feed-forward matrices are pooled; the paper pools biases and gains with them."
+
+
+def _model(width: int, layers: int) -> dict[str, Any]:
+    return {
+        "architecture": "transformer_iwslt_de_en",
+        "share_all_embeddings": True,
+        "encoder_embed_dim": width,
+        "decoder_embed_dim": width,
+        "encoder_ffn_embed_dim": 4 * width,
+        "decoder_ffn_embed_dim": 4 * width,
+        "encoder_layers": layers,
+        "decoder_layers": layers,
+        "dropout": 0.1,
+    }
+
+
+def _settings(size: Size) -> dict[str, Any]:
+    return {
+        "objective": "translation",
+        "model": _model(size.width, size.layers),
+        "max_tokens": size.max_tokens,
+        "batches": 1,
+        "label_smoothing": 0.1,
+        "schedule": "inverse-sqrt",
+        "rate": size.rate,
+        "warmup": size.budget // 4,
+        "clip": 1.0,
+        "precision": "fp32",
+        **PLAIN_ADAM,
+        "average": NO_AVERAGE,
+    }
+
+
+def _task(name: str, scale: Scale, size: Size, corpus: dict[str, Any], *deviations: str) -> Task:
+    return Task(
+        name=f"nlp/{name}",
+        scale=scale,
+        config={"corpus": corpus, **_settings(size)},
+        data=declared(corpus),
+        budget=size.budget,
+        evaluate_every=size.budget // 10,
+        rewind_step=size.budget // 10,
+        pruning=pruning("matrices"),
+        metric="bleu",
+        directions=directions(),
+        evaluation=search(beam=size.beam, limit=size.limit),
+        tolerance=0.5,
+        chance=0.0,
+        constant_rate=False,
+        groups=TRANSFORMER_GROUPS,
+        unsupported=UNSUPPORTED,
+        source="this suite, after Yu et al. 2019 (1906.02768), section 4",
+        deviations=(UNPUBLISHED, MATRICES, *deviations),
+    )
+
+
+def _bible(scale: Scale) -> Task:
+    size = BIBLE[scale]
+    corpus = {"kind": "bible", "source": "en", "target": "es", "max_words": size.max_words, "pieces": size.pieces}
+    verses = (
+        f"English to Spanish, verses of at most {size.max_words} words; test text is of books that no training saw."
+    )
+    return _task("transformer-bible", scale, size, corpus, verses)
+
+
+REVERSE = Size(width=32, layers=1, max_words=0, pieces=0, max_tokens=512, budget=600, rate=5e-3, beam=1, limit=200)
+REVERSE_CORPUS = {"kind": "reverse", "symbols": 20, "longest": 8, "train": 4_000, "val": 200, "test": 200}
+
+
+TASKS = [
+    *(_bible(scale) for scale in BIBLE),
+    _task(
+        "transformer-reverse",
+        "smoke",
+        REVERSE._replace(budget=20),
+        REVERSE_CORPUS,
+        "Synthetic: rows of symbols reversed.",
+    ),
+    _task("transformer-reverse", "quick", REVERSE, REVERSE_CORPUS, "Synthetic: rows of symbols reversed."),
+]

@@ -1,0 +1,118 @@
+"""Translation with fairseq's Transformer: label-smoothed cross-entropy over batches of like length (1706.03762)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.spec import Task
+from bench.streams import Streams
+from domains.nlp import border, corpora, models
+from domains.nlp.batching import batches, ordered, padded, shifted
+from domains.nlp.generation import translate
+from domains.nlp.objective import Loss, Scores
+from domains.nlp.scores import translation_scores
+from domains.nlp.sentences import PAD
+from domains.nlp.significance import bleu_items
+
+BATCHES, EPOCH = 0, 1
+"""Substreams of `data`: which sentences share a batch, and the order of the batches in an epoch."""
+
+
+class Translation:
+    """See `domains.nlp.objective.Objective`.
+
+    Args:
+        task: its `config` names the `corpus`, the `model`, `max_tokens` of a batch and the `label_smoothing`; its
+            `evaluation` says how translations are searched for.
+        streams: `init` gives the weights, `data` the batches and their order.
+        device: where everything lives.
+        width: multiplies every width of the model.
+    """
+
+    def __init__(self, task: Task, *, streams: Streams, device: str, width: float) -> None:
+        self._task, self._streams, self._device = task, streams, device
+        config = task.config
+        self._corpus = corpora.parallel(task.data, config["corpus"])
+        vocabularies = border.Vocabularies(self._corpus.source, self._corpus.target)
+        model = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
+        self.module: nn.Module = model.to(device)
+        self._criterion = border.LabelSmoothedCrossEntropyCriterion(
+            vocabularies, sentence_avg=False, label_smoothing=config["label_smoothing"]
+        )
+        self._train = self._corpus.splits["train"]
+        self._batches = self._cut(self._train, ordered(self._train, streams.numpy("data", BATCHES)))
+        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+
+    def loss(self, index: int) -> Loss:
+        """The label-smoothed loss of a batch."""
+        epoch, place = divmod(index, len(self._batches))
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = self._streams.numpy("data", EPOCH, epoch).permutation(len(self._batches))
+        return self._loss(self._batches[self._order[place]])
+
+    def forget(self) -> None:
+        """Nothing is carried from one batch to the next."""
+
+    def drawn(self, generator: np.random.Generator, *, temperature: float) -> Loss:
+        """The label-smoothed loss of any batch."""
+        return self._loss(self._batches[generator.integers(len(self._batches))], temperature)
+
+    def scores(self, split: str, *, at_end: bool) -> Scores:
+        """`nll`: nats per target token, `</s>` included, without smoothing. At the end of `test` also those of the text."""
+        pairs = self._corpus.splits[split]
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        tokens = 0
+        for rows in self._cut(pairs, np.argsort(pairs.source.lengths, kind="stable")):
+            target, output, sample = self._forward(pairs, rows)
+            _, nll = self._criterion.compute_loss(self.module, output, sample)
+            total += nll
+            tokens += _count(target)
+        metrics = {"nll": total.item() / tokens}
+        if not (at_end and split == "test"):
+            return Scores(metrics)
+        search = self._task.evaluation
+        found = translate(
+            self.module,
+            self._corpus,
+            pairs,
+            beam=search["beam"],
+            length_penalty=search["length_penalty"],
+            max_tokens=search["max_tokens"],
+            limit=search["limit"],
+            device=self._device,
+        )
+        metrics |= translation_scores(
+            found, self._corpus, pairs, limit=search["limit"], tokenised="bleu_tok" in self._task.directions
+        )
+        return Scores(metrics, bleu_items(found, self._corpus, pairs, split=split, limit=search["limit"]))
+
+    def _loss(self, rows: NDArray[np.int64], temperature: float = 1.0) -> Loss:
+        target, (logits, extra), sample = self._forward(self._train, rows)
+        output = (logits if temperature == 1.0 else logits / temperature, extra)
+        total, _ = self._criterion.compute_loss(self.module, output, sample)
+        return Loss(total, _count(target))
+
+    def _forward(
+        self, pairs: corpora.Pairs, rows: NDArray[np.int64]
+    ) -> tuple[Tensor, tuple[Tensor, object], dict[str, Tensor]]:
+        """Targets (rows, longest), the model's output with logits (rows, longest, symbols), and what the criterion reads."""
+        target = padded(pairs.target, rows, left=False)
+        with border.quietly():
+            output = self.module(
+                src_tokens=padded(pairs.source, rows, left=True).to(self._device),
+                src_lengths=torch.from_numpy(pairs.source.lengths[rows]).to(self._device),
+                prev_output_tokens=shifted(target).to(self._device),
+            )
+        return target, output, {"target": target.to(self._device)}
+
+    def _cut(self, pairs: corpora.Pairs, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        longer = np.maximum(pairs.source.lengths, pairs.target.lengths)
+        return batches(rows, longer, max_tokens=self._task.config["max_tokens"])
+
+
+def _count(target: Tensor) -> int:
+    return int((target != PAD).sum())

@@ -1,0 +1,299 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from bench.errors import DataError, Diverged, SpecError, UnknownName
+from bench.learner import ForwardsOnes, KeepsItems, Learner
+from bench.spec import Pruning
+from bench.streams import Streams
+from bench.tickets import masks
+from bench.tickets.attach import Attached
+from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.methods import METHODS
+from domains.nlp import domain
+
+KEYS = ("nlp/transformer-reverse@smoke", "nlp/lstm-bible@smoke")
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return domain.tasks()
+
+
+@pytest.fixture(params=KEYS, ids=("transformer", "lstm"))
+def task(request, tasks):
+    return tasks[request.param]
+
+
+@pytest.fixture
+def transformer(tasks):
+    return tasks[KEYS[0]]
+
+
+def build(task, streams=None, width=1.0, **config):
+    changed = replace(task, config={**task.config, **config})
+    return domain.learner(changed, streams=streams or Streams(0), device="cpu", width=width)
+
+
+def same(one, other):
+    return one.weights.keys() == other.weights.keys() and all(
+        torch.equal(one.weights[name], other.weights[name]) for name in one.weights
+    )
+
+
+def halved(learner):
+    """A mask that keeps every second prunable entry of each parameter, and the entries that are prunable."""
+    entries = masks.prunable(learner, Pruning(scope="global", biases=True))
+    mask = {}
+    for name, prunable in entries.items():
+        keep = torch.ones_like(prunable)
+        keep.view(-1)[::2] = False
+        mask[name] = keep | ~prunable
+    return mask, entries
+
+
+@pytest.mark.slow
+def test_the_learner_conforms(task):
+    assert check_learner(domain, task) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["ticket", "reinit", "random-ticket", "small-dense", "snip", "grasp", "gmp", "rigl"])
+def test_methods_conform(transformer, method):
+    assert check_method(METHODS[method], domain, transformer) == []
+
+
+@pytest.mark.slow
+def test_tickets_of_language_models_conform(tasks):
+    assert check_method(METHODS["ticket"], domain, tasks[KEYS[1]]) == []
+
+
+def test_it_offers_what_a_text_model_has(task):
+    learner = build(task)
+    assert isinstance(learner, Learner)
+    assert isinstance(learner, KeepsItems)
+    assert not isinstance(learner, ForwardsOnes)
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.1])
+def test_thirty_masked_updates_leave_pruned_entries_exactly_zero(task, clip):
+    learner = build(replace(task, budget=30), clip=clip)
+    mask, entries = halved(learner)
+    learner.load(learner.snapshot().masked(mask))
+    before = learner.snapshot()
+    with Attached(learner, mask):
+        learner.train(30)
+    after = learner.snapshot()
+    for name in entries:
+        assert not after.weights[name][~mask[name]].any(), name
+    assert not same(before, after)
+
+
+def test_the_clip_sees_the_norm_of_the_live_weights(transformer, monkeypatch):
+    learner = build(transformer, clip=1e9)
+    mask, _ = halved(learner)
+    learner.load(learner.snapshot().masked(mask))
+    norms = []
+
+    def clip(parameters, _):
+        live = [(each.grad * mask.get(name, 1)).flatten() for name, each in learner.module.named_parameters()]
+        found = nn.utils.get_total_norm([each.grad for each in parameters])
+        norms.append((found.item(), torch.cat(live).norm().item()))
+
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", clip)
+    with Attached(learner, mask):
+        learner.train(3)
+    assert len(norms) == 3
+    for seen, live in norms:
+        assert seen == pytest.approx(live, rel=1e-5)
+
+
+def test_the_gradient_is_that_of_the_mean_over_tokens_however_many_batches(transformer):
+    """Two batches an update: their summed losses over their tokens together, as fairseq's trainer has it."""
+    dry = {**transformer.config["model"], "dropout": 0.0}
+    learner, twin = (build(transformer, batches=2, clip=0.0, model=dry) for _ in range(2))
+    taken = []
+    learner.optimizer.register_step_pre_hook(
+        lambda *_: taken.append([each.grad.clone() for each in learner.module.parameters()])
+    )
+    learner.train(1)
+    losses = [twin._objective.loss(index) for index in (0, 1)]
+    (sum(loss.total for loss in losses) / sum(loss.tokens for loss in losses)).backward()
+    for mine, theirs in zip(taken[0], twin.module.parameters(), strict=True):
+        assert torch.allclose(mine, theirs.grad, atol=1e-6)
+
+
+def test_tied_embeddings_are_one_tensor_before_and_after(transformer):
+    learner = build(transformer)
+    names = [name for name, _ in learner.module.named_parameters()]
+    assert [name for name in names if "embed" in name or "output_projection" in name] == ["encoder.embed_tokens.weight"]
+
+    def tied():
+        module = learner.module
+        weights = (module.encoder.embed_tokens, module.decoder.embed_tokens, module.decoder.output_projection)
+        return len({each.weight.data_ptr() for each in weights}) == 1
+
+    assert tied()
+    other = build(transformer, Streams(1)).snapshot()
+    learner.load(other)
+    assert tied()
+    assert torch.equal(learner.module.decoder.output_projection.weight, other.weights["encoder.embed_tokens.weight"])
+
+
+def test_padding_is_neither_counted_nor_pruned(task):
+    learner = build(task)
+    entries = learner.prunable()
+    assert entries.keys() == dict(learner.module.named_parameters()).keys()
+    padded = [name for name, each in entries.items() if not each.all()]
+    assert padded == [name for name in entries if "embed_tokens" in name]
+    for name in padded:
+        assert (~entries[name]).nonzero()[:, 0].unique().tolist() == [1]
+
+
+def test_the_same_seed_gives_the_same_losses_to_the_bit(task):
+    one, two = (build(task) for _ in range(2))
+    torch.manual_seed(7)  # the global state does not matter
+    one.train(7)
+    two.train(3)
+    two.train(7)
+    assert same(one.snapshot(), two.snapshot())
+    assert one.evaluate("val") == two.evaluate("val")
+    assert not same(build(task, Streams(1)).snapshot(), build(task).snapshot())
+
+
+def test_a_loaded_learner_equals_another_that_loaded_the_same(task):
+    source = build(task)
+    source.train(4)
+    state = source.snapshot()
+    fresh, used = build(task), source
+    used.train(9)
+    for learner in (fresh, used):
+        learner.load(state)
+        learner.train(8)
+    assert same(fresh.snapshot(), used.snapshot())
+    assert not same(fresh.snapshot(), state)
+
+
+def test_dropout_depends_on_seed_and_step_alone(transformer):
+    learner = build(transformer)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    learner.train(2)
+    learner.evaluate("val")
+    list(learner.losses(2))
+    assert torch.equal(before, torch.get_rng_state())
+    dry = build(transformer, model={**transformer.config["model"], "dropout": 0.0})
+    dry.train(2)
+    assert not same(dry.snapshot(), learner.snapshot())
+
+
+def test_evaluation_changes_nothing_and_searches_at_the_end_only(transformer):
+    learner = build(transformer)
+    learner.train(transformer.budget - 1)
+    before = learner.snapshot()
+    assert learner.evaluate("test").keys() == {"nll"}
+    assert learner.scored_items() is None
+    assert same(before, learner.snapshot())
+    assert learner.module.training
+    learner.train(transformer.budget)
+    assert learner.evaluate("val").keys() == {"nll"}
+    assert learner.evaluate("test").keys() == set(transformer.directions)
+    assert learner.module.training
+    items = learner.scored_items()
+    assert items["split"] == "test"
+    assert len(items["statistics"]) == 200
+
+
+def test_losses_are_the_same_at_each_call_and_differ_by_temperature(task):
+    learner = build(task)
+    learner.train(2)
+    before = learner.snapshot()
+    one, two = ([loss.item() for loss in learner.losses(3)] for _ in range(2))
+    assert one == two
+    assert len(set(one)) == 3
+    hot = [loss.item() for loss in learner.losses(3, temperature=200.0)]
+    assert len({round(loss, 1) for loss in hot}) == 1, "nearly uniform predictions"
+    assert same(before, learner.snapshot())
+
+
+def test_the_average_is_evaluated_and_the_last_weights_are_kept(transformer):
+    """Magnitudes for pruning come from the final weights; a weight that is pruned is zero in the average too."""
+    budget = 6
+    plain = build(replace(transformer, budget=budget))
+    learner = build(replace(transformer, budget=budget), average={"last": 3, "every": 2})
+    checkpoints = []
+    for step in (2, 4, 6):
+        plain.train(step)
+        checkpoints.append(plain.snapshot())
+    learner.train(budget)
+    assert same(learner.snapshot(), plain.snapshot())
+    averaged = {
+        name: torch.stack([state.weights[name] for state in checkpoints]).mean(0) for name in checkpoints[0].weights
+    }
+    found = learner.evaluate("test")
+    assert found != plain.evaluate("test")
+    plain.load(replace(plain.snapshot(), weights=averaged))
+    assert found == plain.evaluate("test")
+    assert same(learner.snapshot(), replace(checkpoints[-1]))
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_trains_with_float32_weights_and_exact_zeros(transformer, precision):
+    learner = build(transformer, precision=precision)
+    mask, entries = halved(learner)
+    learner.load(learner.snapshot().masked(mask))
+    before = learner.evaluate("val")["nll"]
+    with Attached(learner, mask):
+        learner.train(transformer.budget)
+    assert learner.evaluate("val")["nll"] < before
+    for name, parameter in learner.module.named_parameters():
+        assert parameter.dtype == torch.float32
+        if name in entries:
+            assert not parameter[~mask[name]].any()
+
+
+def test_learning_rates_resume_or_restart(transformer):
+    learner = build(transformer, rate=1.0, warmup=4)
+    rates = []
+    learner.optimizer.register_step_pre_hook(lambda *_: rates.append(learner.optimizer.param_groups[0]["lr"]))
+    state = learner.snapshot()
+    learner.load(replace(state, step=8))
+    learner.train(9)
+    learner.load(replace(state, step=8, origin=8))
+    learner.train(10)
+    assert rates[0] == pytest.approx((4 / 8) ** 0.5)
+    assert rates[1:] == pytest.approx([1e-7, 0.25], rel=1e-6)
+
+
+def test_width_scales_the_network_to_whole_heads(transformer):
+    sizes = [
+        sum(each.numel() for each in build(transformer, width=width).module.parameters()) for width in (0.3, 0.5, 1.0)
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_loss_that_is_not_finite_is_a_divergence(transformer):
+    learner = build(transformer, rate=1e30, warmup=1)
+    with pytest.raises(Diverged):
+        learner.train(10)
+
+
+def test_names_that_do_not_exist(transformer):
+    for wrong in ({"objective": "poetry"}, {"schedule": "cosine"}, {"precision": "fp8"}):
+        with pytest.raises(UnknownName, match="known are"):
+            build(transformer, **wrong)
+    with pytest.raises(UnknownName, match="architecture of fairseq 'transformer_wmt_en_dee': did you mean"):
+        build(transformer, model={"architecture": "transformer_wmt_en_dee"})
+    with pytest.raises(UnknownName, match="split 'train'"):
+        build(transformer).evaluate("train")
+    with pytest.raises(SpecError, match="constant_rate"):
+        build(replace(transformer, constant_rate=True))
+
+
+def test_a_missing_package_names_the_extra(transformer, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "domains.nlp.learner", None)
+    with pytest.raises(DataError, match=r"pip install ticketbench\[nlp\]"):
+        build(transformer)
