@@ -25,6 +25,8 @@ class Recipe(NamedTuple):
         rewind_step: update; the paper rewinds to the end of the first of ten epochs.
         symbols: of the dictionary; knowing nothing costs the logarithm of this.
         deviations: from the paper.
+        looks: evaluations in a training.
+        limit: tokens of a held-out text that are read, from the first on; None for all.
     """
 
     corpus: dict[str, Any]
@@ -38,6 +40,8 @@ class Recipe(NamedTuple):
     rewind_step: int
     symbols: int
     deviations: tuple[str, ...]
+    looks: int = 10
+    limit: int | None = None
 
 
 WIKITEXT_EPOCH = 1_393
@@ -58,7 +62,7 @@ BIBLE = {"kind": "bible"}
 RECIPES: dict[tuple[str, Scale], Recipe] = {
     ("lstm-bible", "smoke"): Recipe(
         BIBLE, width=8, batch=4, window=8, dropout=0.1, rate=3e-3, eps=1e-8, budget=20, rewind_step=2, symbols=7_000,
-        deviations=SMALLER,
+        deviations=SMALLER, looks=2, limit=2_000,
     ),
     ("lstm-bible", "small"): Recipe(
         BIBLE, width=128, batch=20, window=35, dropout=0.2, rate=3e-3, eps=1e-8, budget=1_000, rewind_step=100, symbols=7_000,
@@ -101,12 +105,12 @@ def _task(name: str, scale: Scale, recipe: Recipe) -> Task:
         },
         data=declared(recipe.corpus),
         budget=recipe.budget,
-        evaluate_every=recipe.budget // 10,
+        evaluate_every=recipe.budget // recipe.looks,
         rewind_step=recipe.rewind_step,
         pruning=pruning("all-with-biases"),
         metric="nll",
         directions={"nll": "min", "perplexity": "min"},
-        evaluation={"columns": COLUMNS, "limit": 4_000 if scale == "smoke" else None},
+        evaluation={"columns": COLUMNS, "limit": recipe.limit},
         tolerance=0.02,
         chance=round(math.log(recipe.symbols), 3),
         constant_rate=True,

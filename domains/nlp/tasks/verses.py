@@ -94,7 +94,7 @@ def _task(name: str, scale: Scale, size: Size, corpus: dict[str, Any], *deviatio
         config={"corpus": corpus, **_settings(size)},
         data=declared(corpus),
         budget=size.budget,
-        evaluate_every=size.budget // 10,
+        evaluate_every=size.budget // (2 if scale == "smoke" else 10),
         rewind_step=size.budget // 10,
         pruning=pruning("matrices"),
         metric="bleu",
