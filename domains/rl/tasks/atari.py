@@ -123,7 +123,7 @@ def _task(game: str, protocol: str, scale: Scale) -> Task:
         at=("last-100",),
         evaluation={"episodes": 100, "actions": "sampled", "of": "the last training games"},
         tolerance=GAMES[game] / 20,
-        chance=CHANCE[f"atari/{game}"],
+        chance=CHANCE[f"atari/{game}/{protocol}"],
         constant_rate=True,
         groups=GROUPS,
         source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), section 3 and appendix A",
