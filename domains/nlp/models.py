@@ -33,7 +33,7 @@ def build(config: Mapping[str, Any], vocabularies: border.Vocabularies, *, width
     Raises:
         UnknownName: if fairseq has no such architecture.
     """
-    architecture, *_ = (config["architecture"],)
+    architecture = config["architecture"]
     if architecture not in border.architectures():
         raise UnknownName("architecture of fairseq", architecture, border.architectures())
     options = border.complete(architecture, {key: value for key, value in config.items() if key != "architecture"})

@@ -1,12 +1,14 @@
 """The tasks that exist: as their papers say, listed without torch or fairseq."""
 
+import math
 import subprocess
 import sys
 
 import pytest
 
 from bench.spec import to_json
-from domains.nlp import domain, scores
+from domains.nlp import corpora, domain, scores
+from domains.nlp.language import updates
 from domains.nlp.tasks.recipe import LSTM_GROUPS, TRANSFORMER_GROUPS, pruning
 
 TASKS = domain.tasks()
@@ -59,6 +61,14 @@ def test_wikitext_is_as_in_the_paper():
     assert (task.config["rate"], task.config["eps"], task.config["betas"]) == (1e-3, 1e-3, [0.9, 0.999])
     assert (task.config["batch"], task.config["window"]) == (30, 50)
     assert (task.metric, task.direction, task.constant_rate) == ("nll", "min", True)
+
+
+def test_the_small_language_model_rewinds_to_the_end_of_its_first_epoch():
+    task = TASKS["nlp/lstm-bible@small"]
+    text = corpora.text(task.data, task.config["corpus"])
+    epoch = updates(len(text.splits["train"]), batch=task.config["batch"], window=task.config["window"])
+    assert (task.rewind_step, task.budget) == (epoch, 5 * epoch)
+    assert task.chance == pytest.approx(math.log(len(text.dictionary)), abs=1e-3)
 
 
 @pytest.mark.parametrize("key", TASKS)
