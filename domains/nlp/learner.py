@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -157,10 +157,14 @@ class TextLearner:
 
     def _gradients(self, batch: int) -> Loss:
         """Add the gradients of one batch, summed over its tokens."""
-        with self._dropout("augment", batch), self._precision.autocast():
+        with self._dropout("augment", batch), self._precision.autocast(), self._kernels():
             loss = self._objective.loss(batch)
         self._precision.backward(loss.total)
         return loss
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        """On a CPU fused attention is the slower one: sentences are short."""
+        return _plain_kernels() if self._device.type == "cpu" else nullcontext()
 
     @contextmanager
     def _dropout(self, stream: str, index: int) -> Iterator[None]:
