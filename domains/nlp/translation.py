@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -37,8 +40,9 @@ class Translation:
         config = task.config
         self._corpus = corpora.parallel(task.data, config["corpus"])
         vocabularies = border.Vocabularies(self._corpus.source, self._corpus.target)
-        model = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
+        model: Any = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
         self.module: nn.Module = model.to(device)
+        self._output: Callable[[Tensor], Tensor] = model.decoder.output_layer
         self._criterion = border.LabelSmoothedCrossEntropyCriterion(
             vocabularies, sentence_avg=False, label_smoothing=config["label_smoothing"]
         )
@@ -67,10 +71,9 @@ class Translation:
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         tokens = 0
         for rows in self._cut(pairs, np.argsort(pairs.source.lengths, kind="stable")):
-            target, output, sample = self._forward(pairs, rows)
-            _, nll = self._criterion.compute_loss(self.module, output, sample)
-            total += nll
-            tokens += _count(target)
+            logits, target = self._forward(pairs, rows)
+            total += self._compare(logits, target)[1]
+            tokens += len(target)
         metrics = {"nll": total.item() / tokens}
         if not (at_end and split == "test"):
             return Scores(metrics)
@@ -91,28 +94,29 @@ class Translation:
         return Scores(metrics, bleu_items(found, self._corpus, pairs, split=split, limit=search["limit"]))
 
     def _loss(self, rows: NDArray[np.int64], temperature: float = 1.0) -> Loss:
-        target, (logits, extra), sample = self._forward(self._train, rows)
-        output = (logits if temperature == 1.0 else logits / temperature, extra)
-        total, _ = self._criterion.compute_loss(self.module, output, sample)
-        return Loss(total, _count(target))
+        logits, target = self._forward(self._train, rows)
+        total, _ = self._compare(logits if temperature == 1.0 else logits / temperature, target)
+        return Loss(total, len(target))
 
-    def _forward(
-        self, pairs: corpora.Pairs, rows: NDArray[np.int64]
-    ) -> tuple[Tensor, tuple[Tensor, object], dict[str, Tensor]]:
-        """Targets (rows, longest), the model's output with logits (rows, longest, symbols), and what the criterion reads."""
+    def _compare(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The smoothed loss of fairseq's criterion and its negative log-likelihood, both summed over the targets."""
+        smoothed, nll = self._criterion.compute_loss(self.module, (logits,), {"target": target})
+        return smoothed, nll
+
+    def _forward(self, pairs: corpora.Pairs, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Logits (tokens, symbols) of the targets (tokens,) of some pairs; padding is left out before it costs anything."""
         target = padded(pairs.target, rows, left=False)
         with border.quietly():
-            output = self.module(
+            features, _ = self.module(
                 src_tokens=padded(pairs.source, rows, left=True).to(self._device),
                 src_lengths=torch.from_numpy(pairs.source.lengths[rows]).to(self._device),
                 prev_output_tokens=shifted(target).to(self._device),
+                features_only=True,
             )
-        return target, output, {"target": target.to(self._device)}
+        real = (target != PAD).flatten().nonzero()[:, 0].to(self._device)
+        logits = self._output(features.flatten(0, 1).index_select(0, real))
+        return logits, target.to(self._device).flatten()[real]
 
     def _cut(self, pairs: corpora.Pairs, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         longer = np.maximum(pairs.source.lengths, pairs.target.lengths)
         return batches(rows, longer, max_tokens=self._task.config["max_tokens"])
-
-
-def _count(target: Tensor) -> int:
-    return int((target != PAD).sum())
