@@ -50,6 +50,7 @@ class Digests(TypedDict):
     curve: str
     mask: str
     weights: str
+    items: NotRequired[str]  # of `Record.items`; beside the result, as a signature tells versions
     files: NotRequired[dict[str, str]]  # file name -> sha256 of its bytes; added when the record is committed
 
 

@@ -33,6 +33,8 @@ def test_the_wheel_holds_data_suites_and_licence(wheel):
         "bench/suites/quick.toml",
         "domains/vision/data/mnist/train-images-idx3-ubyte.gz",
         "domains/vision/data/mnist/README.md",
+        "domains/nlp/data/bible/bible.en-es.tsv.gz",
+        "domains/nlp/data/bible/README.md",
     ):
         assert wanted in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -97,6 +97,8 @@ def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iter
     parts = {name: told[name] for name in ("curve", "mask", "weights")}
     if json_digest({**parts, "metrics": record["metrics"]}) != told["result"]:
         yield "its result digest is not that of its metrics, curve, mask and weights"
+    if told.get("items") != (json_digest(record["items"]) if "items" in record else None):
+        yield "its test items are not the ones that the record was made with"
     if json_digest(curve(folder)) != told["curve"]:
         yield "its curve is not the one that the record was made with"
     if tensors_digest(_mask(folder)) != told["mask"]:

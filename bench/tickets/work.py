@@ -116,7 +116,8 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
         "mask": artifacts.digest(trained.mask),
         "weights": artifacts.digest({**final.weights, **{f"buffers/{k}": v for k, v in final.buffers.items()}}),
     }
-    return {"result": json_digest({**parts, "metrics": scores}), **parts}  # type: ignore[typeddict-item]
+    items = {"items": json_digest(trained.items)} if trained.items else {}
+    return {"result": json_digest({**parts, "metrics": scores}), **parts, **items}  # type: ignore[typeddict-item]
 
 
 @cache

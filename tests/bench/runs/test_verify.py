@@ -64,6 +64,8 @@ def test_cleaned_states_are_no_finding(filled, place):
     ("change", "said"),
     [
         (lambda record: record["metrics"][0].update(value=99.9), "result digest is not that of its metrics"),
+        (lambda record: record.update(items={"metric": "bleu"}), "its test items are not the ones"),
+        (lambda record: record["digests"].update(items="00"), "its test items are not the ones"),
         (lambda record: record["digests"].update(result="x"), "its result digest is not a sha256"),
         (lambda record: record["spec"].update(seed=5), "the id of its spec is"),
         (lambda record: record["spec"]["task"].update(budget=50), "its spec belongs in"),
