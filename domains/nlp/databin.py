@@ -80,7 +80,15 @@ def dictionary(path: Path) -> Dictionary:
         if not space or not symbol or not count.isascii() or not count.isdigit():
             raise DataError(f"{path}, line {number}: {line[:60]!r} is not `symbol count`; run fairseq-preprocess again")
         if symbol in found and not overwrite:
-            raise DataError(f"{path}, line {number}: {symbol!r} is there twice; run fairseq-preprocess again")
+            own = found.index(symbol) < found.nspecial
+            raise DataError(
+                f"{path}, line {number}: {symbol!r} is "
+                + (
+                    f"fairseq's own: end the line with{OVERWRITE}"
+                    if own
+                    else "there twice; run fairseq-preprocess again"
+                )
+            )
         found.add_symbol(symbol, n=int(count), overwrite=overwrite)
     return found
 

@@ -23,6 +23,8 @@ VARIABLE = "TICKETBENCH_DATA"
 BUNDLED = ("bible", "reverse")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TEXT = re.compile(r"train\.([A-Za-z]{2,3}(?:[_-][A-Za-z0-9]+)*)")
+FORMATS = ("txt", "tsv", "csv", "bak", "old")
+"""Endings of other files that lie beside a corpus: no language is called so."""
 BINARY = re.compile(r"train\.([A-Za-z_0-9]+)-([A-Za-z_0-9]+)\.\1\.idx")
 
 Kind = Literal["folder", "data-bin"]
@@ -167,7 +169,8 @@ def _pairs(path: Path) -> list[tuple[Kind, tuple[str, str]]]:
         ("data-bin", (match[1], match[2])) for name in names if (match := BINARY.fullmatch(name))
     ]
     languages = sorted(
-        (match[1] for name in names if (match := TEXT.fullmatch(name))), key=lambda each: (each != "en", each)
+        (match[1] for name in names if (match := TEXT.fullmatch(name)) and match[1] not in FORMATS),
+        key=lambda each: (each != "en", each),
     )
     text: list[tuple[Kind, tuple[str, str]]] = [
         ("folder", (first, second)) for index, first in enumerate(languages) for second in languages[index + 1 :]

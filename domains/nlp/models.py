@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.errors import UnknownName
+from bench.errors import DataError, UnknownName
 from domains.nlp import border
 from domains.nlp.sentences import PAD
 
@@ -32,10 +32,16 @@ def build(config: Mapping[str, Any], vocabularies: border.Vocabularies, *, width
 
     Raises:
         UnknownName: if fairseq has no such architecture.
+        DataError: if source and target are to share an embedding, but have a dictionary each.
     """
     architecture = config["architecture"]
     if architecture not in border.architectures():
         raise UnknownName("architecture of fairseq", architecture, border.architectures())
+    if config.get("share_all_embeddings") and vocabularies.source_dictionary != vocabularies.target_dictionary:
+        raise DataError(
+            "the task shares all embeddings, but source and target have a dictionary each: run fairseq-preprocess with "
+            "--joined-dictionary"
+        )
     options = border.complete(architecture, {key: value for key, value in config.items() if key != "architecture"})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -166,7 +166,7 @@ def test_a_missing_file_is_named(joint, name):
         (" 3", "line 3: ' 3' is not `symbol count`"),
         ("", "line 3: '' is not `symbol count`"),
         ("a 1\na 1", "line 4: 'a' is there twice"),
-        ("<pad> 1", "line 3: '<pad>' is there twice"),
+        ("<pad> 1", "line 3: '<pad>' is fairseq's own: end the line with #fairseq:overwrite"),
         ("\udcff 1", "line 3: byte 0xff is not UTF-8"),
     ],
 )

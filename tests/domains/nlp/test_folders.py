@@ -47,6 +47,13 @@ def test_without_english_the_source_is_the_first_by_name(data_folder):
     assert found()["mine"].languages == ("de", "fr")
 
 
+def test_a_file_beside_a_corpus_is_no_language(data_folder, write_text):
+    write_text(data_folder / "mine")
+    for ending in ("txt", "tsv", "bak"):
+        (data_folder / "mine" / f"train.{ending}").touch()
+    assert found()["mine"].languages == ("en", "de")
+
+
 def test_what_is_no_parallel_corpus_is_passed_over_in_silence(data_folder, write_text, capsys):
     (data_folder / "mnist").mkdir()
     (data_folder / "mnist/train-images-idx3-ubyte.gz").touch()

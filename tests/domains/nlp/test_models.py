@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import UnknownName
+from bench.errors import DataError, UnknownName
 from domains.nlp import border, models
 
 SMALL = {
@@ -127,3 +127,11 @@ def test_an_output_matrix_has_no_padding_row(vocabularies):
 def test_an_unknown_architecture_is_named(vocabularies):
     with pytest.raises(UnknownName, match="did you mean 'transformer_wmt_en_de'"):
         models.build({"architecture": "transformer_wmt_en_d"}, vocabularies, width=1.0, seed=0)
+
+
+def test_shared_embeddings_need_a_joint_dictionary(vocabularies):
+    other = border.Dictionary()
+    other.add_symbol("palabra")
+    separate = border.Vocabularies(vocabularies.source_dictionary, other)
+    with pytest.raises(DataError, match="run fairseq-preprocess with --joined-dictionary"):
+        models.build(SMALL, separate, width=1.0, seed=0)
