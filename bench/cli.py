@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -58,10 +59,8 @@ def _complain(error: TicketBenchError) -> int:
     return 2
 
 
-def _verbs() -> ModuleType:
-    from bench import verbs  # noqa: PLC0415  `--help` answers before numpy is imported
-
-    return verbs
+def _verbs(of: str) -> ModuleType:
+    return import_module(f"bench.verbs.{of}")  # when called: `--help` answers before numpy is imported
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -94,8 +93,8 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Train what is left of a suite, and print its table."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    raise typer.Exit(_verbs().run(asked, store, workers=workers, threads=threads, device=device))
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    raise typer.Exit(_verbs("training").run(asked, store, workers=workers, threads=threads, device=device))
 
 
 @app.command(epilog="Example: ticketbench plan quick --methods ticket,reinit")
@@ -110,8 +109,8 @@ def plan(
     workers: Workers = None,
 ) -> None:
     """Show what a run would do, and how long it would take."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    _verbs().plan(asked, store, workers=workers)
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("training").plan(asked, store, workers=workers)
 
 
 @app.command(epilog="Example: ticketbench status quick")
@@ -125,14 +124,14 @@ def status(
     scale: Scale = None,
 ) -> None:
     """Show how far a suite is, and why units failed."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    _verbs().status(asked, store)
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("training").status(asked, store)
 
 
 @app.command(epilog="Example: ticketbench clean quick")
 def clean(suite: Planned = None, store: StorePath = DEFAULT_STORE) -> None:
     """Remove weights from which no unit is left to start."""
-    _verbs().clean(suite, store)
+    _verbs("training").clean(suite, store)
 
 
 @app.command(epilog="Example: ticketbench table quick --output quick.csv")
@@ -148,8 +147,8 @@ def table(
     scale: OneScale = None,
 ) -> None:
     """Print the table of sparsity against performance."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    _verbs().table(asked, store, style=format, output=output)
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("reports").table(asked, store, style=format, output=output)
 
 
 @app.command(epilog="Example: ticketbench plot quick --output plots")
@@ -164,8 +163,8 @@ def plot(
     scale: OneScale = None,
 ) -> None:
     """Draw the score of every method over density, one figure per task."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    _verbs().plot(asked, store, folder=output)
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("reports").plot(asked, store, folder=output)
 
 
 @app.command(epilog="Example: ticketbench publish lth-mnist --scale small")
@@ -180,20 +179,20 @@ def publish(
     scale: Scale = None,
 ) -> None:
     """Add records, tables and figures to those that others read."""
-    asked = _verbs().Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
-    _verbs().publish(asked, store, folder=output)
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("reports").publish(asked, store, folder=output)
 
 
 @app.command(epilog="Example: ticketbench tasks")
 def tasks() -> None:
     """List the tasks that are installed."""
-    _verbs().tasks()
+    _verbs("lists").tasks()
 
 
 @app.command(epilog="Example: ticketbench methods")
 def methods() -> None:
     """List the methods: which mask, which weights, how they train."""
-    _verbs().methods()
+    _verbs("lists").methods()
 
 
 @app.command(epilog="Example: ticketbench show 3f2a91")
@@ -202,7 +201,7 @@ def show(
     store: StorePath = DEFAULT_STORE,
 ) -> None:
     """Print everything that one finished unit says about itself."""
-    _verbs().show(record, store)
+    _verbs("reports").show(record, store)
 
 
 @app.command(epilog="Example: ticketbench verify results/runs")
@@ -210,4 +209,4 @@ def verify(
     store: Annotated[Path, typer.Argument(metavar="[STORE]", help="Where finished units are kept.")] = DEFAULT_STORE,
 ) -> None:
     """Check ids, digests, counts, nesting and zeros of a store."""
-    raise typer.Exit(_verbs().verify(store))
+    raise typer.Exit(_verbs("checks").verify(store))

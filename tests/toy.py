@@ -174,8 +174,9 @@ def resaved(path):
 
 def main():
     """`python -c "import toy; toy.main()" run SUITE ...`: the real command, with the toy's tasks and work."""
-    from bench import cli, verbs
+    from bench import cli
+    from bench.verbs import training
 
     registry.domains = lambda: {"toy": Toy()}
-    verbs.run = partial(verbs.run, work="toy:work")
+    training.run = partial(training.run, work="toy:work")
     cli.main()

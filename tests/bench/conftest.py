@@ -8,11 +8,12 @@ from functools import partial
 import pytest
 import toy
 
-from bench import cli, registry, verbs
+from bench import cli, registry
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store
+from bench.verbs import training
 
 SUITE = """\
 title = "a toy"
@@ -120,7 +121,7 @@ def go(store):
 @pytest.fixture
 def command(monkeypatch, capsys, toys):
     """Run the command line in this process; gives exit code, standard output and standard error."""
-    monkeypatch.setattr(verbs, "run", partial(verbs.run, work="toy:work"))
+    monkeypatch.setattr(training, "run", partial(training.run, work="toy:work"))
 
     def run(*args):
         monkeypatch.setattr(sys, "argv", ["ticketbench", *map(str, args)])

@@ -1,0 +1,23 @@
+"""The verbs that list what is installed."""
+
+from __future__ import annotations
+
+from bench import registry
+from bench.runs import overview
+from bench.verbs.asked import say
+
+
+def tasks() -> None:
+    """List the tasks."""
+    head = ("task", "scale", "budget", "unit", "metric", "prunes", "source")
+    rows = [
+        (task.name, task.scale, task.budget, task.unit, task.metric, f"{task.pruning.rate:.0%} a level", task.source)
+        for task in registry.tasks().values()
+    ]
+    say(overview.columns([head, *rows]))
+
+
+def methods() -> None:
+    """List the methods."""
+    rows = [(each.name, each.mask, each.weights, each.training, each.about) for each in registry.methods().values()]
+    say(overview.columns([("method", "mask", "weights", "training", "about"), *rows]))

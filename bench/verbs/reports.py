@@ -1,0 +1,66 @@
+"""The verbs that show results: tables, figures, single records."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from bench.errors import StoreError, UnknownName
+from bench.record import Record
+from bench.runs.attempt import read_record
+from bench.runs.store import curve
+from bench.verbs.asked import Asked, existing, names, say, some
+
+
+def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -> None:
+    """Print or write the table."""
+    style = style or (output.suffix.removeprefix(".") if output else "") or "md"
+    records = replace(asked, methods=None).listed(existing(root))  # a row needs those of its opponents too
+    some(asked.among(records), asked, root)
+    text = rendered(records, style, methods=names(asked.methods))
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
+
+
+def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | None = None) -> str:
+    from bench.report.render import Style, render  # noqa: PLC0415  only tables need scipy
+
+    known: tuple[Style, ...] = get_args(Style)
+    chosen = next((each for each in known if each == style), None)
+    if chosen is None:
+        raise UnknownName("format", style, known)
+    return render(records, chosen, methods=methods)
+
+
+def plot(asked: Asked, root: Path, *, folder: Path) -> None:
+    """Draw the figures."""
+    from bench.report.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
+
+    stem = Path(asked.suite).stem if asked.suite else "records"
+    say(*map(str, draw(some(asked.records(existing(root)), asked, root), folder, stem=stem)))
+
+
+def publish(asked: Asked, root: Path, *, folder: Path) -> None:
+    """Write what others read."""
+    from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
+
+    assert asked.suite is not None
+    records = some(asked.records(existing(root)), asked, root)
+    say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
+
+
+def show(text: str, root: Path) -> None:
+    """Print one record."""
+    from bench.report.show import show as describe  # noqa: PLC0415  only this verb needs it
+
+    folder = existing(root).find(text)
+    record = read_record(folder)
+    assert record is not None
+    say(describe(record, curve(folder)).rstrip())

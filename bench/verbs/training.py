@@ -1,0 +1,72 @@
+"""The verbs that train, and those that tell how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.runs import overview
+from bench.runs.clean import clean as remove_states
+from bench.runs.drive import drive
+from bench.runs.frontier import Frontier
+from bench.runs.job import WORK
+from bench.runs.launch.local import LocalLauncher, usable_cores
+from bench.runs.pace import Pace
+from bench.runs.progress import watch
+from bench.runs.store import Store
+from bench.verbs.asked import Asked, existing, say
+from bench.verbs.reports import rendered
+
+INTERRUPTED = 130
+
+
+def run(asked: Asked, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
+    """Train what is left of a suite; the exit code says whether all of it is done."""
+    plan, store = asked.plan(), Store(root)
+    store.prepare()
+    workers = workers or usable_cores()
+    try:
+        with watch(Console(), store, Pace(store.records()), workers=workers) as board:
+            launcher = LocalLauncher(root, workers=workers, threads=threads, progress=board.step)
+            try:
+                frontier = drive(plan, store, launcher, watch=board, device=device, work=work)
+            finally:
+                launcher.close()
+                store.sweep()
+    except KeyboardInterrupt:
+        say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
+        return INTERRUPTED
+    say(rendered(asked.listed(store), "md"))
+    say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
+    return 1 if frontier.failed else 0
+
+
+def _done(frontier: Frontier) -> str:
+    diverged = sum(status == "diverged" for status in frontier.finished.values())
+    parts = {"diverged": diverged, "failed": len(frontier.failed), "blocked": len(frontier.blocked)}
+    rest = "".join(f", {count} {what}" for what, count in parts.items() if count)
+    return f"{len(frontier.finished)} of {len(frontier.plan.units)} units done{rest}"
+
+
+def _next(asked: Asked, root: Path, frontier: Frontier) -> list[str]:
+    end = f"{asked.words} --store {root}"
+    again = [f"try again: ticketbench run {end}"] if frontier.failed else []
+    return [*again, f"next: ticketbench table {end} --format csv", f"      ticketbench plot {end}"]
+
+
+def plan(asked: Asked, root: Path, *, workers: int | None) -> None:
+    """Show what a run would do."""
+    store = Store(root)
+    say(overview.planned(asked.plan(), store, Pace(store.records()), workers=workers or usable_cores()))
+
+
+def status(asked: Asked, root: Path) -> None:
+    """Show how far a suite is."""
+    say(overview.status(asked.plan(), Store(root)))
+
+
+def clean(suite: str | None, root: Path) -> None:
+    """Remove states that nothing is left to start from."""
+    freed = remove_states(existing(root), Asked(suite=suite).plan() if suite else None)
+    say(f"removed {freed.files} files, {freed.bytes / 1e6:,.1f} MB; records, curves and masks stay")
