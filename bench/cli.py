@@ -42,7 +42,12 @@ Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
 Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
-Format = Annotated[str | None, typer.Option(help="md, csv, tex or json; else what --output ends in, else md.")]
+Format = Annotated[str | None, typer.Option(help="md, csv, tex, json or rliable; else what --output ends in, else md.")]
+AnyClaim = Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="A claim, or a paper: F1-4, 1803.03635.")]
+ClaimName = Annotated[str, typer.Argument(metavar="CLAIM", help="A claim, or a paper: F1-4, 1803.03635.")]
+ClaimScale = Annotated[str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.")]
+Judged = Annotated[Path | None, typer.Option(metavar="PATH", help="Judge by these published records, *.jsonl.")]
+ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
 DEFAULT_STORE = Path("results/runs")
 
 
@@ -162,7 +167,7 @@ def plot(
     seeds: Seeds = None,
     scale: OneScale = None,
 ) -> None:
-    """Draw the score of every method over density, one figure per task."""
+    """Draw the score of every method over density."""
     asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     _verbs("reports").plot(asked, store, folder=output)
 
@@ -193,6 +198,32 @@ def tasks() -> None:
 def methods() -> None:
     """List the methods: which mask, which weights, how they train."""
     _verbs("lists").methods()
+
+
+@app.command(epilog="Example: ticketbench claims 1803.03635 --records results/records")
+def claims(
+    claim: AnyClaim = None,
+    scale: ClaimScale = None,
+    records: Judged = None,
+    format: ClaimFormat = "text",  # noqa: A002
+) -> None:
+    """List what papers claim, or what published records say about it."""
+    _verbs("claims").claims(claim, scale=scale, records=records, style=format)
+
+
+@app.command(epilog="Example: ticketbench reproduce 1803.03635 --scale small")
+def reproduce(
+    claim: ClaimName,
+    store: StorePath = DEFAULT_STORE,
+    scale: ClaimScale = None,
+    workers: Workers = None,
+    threads: Threads = 1,
+    device: Device = "cpu",
+) -> None:
+    """Train the units that a claim needs, and print whether it holds."""
+    raise typer.Exit(
+        _verbs("claims").reproduce(claim, store, scale=scale, workers=workers, threads=threads, device=device)
+    )
 
 
 @app.command(epilog="Example: ticketbench show 3f2a91")

@@ -9,11 +9,12 @@ from typing import Any, Literal
 from bench.errors import UnknownName
 from bench.record import Record
 from bench.report import bootstrap, quote
+from bench.report.aggregates import columns, runs
 from bench.report.compact import HEADER, besides, cells, title
 from bench.report.notes import notes
 from bench.report.tables import COLUMNS, Row, Section, sections
 
-Style = Literal["md", "csv", "tex", "json"]
+Style = Literal["md", "csv", "tex", "json", "rliable"]
 
 
 def render(records: Iterable[Record], style: Style, *, methods: Collection[str] | None = None) -> str:
@@ -22,7 +23,8 @@ def render(records: Iterable[Record], style: Style, *, methods: Collection[str] 
     Args:
         records: in any order; the text does not depend on it.
         style: `md` and `tex` show the headline score in a compact table per task, smaller ones of what else was
-            measured and of the noise of the test set, and notes; `csv` and `json` give every row and column.
+            measured and of the noise of the test set, and notes; `csv` and `json` give every row and column; `rliable`
+            is JSON of the arrays (runs, tasks) of normalised scores that rliable's functions take.
         methods: shown; all if None. What they are compared with need not be among them.
 
     Raises:
@@ -127,6 +129,14 @@ def _json(found: list[Section]) -> str:
     return json.dumps([_values(row) for row in _rows(found)], indent=1, allow_nan=False) + "\n"
 
 
+def _rliable(found: list[Section]) -> str:
+    shown = {arm.label for section in found for arm in section.arms}
+    scores = {
+        label: array.tolist() for label, array in runs(each.comparison for each in found).items() if label in shown
+    }
+    return json.dumps({"tasks": columns(each.comparison for each in found), "scores": scores}, indent=1) + "\n"
+
+
 def _rows(found: list[Section]) -> Iterable[Row]:
     return (row for section in found for row in section.rows)
 
@@ -135,4 +145,4 @@ def _values(row: Row) -> dict[str, Any]:
     return {column: getattr(row, column) for column in COLUMNS}
 
 
-_STYLES = {"md": _markdown, "csv": _csv, "tex": _tex, "json": _json}
+_STYLES = {"md": _markdown, "csv": _csv, "tex": _tex, "json": _json, "rliable": _rliable}

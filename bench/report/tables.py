@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.record import Record
 from bench.report.arms import Arm, Comparison, compare, measured
-from bench.report.stats import Interval, interval, paired
+from bench.report.stats import Interval, interval, not_worse, paired
 from bench.spec import DENSE, Direction, Scale, Task
 
 UNCLAIMED = ("smoke", "quick")
@@ -206,7 +206,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         at=at,
         direction=task.directions[metric],
         score_normalised=_normalised(comparison, at, mean) if claims else None,
-        matching=_matching(task, gaps["dense"]) if claims else None,
+        matching=not_worse(gaps["dense"], task.tolerance) if claims else None,
         verdict=verdict(task, arm.method, gaps, hopeless=at_chance(comparison, at)) if claims else None,
         flops_ratio=_flops_ratio(arm),
         versions=_versions(task, arm),
@@ -233,13 +233,6 @@ def _opposed(gaps: Mapping[str, Interval | None]) -> dict[str, Any]:
 
 def _bounds(gap: Interval | None, mean: str, low: str, high: str) -> dict[str, Any]:
     return {mean: None, low: None, high: None} if gap is None else {mean: gap.mean, low: gap.low, high: gap.high}
-
-
-def _matching(task: Task, gap: Interval | None) -> bool | None:
-    if gap is None or gap.low is None:
-        return None
-    # seeds without variance put the bound on the margin itself, where one rounding error would decide
-    return gap.low > -task.tolerance or math.isclose(gap.low, -task.tolerance, rel_tol=1e-9)
 
 
 def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float | None:

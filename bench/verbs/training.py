@@ -13,6 +13,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.job import WORK
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.pace import Pace
+from bench.runs.plan import Plan
 from bench.runs.progress import watch
 from bench.runs.store import Store
 from bench.verbs.asked import Asked, existing, say
@@ -24,22 +25,28 @@ INTERRUPTED = 130
 def run(asked: Asked, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
+    frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
+    if frontier is None:
+        return INTERRUPTED
+    say(rendered(asked.listed(store), "md"))
+    say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
+    return 1 if frontier.failed else 0
+
+
+def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, work: str = WORK) -> Frontier | None:
+    """Train what is left of a plan, and show how far it is; None if the user stopped it."""
     store.prepare()
-    workers = workers or usable_cores()
     try:
         with watch(Console(), store, Pace(store.records()), workers=workers) as board:
-            launcher = LocalLauncher(root, workers=workers, threads=threads, progress=board.step)
+            launcher = LocalLauncher(store.root, workers=workers, threads=threads, progress=board.step)
             try:
-                frontier = drive(plan, store, launcher, watch=board, device=device, work=work)
+                return drive(plan, store, launcher, watch=board, device=device, work=work)
             finally:
                 launcher.close()
                 store.sweep()
     except KeyboardInterrupt:
         say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
-        return INTERRUPTED
-    say(rendered(asked.listed(store), "md"))
-    say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
-    return 1 if frontier.failed else 0
+        return None
 
 
 def _done(frontier: Frontier) -> str:

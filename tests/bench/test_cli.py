@@ -26,6 +26,8 @@ OPTIONS = {
     "publish": ["SUITE", "--store", "--output", *FILTERS],
     "tasks": [],
     "methods": [],
+    "claims": ["[CLAIM]", "--scale", "--records", "--format"],
+    "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
     "show": ["RECORD", "--store"],
     "verify": ["[STORE]"],
 }
@@ -215,7 +217,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(command, suite_file, tmp_path, ar
 
 def test_formats_that_do_not_exist_and_places_that_cannot_be_written(command, finished, tmp_path):
     code, _, err = command("table", "--store", finished, "--format", "xlsx")
-    assert (code, err) == (2, "ticketbench: unknown format 'xlsx': known are csv, json, md, tex\n")
+    assert (code, err) == (2, "ticketbench: unknown format 'xlsx': known are csv, json, md, rliable, tex\n")
     code, _, err = command("table", "--store", finished, "--output", tmp_path / "no" / "such.csv")
     assert code == 2
     assert "such.csv: No such file or directory; name another --output" in err

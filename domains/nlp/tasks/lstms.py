@@ -120,7 +120,7 @@ def _task(name: str, scale: Scale, recipe: Recipe) -> Task:
         constant_rate=True,
         groups=LSTM_GROUPS,
         unsupported=UNSUPPORTED,
-        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), section 4",
+        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), the LSTM language model",
         deviations=recipe.deviations,
     )
 

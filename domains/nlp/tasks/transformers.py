@@ -46,7 +46,7 @@ class Recipe(NamedTuple):
     deviations: tuple[str, ...]
 
 
-YU = "Yu, Edunov, Tian & Morcos 2019 (1906.02768), section 4; trained as in Ott et al. 2018 (1806.00187)"
+YU = "Yu, Edunov, Tian & Morcos 2019 (1906.02768), the Transformer; trained as in Ott et al. 2018 (1806.00187)"
 ONE_DEVICE = (
     "One device adds up 128 batches of 3,584 tokens an update, where the paper has 8 devices of 16 batches; "
     "precision is fp32 unless the task's config says fp16."

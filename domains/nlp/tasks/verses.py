@@ -118,7 +118,7 @@ def _task(name: str, scale: Scale, size: Size, corpus: dict[str, Any], *deviatio
         constant_rate=False,
         groups=TRANSFORMER_GROUPS,
         unsupported=UNSUPPORTED,
-        source="this suite, after Yu et al. 2019 (1906.02768), section 4",
+        source="this suite, after Yu et al. 2019 (1906.02768), the Transformer",
         deviations=(UNPUBLISHED, MATRICES, *deviations),
     )
 

@@ -126,7 +126,7 @@ def _task(game: str, protocol: str, scale: Scale) -> Task:
         chance=CHANCE[f"atari/{game}/{protocol}"],
         constant_rate=True,
         groups=GROUPS,
-        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), section 3 and appendix A",
+        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), Atari",
         deviations=(*(smoke if scale == "smoke" else ()), *preset.deviations, WINDOW, censoring("env_steps")),
     )
 

@@ -133,7 +133,7 @@ def _task(name: str, game: Game, scale: Scale, *, by_steps: bool) -> Task:
         chance=CHANCE[game.env],
         constant_rate=True,
         groups=GROUPS,
-        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), section 3 and appendix A",
+        source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), classic control",
         deviations=(*short, *game.deviations, STEP_BUDGET if by_steps else EPISODE_BUDGET, UNSTATED, censoring(unit)),
     )
 

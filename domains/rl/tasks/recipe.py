@@ -27,7 +27,7 @@ EXEMPT = {
 
 
 def pruning(scope: str) -> Pruning:
-    """A fifth of the remaining weights a round, biases pooled with them (1906.02768, section 3).
+    """A fifth of the remaining weights a round, biases pooled with them (1906.02768).
 
     Args:
         scope: one of `EXEMPT`.

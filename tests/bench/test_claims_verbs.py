@@ -1,0 +1,77 @@
+"""Listing claims, judging published records, and training exactly what a claim needs."""
+
+from functools import partial
+
+import pytest
+
+from bench.digests import canonical_json
+from bench.report import claims
+from bench.report.claims import Claim
+from bench.runs.store import Store
+from bench.verbs import claims as verbs
+
+TOY = Claim(
+    id="T-1", paper="1803.03635", statement="Tickets of toys win.", where="nowhere", method="ticket", comparator="reinit",
+    scale="quick", tasks=("toy/chain",), levels=(2,), seeds=3,
+)  # fmt: skip
+BLOCKED = Claim(id="T-2", paper="1803.03635", statement="No toy does this.", where="nowhere", blocked="no such toy")
+
+
+@pytest.fixture(autouse=True)
+def toy_claims(monkeypatch):
+    monkeypatch.setattr(claims, "load", lambda: (TOY, BLOCKED))
+    monkeypatch.setattr(verbs, "load", lambda: (TOY, BLOCKED))
+    monkeypatch.setattr(verbs, "reproduce", partial(verbs.reproduce, work="toy:work"))
+
+
+def test_exactly_the_units_of_the_claim_are_trained_and_the_verdict_is_printed(command, tmp_path):
+    store = tmp_path / "runs"
+    code, out, err = command("reproduce", "1803.03635", "--store", store, "--workers", 2)
+    assert (code, err) == (0, "")
+    assert "[12/12]" in out
+    assert sorted((r["spec"]["method"]["name"], r["spec"]["level"]) for r in Store(store).records()) == sorted(
+        [("dense", 0), ("ticket", 1), ("ticket", 2), ("reinit", 2)] * 3
+    )
+    verdict = out[out.index("T-1 ") :]
+    assert verdict.split("\n")[0].split("at")[0].strip().removeprefix("T-1").strip() in (
+        "holds",
+        "fails",
+        "inconclusive",
+    )
+    assert "at quick scale" in verdict
+    assert "3 seeds" in verdict
+    assert "T-2     not run" in verdict
+    assert "no such toy" in verdict
+    again = command("reproduce", "T-1", "--store", store)[1]
+    assert "[12/12]" not in again, "nothing is trained twice"
+    assert verdict.split("\n")[0] in again
+
+
+def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):
+    code, out, _ = command("claims")
+    assert code == 0
+    assert "T-1    1803.03635  quick          Tickets of toys win." in out
+    assert "T-2    1803.03635  cannot be run  No toy does this." in out
+    command("reproduce", "T-1", "--store", tmp_path / "runs")
+    records = tmp_path / "records" / "toys.jsonl"
+    records.parent.mkdir()
+    records.write_text("".join(canonical_json(each) + "\n" for each in Store(tmp_path / "runs").records()))
+    told = command("claims", "T-1", "--records", records.parent)[1]
+    assert "at quick scale" in told
+    assert "| T-1 | " in command("claims", "T-1", "--records", records, "--format", "md")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["reproduce", "T-9"], "unknown claim or paper 'T-9'"),
+        (["reproduce", "T-1", "--scale", "paper"], "T-1 has no units at scale paper: it has quick"),
+        (["claims", "--records", "nowhere"], "no published records in nowhere"),
+        (["claims", "--format", "pdf"], "unknown format 'pdf'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(command, words, said):
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
