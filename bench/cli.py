@@ -29,6 +29,9 @@ Planned = Annotated[
     str | None,
     typer.Argument(metavar="[SUITE]", help="Whose units count; without it, all that have a finished child."),
 ]
+Republished = Annotated[
+    str | None, typer.Argument(metavar="[SUITE]", help="Add this suite; without it, make all again from the records.")
+]
 StorePath = Annotated[Path, typer.Option("--store", metavar="FOLDER", help="Where finished units are kept.")]
 Tasks = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...")]
 Methods = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these methods: ticket,reinit,...")]
@@ -174,7 +177,7 @@ def plot(
 
 @app.command(epilog="Example: ticketbench publish lth-mnist --scale small")
 def publish(
-    suite: SuiteName,
+    suite: Republished = None,
     store: StorePath = DEFAULT_STORE,
     output: Published = Path("results"),
     tasks: Tasks = None,
@@ -183,7 +186,7 @@ def publish(
     seeds: Seeds = None,
     scale: Scale = None,
 ) -> None:
-    """Add records, tables and figures to those that others read."""
+    """Add a suite to what others read, or make that again."""
     asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     _verbs("reports").publish(asked, store, folder=output)
 

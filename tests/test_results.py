@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.record import FORMAT
-from bench.report.publish import STYLES, published
+from bench.report.publish import STYLES, published, verdicts
 from bench.report.render import render, resamples
 from bench.spec import Unit, unit_id
 
@@ -24,6 +24,11 @@ def test_tables_follow_from_the_records(path):
         assert (RESULTS / "tables" / f"{path.stem}.{style}").read_text(encoding="utf-8") == render(records, style)
     bootstrap = RESULTS / "tables" / f"{path.stem}-bootstrap.csv"
     assert (bootstrap.read_text(encoding="utf-8") if bootstrap.exists() else "") == resamples(records)
+
+
+def test_the_verdicts_follow_from_all_records_together():
+    told = verdicts([record for path in RECORDS for record in published(path)])
+    assert (RESULTS / "tables" / "claims.md").read_text(encoding="utf-8") == told
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

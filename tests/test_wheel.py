@@ -31,6 +31,7 @@ def test_the_wheel_holds_data_suites_and_licence(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "bench/suites/quick.toml",
+        "bench/claims/1803.03635.toml",
         "domains/vision/data/mnist/train-images-idx3-ubyte.gz",
         "domains/vision/data/mnist/README.md",
         "domains/nlp/data/bible/bible.en-es.tsv.gz",

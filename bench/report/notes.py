@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from bench.report.arms import Arm, Comparison
 from bench.report.bootstrap import RESAMPLES, SEED
-from bench.report.stats import FEWEST
+from bench.report.stats import BOOTSTRAPPED, FEWEST
 from bench.report.tables import OPPONENTS, UNCLAIMED, Row, Section, at_chance
 from bench.spec import DENSE, Task, coincident
 from bench.tickets.methods import METHODS
@@ -58,7 +58,8 @@ def _marks(section: Section) -> list[str]:
 
 
 def _intervals(rows: list[Row]) -> list[str]:
-    found = ["Brackets: 95 % t interval over seeds."]
+    many = any(row.n >= BOOTSTRAPPED for row in rows)
+    found = [f"Brackets: 95 % t interval over seeds{', bootstrapped from 8 seeds on' * many}."]
     if any(row.n < FEWEST for row in rows):
         found = [f"{found[0]} Fewer than {FEWEST} seeds: no interval, `n < {FEWEST}`."]
     if any(row.vs_dense is not None or row.vs_random is not None for row in rows):

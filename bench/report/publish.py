@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.digests import canonical_json
+from bench.errors import StoreError
 from bench.record import Record
+from bench.report.claims import load
+from bench.report.ledger import markdown
 from bench.report.plots import plot
 from bench.report.render import Style, render, resamples
+from bench.report.verdicts import judge, shown
 
 STYLES: tuple[Style, ...] = ("csv", "md")
 
@@ -40,6 +44,33 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     if bootstrap := resamples(ordered):
         written.append(_write(folder / "tables" / f"{name}-bootstrap.csv", bootstrap))
     return written + plot(ordered, folder / "plots", stem=name)
+
+
+def refresh(folder: Path) -> list[Path]:
+    """Make every table and figure again from the records that are published, and `tables/claims.md` from all of them.
+
+    Args:
+        folder: `results`.
+
+    Returns:
+        The files.
+
+    Raises:
+        StoreError: if nothing is published there.
+    """
+    paths = sorted((folder / "records").glob("*.jsonl"))
+    if not paths:
+        raise StoreError(f"no records/*.jsonl in {folder}: publish a suite first, or name another --output")
+    written = [file for path in paths for file in publish([], folder, name=path.stem)]
+    return [
+        *written,
+        _write(folder / "tables" / "claims.md", verdicts([each for path in paths for each in published(path)])),
+    ]
+
+
+def verdicts(records: Iterable[Record]) -> str:
+    """Every claim at the largest scale at which the records tell something, as a Markdown table."""
+    return markdown(shown(judge(load(), records)))
 
 
 def published(path: Path) -> list[Record]:

@@ -18,7 +18,7 @@ from bench.report.claims import Claim
 from bench.report.statistics import STATISTICS, Missing, arm, logarithmic
 from bench.report.stats import CONFIDENCE, FEWEST, Floats, Interval, detectable, holm, interval, sign_flip
 from bench.report.tables import at_chance
-from bench.spec import DENSE, Scale
+from bench.spec import DENSE, SCALES, Scale
 
 Status = Literal["holds", "fails", "inconclusive", "not run"]
 ALPHA = 1 - CONFIDENCE
@@ -64,6 +64,20 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[Verdict]:
     for each in compare(records):
         comparisons[each.task.name, each.task.scale] = each  # versions ascend: the newest stays
     return _corrected([_alone(claim, comparisons) for claim in claims])
+
+
+def shown(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """One verdict per claim: at the largest scale that was run; of what was not run, at the largest that could be."""
+    best: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        known = best.get(verdict.claim.id)
+        if known is None or _told(verdict) > _told(known):
+            best[verdict.claim.id] = verdict
+    return list(best.values())
+
+
+def _told(verdict: Verdict) -> tuple[bool, int]:
+    return verdict.status != "not run", SCALES.index(verdict.scale) if verdict.scale else -1
 
 
 def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison]) -> Verdict:

@@ -48,10 +48,13 @@ def plot(asked: Asked, root: Path, *, folder: Path) -> None:
 
 
 def publish(asked: Asked, root: Path, *, folder: Path) -> None:
-    """Write what others read."""
+    """Write what others read; without a suite, make it again from the records that lie there."""
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
+    from bench.report.publish import refresh  # noqa: PLC0415
 
-    assert asked.suite is not None
+    if asked.suite is None:
+        say(*map(str, refresh(folder)))
+        return
     records = some(asked.records(existing(root)), asked, root)
     say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
 

@@ -23,7 +23,7 @@ OPTIONS = {
     "clean": ["[SUITE]", "--store"],
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],
     "plot": ["[SUITE]", "--store", "--output", *FILTERS],
-    "publish": ["SUITE", "--store", "--output", *FILTERS],
+    "publish": ["[SUITE]", "--store", "--output", *FILTERS],
     "tasks": [],
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],

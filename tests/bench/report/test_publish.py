@@ -1,6 +1,9 @@
 """Published files: the records without weights, and tables and figures that follow from them."""
 
-from bench.report.publish import publish, published
+import pytest
+
+from bench.errors import StoreError
+from bench.report.publish import publish, published, refresh
 from bench.report.render import render
 
 
@@ -40,3 +43,18 @@ def test_a_unit_that_comes_again_replaces_its_record(study, tmp_path):
     found = {record["unit_id"]: record for record in published(again[0])}
     assert len(found) == 1 + len(rest)
     assert found[first["unit_id"]]["wall_seconds"] == 2.0
+
+
+def test_everything_is_made_again_from_the_records_that_lie_there(study, tmp_path):
+    first = publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="some")
+    second = publish(study({"dense": 0.0, "ticket": 0.02}, name="vision/other"), tmp_path, name="more")
+    before = {path: path.read_bytes() for path in (*first, *second)}
+    for path in before:
+        if path.suffix != ".jsonl":
+            path.write_text("spoilt")
+    again = refresh(tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+    assert set(again) == {*before, tmp_path / "tables" / "claims.md"}
+    assert "| F1-4 | not run |" in (tmp_path / "tables" / "claims.md").read_text()
+    with pytest.raises(StoreError, match=r"no records/\*.jsonl in .*nowhere"):
+        refresh(tmp_path / "nowhere")
