@@ -86,7 +86,7 @@ class Task:
         version: raised when the task changes.
         config: what the domain needs to build it (model, data, optimizer, batch), as JSON.
         data: data set -> sha256 of its content.
-        budget: length of a full training, in `unit`s.
+        budget: length of a full training, in its `unit`.
         unit: what a step counts.
         evaluate_every: steps between two evaluations.
         rewind_step: the step whose weights tickets return to.
@@ -185,12 +185,12 @@ REPORTED_ONLY = (
     "source",
     "deviations",
 )
-"""Fields of a task that change how results read, never what is trained: not part of a unit's identity."""
+"""Fields of a task that change how results read, never what is trained; not part of a unit's identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One arm: where the mask comes from, which weights start, how they train (DESIGN section 4).
+    """One arm: where the mask comes from, which weights start, how they train.
 
     Each column names a function of `bench.tickets.choose`, or one of your own as `package.module:function`.
 

@@ -16,9 +16,9 @@ from scipy.special import nctdtr, ndtr, stdtrit
 CONFIDENCE = 0.95
 POWER = 0.8
 FEWEST = 3
-"""Seeds below which no interval is given: with two, the t interval is 12.7 standard errors wide either way."""
+"""Seeds below which no interval is given; with two, the t interval is 12.7 standard errors wide either way."""
 BOOTSTRAPPED = 8
-"""Seeds from which on intervals are bootstrapped: with fewer, resamples repeat each other."""
+"""Seeds from which on intervals are bootstrapped; with fewer, resamples repeat each other."""
 RESAMPLES = 10_000
 ENUMERATED = 16
 """Differences up to which all 2^n signs are tried; with more, `RESAMPLES` times ten are drawn."""

@@ -98,7 +98,7 @@ class Section:
 
     @property
     def besides(self) -> dict[str, list[Row]]:
-        """What else was measured: metric -> its rows at the headline's `at`, one per arm."""
+        """What else was measured, metric -> its rows at the headline's `at`, one per arm."""
         task = self.comparison.task
         found: dict[str, list[Row]] = {}
         for row in self.rows:

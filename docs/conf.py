@@ -1,0 +1,27 @@
+"""Sphinx: MyST pages, the API from docstrings, warnings as errors."""
+
+from bench import __version__
+
+project = "Ticket Bench"
+author = "the Ticket Bench developers"
+release = version = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = f"Ticket Bench {__version__}"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = True
+napoleon_use_rtype = False
+default_role = "code"
+nitpicky = True
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(torch|numpy|np|nn|Tensor|NDArray|safetensors|pathlib|collections|datetime|concurrent|multiprocessing)(\..*)?",
+    ),
+    (r"py:.*", r"bench\.tickets\.choose\..*"),
+    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Mapping|Sequence|Path|Literal|optional|dtype)(\[.*)?"),
+]
