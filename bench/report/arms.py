@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.digests import canonical_json
@@ -54,11 +54,15 @@ class Comparison:
 
     task: Task
     arms: tuple[Arm, ...]
+    _newest: dict[tuple[str, int], Arm] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for arm in sorted(self.arms, key=lambda arm: arm.version, reverse=True):
+            self._newest.setdefault((arm.method, arm.level), arm)
 
     def arm(self, method: str, level: int) -> Arm | None:
         """The arm of `method` at `level`; the highest version of the method, where there are several."""
-        found = [arm for arm in self.arms if (arm.method, arm.level) == (method, 0 if method == DENSE else level)]
-        return max(found, key=lambda arm: arm.version, default=None)
+        return self._newest.get((method, 0 if method == DENSE else level))
 
 
 def measured(task: Task) -> tuple[str, ...]:
