@@ -11,7 +11,6 @@ from bench.errors import StoreError
 from bench.record import Record
 from bench.report.claims import load
 from bench.report.ledger import markdown
-from bench.report.plots import plot
 from bench.report.render import Style, render, resamples
 from bench.report.verdicts import judge, shown
 
@@ -34,6 +33,8 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     Returns:
         The files, in that order.
     """
+    from bench.report.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
+
     path = folder / "records" / f"{name}.jsonl"
     before = published(path) if path.exists() else []
     by_unit = {record["unit_id"]: record for record in (*before, *records)}

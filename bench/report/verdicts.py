@@ -87,7 +87,8 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison
         found = [_found(comparisons, name, claim) for name in claim.tasks]
         return _across(claim, found) if claim.statistic == "iqm" else _judged(claim, *found)
     except Missing as missing:
-        return Verdict(claim=claim, status="not run", scale=claim.scale, reason=f"to be run: {missing}")
+        command = f"ticketbench reproduce {claim.id} --scale {claim.scale}"
+        return Verdict(claim=claim, status="not run", scale=claim.scale, reason=f"{missing} to be run: {command}")
 
 
 def _found(comparisons: Mapping[tuple[str, str | None], Comparison], name: str, claim: Claim) -> Comparison:
