@@ -229,6 +229,16 @@ def reproduce(
     )
 
 
+@app.command(epilog="Example: ticketbench compare results/records/lth-mnist.jsonl results/runs")
+def compare(
+    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A store, published *.jsonl, or its *.csv.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same of what is in question.")],
+    format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",  # noqa: A002
+) -> None:
+    """Tell whether anything is worse than before, cell by cell."""
+    raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format))
+
+
 @app.command(epilog="Example: ticketbench show 3f2a91")
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],

@@ -59,6 +59,11 @@ def field(text: str) -> str:
     return f"'{ended}" if text.startswith(_FORMULA) else ended
 
 
+def unquoted(text: str) -> str:
+    """What `field` was given, but for a lone carriage return."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
 def _tex(text: str) -> str:
     quoted = "".join(_TEX.get(each, each) for each in text)
     return re.sub(r"-(?=-)", "-{}", re.sub(r"(?<![\w.}-])-(?=\d)", "$-$", quoted))

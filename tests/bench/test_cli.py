@@ -28,6 +28,7 @@ OPTIONS = {
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
+    "compare": ["BASELINE", "CANDIDATE", "--format"],
     "show": ["RECORD", "--store"],
     "verify": ["[STORE]"],
 }
