@@ -278,6 +278,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
         (("plan", "smoke", "--store", "STORE"), {"numpy"}),
         (("status", "smoke", "--store", "STORE"), {"numpy"}),
         (("verify", "STORE"), {"numpy"}),
+        (("compare", "STORE", "STORE"), {"numpy", "scipy"}),
         (("claims", "F1-4"), {"numpy", "scipy"}),
         (("claims", "F1-4", "--records", str(Path(__file__).parents[2] / "results/records")), {"numpy", "scipy"}),
         (("plot", "--store", "STORE", "--output", "STORE/figures"), {"numpy", "scipy", "matplotlib"}),

@@ -1,0 +1,80 @@
+"""What a comparison of two runs says: a cell for every number that both have, with its verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bench.report.side import Key, Side
+
+Verdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One number of one arm on both sides.
+
+    Args:
+        key: the arm.
+        quantity: the task's metric and where it is read; `vs_*`, the ticket's distance from a control; `overlap`; or a
+            fact that should not have changed.
+        direction: `max` or `min`; `equal` where any difference is a fault.
+        verdict: `same` means shown to be: the 95 % interval of the difference lies within the tolerance.
+        baseline: mean over the seeds.
+        candidate: the same.
+        difference: positive where the candidate is better, or more where neither is.
+        low: lower bound of its 95 % interval.
+        high: upper bound.
+        p: two-sided, after Holm's correction; None if nothing was tested.
+        tolerance: in the unit of the difference.
+        n_baseline: number of seeds.
+        n_candidate: number of seeds.
+        test: how the difference was told from chance.
+        otherwise: whether the method itself was trained otherwise, to the bit.
+        reason: why there is this verdict, where the numbers do not say it.
+    """
+
+    key: Key
+    quantity: str
+    direction: str = "max"
+    verdict: Verdict = "inconclusive"
+    baseline: float | None = None
+    candidate: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    tolerance: float | None = None
+    n_baseline: int = 0
+    n_candidate: int = 0
+    test: Literal["paired", "Welch", "chance", "exact", ""] = ""
+    otherwise: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """What comparing two sides gave.
+
+    Args:
+        baseline: what it was compared with.
+        candidate: what was compared.
+        cells: in the order of the arms, the baseline's first.
+    """
+
+    baseline: Side
+    candidate: Side
+    cells: tuple[Cell, ...]
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """Verdict -> number of cells."""
+        found = Counter(cell.verdict for cell in self.cells)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+    @property
+    def tests(self) -> int:
+        """Over how many tests p-values were corrected."""
+        return sum(cell.p is not None for cell in self.cells)

@@ -1,0 +1,153 @@
+"""A comparison as text: Markdown for a pull request, CSV or JSON for a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from typing import Any
+
+from bench.errors import UnknownName
+from bench.report import quote
+from bench.report.cells import Cell, Regression
+from bench.report.regression import ALARM, SHARED
+
+COLUMNS = (
+    *("task", "scale", "method", "level", "quantity", "direction", "verdict", "baseline", "candidate"),
+    *("difference", "low", "high", "p", "tolerance", "n_baseline", "n_candidate", "test", "reason"),
+)
+HEADER = ("task", "method", "level", "quantity", "verdict", "baseline", "candidate", "difference", "p", "why")
+ARROWS = {"max": " ↑", "min": " ↓", "equal": ""}
+RANK = ("worse", "better", "inconclusive", "protocol changed", "missing", "same")
+"""Order of the verdicts in Markdown: what needs a reader's eye comes first."""
+
+
+def review(regression: Regression, style: str) -> str:
+    """The comparison as text that ends in a newline.
+
+    Args:
+        regression: what was found.
+        style: `md`, `csv` or `json`.
+
+    Raises:
+        UnknownName: if there is no such style.
+    """
+    if style not in STYLES:
+        raise UnknownName("format", style, STYLES)
+    return STYLES[style](regression)
+
+
+def summary(regression: Regression) -> str:
+    """One line: how many cells of each verdict."""
+    counts = regression.counts
+    total = len(regression.cells)
+    rest = ", ".join(f"{counts[verdict]} {verdict}" for verdict in counts if verdict != "worse" and counts[verdict])
+    head = f"{counts['worse']} of {total} cells worse" if counts["worse"] else f"Nothing worse in {total} cells"
+    return f"{head} ({rest})" if rest else head
+
+
+def _markdown(regression: Regression) -> str:
+    cells = sorted(regression.cells, key=lambda cell: RANK.index(cell.verdict))
+    worse = [cell for cell in cells if cell.verdict == "worse"]
+    rest = [cell for cell in cells if cell.verdict != "worse"]
+    sides = f"Candidate {regression.candidate.name}, baseline {regression.baseline.name}."
+    lines = [f"**{summary(regression)}**", "", quote.markdown(sides), ""]
+    lines += [*_table(worse), ""] if worse else []
+    lines += ["<details>", f"<summary>{'The rest' if worse else 'All cells'}, and how it was judged</summary>", ""]
+    lines += [*_table(rest), ""] if rest else []
+    return "\n".join([*lines, *(f"- {quote.markdown(note)}" for note in notes(regression)), "", "</details>", ""])
+
+
+def notes(regression: Regression) -> list[str]:
+    """How the verdicts came about, a sentence or two each."""
+    tests = Counter(cell.test for cell in regression.cells if cell.p is not None)
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(tests.items()))
+    gates = f"p < {ALARM:g} after Holm's correction over the {regression.tests} tests of this comparison ({kinds or 'none'})"
+    return [
+        f"Worse and better: {gates}, and a difference above the task's tolerance.",
+        "Same: the 95 % interval of the difference, in brackets, lies within the tolerance.",
+        "Differences: positive where the candidate is better; paired where both have the same seeds, else Welch's.",
+        "Rows `vs`: the ticket's distance from its controls, paired by seed within a side.",
+        *_facts(regression),
+    ]
+
+
+def _facts(regression: Regression) -> list[str]:
+    tables = [side.name for side in (regression.baseline, regression.candidate) if side.tabulated]
+    if tables:
+        return [
+            f"{' and '.join(tables)}: a table tells means, intervals and n only, so nothing is paired between the sides.",
+            "Of the protocol a table tells versions, of the structure densities: nothing else of these is compared.",
+        ]
+    silent = (
+        "the same unit from the same parents, by the same software on the same machine, has another result, while the "
+        "dense network has not; worse, unless the score is shown to be the same"
+    )
+    return [
+        "Densities, counts and lengths: equal, or worse.",
+        f"Overlap of a shuffled mask with the ticket's: what chance shares, within {SHARED:g}.",
+        f"Trained otherwise: {silent}.",
+    ]
+
+
+def _table(cells: list[Cell]) -> list[str]:
+    lines = [HEADER, ("---",) * len(HEADER), *(tuple(map(quote.markdown, _row(cell))) for cell in cells)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _row(cell: Cell) -> tuple[str, ...]:
+    return (
+        f"{cell.key.task} @ {cell.key.scale}",
+        cell.key.method,
+        str(cell.key.level),
+        f"{cell.quantity}{ARROWS[cell.direction]}",
+        cell.verdict,
+        *(
+            "" if mean is None else f"{mean:.5g}{f' (n = {n})' if n else ''}"
+            for mean, n in ((cell.baseline, cell.n_baseline), (cell.candidate, cell.n_candidate))
+        ),
+        _difference(cell),
+        "" if cell.p is None else f"{cell.p:.2g}",
+        cell.reason,
+    )
+
+
+def _difference(cell: Cell) -> str:
+    if cell.difference is None:
+        return ""
+    bounds = "" if cell.low is None or cell.high is None else f" [{cell.low:+.3g}, {cell.high:+.3g}]"
+    return f"{cell.difference:+.3g}{bounds}" + (f", tolerated {cell.tolerance:g}" if cell.tolerance else "")
+
+
+def _values(cell: Cell) -> dict[str, Any]:
+    return {column: getattr(cell.key if hasattr(cell.key, column) else cell, column) for column in COLUMNS}
+
+
+def _csv(regression: Regression) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_field(value) for value in _values(cell).values()] for cell in regression.cells)
+    return text.getvalue()
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    return quote.field(value) if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _json(regression: Regression) -> str:
+    told = {
+        "baseline": regression.baseline.name,
+        "candidate": regression.candidate.name,
+        "summary": regression.counts,
+        "tests": regression.tests,
+        "notes": notes(regression),
+        "cells": [_values(cell) for cell in regression.cells],
+    }
+    return json.dumps(told, indent=1, allow_nan=False) + "\n"
+
+
+STYLES = {"md": _markdown, "csv": _csv, "json": _json}

@@ -1,0 +1,137 @@
+"""What records tell besides scores: facts that the protocol fixes, chance that is known, results that repeat to the bit.
+
+A score hides a broken protocol behind its noise. These do not:
+
+- a mask of another density, a training of another length: the same at every seed, so any difference is a change;
+- a shuffled mask that was not shuffled: it shares all of the ticket's weights instead of what chance shares;
+- weights that were not rewound: the same unit from the same parents ends elsewhere, although the dense network of that
+  seed, trained by the same software on the same machine, comes out the same to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from bench.record import LayerCount, Record
+from bench.report.difference import Sample
+from bench.report.side import Known
+
+ROUNDED = 1e-5
+"""Relative; a table gives six digits."""
+LAYERED = ("iterative", "one-shot", "ticket", "shuffled")
+"""Masks whose counts per layer follow from the level where weights are ranked layer by layer."""
+
+Fact = tuple[str, float, float]
+
+
+def changed(baseline: Known, candidate: Known) -> list[Fact]:
+    """The facts that the same protocol fixes and that differ all the same: name, before, now; density first."""
+    if not (baseline.records and candidate.records):
+        same = math.isclose(baseline.density, candidate.density, rel_tol=ROUNDED)
+        return [] if same else [("density", baseline.density, candidate.density)]
+    before, now = _facts(baseline.records), _facts(candidate.records)
+    return [
+        (name, _apart(before[name], now[name]), _apart(now[name], before[name]))
+        for name in before
+        if name in now and before[name] != now[name]
+    ]
+
+
+def _apart(values: set[float], others: set[float]) -> float:
+    """The value that the others lack, if there is one."""
+    return min(values - others or values)
+
+
+def _facts(records: Mapping[int, Record]) -> dict[str, set[float]]:
+    """Fact -> its values over the seeds; a training that diverged ends where it ends."""
+    found: dict[str, set[float]] = {}
+    for record in records.values():
+        for name, value in _fixed(record).items() if record["status"] == "ok" else ():
+            found.setdefault(name, set()).add(value)
+    return found
+
+
+def _fixed(record: Record) -> dict[str, float]:
+    counts, task, mask = record["counts"], record["spec"]["task"], record["spec"]["method"]["mask"]
+    facts: dict[str, float] = {
+        "density": record["density"],
+        "kept weights": counts["kept"],
+        "prunable weights": counts["prunable"],
+        "parameters": counts["all"],
+    }
+    if task["unit"] != "episodes":  # how many an update ends is the agent's luck
+        facts["steps"] = record["steps"]
+    if mask == "ticket" and record["overlap"] is not None:
+        facts["overlap"] = record["overlap"]
+    if mask == "erk" or (mask in LAYERED and task["pruning"]["scope"] == "layer"):
+        facts |= {f"kept in {name}": layer["kept"] for name, layer in counts["layers"].items()}
+    return facts
+
+
+def overlap(known: Known) -> Sample | None:
+    """The share of the ticket's weights that shuffled masks keep, with the error that chance gives it.
+
+    Both masks keep k of a layer's n weights; shared are k^2 / n of them, with the hypergeometric variance.
+
+    Returns:
+        None if the method does not shuffle the ticket's mask.
+    """
+    shuffled = {
+        seed: record
+        for seed, record in known.records.items()
+        if record["overlap"] is not None and record["spec"]["method"]["mask"] == "shuffled"
+    }
+    if not shuffled:
+        return None
+    n = len(shuffled)
+    mean = math.fsum(record["overlap"] or 0.0 for record in shuffled.values()) / n
+    variance = math.fsum(_variance(record["counts"]["layers"].values()) for record in shuffled.values())
+    return Sample(mean=mean, error=math.sqrt(variance) / n, freedom=math.inf, n=n)
+
+
+def _variance(layers: Any) -> float:
+    def of(layer: LayerCount) -> float:
+        n, k = layer["prunable"], layer["kept"]
+        return k * k * (n - k) ** 2 / (n * n * (n - 1)) if n > 1 else 0.0
+
+    kept = sum(layer["kept"] for layer in layers)
+    return math.fsum(of(layer) for layer in layers) / kept**2 if kept else 0.0
+
+
+def repeated(baseline: Known, candidate: Known) -> bool:
+    """Whether every seed of both sides is the same unit with the same result, to the bit."""
+    before, now = baseline.records, candidate.records
+    same = before.keys() == now.keys() and all(_result(before[seed]) == _result(now[seed]) for seed in now)
+    return same and bool(now)
+
+
+def otherwise(baseline: Known, candidate: Known) -> list[int]:
+    """The seeds at which the method itself was trained otherwise, whatever its score says.
+
+    The same unit from the same parents, by the same software on the same kind of machine, has another result, although
+    the dense network of that seed has the same: neither the data nor the arithmetic changed, so the method did.
+    """
+    before, now = baseline.records, candidate.records
+    return [
+        seed
+        for seed in now
+        if seed in before
+        and seed in baseline.dense
+        and seed in candidate.dense
+        and _result(baseline.dense[seed]) == _result(candidate.dense[seed])
+        and _origin(before[seed]) == _origin(now[seed])
+        and _result(before[seed]) != _result(now[seed])
+    ]
+
+
+def _result(record: Record) -> tuple[str, str]:
+    return record["unit_id"], record["digests"]["result"]
+
+
+def _origin(record: Record) -> tuple[Any, ...]:
+    made = record["provenance"]
+    software = {name: version for name, version in made.get("versions", {}).items() if name != "ticketbench"}
+    place = [made.get(name) for name in ("device", "threads", "machine")]
+    return record["unit_id"], record["parents"], software, place
