@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bench import registry
 from bench.errors import StoreError
-from bench.report.regression import judge
-from bench.report.review import review
-from bench.report.side import Side, of_records, of_table
+from bench.report.regression.judge import judge
+from bench.report.regression.review import review
+from bench.report.regression.side import Side, of_records, of_table
 from bench.runs import files
 from bench.spec import Task
 from bench.verbs.asked import existing

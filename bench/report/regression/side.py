@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from bench.record import Record
 from bench.report.arms import Arm, Comparison, compare
-from bench.report.difference import Sample, observed, tabulated
 from bench.report.quote import unquoted
+from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.stats import FEWEST
 from bench.report.tables import OPPONENTS
 from bench.spec import DENSE, REPORTED_ONLY, Task

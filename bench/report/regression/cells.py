@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bench.report.side import Key, Side
+from bench.report.regression.side import Key, Side
 
 Verdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)

@@ -10,8 +10,8 @@ from typing import Any
 
 from bench.errors import UnknownName
 from bench.report import quote
-from bench.report.cells import Cell, Regression
-from bench.report.regression import ALARM, SHARED
+from bench.report.regression.cells import Cell, Regression
+from bench.report.regression.judge import ALARM, SHARED
 
 COLUMNS = (
     *("task", "scale", "method", "level", "quantity", "direction", "verdict", "baseline", "candidate"),

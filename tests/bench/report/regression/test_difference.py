@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.report.difference import Sample, difference, observed, tabulated
+from bench.report.regression.difference import Sample, difference, observed, tabulated
 from bench.report.stats import interval
 
 ONE = {0: 0.91, 1: 0.94, 2: 0.90, 3: 0.95, 4: 0.92}

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.record import LayerCount, Record
-from bench.report.difference import Sample
-from bench.report.side import Known
+from bench.report.regression.difference import Sample
+from bench.report.regression.side import Known
 
 ROUNDED = 1e-5
 """Relative; a table gives six digits."""

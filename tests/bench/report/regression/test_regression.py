@@ -11,10 +11,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bench.errors import StoreError
-from bench.report.regression import ALARM, judge
+from bench.report.regression.judge import ALARM, judge
+from bench.report.regression.review import COLUMNS, review, summary
+from bench.report.regression.side import of_records, of_table
 from bench.report.render import render
-from bench.report.review import COLUMNS, review, summary
-from bench.report.side import of_records, of_table
 from bench.spec import Method
 
 ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}

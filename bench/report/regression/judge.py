@@ -13,12 +13,12 @@ from itertools import zip_longest
 from typing import Any
 
 from bench.errors import StoreError
-from bench.report.cells import Cell, Regression, Verdict
-from bench.report.difference import Sample, difference
 from bench.report.quote import plain
-from bench.report.side import Key, Known, Side, changes
+from bench.report.regression.cells import Cell, Regression, Verdict
+from bench.report.regression.difference import Sample, difference
+from bench.report.regression.side import Key, Known, Side, changes
+from bench.report.regression.structure import changed, otherwise, overlap, repeated
 from bench.report.stats import holm
-from bench.report.structure import changed, otherwise, overlap, repeated
 
 JUDGED: tuple[Verdict, ...] = ("worse", "better", "same", "inconclusive")
 ALARM = 0.05

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from bench.report.regression import judge
-from bench.report.side import of_records
-from bench.report.structure import overlap
+from bench.report.regression.judge import judge
+from bench.report.regression.side import of_records
+from bench.report.regression.structure import overlap
 
 OTHER = range(10, 13)
 

@@ -1,0 +1,1 @@
+"""Whether a run is worse than another, or than what is published."""
