@@ -14,7 +14,7 @@ RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
 
 
 def test_there_are_published_records():
-    assert [path.stem for path in RECORDS] == ["classic-control", "lth-mnist", "translation"]
+    assert [path.stem for path in RECORDS] == ["classic-control", "language-modelling", "lth-mnist", "translation"]
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
