@@ -239,6 +239,17 @@ def compare(
     raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format))
 
 
+@app.command(epilog="Example: ticketbench site --output results/index.html")
+def site(
+    records: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Published records: a folder of *.jsonl files.")
+    ] = Path("results/records"),
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The page.")] = Path("index.html"),
+) -> None:
+    """Write the leaderboard: one page that works without a network."""
+    _verbs("site").site(records, output)
+
+
 @app.command(epilog="Example: ticketbench show 3f2a91")
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],

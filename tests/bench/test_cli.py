@@ -29,6 +29,7 @@ OPTIONS = {
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
     "compare": ["BASELINE", "CANDIDATE", "--format"],
+    "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
     "verify": ["[STORE]"],
 }

@@ -1,0 +1,276 @@
+'use strict';
+// Shows one page at a time, sorts, filters and draws. What is on the page was written before; without this script all of it shows.
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const FILTERS = {domain: 'd', task: 't', method: 'm', density: 'p'};
+  const KEYS = 3; // columns that an order remembers
+  const form = $('.filters'), first = $('.page');
+  const collator = new Intl.Collator('en', {numeric: true});
+  let page = null, anchor = '', drawn = [], off = new Set();
+
+  // The link: #anchor?domain=rl&density=10&sort.tickets=4,-9
+  function parse() {
+    const [head, query = ''] = location.hash.slice(1).split('?');
+    try { return [decodeURIComponent(head), new URLSearchParams(query)]; } catch { return ['', new URLSearchParams()]; }
+  }
+
+  function chosen() {
+    return Object.keys(FILTERS).map(name => [name, form.elements[name].value.trim()]).filter(([, value]) => value);
+  }
+
+  function remember() {
+    const found = new URLSearchParams(chosen()), filters = found.toString();
+    for (const table of $$('table.sortable', page)) if (table.order?.length) found.set(`sort.${table.dataset.key}`, table.order.join(','));
+    const query = found.toString().replaceAll('%2C', ',');
+    if (location.hash || query) history.replaceState(null, '', `#${anchor}${query && `?${query}`}`); // a bare link stays bare: the keyboard starts at the top
+    for (const link of $$('nav a')) link.hash = link.hash.slice(1).split('?')[0] + (filters && `?${filters}`);
+  }
+
+  // Records are text until somebody asks for them: a hundred thousand lines would make every page slow.
+  function unfold(folded) {
+    const box = document.createElement('div');
+    box.innerHTML = folded.textContent;
+    const button = folded.nextElementSibling;
+    if (button?.matches('.unfold')) button.remove();
+    folded.replaceWith(box);
+  }
+
+  function find(id) {
+    if (!id) return null;
+    const found = document.getElementById(id);
+    if (found || !/^[\w.-]+$/.test(id)) return found;
+    const folded = $$('.page noscript').find(each => each.textContent.includes(`id="${id}"`));
+    if (!folded) return null;
+    unfold(folded);
+    return document.getElementById(id);
+  }
+
+  function route() {
+    const [id, query] = parse();
+    const target = find(id) ?? first, next = target.closest('.page') ?? first;
+    anchor = id && target.id === id ? id : first.id;
+    for (const each of $$('.here')) each.classList.remove('here');
+    if (page !== next) { page?.classList.remove('on'); next.classList.add('on'); page = next; off = new Set(); }
+    dress(page);
+    for (const name of Object.keys(FILTERS)) take(form.elements[name], query.get(name) ?? '');
+    for (const table of $$('table.sortable', page)) {
+      const order = (query.get(`sort.${table.dataset.key}`) ?? '').split(',').map(Number).filter(Number.isInteger).filter(Boolean);
+      if (order.length || table.order?.length) sort(table, order);
+    }
+    for (const link of $$('nav a')) link.hash.slice(1).split('?')[0] === (page.matches('.board') ? page.id : 'tasks') ? link.setAttribute('aria-current', 'page') : link.removeAttribute('aria-current');
+    filter();
+    remember();
+    draw();
+    document.title = page === first ? 'Ticket Bench' : `${$('h2', page).textContent} · Ticket Bench`;
+    if (target === page || target === first) { scrollTo(0, 0); if (started) focus(page); }
+    else { target.classList.add('here'); target.scrollIntoView({block: 'center'}); focus(target); }
+    started = true;
+  }
+  let started = false;
+
+  function focus(element) {
+    element.tabIndex = -1;
+    element.focus({preventScroll: true});
+  }
+
+  function take(control, value) {
+    if (control.options && value && ![...control.options].some(option => option.value === value)) value = '';
+    control.value = value;
+  }
+
+  // Buttons exist only where the script that obeys them runs.
+  function dress(root) {
+    for (const folded of $$('noscript', root)) {
+      if (folded.nextElementSibling?.matches('.unfold')) continue;
+      const button = Object.assign(document.createElement('button'), {className: 'unfold', type: 'button', textContent: 'Show the records'});
+      button.addEventListener('click', () => { unfold(folded); filter(); });
+      folded.after(button);
+    }
+    for (const table of $$('table.sortable', root)) {
+      if (table.dressed) continue;
+      table.dressed = true;
+      table.order = [];
+      $$('thead th', table).forEach((head, place) => {
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.append(...head.childNodes);
+        button.addEventListener('click', () => { press(table, place + 1); remember(); });
+        head.append(button);
+      });
+    }
+  }
+
+  function press(table, column) {
+    const now = table.order[0], rest = table.order.filter(each => Math.abs(each) !== column);
+    sort(table, now === column ? [-column, ...rest] : now === -column ? rest : [column, ...rest]);
+  }
+
+  function sort(table, order) {
+    const body = table.tBodies[0], heads = $$('thead th', table);
+    table.order = order.filter(each => Math.abs(each) <= heads.length).slice(0, KEYS);
+    table.rowsAsWritten ??= [...body.rows];
+    const keyed = table.rowsAsWritten.map(row => [row, table.order.map(column => key(row.cells[Math.abs(column) - 1], heads[Math.abs(column) - 1]))]);
+    keyed.sort(([, a], [, b]) => {
+      for (const [place, column] of table.order.entries()) {
+        const found = compare(a[place], b[place], Math.sign(column));
+        if (found) return found;
+      }
+      return 0;
+    });
+    body.append(...keyed.map(([row]) => row));
+    heads.forEach((head, place) => {
+      const now = table.order[0];
+      if (Math.abs(now) === place + 1) head.setAttribute('aria-sort', now > 0 ? 'ascending' : 'descending');
+      else head.removeAttribute('aria-sort');
+    });
+  }
+
+  function key(cell, head) {
+    const text = cell.textContent.trim();
+    if (!head.classList.contains('n')) return text || null;
+    const number = /^[+-]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?/i.exec(text);
+    return number ? Number(number[0].replaceAll(',', '')) : null;
+  }
+
+  function compare(a, b, sign) {
+    if (a === null || b === null) return (a === null) - (b === null); // nothing comes last in either direction
+    return sign * (typeof a === 'number' ? a - b : collator.compare(a, b));
+  }
+
+  function filter() {
+    const asked = chosen().map(([name, value]) => [FILTERS[name], value]);
+    let all = 0, left = 0;
+    for (const table of $$('table.sortable', page)) {
+      const rows = [...table.tBodies[0].rows], dense = rows.some(row => 'p' in row.dataset);
+      for (const row of rows) {
+        row.hidden = !asked.every(([name, value]) => name === 'p' ? !dense || Number(row.dataset.p ?? Infinity) <= Number(value) + 1e-9
+          : !(name in row.dataset) || row.dataset[name].split('\n').includes(value));
+        all += 1;
+        left += !row.hidden;
+      }
+    }
+    for (const label of $$('label', form)) label.hidden = !$(`tr[data-${label.dataset.of}]`, page) || ('dt'.includes(label.dataset.of) && !page.matches('.board'));
+    form.elements.length && ($('output', form).textContent = asked.length ? `${left} of ${all} rows` : '');
+  }
+
+  // Charts. Names are data and labels in them; every field and expression is written here.
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  }
+
+  function config() {
+    const axis = {labelColor: colour('soft'), titleColor: colour('soft'), gridColor: colour('line'), domainColor: colour('line'), tickColor: colour('line'), titleFontWeight: 400, labelFontSize: 11, titleFontSize: 12};
+    return {background: 'transparent', axis, view: {stroke: null}, font: 'system-ui, sans-serif', aria: false};
+  }
+
+  function values(told) {
+    const last = Math.max(told.methods.length - 1, 1), spread = Math.min(.3, .04 * told.methods.length);
+    return told.arms.map(([m, level, d, v, lo, hi, cost, a, seeds]) => ({
+      m: told.methods[m].name, place: m, level, d: 100 * d, x: 100 * d * 2 ** (-spread * (m / last - .5)), v, lo, hi, cost, a, seeds,
+      w: told.methods[m].main ? 2.2 : 1.2,
+    }));
+  }
+
+  function figure(told, {x, title, range}) {
+    const rows = values(told).filter(row => !off.has(row.place)), names = told.methods.map(each => each.name), log = x === 'x';
+    const seeds = rows.flatMap(row => row.seeds.map(([s, v]) => ({m: row.m, x: row.x, cost: row.cost, d: row.d, level: row.level, s, v, a: row.a})));
+    const color = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => colour(each.colour)), colour('dense')]}};
+    const dash = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => [[1, 0], [6, 3], [2, 2]][each.line]), [1, 0]]}};
+    const base = {x: {field: x, type: 'quantitative', title, scale: {type: 'log', ...(log && {base: 2, reverse: true}), nice: false, domain: span([...rows.map(row => row[x]), log ? 100 : told.dense?.[3]], log ? 1.25 : 1.15)},
+      axis: log ? {values: octaves(rows), format: '.3~g'} : {format: '~s', tickCount: 5}}, color};
+    const y = {field: 'v', type: 'quantitative', title: told.score, scale: {domain: range, nice: false, zero: false}};
+    const about = [{field: 'm', type: 'nominal', title: 'method'}, {field: 'level', type: 'quantitative'}, {field: 'd', type: 'quantitative', title: 'density %', format: '.3g'}];
+    const score = {field: 'v', type: 'quantitative', title: 'score', format: '.5g'};
+    const bounds = [{field: 'lo', type: 'quantitative', title: 'low', format: '.5g'}, {field: 'hi', type: 'quantitative', title: 'high', format: '.5g'}, {field: 'cost', type: 'quantitative', title: 'search cost', format: ','}];
+    const still = colour('dense'), layer = [];
+    if (told.dense) {
+      const [v, lo, hi, cost, a, own] = told.dense;
+      seeds.push(...own.map(([s, score]) => ({m: 'dense', x: 100, cost, d: 100, level: 0, s, v: score, a})));
+      if (lo !== null) layer.push({data: {values: [{lo, hi}]}, mark: {type: 'rect', color: still, opacity: .14, clip: true}, encoding: {y: {...y, field: 'lo'}, y2: {field: 'hi'}}});
+      layer.push({data: {values: [{v, m: 'dense'}]}, mark: {type: 'rule', color: still, clip: true, tooltip: true}, encoding: {y, tooltip: [about[0], score]}});
+      layer.push({data: {values: [{v: v + told.worse * told.tolerance}]}, mark: {type: 'rule', color: still, strokeDash: [3, 3], clip: true}, encoding: {y}});
+    }
+    layer.push({data: {values: seeds}, mark: {type: 'point', shape: 'stroke', size: 60, opacity: .55, clip: true}, encoding: {...base, y, tooltip: [...about, {field: 's', type: 'quantitative', title: 'seed'}, score]}});
+    layer.push({data: {values: rows.filter(row => row.lo !== null)}, mark: {type: 'rule', opacity: .8, clip: true}, encoding: {...base, y: {...y, field: 'lo'}, y2: {field: 'hi'}}});
+    layer.push({data: {values: rows}, mark: {type: 'line', clip: true}, encoding: {...base, y, strokeDash: dash, strokeWidth: {field: 'w', type: 'quantitative', scale: null}, order: {field: 'd', sort: 'descending', type: 'quantitative'}}});
+    layer.push({data: {values: rows}, mark: {type: 'point', filled: true, size: 42, opacity: 1, clip: true, cursor: 'pointer'}, encoding: {...base, y, tooltip: [...about, score, ...bounds]}});
+    return {width: 'container', height: 300, autosize: {type: 'fit-x', contains: 'padding'}, layer, config: config()};
+  }
+
+  function span(found, pad) {
+    const known = found.filter(value => value > 0);
+    return known.length ? [Math.min(...known) / pad, Math.max(...known) * pad] : [1, 100];
+  }
+
+  function octaves(rows) {
+    const lowest = Math.min(100, ...rows.map(row => row.d)), count = Math.ceil(-Math.log2(lowest / 100)), step = Math.ceil((count + 1) / 7) || 1;
+    return Array.from({length: Math.floor(count / step) + 1}, (_, place) => 100 / 2 ** (place * step));
+  }
+
+  function draw() {
+    for (const each of drawn) each.finalize();
+    drawn = [];
+    const box = $('.charts', page), source = box && $('script[type="application/json"]', page);
+    if (!source) return;
+    const told = source.told ??= JSON.parse(source.textContent), method = form.elements.method.value;
+    if (method) told.methods.forEach((each, place) => each.name === method ? off.delete(place) : off.add(place));
+    const [whole, near] = told.ranges, density = 'density: prunable weights kept, %', drawing = page;
+    const wanted = [['Score over density', {x: 'x', title: density, range: whole}], ...(near ? [['The same, near dense', {x: 'x', title: density, range: near}]] : []),
+      ['Score over search cost', {x: 'cost', title: 'search cost: updates, ancestors included', range: near ?? whole}]];
+    box.replaceChildren(legend(told), ...wanted.map(([name]) => {
+      const frame = document.createElement('figure'), caption = document.createElement('figcaption'), chart = document.createElement('div');
+      caption.textContent = name;
+      chart.className = 'chart';
+      frame.append(caption, chart);
+      return frame;
+    }));
+    $$('.chart', box).forEach((chart, place) => {
+      chart.setAttribute('role', 'img');
+      chart.setAttribute('aria-label', `${wanted[place][0]}; its numbers are in the table below.`);
+      vegaEmbed(chart, figure(told, wanted[place][1]), {mode: 'vega-lite', ast: true, actions: false, defaultStyle: false, renderer: 'svg', tooltip: {disableDefaultStyle: true}}).then(made => {
+        if (page !== drawing) return made.finalize();
+        drawn.push(made);
+        made.view.addEventListener('click', (_, item) => { if (item?.datum?.a && item.mark.marktype === 'symbol') location.hash = item.datum.a; });
+      });
+    });
+  }
+
+  function legend(told) {
+    const list = document.createElement('ul');
+    list.className = 'legend';
+    told.methods.forEach((each, place) => {
+      const item = document.createElement('li'), button = document.createElement('button');
+      const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
+      for (const [name, value] of Object.entries({width: 26, height: 10, 'aria-hidden': true})) svg.setAttribute(name, value);
+      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(each.colour), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': ['none', '6 3', '2 2'][each.line]})) line.setAttribute(name, value);
+      svg.append(line);
+      button.type = 'button';
+      button.setAttribute('aria-pressed', !off.has(place));
+      button.append(svg, each.name);
+      button.addEventListener('click', () => {
+        off.has(place) ? off.delete(place) : off.add(place);
+        draw();
+        $$('.legend button', page)[place].focus();
+      });
+      item.append(button);
+      list.append(item);
+    });
+    return list;
+  }
+
+  function options(name) {
+    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => ['tickets', 'claims', 'tasks'].includes(row.closest('table').dataset.key)).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
+    for (const value of [...known].filter(Boolean).sort(collator.compare)) form.elements[name].append(new Option(value, value));
+  }
+
+  ['domain', 'task', 'method'].forEach(options);
+  form.hidden = false;
+  form.addEventListener('submit', event => event.preventDefault());
+  form.addEventListener('input', () => { off = new Set(); filter(); remember(); draw(); });
+  form.addEventListener('reset', () => setTimeout(() => { off = new Set(); filter(); remember(); draw(); }));
+  $('.skip').addEventListener('click', event => { event.preventDefault(); focus($('main')); });
+  addEventListener('hashchange', route);
+  matchMedia('(prefers-color-scheme:dark)').addEventListener('change', draw);
+  route();
+})();

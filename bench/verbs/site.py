@@ -1,0 +1,31 @@
+"""The verb that writes the leaderboard."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bench.errors import StoreError
+from bench.verbs.asked import say
+
+
+def site(records: Path, output: Path) -> None:
+    """Write the page of what is published."""
+    from bench.report.claims import load  # noqa: PLC0415  only tables need scipy
+    from bench.report.shelf import shelf  # noqa: PLC0415
+    from bench.report.site import write_site  # noqa: PLC0415
+    from bench.report.verdicts import judge, shown  # noqa: PLC0415
+
+    suites = shelf(records)
+    verdicts = shown(judge(load(), [record for suite in suites.values() for record in suite]))
+    try:
+        write_site(output, suites, verdicts, records_url=_from(output, records))
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
+    say(str(output))
+
+
+def _from(output: Path, records: Path) -> str | None:
+    """The way from the page to the records, if it does not leave the folder that both are in."""
+    way = Path(os.path.relpath(records, output.parent)).as_posix()
+    return None if way.startswith(("..", "/")) else way
