@@ -259,9 +259,61 @@ def show(
     _verbs("reports").show(record, store)
 
 
-@app.command(epilog="Example: ticketbench verify results/runs")
-def verify(
-    store: Annotated[Path, typer.Argument(metavar="[STORE]", help="Where finished units are kept.")] = DEFAULT_STORE,
+@app.command(epilog="Example: ticketbench pack lth-mnist --output lth-mnist.zip")
+def pack(
+    suite: SuiteName,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The archive.")],
+    store: StorePath = DEFAULT_STORE,
+    tasks: Tasks = None,
+    methods: Methods = None,
+    levels: Levels = None,
+    seeds: Seeds = None,
+    scale: Scale = None,
+    *,
+    weights: Annotated[bool, typer.Option("--weights", help="With the weights; `verify --replay` needs them.")] = False,
 ) -> None:
-    """Check ids, digests, counts, nesting and zeros of a store."""
-    raise typer.Exit(_verbs("checks").verify(store))
+    """Write the finished units of a suite into one archive."""
+    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    _verbs("exchange").pack(asked, store, output=output, weights=weights)
+
+
+@app.command(epilog="Example: ticketbench unpack lth-mnist.zip --into somebodys")
+def unpack(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="What `ticketbench pack` made.")],
+    into: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder, which becomes a store.")],
+) -> None:
+    """Make a store of an archive that stands every check."""
+    _verbs("exchange").unpack(archive, into)
+
+
+@app.command(epilog="Example: ticketbench ticket 3f2a91 --output lenet.ticket")
+def ticket(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The ticket file.")],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write a ticket as one file: mask and first weights."""
+    _verbs("exchange").ticket(record, store, output=output)
+
+
+@app.command(epilog="Example: ticketbench verify lth-mnist.zip --retrain 3")
+def verify(
+    submission: Annotated[
+        Path, typer.Argument(metavar="[SUBMISSION]", help="A store, an archive or a ticket file.")
+    ] = DEFAULT_STORE,
+    replay: Annotated[int, typer.Option(min=0, metavar="N", help="Evaluate the stored weights of N units.")] = 0,
+    retrain: Annotated[int, typer.Option(min=0, metavar="N", help="Train N units again.")] = 0,
+    draw: Annotated[int | None, typer.Option(min=0, help="Which units: the same number, the same ones.")] = None,
+    measured: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
+    ] = None,
+    workers: Workers = None,
+    threads: Threads = 1,
+    device: Device = "cpu",
+) -> None:
+    """Check a store, archive or ticket file; measure again."""
+    checks = _verbs("checks")
+    audit = checks.Audit(
+        replay=replay, retrain=retrain, draw=draw, output=measured, workers=workers, threads=threads, device=device
+    )
+    raise typer.Exit(checks.verify(submission, audit))

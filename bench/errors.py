@@ -35,6 +35,10 @@ class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 
 
+class SubmissionError(TicketBenchError):
+    """An archive or a ticket file that is damaged, hostile or not what was asked for."""
+
+
 class Diverged(Exception):
     """Training left the finite numbers. A result, not a mistake: the unit is recorded as `diverged`."""
 

@@ -99,3 +99,16 @@ class CurvePoint(TypedDict):
     step: int
     updates: int
     metrics: dict[str, dict[str, float]]
+
+
+class Measurement(TypedDict):
+    """What somebody else found of a claimed score: one line of a `measured/*.jsonl` file."""
+
+    unit_id: str
+    how: Literal["replay", "retrain"]  # evaluated from the stored weights, or trained again
+    metric: str
+    split: str
+    claimed: float | None  # the record's final score
+    measured: float | None  # None: it diverged
+    equal: bool  # whether the whole curve (replay: its last point) is the same to the bit
+    provenance: dict[str, Any]  # of who measured

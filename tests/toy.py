@@ -17,6 +17,7 @@ from bench.record import FORMAT
 from bench.runs.attempt import Attempt
 from bench.spec import DENSE, Entry, Pruning, Suite, Task
 from bench.tickets.methods import METHODS
+from bench.tickets.metrics import metrics as measured
 
 SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
 PRUNABLE = ("a.weight", "b.weight")
@@ -28,7 +29,7 @@ def task(name="toy/chain", **changes):
     fields = {
         "scale": "smoke", "config": {"seconds": 0.0}, "budget": 30, "evaluate_every": 10, "rewind_step": 10,
         "pruning": Pruning(rate=0.2), "metric": "accuracy", "directions": {"accuracy": "max"}, "tolerance": 1.0,
-        "chance": 10.0, "constant_rate": False,
+        "chance": 10.0, "constant_rate": False, "splits": ("test",),
     }  # fmt: skip
     return Task(name=name, **{**fields, **changes})
 
@@ -120,19 +121,29 @@ def _states(unit, parents, mask, generator):
 
 def _record(unit, parents, folder, mask, states, trouble):
     score = None if trouble == "diverge" else 80.0 + float(states["final"]["a.bias"][0])
-    points = [{"step": unit.task.budget, "updates": unit.task.budget, "metrics": {"test": {"accuracy": score or 0.0}}}]
+    task = unit.task
+    begun = task.rewind_step if unit.method.training == "rewound" else 0
+    stops = [step for step in range(0, task.budget + 1, task.evaluate_every) if step > begun]
+    points = [
+        {"step": step, "updates": step, "metrics": {split: {"accuracy": score or 0.0} for split in task.splits}}
+        for step in stops
+    ]
     (folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in points))
     save_file(mask, folder / "mask.safetensors")
     if unit.method.is_chain or unit.method.name == DENSE:
         for name, state in states.items():
             save_file({f"weights/{key}": each for key, each in state.items()}, folder / f"{name}.safetensors")
-    metrics = [{"name": "accuracy", "split": "test", "at": "final", "value": score, "direction": "max", "step": 30}]
+    metrics = measured(task, points, steps=task.budget - begun, diverged=score is None)
     parts = {
         "curve": json_digest(points), "mask": tensors_digest(mask), "weights": tensors_digest(states["final"]),
     }  # fmt: skip
-    family = {
-        role: json.loads((path / "record.json").read_text())["digests"]["result"] for role, path in parents.items()
-    }
+    records = {role: json.loads((path / "record.json").read_text()) for role, path in parents.items()}
+    family = {role: each["digests"]["result"] for role, each in records.items()}
+    overlap = None
+    if "ticket" in parents:
+        ticket = load_file(parents["ticket"] / "mask.safetensors")
+        overlap = sum(int((mask[name] & ticket[name]).sum()) for name in PRUNABLE)
+        overlap /= sum(int(each.sum()) for each in ticket.values())
     counts = _counts(unit, mask)
     return {
         "format": FORMAT, "unit_id": unit.id, "spec": unit.spec(),
@@ -141,8 +152,10 @@ def _record(unit, parents, folder, mask, states, trouble):
         "metrics": metrics, "counts": counts, "density": counts["kept"] / counts["prunable"],
         "density_weights": counts["kept_weights"] / counts["weights"],
         "density_total": counts["kept_all"] / counts["all"],
-        "effective_density": None, "flops": None, "flops_dense": None, "nulls": {}, "steps": 30, "updates": 30,
-        "search_cost": 30 * (unit.level + 1), "env_steps": None, "overlap": None, "wall_seconds": 0.5,
+        "effective_density": None, "flops": None, "flops_dense": None, "nulls": {},
+        "steps": task.budget - begun, "updates": task.budget - begun,
+        "search_cost": task.budget - begun + max((each["search_cost"] for each in records.values()), default=0),
+        "env_steps": None, "overlap": overlap, "wall_seconds": 0.5,
         "peak_memory_bytes": 1, "parents": {unit.parents[role]: digest for role, digest in family.items()},
         "provenance": {"versions": {"ticketbench": "0"}, "pid": os.getpid()},
         "digests": {"result": json_digest({**parts, "metrics": metrics}), **parts},

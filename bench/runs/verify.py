@@ -46,8 +46,13 @@ def verify(store: Store) -> list[str]:
     family = {str(record["unit_id"]): (folder, record) for folder, record in found}
     for folder, record in found:
         name = folder.relative_to(store.root)
-        findings += [f"{name}: {finding}" for finding in _findings(store, family, folder, record)]
+        findings += [f"{name}: {finding}" for finding in _findings(store, family, folder, record, EVERY)]
     return findings
+
+
+def verify_alone(store: Store, folder: Path) -> list[str]:
+    """What contradicts itself in one unit whose parents and file digests stayed behind; see `bench.exchange.ticketfile`."""
+    return list(_findings(store, {}, folder, _read(folder), ALONE))
 
 
 def _read(folder: Path) -> Record:
@@ -59,17 +64,18 @@ def _read(folder: Path) -> Record:
     return record
 
 
-def _findings(store: Store, family: Family, folder: Path, record: Record) -> Iterator[str]:
+def _findings(store: Store, family: Family, folder: Path, record: Record, checks: tuple[Check, ...]) -> Iterator[str]:
     try:
         unit = Unit.from_spec(record["spec"])
         if unit.id != record["unit_id"]:
             yield f"the id of its spec is {unit.id[:10]}, the record says {record['unit_id'][:10]}"
         if store.folder(unit) != folder:
             yield f"its spec belongs in {unit.path}"
-    except (TicketBenchError, ValueError) as error:
-        yield f"its spec is no unit's: {error}"
+    except Exception as error:  # noqa: BLE001  as below
+        told = error if isinstance(error, (TicketBenchError, ValueError)) else f"{type(error).__name__}: {error}"
+        yield f"its spec is no unit's: {told}"
         return
-    for check in (_files, _digests, _counts, _parents, _zeros):
+    for check in checks:
         try:
             yield from check(family, folder, unit, record)
         except Exception as error:  # noqa: BLE001  a hostile file may break any reader; that is a finding, not an end
@@ -101,12 +107,12 @@ def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iter
         yield "its test items are not the ones that the record was made with"
     if json_digest(curve(folder)) != told["curve"]:
         yield "its curve is not the one that the record was made with"
-    if tensors_digest(_mask(folder)) != told["mask"]:
+    if tensors_digest(read_mask(folder)) != told["mask"]:
         yield "its mask is not the one that the record was made with"
 
 
 def _counts(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
-    counts, mask = record["counts"], _mask(folder)
+    counts, mask = record["counts"], read_mask(folder)
     for name in sorted(mask.keys() - counts["layers"].keys()):
         yield f"its mask names {name}, which has no counts"
     for name, layer in counts["layers"].items():
@@ -148,7 +154,7 @@ def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterat
         if theirs["digests"]["result"] != record["parents"].get(parent):
             yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
         if role == "previous":
-            yield from _nesting(_mask(folder), _mask(place))
+            yield from _nesting(read_mask(folder), read_mask(place))
 
 
 def _nesting(mask: Arrays, previous: Arrays) -> Iterator[str]:
@@ -161,8 +167,8 @@ def _nesting(mask: Arrays, previous: Arrays) -> Iterator[str]:
 def _zeros(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
     if not (folder / "final.safetensors").exists():
         return
-    final = _tensors(folder / "final.safetensors")
-    for name, mask in _mask(folder).items():
+    final = read_tensors(folder / "final.safetensors")
+    for name, mask in read_mask(folder).items():
         leaked = int(np.count_nonzero(final[f"weights/{name}"][~mask]))
         if leaked:
             yield f"{leaked} pruned weights of {name} are not zero"
@@ -173,16 +179,32 @@ def _zeros(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterat
         yield "its final weights are not the ones that the record was made with"
 
 
-def _mask(folder: Path) -> Arrays:
-    mask = _tensors(folder / MASK)
+def read_mask(folder: Path) -> Arrays:
+    """The mask of a unit's folder: parameter name -> bool array.
+
+    Raises:
+        StoreError: if it is none.
+    """
+    mask = read_tensors(folder / MASK)
     for name, array in mask.items():
         if array.dtype != np.bool_:
             raise StoreError(f"the mask of {name} is {array.dtype}, not bool")
+        if array.size and array.view(np.uint8).max() > 1:
+            raise StoreError(f"the mask of {name} is not binary")
     return mask
 
 
-def _tensors(path: Path) -> Arrays:
+def read_tensors(path: Path) -> Arrays:
+    """What a safetensors file holds: name -> array.
+
+    Raises:
+        StoreError: if it is too large to be opened.
+    """
     if path.stat().st_size > LARGEST_TENSORS:
         raise StoreError(f"{path.name} is larger than {LARGEST_TENSORS} bytes")
     found: dict[str, NDArray[Any]] = load_file(path)
     return found
+
+
+ALONE: tuple[Check, ...] = (_digests, _counts)
+EVERY: tuple[Check, ...] = (_files, *ALONE, _parents, _zeros)

@@ -58,12 +58,32 @@ def work(
     Returns:
         The record, complete but for the digests of the files.
     """
-    begun, clock = datetime.now(UTC), time.perf_counter()
+    clock = Clock()
     family = {role: artifacts.load_parent(path) for role, path in parents.items()}
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
+    return finish(unit, result, family, folder, device=device, clock=clock)
+
+
+class Clock:
+    """When work began, and how long ago that is."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self.begun, self._start = datetime.now(UTC), time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start; no correction of the system's time is in it."""
+        return time.perf_counter() - self._start
+
+
+def finish(
+    unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock
+) -> Record:
+    """Write what a unit leaves into `folder`, and say what came out; see `work`."""
     _write(unit, result.trained, folder)
-    provenance = {**_provenance(device), "start": begun.isoformat(), "end": datetime.now(UTC).isoformat()}
-    return _record(unit, result, family, wall_seconds=time.perf_counter() - clock, provenance=provenance)
+    provenance = {**_provenance(device), "start": clock.begun.isoformat(), "end": datetime.now(UTC).isoformat()}
+    return _record(unit, result, family, wall_seconds=clock.seconds, provenance=provenance)
 
 
 def _write(unit: Unit, trained: Trained, folder: Path) -> None:

@@ -1,17 +1,133 @@
-"""The verb that believes nothing."""
+"""The verb that trusts nothing."""
 
 from __future__ import annotations
 
+import json
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.runs.verify import verify as findings_of
+from rich.console import Console
+
+from bench.errors import StoreError
+from bench.exchange.submission import Entry, Submission
+from bench.exchange.ticketfile import read_ticket, unfold
+from bench.exchange.unpack import extract
+from bench.exchange.verify import Verdict, findings_of, findings_of_ticket
+from bench.runs.launch.local import usable_cores
 from bench.verbs.asked import existing, say
 
+ZIP = b"PK"
+DRAWS = 2**31
 
-def verify(root: Path) -> int:
-    """Print what is wrong in a store; the exit code says whether anything is."""
-    store = existing(root)
-    found = findings_of(store)
-    units = sum(1 for _ in store.folders())
-    say(*found, f"{root}: {units} units, {len(found) or 'no'} finding{'s' * (len(found) != 1)}")
-    return 1 if found else 0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How much is measured again, and with what.
+
+    Args:
+        replay: units whose stored weights are evaluated.
+        retrain: units that are trained again.
+        draw: seed of the choice of units; None: by chance, so that nobody knows before.
+        output: file to which the measurements are added.
+        workers: processes; None: one a core.
+        threads: torch threads of each.
+        device: where to train.
+    """
+
+    replay: int = 0
+    retrain: int = 0
+    draw: int | None = None
+    output: Path | None = None
+    workers: int | None = None
+    threads: int = 1
+    device: str = "cpu"
+
+
+def verify(submission: Path, audit: Audit) -> int:
+    """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
+    if audit.output and not (audit.replay or audit.retrain):
+        raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
+    with _opened(submission) as found:
+        # in one's own store a seed may still be missing; what is submitted is complete
+        findings = [*found.findings, *found.notes] if submission.is_file() else found.findings
+        notes = [] if submission.is_file() else [f"note: {each}" for each in found.notes]
+        _list(*findings, *notes)
+        if audit.replay or audit.retrain:
+            findings = findings or _measured(found.submission, audit)
+    say(f"{submission}: {found.units} units, {len(findings) or 'no'} finding{'s' * (len(findings) != 1)}")
+    return 1 if findings else 0
+
+
+@contextmanager
+def _opened(submission: Path) -> Iterator[Verdict]:
+    """What is found in a folder, or in a private one that holds what a file holds."""
+    if not submission.is_file():
+        yield findings_of(existing(submission).root)
+        return
+    with tempfile.TemporaryDirectory(prefix="ticketbench-") as folder:
+        if _is_zip(submission):
+            extract(submission, Path(folder))
+            yield findings_of(Path(folder))
+        else:
+            yield findings_of_ticket(Path(folder), unfold(read_ticket(submission), Path(folder)))
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZIP)) == ZIP
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _measured(submission: Submission, audit: Audit) -> list[str]:
+    """Measure some units again, say what came out, and return what speaks against the claims."""
+    from bench.exchange import remeasure  # noqa: PLC0415  only this needs scipy
+
+    chosen = audit.draw if audit.draw is not None else secrets.randbelow(DRAWS)
+    replayed = remeasure.draw(remeasure.replayable(submission), audit.replay, seed=chosen)
+    retrained = remeasure.draw(remeasure.retrainable(submission), audit.retrain, seed=chosen)
+    asked: list[tuple[remeasure.How, Entry]] = [
+        *(("replay", each) for each in replayed),
+        *(("retrain", each) for each in retrained),
+    ]
+    if not asked:
+        raise StoreError(
+            "nothing can be measured again: --replay needs weights (`pack --weights`), both installed tasks"
+        )
+    say(f"measuring {len(asked)} units again, drawn by --draw {chosen}")
+    with Console(stderr=True).status("starting") as status:
+        found = remeasure.remeasure(
+            submission,
+            asked,
+            workers=audit.workers or usable_cores(),
+            threads=audit.threads,
+            device=audit.device,
+            step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
+            done=lambda again: say(remeasure.told(again)),
+        )
+    if audit.output:
+        _append(audit.output, [each.measurement for each in found if each.measurement])
+    lacking = [f"only {len(replayed)} units have weights to replay"] if len(replayed) < audit.replay else []
+    lacking += [f"only {len(retrained)} units can be trained again"] if len(retrained) < audit.retrain else []
+    against = [finding for each in found for finding in remeasure.findings(submission, each)]
+    _list(*(f"note: {each}" for each in lacking), *against)
+    return against
+
+
+def _list(*lines: str) -> None:
+    if lines:
+        say(*lines)
+
+
+def _append(path: Path, measurements: Sequence[object]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(each, sort_keys=True, allow_nan=False) + "\n" for each in measurements)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; name another --measured") from error

@@ -31,7 +31,13 @@ OPTIONS = {
     "compare": ["BASELINE", "CANDIDATE", "--format"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
-    "verify": ["[STORE]"],
+    "pack": ["SUITE", "--output", "--store", *FILTERS, "--weights"],
+    "unpack": ["ARCHIVE", "--into"],
+    "ticket": ["RECORD", "--output", "--store"],
+    "verify": [
+        *("[SUBMISSION]", "--replay", "--retrain", "--draw", "--measured"),
+        *("--workers", "--threads", "--device"),
+    ],
 }
 """Frozen: an option more is a decision, not an accident. What is no option is an edit of the suite's file."""
 
@@ -159,7 +165,8 @@ def test_verify_finds_what_was_tampered_with(command, finished):
     code, out, _ = command("verify", finished)
     assert code == 1
     assert "curve.jsonl was changed" in out
-    assert out.endswith(f"{finished}: 16 units, 2 findings\n")
+    assert "its training ends at step 0" in out
+    assert out.endswith(f"{finished}: 16 units, 4 findings\n")
 
 
 def test_lists(command):

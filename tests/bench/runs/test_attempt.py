@@ -44,7 +44,7 @@ def test_a_finished_unit_is_a_folder_with_everything_in_it(store):
     found = store.record(unit)
     assert set(found["digests"]["files"]) == names - {"record.json"}
     assert json.loads((folder / "spec.json").read_text()) == unit.spec()
-    assert curve(folder)[0]["step"] == 30
+    assert curve(folder)[-1]["step"] == 30
     assert not list((store.root / ATTEMPTS).iterdir())
 
 

@@ -15,8 +15,8 @@ def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):
     text = planned(wider, store, Pace(store.records()), workers=2)
     head, row = text.splitlines()[2:4]
     assert head.split("  ")[0] == "task"
-    assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "4", "s"]
-    assert text.endswith("time left: 2 s with 2 workers")
+    assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "6", "s"]
+    assert text.endswith("time left: 3 s with 2 workers")
 
 
 def test_a_plan_names_what_coincides(store):

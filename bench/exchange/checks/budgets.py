@@ -1,0 +1,91 @@
+"""Was it trained as long as its task says, and looked at as often?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bench.exchange.submission import Entry, Submission
+from bench.spec import Task, Unit
+
+AT_ONCE = 64
+"""Episodes that parallel environments may end in one step: how far training may run past the end of a small budget."""
+
+
+class Span(NamedTuple):
+    """Steps between which a training must start, and end."""
+
+    start: range
+    end: range
+
+
+def span(unit: Unit) -> Span | None:
+    """Where a unit's training starts and ends, in the task's budget unit; None for a training that is not built in.
+
+    Updates are exact. Agents stop at the first update boundary at or after a step, and rewind to where that was.
+    """
+    task, late = unit.task, slack(unit.task)
+    rewind = range(task.rewind_step, task.rewind_step + late + 1)
+    end = range(task.budget, task.budget + late + 1)
+    if unit.method.training in ("full", "gmp", "set", "rigl"):
+        return Span(range(1), end)
+    if unit.method.training == "rewound":
+        return Span(rewind, end)
+    if unit.method.training == "last-rate":
+        twice = 2 * task.budget - task.rewind_step
+        return Span(range(task.budget, task.budget + 1), range(twice - late, twice + late + 1))
+    return None
+
+
+def slack(task: Task) -> int:
+    """How many steps after the one that was asked for training may stop."""
+    return 0 if task.unit == "updates" else max(task.evaluate_every, task.budget // 20, AT_ONCE)
+
+
+def steps(_submission: Submission, entry: Entry) -> Iterator[str]:
+    """Steps and updates are those of the whole training, as the curve tells them."""
+    record, where, points = entry.record, span(entry.unit), entry.curve
+    if where is None:
+        return
+    if entry.diverged:
+        if not 0 <= record["steps"] <= where.end[-1] - where.start[0]:
+            yield f"it diverged after {record['steps']} steps, its training has {where.end[-1] - where.start[0]}"
+        return
+    if not points or points[-1]["step"] not in where.end:
+        yield f"its training ends at step {points[-1]['step'] if points else 0}, its budget at {where.end[0]}"
+        return
+    if points[-1]["step"] - record["steps"] not in where.start:
+        yield f"it records {record['steps']} steps, its training has {points[-1]['step'] - where.start[0]}"
+    before = points[-1]["updates"] - record["updates"]
+    if before < 0 or (where.start[-1] == 0 and before):
+        yield f"it records {record['updates']} updates, its curve {points[-1]['updates']}"
+    if entry.unit.task.unit == "updates" and record["updates"] != record["steps"]:
+        yield f"it records {record['updates']} updates in {record['steps']} steps, which are updates"
+
+
+def looks(_submission: Submission, entry: Entry) -> Iterator[str]:
+    """It was evaluated at every stop that the task asks for, and nowhere else."""
+    where, task = span(entry.unit), entry.unit.task
+    if where is None:
+        return
+    step, updates = where.start[0], 0
+    for point in entry.curve:
+        stop = min(step - step % task.evaluate_every + task.evaluate_every, where.end[-1])
+        late = len(where.end) - 1
+        if type(point["step"]) is not int or type(point["updates"]) is not int or point["updates"] < updates:
+            yield f"its curve has no whole, growing numbers of updates after step {step}"
+            return
+        if not min(stop, where.end[0]) <= point["step"] <= stop + late or point["step"] <= step:
+            yield f"its curve goes from step {step} to {point['step']!a}, the next evaluation is at {stop}"
+            return
+        step, updates = point["step"], point["updates"]
+
+
+def search(submission: Submission, entry: Entry) -> Iterator[str]:
+    """The search cost is what it and its dearest parent cost."""
+    parents = [submission.parent(entry, role) for role in entry.unit.parents]
+    costs = [parent.record["search_cost"] for parent in parents if parent is not None]
+    if len(costs) == len(parents):
+        found = entry.record["updates"] + max(costs, default=0)
+        if entry.record["search_cost"] != found:
+            yield f"its search cost is {found} updates, the record says {entry.record['search_cost']!a}"

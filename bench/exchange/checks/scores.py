@@ -1,0 +1,73 @@
+"""Are the recorded numbers those of the curve, finite, and of a size that the metric has?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from bench.exchange.submission import Entry, Submission
+from bench.record import CurvePoint
+from bench.tickets.metrics import metrics
+
+RANGES = {
+    "accuracy": (0.0, 100.0),
+    "bleu": (0.0, 100.0),
+    "bleu_tok": (0.0, 100.0),
+    "chrf": (0.0, 100.0),
+    "loss": (0.0, math.inf),
+    "nll": (0.0, math.inf),
+    "perplexity": (1.0, math.inf),
+    "episode_length": (0.0, math.inf),
+    "steps_to_threshold": (0.0, math.inf),
+    "reached": (0.0, 1.0),
+}
+"""What a metric of that name can be; a task's other metrics are only finite."""
+
+
+def recomputed(_submission: Submission, entry: Entry) -> Iterator[str]:
+    """The metrics follow from the curve: the last value, and that of the validation optimum."""
+    record = entry.record
+    found = metrics(entry.unit.task, entry.curve, steps=record["steps"], diverged=entry.diverged)
+    if found != record["metrics"]:
+        where = next((a for a, b in zip(found, record["metrics"], strict=False) if a != b), None)
+        name = f"{where['name']} on {where['split']} ({where['at']})" if where else "their number"
+        yield f"its metrics are not those of its curve: {name} differs"
+    if entry.diverged != bool(record["reason"]):
+        yield "it says that it diverged without a reason, or the reverse"
+
+
+def ranges(_submission: Submission, entry: Entry) -> Iterator[str]:
+    """Every number of the curve is finite, declared by the task and within the metric's range."""
+    task = entry.unit.task
+    for point in entry.curve:
+        if set(point["metrics"]) != set(task.splits):
+            yield f"its curve does not hold the splits of its task at step {point['step']!a}"
+            return
+        for split, name, value in _values(point):
+            low, high = RANGES.get(name, (-math.inf, math.inf))
+            if name not in task.directions:
+                yield f"its curve has {name!a} on {split}, which its task does not measure"
+            elif not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+                yield f"its curve has {name} {value!a} on {split} at step {point['step']}: no finite number"
+            elif not low <= value <= high:
+                yield f"its curve has {name} {value} on {split} at step {point['step']}: it is from {low} to {high}"
+
+
+def _values(point: CurvePoint) -> Iterator[tuple[str, str, object]]:
+    for split, named in point["metrics"].items():
+        for name, value in named.items():
+            yield split, name, value
+
+
+def sizes(_submission: Submission, entry: Entry) -> Iterator[str]:
+    """What is counted besides is no larger than it can be."""
+    record: dict[str, Any] = dict(entry.record)
+    for part, whole in (("effective_density", "density"), ("flops", "flops_dense")):
+        less, more = record[part], record[whole]
+        if less is not None and not (isinstance(less, (int, float)) and 0 <= less <= more * (1 + 1e-9)):
+            yield f"its {part} is {less!a}, its {whole} {more!a}"
+    for name in ("wall_seconds", "updates", "steps"):
+        value = record[name]
+        if not isinstance(value, (int, float)) or not (math.isfinite(value) and value >= 0):
+            yield f"its {name} is {value!a}"

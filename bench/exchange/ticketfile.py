@@ -1,0 +1,190 @@
+"""A ticket as one file: its mask, a bit a weight, the weights it starts from, and what it says it is worth.
+
+A safetensors file. Tensors: `mask/<parameter>`, U8, the bits of the flattened mask, the first one the highest;
+`weights/<parameter>` and `buffers/<name>`, the state at the rewind step, exact zeros under the mask. Metadata: `kind`,
+`format`, `shapes` (parameter -> shape of its mask), `state` (step, updates, origin, scalars), `record`, `curve`; the
+record names task, version, method, level and seed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from bench.digests import canonical_json
+from bench.errors import StoreError, SubmissionError, TicketBenchError
+from bench.exchange.manifest import check_path
+from bench.exchange.tensors import MOST_DIMENSIONS, Tensors, read_tensors
+from bench.record import FORMAT as RECORD_FORMAT
+from bench.record import CurvePoint, Record
+from bench.runs import files
+from bench.runs.attempt import RECORD, SPEC, is_record, read_record
+from bench.runs.store import CURVE, MARK, Store, curve
+from bench.runs.verify import LARGEST_TENSORS, MASK, read_mask
+from bench.spec import Unit
+
+FORMAT = 1
+KIND = "ticketbench ticket"
+KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
+START = "rewind.safetensors"
+STARTS: dict[str, str] = {"rewind": START, "initial": "initial.safetensors"}
+"""A method's weights -> the state of dense that they are; others are drawn from the seed, and need no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketFile:
+    """What a ticket file holds.
+
+    Args:
+        unit: task, method, level and seed.
+        record: what it says came out.
+        curve: every evaluation that it says was made.
+        mask: parameter name -> bool array of its shape.
+        state: `weights/<parameter>` and `buffers/<name>` -> array.
+        rest: step, updates, origin and scalars of the state.
+    """
+
+    unit: Unit
+    record: Record
+    curve: list[CurvePoint]
+    mask: Mapping[str, NDArray[Any]]
+    state: Mapping[str, NDArray[Any]]
+    rest: Mapping[str, Any]
+
+
+def write_ticket(store: Store, folder: Path, output: Path) -> None:
+    """Write a finished unit of a store as a ticket file, all of it or nothing.
+
+    Args:
+        store: where the unit and its dense parent are.
+        folder: of the unit.
+        output: the file; one of that name is replaced.
+
+    Raises:
+        StoreError: if the unit is no ticket, dense's weights were removed, or the disk refuses.
+    """
+    record = read_record(folder)
+    if record is None:
+        raise StoreError(f"{folder} holds no finished unit: name one of `ticketbench table --format csv`")
+    unit = Unit.from_spec(record["spec"])
+    if unit.method.weights not in STARTS or "dense" not in unit.parents:
+        raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
+    dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:10]}")), None)
+    source = dense / STARTS[unit.method.weights] if dense else None
+    if source is None or not source.exists():
+        raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")
+    start, mask = read_tensors(source, largest=LARGEST_TENSORS), read_mask(folder)
+    packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in mask.items()}
+    metadata = {
+        "kind": KIND,
+        "format": str(FORMAT),
+        "shapes": canonical_json({name: list(each.shape) for name, each in mask.items()}),
+        "state": start.metadata.get("state", "{}"),
+        "record": canonical_json(record),
+        "curve": canonical_json(curve(folder)),
+    }
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(save({**packed, **_masked(start, mask)}, metadata=metadata))
+        draft.replace(output)
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {error.strerror or error}; name another --output") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _masked(start: Tensors, mask: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The state with exact zeros where the mask is False."""
+    found = {}
+    for key, each in start.arrays.items():
+        kept = mask.get(key.removeprefix("weights/")) if key.startswith("weights/") else None
+        found[key] = np.ascontiguousarray(each if kept is None else np.where(kept, each, np.zeros((), each.dtype)))
+    return found
+
+
+def read_ticket(path: Path) -> TicketFile:
+    """A ticket file from anybody; whether what it says is true, `ticketbench verify` finds out.
+
+    Raises:
+        SubmissionError: if it is not a well-formed ticket file.
+    """
+    found = read_tensors(path, largest=LARGEST_TENSORS)
+    try:
+        return _parse(found)
+    except (TicketBenchError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        told = ascii(str(error)[:200])[1:-1] or type(error).__name__
+        raise SubmissionError(f"{path} is no ticket file: {told}") from error
+
+
+def _parse(found: Tensors) -> TicketFile:
+    told = found.metadata
+    if told.get("kind") != KIND:
+        raise SubmissionError("make one with `ticketbench ticket`")
+    if told.get("format") != str(FORMAT):
+        raise SubmissionError(f"its format is {told.get('format')}, this ticketbench reads {FORMAT}: upgrade")
+    if told.keys() != KEYS:
+        raise SubmissionError(
+            f"it lacks {', '.join(sorted(KEYS - told.keys())) or 'nothing, and says more than it may'}"
+        )
+    parts = {name: files.parse(told[name].encode()) for name in ("shapes", "state", "record", "curve")}
+    if not is_record(parts["record"]) or parts["record"]["format"] != RECORD_FORMAT:
+        raise SubmissionError(f"its record is not one of format {RECORD_FORMAT}")
+    unit = Unit.from_spec(parts["record"]["spec"])
+    check_path(f"{unit.path}/{RECORD}")
+    if unit.method.weights not in STARTS:
+        raise SubmissionError(f"{unit.method.name} starts from weights that its seed gives")
+    if not isinstance(parts["curve"], list) or parts["state"].keys() - {"step", "updates", "origin", "scalars"}:
+        raise SubmissionError("its curve or its state is none")
+    bits = {key.removeprefix("mask/"): each for key, each in found.arrays.items() if key.startswith("mask/")}
+    state = {key: each for key, each in found.arrays.items() if key.startswith(("weights/", "buffers/"))}
+    if len(bits) + len(state) != len(found.arrays) or bits.keys() != parts["shapes"].keys():
+        raise SubmissionError("its tensors are not a mask, weights and buffers")
+    if any(each.dtype.kind != "f" for key, each in state.items() if key.startswith("weights/")):
+        raise SubmissionError("its weights are no numbers with a point")
+    return TicketFile(
+        unit=unit,
+        record=parts["record"],
+        curve=parts["curve"],
+        mask={name: _unpacked(name, each, parts["shapes"][name]) for name, each in bits.items()},
+        state=state,
+        rest=parts["state"],
+    )
+
+
+def _unpacked(name: str, packed: NDArray[Any], shape: Any) -> NDArray[np.bool_]:
+    is_shape = isinstance(shape, list) and len(shape) <= MOST_DIMENSIONS
+    if not is_shape or not all(type(each) is int and each >= 0 for each in shape):
+        raise SubmissionError(f"the mask of {name!a} has no shape")
+    size = math.prod(shape)
+    if packed.dtype != np.uint8 or packed.shape != ((size + 7) // 8,):
+        raise SubmissionError(f"the mask of {name!a} has {packed.size} bytes, its shape asks for {(size + 7) // 8}")
+    bits = np.unpackbits(packed)
+    if bits[size:].any():
+        raise SubmissionError(f"the mask of {name!a} has bits behind its end")
+    return bits[:size].reshape(shape).astype(np.bool_)
+
+
+def unfold(ticket: TicketFile, root: Path) -> Path:
+    """Write a ticket file's content as the only unit of a store below `root`, which is empty and ours alone.
+
+    Returns:
+        The unit's folder. It has the files of a finished unit, and the weights that the ticket starts from besides.
+    """
+    folder = root / ticket.unit.path
+    folder.mkdir(parents=True)
+    files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
+    files.write_json(folder / SPEC, ticket.record["spec"])
+    files.write_json(folder / RECORD, ticket.record)
+    files.write(folder / CURVE, "".join(canonical_json(point) + "\n" for point in ticket.curve))
+    (folder / MASK).write_bytes(save(dict(ticket.mask)))
+    start = {key: np.ascontiguousarray(each) for key, each in ticket.state.items()}
+    (folder / START).write_bytes(save(start, metadata={"state": canonical_json(dict(ticket.rest))}))
+    return folder

@@ -1,0 +1,202 @@
+"""Unpacks an archive from anybody: into a fresh folder, checked whole, then one rename; else nothing is left behind.
+
+No member is written before all names, kinds, counts and sizes were looked at, and none is believed before its sha256
+is the manifest's. The caps are far above what a suite needs and far below what would hurt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from bench.errors import SubmissionError, TicketBenchError
+from bench.exchange.manifest import MOST_FILES, NAME, Manifest, Sealed, check_path, quoted
+from bench.record import FORMAT
+from bench.runs import files
+from bench.runs.store import MARK
+
+LARGEST_FILE = 8 * 2**30
+LARGEST_TOTAL = 64 * 2**30
+LARGEST_INDEX = 64 * 2**20
+"""Bytes of the zip's own directory, which is read whole."""
+HIGHEST_RATIO, FREE = 200, 64 * 2**20
+"""More than `FREE` bytes must not come from `HIGHEST_RATIO` times fewer: masks of a bool a byte shrink by far, too."""
+CHUNK = 2**20
+
+END = struct.Struct("<4s4H2LH")
+LOCATOR = struct.Struct("<4sLQL")
+END_64 = struct.Struct("<4sQ2H2L4Q")
+UTF8 = 0x800
+
+
+def unpack(path: Path, into: Path) -> Manifest:
+    """Make a store of an archive.
+
+    Args:
+        path: an archive that `pack` made, or that somebody says it did.
+        into: a folder that does not exist, or is empty.
+
+    Raises:
+        SubmissionError: if anything is wrong with it; nothing is left behind.
+    """
+    from bench.exchange.verify import findings_of  # noqa: PLC0415  a check unpacks too
+
+    if into.is_symlink() or (into.exists() and not (into.is_dir() and not any(into.iterdir()))):
+        raise SubmissionError(f"{into} exists already: name a new folder with --into")
+    try:
+        with _draft(into) as draft:
+            manifest = extract(path, draft)
+            found = findings_of(draft).findings
+            if found:
+                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+                raise SubmissionError(f"{path} is not believed: {found[0]}{more}; see `ticketbench verify {path}`")
+            draft.rename(into)
+    except OSError as error:
+        raise SubmissionError(f"cannot unpack into {into}: {error.strerror or error}; name another --into") from error
+    return manifest
+
+
+@contextmanager
+def _draft(into: Path) -> Iterator[Path]:
+    """A fresh folder beside the target, gone afterwards unless it was renamed."""
+    draft = into.with_name(f".{into.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def extract(path: Path, folder: Path) -> Manifest:
+    """Write an archive's files below `folder`, which is empty and ours alone, and check them against its manifest.
+
+    Raises:
+        SubmissionError: at the first thing that is wrong; what was written until then is the caller's to remove.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_end(file)
+            with zipfile.ZipFile(file) as archive:
+                manifest = _manifest(archive)
+                members = _members(archive, manifest)
+                for member in members:
+                    _write(archive, member, manifest.files[member.filename], folder)
+    except (TicketBenchError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError) as error:
+        told = error.strerror if isinstance(error, OSError) else None
+        raise SubmissionError(f"{path} cannot be unpacked: {_line(told or error)}") from error
+    except (NotImplementedError, RuntimeError, OverflowError, MemoryError) as error:  # what zipfile says of odd members
+        raise SubmissionError(f"{path} cannot be unpacked: {_line(error) or type(error).__name__}") from error
+    files.write(folder / MARK, files.to_text({"format": FORMAT}))
+    return manifest
+
+
+def _line(error: object) -> str:
+    """The first line of a library's error, as plain text."""
+    first = (str(error).splitlines() or [""])[0][:300]
+    return first if first.isascii() and first.isprintable() else ascii(first)
+
+
+def _check_end(file: IO[bytes]) -> None:
+    """Look at the end of the zip before anything reads its directory, which may be of any length."""
+    size = file.seek(0, os.SEEK_END)
+    if size < END.size:
+        raise SubmissionError("it is no zip: make it with `ticketbench pack`")
+    file.seek(size - END.size)
+    magic, disk, first, here, count, index, _, comment = END.unpack(file.read(END.size))
+    if magic != b"PK\x05\x06" or comment or disk or first or here != count:
+        raise SubmissionError("it is no plain zip, or something follows it: make it with `ticketbench pack`")
+    if 0xFFFF in (here, count) or index == 0xFFFFFFFF:
+        count, index = _large(file, size)
+    if count > MOST_FILES + 1 or index > LARGEST_INDEX:
+        raise SubmissionError(f"it lists {count} files in {index} bytes, more than {MOST_FILES}: pack less at once")
+    file.seek(0)
+
+
+def _large(file: IO[bytes], size: int) -> tuple[int, int]:
+    """Number of members and size of the directory of a zip with more than 65,535 members."""
+    where = size - END.size - LOCATOR.size - END_64.size
+    if where < 0:
+        raise SubmissionError("its end is cut off: fetch it again")
+    file.seek(where)
+    magic, *_, here, count, index, _offset = END_64.unpack(file.read(END_64.size))
+    located, _disk, offset, _disks = LOCATOR.unpack(file.read(LOCATOR.size))
+    if magic != b"PK\x06\x06" or located != b"PK\x06\x07" or offset != where or here != count:
+        raise SubmissionError("its end contradicts itself: fetch it again")
+    return count, index
+
+
+def _manifest(archive: zipfile.ZipFile) -> Manifest:
+    members = archive.infolist()
+    if not members or members[0].filename != NAME:
+        raise SubmissionError(f"its first file is not {NAME}: make it with `ticketbench pack`")
+    _check_kind(members[0])
+    if members[0].file_size > files.LARGEST_JSON:
+        raise SubmissionError(f"its {NAME} is larger than {files.LARGEST_JSON} bytes")
+    with archive.open(members[0]) as source:
+        return Manifest.of(files.parse(source.read()))
+
+
+def _members(archive: zipfile.ZipFile, manifest: Manifest) -> list[zipfile.ZipInfo]:
+    """Every file of the archive, none of which is surprising."""
+    members = archive.infolist()[1:]
+    seen: set[str] = set()
+    for member in members:
+        check_path(member.orig_filename)
+        _check_kind(member)
+        if member.filename.casefold() in seen:
+            raise SubmissionError(f"it holds {quoted(member.filename)} twice: nothing was unpacked")
+        seen.add(member.filename.casefold())
+        _check_size(member, manifest)
+    lacking = sorted(manifest.files.keys() - {member.filename for member in members})
+    if lacking:
+        raise SubmissionError(f"{quoted(lacking[0])} of its {NAME} is missing: fetch it again")
+    total, packed = (sum(getattr(each, what) for each in members) for what in ("file_size", "compress_size"))
+    if total > LARGEST_TOTAL or total > FREE + HIGHEST_RATIO * packed:
+        raise SubmissionError(f"it would unpack {packed} bytes to {total}: no suite does, so nothing was unpacked")
+    return members
+
+
+def _check_size(member: zipfile.ZipInfo, manifest: Manifest) -> None:
+    name = member.filename
+    if name not in manifest.files:
+        raise SubmissionError(f"it holds {quoted(name)}, which its {NAME} does not name: nothing was unpacked")
+    largest = LARGEST_FILE if name.endswith(".safetensors") else files.LARGEST_JSON
+    if member.file_size > largest:
+        raise SubmissionError(f"{quoted(name)} is {member.file_size} bytes, more than {largest}: nothing was unpacked")
+    if member.file_size != manifest.files[name].size:
+        raise SubmissionError(
+            f"{quoted(name)} is {member.file_size} bytes, its {NAME} says {manifest.files[name].size}"
+        )
+
+
+def _check_kind(member: zipfile.ZipInfo) -> None:
+    """Plain files only: no folder, link, device, password, or name that ends early."""
+    mode = member.external_attr >> 16
+    plain = stat.S_ISREG(mode) or stat.S_IFMT(mode) == 0
+    known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not member.flag_bits & ~UTF8
+    if not plain or not known or member.is_dir() or member.orig_filename != member.filename:
+        raise SubmissionError(f"{quoted(member.orig_filename)} is no plain file: nothing was unpacked")
+
+
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, sealed: Sealed, folder: Path) -> None:
+    target = folder / member.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    left = sealed.size
+    with archive.open(member) as source, target.open("xb") as file:
+        while chunk := source.read(min(CHUNK, left + 1)):
+            left -= len(chunk)
+            digest.update(chunk)
+            file.write(chunk)
+    if left or digest.hexdigest() != sealed.sha256:
+        raise SubmissionError(f"{quoted(member.filename)} is not what its {NAME} says: fetch it again")

@@ -1,0 +1,31 @@
+"""The verbs that carry results from one machine to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.exchange.pack import pack as write
+from bench.exchange.ticketfile import write_ticket
+from bench.exchange.unpack import unpack as read
+from bench.verbs.asked import Asked, existing, say
+
+
+def pack(asked: Asked, root: Path, *, output: Path, weights: bool) -> None:
+    """Write a suite's finished units into one archive."""
+    units = asked.plan().units
+    packed = write(units.values(), existing(root), output, suite=asked.words, weights=weights)
+    say(f"{output}: {packed.units} of {len(units)} units, {packed.bytes / 1e6:,.1f} MB")
+
+
+def unpack(archive: Path, into: Path) -> None:
+    """Make a store of an archive."""
+    manifest = read(archive, into)
+    units = len({path.rpartition("/")[0] for path in manifest.files})
+    say(f"{into}: {units} units of suite {manifest.suite!a}, checked; next: ticketbench table --store {into}")
+
+
+def ticket(record: str, root: Path, *, output: Path) -> None:
+    """Write one ticket as a file."""
+    store = existing(root)
+    write_ticket(store, store.find(record), output)
+    say(f"{output}: {output.stat().st_size / 1e6:,.2f} MB; next: ticketbench verify {output} --retrain 1")
