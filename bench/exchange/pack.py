@@ -17,7 +17,7 @@ from bench.runs.store import Store
 from bench.spec import Unit
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every member: the earliest that a zip can say."""
+"""When every member was made, by its own account; the earliest that a zip can say."""
 LEVEL = 6
 MODE = 0o100644 << 16
 CHUNK = 2**20
