@@ -12,8 +12,8 @@ from bench.verbs.asked import say
 def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
     from bench.report.claims import load  # noqa: PLC0415  only tables need scipy
-    from bench.report.shelf import shelf  # noqa: PLC0415
-    from bench.report.site import write_site  # noqa: PLC0415
+    from bench.report.site.shelf import shelf  # noqa: PLC0415
+    from bench.report.site.write import write_site  # noqa: PLC0415
     from bench.report.verdicts import judge, shown  # noqa: PLC0415
 
     suites = shelf(records)

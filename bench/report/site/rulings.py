@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.report.anchors import Page
 from bench.report.claims import Claim, papers
 from bench.report.ledger import about, claimed, measured
-from bench.report.markup import SENTENCE, Column, attributes, label, link, row, table, text
+from bench.report.site.anchors import Page
+from bench.report.site.markup import SENTENCE, Column, attributes, label, link, row, table, text
 from bench.report.verdicts import Verdict, shown
 
 CLAIMS = (

@@ -15,13 +15,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.record import Record
-from bench.report.anchors import Page, pages
-from bench.report.boards import tickets
-from bench.report.pages import index, page
-from bench.report.rulings import claims
+from bench.report.site.anchors import Page, pages
+from bench.report.site.boards import tickets
+from bench.report.site.pages import index, page
+from bench.report.site.rulings import claims
 from bench.report.verdicts import Verdict
 
-PARTS = files("bench.report") / "page"
+PARTS = files("bench.report.site") / "page"
 VIEWS = {"tickets": "Tickets", "claims": "Claims", "tasks": "Tasks"}
 """Anchor -> name of what the navigation leads to; the first is where a reader starts."""
 

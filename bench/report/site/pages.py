@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report import bootstrap
-from bench.report.anchors import Page
-from bench.report.boards import outcome
-from bench.report.charts import chart
 from bench.report.compact import besides, title
-from bench.report.evidence import asked, evidence
-from bench.report.layers import layers
-from bench.report.markup import (
+from bench.report.notes import notes
+from bench.report.site.anchors import Page
+from bench.report.site.boards import outcome
+from bench.report.site.charts import chart
+from bench.report.site.evidence import asked, evidence
+from bench.report.site.layers import layers
+from bench.report.site.markup import (
     LABEL,
     SENTENCE,
     Column,
@@ -25,8 +26,7 @@ from bench.report.markup import (
     table,
     text,
 )
-from bench.report.notes import notes
-from bench.report.rulings import ledger
+from bench.report.site.rulings import ledger
 from bench.report.verdicts import Verdict
 
 WORDS = ("method", "matching", "verdict")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.anchors import Page
-from bench.report.markup import Column, attributes, label, link, listed, percent, row, sentence, table, text
-from bench.report.standings import Overall, Standing, overall, standings
+from bench.report.site.anchors import Page
+from bench.report.site.markup import Column, attributes, label, link, listed, percent, row, sentence, table, text
+from bench.report.site.standings import Overall, Standing, overall, standings
 
 TICKETS = (
     Column("task", number=False),

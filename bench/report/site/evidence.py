@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from bench.digests import canonical_json
 from bench.record import Record
-from bench.report.anchors import DIGITS, Page, unit
 from bench.report.arms import Arm
 from bench.report.compact import ARROWS
-from bench.report.markup import SENTENCE, Column, listed, literal, table, text
+from bench.report.site.anchors import DIGITS, Page, unit
+from bench.report.site.markup import SENTENCE, Column, listed, literal, table, text
 
 DIGESTS = ("result", "curve", "mask", "weights")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.anchors import Page
 from bench.report.arms import Arm
 from bench.report.compact import ARROWS
-from bench.report.markup import label
+from bench.report.site.anchors import Page
+from bench.report.site.markup import label
 from bench.report.style import LOOKS
 from bench.report.tables import Row
 from bench.spec import DENSE

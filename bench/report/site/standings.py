@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.report.anchors import Page
+from bench.report.site.anchors import Page
 from bench.report.stats import FEWEST
 from bench.report.tables import UNCLAIMED, Row, at_chance
 from bench.spec import DENSE, SCALES

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from bench.report.claims import load
-from bench.report.site import write_site
+from bench.report.site.write import write_site
 from bench.report.verdicts import judge
 from bench.spec import Pruning
 

@@ -1,0 +1,1 @@
+"""The leaderboard: one self-contained page made of published records."""
