@@ -8,10 +8,14 @@ from pathlib import Path
 from bench.errors import StoreError
 from bench.verbs.asked import say
 
+MEASURED = "measured"
+"""The folder beside the records that holds what was measured again."""
+
 
 def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
     from bench.report.claims import load  # noqa: PLC0415  only tables need scipy
+    from bench.report.site.measured import measurements  # noqa: PLC0415
     from bench.report.site.shelf import shelf  # noqa: PLC0415
     from bench.report.site.write import write_site  # noqa: PLC0415
     from bench.report.verdicts import judge, shown  # noqa: PLC0415
@@ -19,7 +23,8 @@ def site(records: Path, output: Path) -> None:
     suites = shelf(records)
     verdicts = shown(judge(load(), [record for suite in suites.values() for record in suite]))
     try:
-        write_site(output, suites, verdicts, records_url=_from(output, records))
+        measured = measurements(records.parent / MEASURED)
+        write_site(output, suites, verdicts, measured=measured, records_url=_from(output, records))
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
     say(str(output))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from bench.digests import canonical_json
-from bench.record import Record
+from bench.record import Measurement, Record
 from bench.report.arms import Arm
 from bench.report.compact import HEADER, cells
 from bench.report.tables import Section, sections
@@ -32,6 +32,7 @@ class Page:
         suites: in which it was trained.
         newest: whether there is no higher version of this task at this scale.
         cells: of each arm of the section, its line of the compact table, one text per column of `HEADER`.
+        measured: unit id -> what was measured again, of its units.
     """
 
     section: Section
@@ -41,6 +42,7 @@ class Page:
     suites: tuple[str, ...]
     newest: bool
     cells: tuple[Mapping[str, str], ...]
+    measured: Mapping[str, Measurement] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -53,11 +55,12 @@ class Page:
         return next((self.arms[place] for place, each in enumerate(self.section.arms) if each is arm), None)
 
 
-def pages(suites: Mapping[str, Sequence[Record]]) -> list[Page]:
+def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measurement] | None = None) -> list[Page]:
     """The tasks of all suites together, by name, scale and version.
 
     Args:
         suites: name -> records, in any order.
+        measured: unit id -> what was measured again.
     """
     found = sections(record for records in suites.values() for record in records)
     newest = {(each.comparison.task.key): each.comparison.task.version for each in found}  # versions ascend
@@ -73,6 +76,7 @@ def pages(suites: Mapping[str, Sequence[Record]]) -> list[Page]:
             suites=_within(section, holders),
             newest=section.comparison.task.version == newest[section.comparison.task.key],
             cells=tuple(dict(zip(HEADER, line, strict=True)) for line in cells(section)),
+            measured=_measured(section, measured or {}),
         )
         for name, section in zip(names, found, strict=True)
     ]
@@ -131,6 +135,11 @@ def _holders(suites: Mapping[str, Sequence[Record]]) -> dict[str, set[str]]:
         for record in records:
             found.setdefault(record["unit_id"], set()).add(name)
     return found
+
+
+def _measured(section: Section, measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    units = (record["unit_id"] for arm in section.arms for record in arm.records.values())
+    return {each: measured[each] for each in units if each in measured}
 
 
 def _within(section: Section, holders: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.report.site.anchors import Page
 from bench.report.site.markup import Column, attributes, label, link, listed, percent, row, sentence, table, text
+from bench.report.site.measured import NOTE, of_arm
 from bench.report.site.standings import Overall, Standing, overall, standings
 
 TICKETS = (
@@ -21,6 +22,7 @@ TICKETS = (
     Column("search cost"),
     Column("verdict", number=False),
 )
+MEASURED = Column("measured again", number=False)
 TICKET_NOTES = (
     (
         "Density: of the sparsest network whose score is not worse than dense by more than the task's tolerance, by the lower "
@@ -41,7 +43,9 @@ OVERALL_NOTES = (
 def tickets(pages: Sequence[Page]) -> str:
     """Which method finds the sparsest matching network: over all tasks, and per task."""
     found = standings(pages)
-    rows = [_ticket_row(each) for each in found]
+    again = any(page.measured for page in pages)
+    columns = (*TICKETS, MEASURED) if again else TICKETS
+    rows = [_ticket_row(each, columns) for each in found]
     if not rows:
         return "<p>No finished records.\n"
     summary = overall(found)
@@ -50,8 +54,8 @@ def tickets(pages: Sequence[Page]) -> str:
             "<h2>Tickets: which method finds the sparsest network that matches dense</h2>\n",
             _overall(summary) if summary else "",
             "<h3>Per task</h3>\n",
-            table(TICKETS, rows, key="tickets", caption="The sparsest matching network of every method on every task."),
-            listed(map(sentence, TICKET_NOTES)),
+            table(columns, rows, key="tickets", caption="The sparsest matching network of every method on every task."),
+            listed(map(sentence, (*TICKET_NOTES, NOTE) if again else TICKET_NOTES)),
         ]
     )
 
@@ -91,7 +95,7 @@ def _overall(found: Sequence[Overall]) -> str:
     return f"<h3>Across domains</h3>\n{shown}{listed(map(sentence, OVERALL_NOTES))}"
 
 
-def _ticket_row(standing: Standing) -> str:
+def _ticket_row(standing: Standing, columns: Sequence[Column]) -> str:
     page, task, best = standing.page, standing.page.task, standing.best
     place = (best or standing.rows[-1])[0]
     told = page.cells[place] if best else {}
@@ -109,10 +113,11 @@ def _ticket_row(standing: Standing) -> str:
         f"{standing.matched} of {standing.judged}" if standing.judged else "",
         to(told.get("search cost", "")),
         outcome(told.get("verdict", "")),
+        *([to(of_arm(page.section.arms[place], page.measured))] if MEASURED in columns else []),
     )
     names = {"d": label(task.domain), "t": label(task.name), "m": label(standing.method)}
     density = {"p": f"{100 * best[1].density:.4g}"} if best else {}
-    return row(cells, TICKETS, attributes(names | density) + " class=old" * (not page.newest))
+    return row(cells, columns, attributes(names | density) + " class=old" * (not page.newest))
 
 
 def _version(page: Page) -> str:

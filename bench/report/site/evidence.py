@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.digests import canonical_json
-from bench.record import Record
 from bench.report.arms import Arm
 from bench.report.compact import ARROWS
 from bench.report.site.anchors import DIGITS, Page, unit
 from bench.report.site.markup import SENTENCE, Column, listed, literal, table, text
+from bench.report.site.measured import of_unit
 
 DIGESTS = ("result", "curve", "mask", "weights")
 
@@ -59,6 +59,7 @@ def _columns(page: Page, scores: Sequence[tuple[str, str]]) -> tuple[Column, ...
     return (
         Column("seed"),
         *(Column(f"{metric.replace('_', ' ')} {ARROWS[directions[metric]]}, {at}") for metric, at in scores),
+        *([Column("measured again", number=False)] if page.measured else []),
         Column("status", number=False),
         Column("unit", number=False),
         Column("updates"),
@@ -80,19 +81,19 @@ def _body(page: Page, place: int, columns: Sequence[Column], known: set[str], se
         f"density {text(told['density %'])} %: {text(told['mean [low, high]'])} "
         f"<code>{text(canonical_json(method), SENTENCE)}</code>\n"
     )
-    lines = [
-        _line(arm, seed, record, page.records[place][seed], known, settings) for seed, record in arm.records.items()
-    ]
+    lines = [_line(page, arm, seed, page.records[place][seed], known, settings) for seed in arm.records]
     return f'<tbody id="{page.arms[place]}">{head}{"".join(lines)}'
 
 
-def _line(arm: Arm, seed: int, record: Record, anchor: str, known: set[str], settings: dict[str, int]) -> str:
+def _line(page: Page, arm: Arm, seed: int, anchor: str, known: set[str], settings: dict[str, int]) -> str:
+    record = arm.records[seed]
     provenance, digests = record["provenance"], dict(record["digests"])
     setting = settings.setdefault(_setting(provenance), len(settings) + 1)
     status = record["status"] if record["reason"] is None else f"{record['status']}: {record['reason']}"
     cells = (
         f"{seed:d}",
         *(f"{each[seed]:.6g}" if seed in each else "" for each in arm.scores.values()),
+        *([text(of_unit(record["unit_id"], page.measured), SENTENCE)] if page.measured else []),
         text(status),
         f"<code>{text(record['unit_id'][:DIGITS])}</code>",
         f"{record['updates']:d}",

@@ -8,7 +8,7 @@ from bench.report import bootstrap
 from bench.report.compact import besides, title
 from bench.report.notes import notes
 from bench.report.site.anchors import Page
-from bench.report.site.boards import outcome
+from bench.report.site.boards import MEASURED, outcome
 from bench.report.site.charts import chart
 from bench.report.site.evidence import asked, evidence
 from bench.report.site.layers import layers
@@ -26,6 +26,7 @@ from bench.report.site.markup import (
     table,
     text,
 )
+from bench.report.site.measured import NOTE, of_arm
 from bench.report.site.rulings import ledger
 from bench.report.verdicts import Verdict
 
@@ -75,7 +76,7 @@ def page(found: Page, pages: Sequence[Page], verdicts: Sequence[Verdict], known:
             _figures(found),
             "<h3>Numbers</h3>\n",
             _numbers(found),
-            listed(map(sentence, notes(found.section))),
+            listed(map(sentence, [*notes(found.section), NOTE] if found.measured else notes(found.section))),
             _plain("Also measured", besides(found.section), found, key="besides"),
             _plain("Noise of the test set", bootstrap.cells(found.section), None, key="bootstrap"),
             f"<h3>Densities per layer</h3>\n{shares}" if shares else "",
@@ -116,13 +117,14 @@ def _figures(found: Page) -> str:
 
 
 def _numbers(found: Page) -> str:
-    rows = [_line(found, place) for place in range(len(found.section.arms))]
+    columns = (*NUMBERS, MEASURED) if found.measured else NUMBERS
+    rows = [_line(found, place, columns) for place in range(len(found.section.arms))]
     return table(
-        NUMBERS, rows, key="numbers", caption=f"Score, differences paired by seed, and cost: {found.task.key}."
+        columns, rows, key="numbers", caption=f"Score, differences paired by seed, and cost: {found.task.key}."
     )
 
 
-def _line(found: Page, place: int) -> str:
+def _line(found: Page, place: int, columns: Sequence[Column]) -> str:
     told = found.cells[place]
     cells = [text(told["method"]), link(found.arms[place], text(told["level"]))]
     for name in ORDER[2:]:
@@ -131,8 +133,11 @@ def _line(found: Page, place: int) -> str:
             cells.append(outcome(number))
         else:
             cells.append(link(found.arms[place], text(number), again=True) if number else "")
+    if MEASURED in columns:
+        again = of_arm(found.section.arms[place], found.measured)
+        cells.append(link(found.arms[place], text(again), again=True) if again else "")
     density = f"{100 * found.section.rows[place].density:.4g}"
-    return row(cells, NUMBERS, attributes({"m": label(told["method"]), "p": density}))
+    return row(cells, columns, attributes({"m": label(told["method"]), "p": density}))
 
 
 def _plain(heading: str, lines: Sequence[Sequence[str]], found: Page | None, *, key: str) -> str:

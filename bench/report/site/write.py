@@ -14,7 +14,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from bench.record import Record
+from bench.record import Measurement, Record
 from bench.report.site.anchors import Page, pages
 from bench.report.site.boards import tickets
 from bench.report.site.pages import index, page
@@ -26,15 +26,22 @@ VIEWS = {"tickets": "Tickets", "claims": "Claims", "tasks": "Tasks"}
 """Anchor -> name of what the navigation leads to; the first is where a reader starts."""
 
 
-def site(suites: Mapping[str, Sequence[Record]], verdicts: Sequence[Verdict], *, records_url: str | None = None) -> str:
+def site(
+    suites: Mapping[str, Sequence[Record]],
+    verdicts: Sequence[Verdict],
+    *,
+    measured: Mapping[str, Measurement] | None = None,
+    records_url: str | None = None,
+) -> str:
     """The page as text; the same records and verdicts give the same bytes, in whatever order they come.
 
     Args:
         suites: name -> its records.
         verdicts: on the papers' claims, in the order in which they are listed.
+        measured: unit id -> what was measured again.
         records_url: folder of the published records, as a link from the page; None if they are not beside it.
     """
-    found = pages(suites)
+    found = pages(suites, measured)
     known = {anchor for each in found for anchors in each.records for anchor in anchors.values()}
     return "".join(
         [
@@ -52,7 +59,12 @@ def site(suites: Mapping[str, Sequence[Record]], verdicts: Sequence[Verdict], *,
 
 
 def write_site(
-    path: Path, suites: Mapping[str, Sequence[Record]], verdicts: Sequence[Verdict], *, records_url: str | None = None
+    path: Path,
+    suites: Mapping[str, Sequence[Record]],
+    verdicts: Sequence[Verdict],
+    *,
+    measured: Mapping[str, Measurement] | None = None,
+    records_url: str | None = None,
 ) -> Path:
     """Write the page, all of it or nothing.
 
@@ -60,9 +72,10 @@ def write_site(
         path: of the file; its folder is made.
         suites: see `site`.
         verdicts: see `site`.
+        measured: see `site`.
         records_url: see `site`.
     """
-    told = site(suites, verdicts, records_url=records_url)
+    told = site(suites, verdicts, measured=measured, records_url=records_url)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as file:
         try:

@@ -24,7 +24,9 @@ def test_the_same_method_tells_more_than_the_same_task(filled):
     pace = Pace(records)
     assert pace.seconds(unit_of("ticket")) == pytest.approx(3.0)
     assert pace.seconds(unit_of("reinit")) == pytest.approx(30.0)
-    assert pace.seconds(unit_of("snip")) == pytest.approx(30 * (3 / 20 + 30 / 30) / 2), "the median of the task, by steps"
+    assert pace.seconds(unit_of("snip")) == pytest.approx(30 * (3 / 20 + 30 / 30) / 2), (
+        "the median of the task, by steps"
+    )
     assert pace.seconds(unit_of("snip", scale="quick")) is None, "another scale is another task"
 
 
