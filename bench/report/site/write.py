@@ -7,7 +7,7 @@ import re
 import tempfile
 import tomllib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -41,21 +41,29 @@ def site(
         measured: unit id -> what was measured again.
         records_url: folder of the published records, as a link from the page; None if they are not beside it.
     """
+    return "".join(_parts(suites, verdicts, measured, records_url))
+
+
+def _parts(
+    suites: Mapping[str, Sequence[Record]],
+    verdicts: Sequence[Verdict],
+    measured: Mapping[str, Measurement] | None,
+    records_url: str | None,
+) -> Iterator[str]:
+    """The page piece by piece, so that a large one need not be in memory whole."""
     found = pages(suites, measured)
     known = {anchor for each in found for anchors in each.records for anchor in anchors.values()}
-    return "".join(
-        [
-            _head(),
-            _masthead(suites, found),
-            "<main id=main tabindex=-1>\n",
-            _section("tickets", tickets(found), kind="page board"),
-            _section("claims", claims(verdicts, found), kind="page board"),
-            _section("tasks", index(found), kind="page board"),
-            *(_section(each.anchor, page(each, found, verdicts, known, records_url)) for each in found),
-            "</main>\n",
-            *(f"<script>{script}</script>\n" for script in scripts()[1:]),
-        ]
-    )
+    yield _head()
+    yield _masthead(suites, found)
+    yield "<main id=main tabindex=-1>\n"
+    yield _section("tickets", tickets(found), kind="page board")
+    yield _section("claims", claims(verdicts, found), kind="page board")
+    yield _section("tasks", index(found), kind="page board")
+    for each in found:
+        yield _section(each.anchor, page(each, found, verdicts, known, records_url))
+    yield "</main>\n"
+    for script in scripts()[1:]:
+        yield f"<script>{script}</script>\n"
 
 
 def write_site(
@@ -75,11 +83,10 @@ def write_site(
         measured: see `site`.
         records_url: see `site`.
     """
-    told = site(suites, verdicts, measured=measured, records_url=records_url)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as file:
         try:
-            file.write(told)
+            file.writelines(_parts(suites, verdicts, measured, records_url))
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).chmod(0o644)

@@ -1,0 +1,72 @@
+"""A great many records that no training made, for what has to be fast."""
+
+from itertools import product
+
+from bench.spec import Pruning, Task, Unit
+from bench.tickets.methods import METHODS
+
+
+def task(number):
+    return Task(
+        name=f"vision/toy-{number}",
+        scale="small",
+        config={"model": {"name": "lenet", "width": [300, 100]}, "optimizer": {"name": "adam", "lr": 0.0012}},
+        data={"mnist": "0" * 64},
+        budget=1000,
+        evaluate_every=100,
+        pruning=Pruning(rate=0.2),
+        metric="accuracy",
+        directions={"accuracy": "max", "loss": "min"},
+        tolerance=0.01,
+        chance=0.1,
+        constant_rate=True,
+        source="nowhere",
+        deviations=("A sentence that says what differs.",) * 3,
+    )
+
+
+def record(asked, method, level, seed):
+    """Everything that a record of the small network has."""
+    unit = Unit(task=asked, method=METHODS[method], level=level, seed=seed)
+    kept = {name: round(size * 0.8**level) for name, size in (("hidden.weight", 235_200), ("output.weight", 1000))}
+    layers = {
+        name: {"all": size, "prunable": size, "kept": kept[name]}
+        for name, size in (("hidden.weight", 235_200), ("output.weight", 1000))
+    }
+    density = sum(kept.values()) / 236_200
+    score = 0.9 + seed / 1e3 - level * (len(method) % 5) / 1e3
+    return {
+        "format": 1,
+        "unit_id": unit.id,
+        "spec": unit.spec(),
+        "status": "ok",
+        "reason": None,
+        "metrics": [
+            {"name": name, "split": split, "at": "final", "value": score, "direction": direction, "step": 1000}
+            for (name, direction), split in product((("accuracy", "max"), ("loss", "min")), ("val", "test"))
+        ],
+        "counts": {
+            "all": 236_600, "weights": 236_200, "prunable": 236_200, "kept": sum(kept.values()), "kept_weights": sum(kept.values()),
+            "kept_all": sum(kept.values()) + 400, "level_asks": sum(kept.values()), "layers": layers, "groups": {}, "collapsed": [],
+        },
+        "density": density,
+        "density_weights": density,
+        "density_total": density,
+        "effective_density": density,
+        "nulls": {},
+        "flops": 1e5 * density,
+        "flops_dense": 1e5,
+        "steps": 1000,
+        "updates": 1000,
+        "search_cost": 1000 * (level + 1),
+        "env_steps": None,
+        "overlap": None,
+        "wall_seconds": 10.5,
+        "peak_memory_bytes": 900_000_000,
+        "parents": {},
+        "provenance": {
+            "commit": "0" * 40, "device": "cpu", "machine": "Linux x86_64", "threads": 1, "start": "2024-01-01T00:00:00",
+            "end": f"2024-01-01T00:{seed:02d}:00", "versions": {"ticketbench": "0.1.0", "torch": "2.6.0"},
+        },
+        "digests": dict.fromkeys(("result", "curve", "mask", "weights"), unit.id),
+    }  # fmt: skip
