@@ -1,6 +1,7 @@
 """A made-up domain whose units train in milliseconds without torch, for tests of the machinery; and its command line."""
 
 import json
+import multiprocessing
 import os
 import signal
 import time
@@ -22,7 +23,8 @@ from bench.tickets.metrics import metrics as measured
 SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
 PRUNABLE = ("a.weight", "b.weight")
 TROUBLE = "TOY_TROUBLE"
-"""Environment variable: a file of JSON, label of a unit -> fail | diverge | die | differ | full | hang."""
+"""Environment variable: a file of JSON, label of a unit -> fail | diverge | die | differ | full | hang | lock."""
+LOCKS = []
 
 
 def task(name="toy/chain", **changes):
@@ -64,6 +66,8 @@ def work(unit, *, parents, folder, device, report):
     for step in range(unit.task.evaluate_every, unit.task.budget + 1, unit.task.evaluate_every):
         time.sleep(unit.task.config["seconds"] / 3)
         report(step, {"accuracy": 50.0 + step})
+    if trouble == "lock":
+        LOCKS.append(multiprocessing.Lock())  # as progress bars of libraries do
     if trouble == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if trouble == "hang":

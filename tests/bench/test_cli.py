@@ -305,6 +305,12 @@ def test_the_parent_of_the_workers_needs_no_torch(suite_file, tmp_path):
     assert set(done.stderr.split()[1:]) <= {"numpy", "scipy"}
 
 
+def test_nothing_is_printed_about_what_workers_leave(suite_file, tmp_path, trouble):
+    trouble({"toy/chain@smoke dense L0 s0": "lock"})
+    done = python("import toy; toy.main()", "run", suite_file, "--store", tmp_path / "runs", "--seeds", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_python_m_bench_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--version"], capture_output=True, text=True, check=False, timeout=60

@@ -21,6 +21,8 @@ from bench.runs.launch.worker import serve
 from bench.spec import unit_id
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GRACE = 5.0
+"""Seconds that an idle worker gets to end by itself: one that is killed leaves semaphores, of which Python warns."""
 TRIES = 2
 """How often a unit is given to a worker that does not survive it."""
 
@@ -92,6 +94,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._log = root / ATTEMPTS / str(Owner.here("log"))
         self._ending = threading.Lock()
+        self._is_idle = True
         self._pipe, theirs = context.Pipe()
         # not a daemon: those may not have children, and a domain's data loader may need some
         self._process = context.Process(target=serve, args=(theirs, self._log, threads))
@@ -101,6 +104,7 @@ class _Worker:
     def train(self, job: Job, progress: Progress) -> Outcome | None:
         """The job's outcome, or None if the process died."""
         unit = unit_id(job.spec)
+        self._is_idle = False
         try:
             self._pipe.send(job)
             while True:
@@ -109,6 +113,7 @@ class _Worker:
                     raise EOFError
                 message = self._pipe.recv()
                 if isinstance(message, Outcome):
+                    self._is_idle = True
                     return message
                 progress(unit, *message)
         except (EOFError, OSError):
@@ -125,6 +130,9 @@ class _Worker:
 
     def kill(self) -> None:
         with self._ending:
+            if self._is_idle:
+                self._pipe.close()
+                self._process.join(GRACE)
             if self._process.is_alive():
                 self._process.kill()
         self._log.unlink(missing_ok=True)
