@@ -1,5 +1,6 @@
 """What is published in `results/` follows from the records that lie beside it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from bench.record import FORMAT
 from bench.report.publish import STYLES, published, verdicts
 from bench.report.render import render, resamples
+from bench.report.site.measured import measurements
 from bench.spec import Unit, unit_id
+from bench.verbs.site import site
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
@@ -29,6 +32,20 @@ def test_tables_follow_from_the_records(path):
 def test_the_verdicts_follow_from_all_records_together():
     told = verdicts([record for path in RECORDS for record in published(path)])
     assert (RESULTS / "tables" / "claims.md").read_text(encoding="utf-8") == told
+
+
+def test_the_page_follows_from_the_records(tmp_path):
+    for name in ("records", "measured"):
+        shutil.copytree(RESULTS / name, tmp_path / name)
+    site(tmp_path / "records", tmp_path / "index.html")
+    assert (tmp_path / "index.html").read_bytes() == (RESULTS / "index.html").read_bytes(), "run `tox -e results`"
+
+
+def test_what_was_measured_again_belongs_to_published_records():
+    units = {record["unit_id"] for path in RECORDS for record in published(path)}
+    again = measurements(RESULTS / "measured")
+    assert again.keys() <= units
+    assert all(each["equal"] for each in again.values()), "on the machine that trained them"
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
