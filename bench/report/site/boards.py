@@ -22,7 +22,7 @@ TICKETS = (
     Column("search cost"),
     Column("verdict", number=False),
 )
-MEASURED = Column("measured again", number=False)
+MEASURED = Column("measured / claimed", number=False)
 TICKET_NOTES = (
     (
         "Density: of the sparsest network whose score is not worse than dense by more than the task's tolerance, by the lower "
@@ -44,7 +44,7 @@ def tickets(pages: Sequence[Page]) -> str:
     """Which method finds the sparsest matching network: over all tasks, and per task."""
     found = standings(pages)
     again = any(page.measured for page in pages)
-    columns = (*TICKETS, MEASURED) if again else TICKETS
+    columns = beside(TICKETS, "score [low, high]") if again else TICKETS
     rows = [_ticket_row(each, columns) for each in found]
     if not rows:
         return "<p>No finished records.\n"
@@ -58,6 +58,12 @@ def tickets(pages: Sequence[Page]) -> str:
             listed(map(sentence, (*TICKET_NOTES, NOTE) if again else TICKET_NOTES)),
         ]
     )
+
+
+def beside(columns: Sequence[Column], claimed: str) -> tuple[Column, ...]:
+    """The columns with `MEASURED` behind the one that is called `claimed`."""
+    place = 1 + [each.name for each in columns].index(claimed)
+    return (*columns[:place], MEASURED, *columns[place:])
 
 
 def outcome(told: str) -> str:
@@ -109,11 +115,12 @@ def _ticket_row(standing: Standing, columns: Sequence[Column]) -> str:
         str(standing.rank or ""),
         link(page.arms[place], percent(best[1].density) if best else text(standing.told)),
         to("" if standing.unbroken is None else percent(standing.unbroken)),
-        *(to(told.get(name, "")) for name in ("mean [low, high]", "vs dense", "n")),
+        to(told.get("mean [low, high]", "")),
+        *([to(of_arm(page.section.arms[place], page.measured) if best else "")] if MEASURED in columns else []),
+        *(to(told.get(name, "")) for name in ("vs dense", "n")),
         f"{standing.matched} of {standing.judged}" if standing.judged else "",
         to(told.get("search cost", "")),
         outcome(told.get("verdict", "")),
-        *([to(of_arm(page.section.arms[place], page.measured))] if MEASURED in columns else []),
     )
     names = {"d": label(task.domain), "t": label(task.name), "m": label(standing.method)}
     density = {"p": f"{100 * best[1].density:.4g}"} if best else {}

@@ -59,7 +59,7 @@ def _columns(page: Page, scores: Sequence[tuple[str, str]]) -> tuple[Column, ...
     return (
         Column("seed"),
         *(Column(f"{metric.replace('_', ' ')} {ARROWS[directions[metric]]}, {at}") for metric, at in scores),
-        *([Column("measured again", number=False)] if page.measured else []),
+        *([Column("measured / claimed", number=False)] if page.measured else []),
         Column("status", number=False),
         Column("unit", number=False),
         Column("updates"),

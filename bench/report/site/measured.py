@@ -14,8 +14,8 @@ from bench.report.arms import Arm
 
 WORDS = {"replay": "replayed", "retrain": "retrained"}
 NOTE = (
-    "Measured again: by somebody who evaluated the stored weights (replayed) or trained the unit anew from its seed "
-    "(retrained), beside what is claimed of the same seeds; empty where nobody did."
+    "Measured: by somebody who evaluated the stored weights (replayed) or trained the unit anew from its seed (retrained); "
+    "claimed: by the records of the same seeds. Empty where nobody measured again."
 )
 
 
@@ -62,7 +62,7 @@ def of_arm(arm: Arm, measured: Mapping[str, Measurement]) -> str:
     if not found:
         return ""
     how = " or ".join(sorted({WORDS[each["how"]] for each in found}))
-    return f"{_mean(found, 'measured')} of {_mean(found, 'claimed')} claimed ({len(found)} of {len(arm.records)} {how})"
+    return f"{_mean(found, 'measured')} / {_mean(found, 'claimed')}, {len(found)} of {len(arm.records)} {how}"
 
 
 def _mean(found: list[Measurement], name: str) -> str:
@@ -76,4 +76,4 @@ def of_unit(unit_id: str, measured: Mapping[str, Measurement]) -> str:
     if found is None:
         return ""
     same = "equal to the bit" if found["equal"] else "not equal to the bit"
-    return f"{_mean([found], 'measured')} of {_mean([found], 'claimed')} claimed, {WORDS[found['how']]}, {same}"
+    return f"{_mean([found], 'measured')} / {_mean([found], 'claimed')}, {WORDS[found['how']]}, {same}"

@@ -8,7 +8,7 @@ from bench.report import bootstrap
 from bench.report.compact import besides, title
 from bench.report.notes import notes
 from bench.report.site.anchors import Page
-from bench.report.site.boards import MEASURED, outcome
+from bench.report.site.boards import MEASURED, beside, outcome
 from bench.report.site.charts import chart
 from bench.report.site.evidence import asked, evidence
 from bench.report.site.layers import layers
@@ -117,7 +117,7 @@ def _figures(found: Page) -> str:
 
 
 def _numbers(found: Page) -> str:
-    columns = (*NUMBERS, MEASURED) if found.measured else NUMBERS
+    columns = beside(NUMBERS, "mean [low, high]") if found.measured else NUMBERS
     rows = [_line(found, place, columns) for place in range(len(found.section.arms))]
     return table(
         columns, rows, key="numbers", caption=f"Score, differences paired by seed, and cost: {found.task.key}."
@@ -127,15 +127,12 @@ def _numbers(found: Page) -> str:
 def _line(found: Page, place: int, columns: Sequence[Column]) -> str:
     told = found.cells[place]
     cells = [text(told["method"]), link(found.arms[place], text(told["level"]))]
-    for name in ORDER[2:]:
-        number = told[name]
+    for name in (each.name for each in columns[2:]):
+        number = of_arm(found.section.arms[place], found.measured) if name == MEASURED.name else told[name]
         if name in WORDS:
             cells.append(outcome(number))
         else:
             cells.append(link(found.arms[place], text(number), again=True) if number else "")
-    if MEASURED in columns:
-        again = of_arm(found.section.arms[place], found.measured)
-        cells.append(link(found.arms[place], text(again), again=True) if again else "")
     density = f"{100 * found.section.rows[place].density:.4g}"
     return row(cells, columns, attributes({"m": label(told["method"]), "p": density}))
 
