@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
-from bench.runs.attempt import RECORD, SPEC, STATES
+from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
 from bench.runs.store import CURVE
 from bench.runs.verify import MASK
 
@@ -26,6 +26,8 @@ PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 UNIT = re.compile(r"(?P<above>.+)/s\d{1,9}/L\d{2,9}-[0-9a-f]{10}/(?P<name>[a-z.]+)")
 MOST_PARTS = 8
 """Folders above a unit's seed: the parts of the task's name, and the method."""
+RESERVED = {*FILES, *STATES, ATTEMPTS, FAILED, CONFLICTS}
+"""No folder above a unit is called so: readers of a store look for units in no folder of the last three."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -100,7 +102,7 @@ def check_path(path: str) -> None:
         raise SubmissionError(f"it holds {quoted(path)}, which is no file of a unit: nothing was unpacked")
     parts = found["above"].split("/")
     allowed = 2 <= len(parts) <= MOST_PARTS and all(PART.fullmatch(part) for part in parts)
-    if not allowed or {*parts} & {*FILES, *STATES}:
+    if not allowed or RESERVED.intersection(parts):
         raise SubmissionError(f"it holds {quoted(path)}, whose folder is no unit's: nothing was unpacked")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from bench.digests import file_digest
 from bench.errors import StoreError
 from bench.exchange.manifest import FILES, MOST_FILES, NAME, Manifest, Sealed
+from bench.runs import files
 from bench.runs.attempt import RECORD, STATES
 from bench.runs.store import Store
 from bench.spec import Unit
@@ -53,14 +53,11 @@ def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: str, weigh
     if len(sealed) > MOST_FILES:
         raise StoreError(f"{len(sealed)} files are more than {MOST_FILES}: pack some --tasks at a time")
     manifest = Manifest(suite=suite, files=dict(sorted(sealed.items())))
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        _write(draft, manifest, store.root)
-        draft.replace(output)
+        with files.drafted(output) as draft:
+            _write(draft, manifest, store.root)
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}; name another --output") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return Packed(len(finished), output.stat().st_size)
 
 

@@ -8,7 +8,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -21,6 +21,7 @@ from bench.exchange.submission import Entry, Submission
 from bench.record import Measurement, Record
 from bench.runs.attempt import STATES
 from bench.runs.job import Job
+from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.store import Store, curve
 from bench.spec import Role, to_json
@@ -95,7 +96,11 @@ def retrainable(submission: Submission) -> list[Entry]:
 def is_installed(submission: Submission, entry: Entry) -> bool:
     """Whether its task and its method are, field by field, the ones of this installation."""
     task, method = submission.tasks.get(entry.unit.task.key), submission.methods.get(entry.unit.method.name)
-    return task is not None and method is not None and to_json(task) == to_json(entry.unit.task)
+    if task is None or method is None:
+        return False
+    # a method names functions to be imported and called: only those of this installation ever are
+    theirs = replace(entry.unit.method, about=method.about)
+    return json_digest([to_json(task), to_json(method)]) == json_digest([to_json(entry.unit.task), to_json(theirs)])
 
 
 def _has_all(submission: Submission, entry: Entry) -> bool:
@@ -164,7 +169,7 @@ def remeasure(
                 how, entry = waiting[future]
                 try:
                     reason = future.result().reason
-                except TicketBenchError as error:
+                except (TicketBenchError, WorkerDied) as error:
                     reason = str(error)
                 found.append(_compared(entry, how, stores[how], reason))
                 done(found[-1])
@@ -204,16 +209,16 @@ def findings(submission: Submission, again: Again) -> list[str]:
     measured = score(again.record)
     if claimed is None or measured is None:
         return [*found, f"{unit.label}: claimed {_told(claimed)}, measured {_told(measured)}"]
-    better = claimed - measured if unit.task.direction == "max" else measured - claimed
-    if better > (room := allowed(submission, again)):
+    off, room = abs(claimed - measured), allowed(submission, again)
+    if off > room:
         found.append(
-            f"{unit.label}: claimed {claimed:.6g}, measured {measured:.6g}: {better:.3g} less, {room:.3g} is allowed"
+            f"{unit.label}: claimed {claimed:.6g}, measured {measured:.6g}: {off:.3g} apart, {room:.3g} is allowed"
         )
     return found
 
 
 def allowed(submission: Submission, again: Again) -> float:
-    """How much better than measured a claim may be.
+    """How far from the measurement a claim may be, either way: a control that is made worse makes its ticket win.
 
     Stored weights are evaluated to a tenth of the task's tolerance. A training may round otherwise on another machine
     and end like another seed: it is allowed the task's tolerance and, with three seeds of its arm or more, as far from

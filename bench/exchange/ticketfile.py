@@ -9,7 +9,6 @@ record names task, version, method, level and seed.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,14 +90,11 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
         "record": canonical_json(record),
         "curve": canonical_json(curve(folder)),
     }
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        draft.write_bytes(save({**packed, **_masked(start, mask)}, metadata=metadata))
-        draft.replace(output)
+        with files.drafted(output) as draft:
+            draft.write_bytes(save({**packed, **_masked(start, mask)}, metadata=metadata))
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}; name another --output") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _masked(start: Tensors, mask: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -106,7 +102,8 @@ def _masked(start: Tensors, mask: Mapping[str, NDArray[Any]]) -> dict[str, NDArr
     found = {}
     for key, each in start.arrays.items():
         kept = mask.get(key.removeprefix("weights/")) if key.startswith("weights/") else None
-        found[key] = np.ascontiguousarray(each if kept is None else np.where(kept, each, np.zeros((), each.dtype)))
+        whole = each if kept is None else np.where(kept, each, np.zeros((), each.dtype))
+        found[key] = np.asarray(whole, order="C")  # `ascontiguousarray` would give a scalar a dimension
     return found
 
 
@@ -177,14 +174,26 @@ def unfold(ticket: TicketFile, root: Path) -> Path:
 
     Returns:
         The unit's folder. It has the files of a finished unit, and the weights that the ticket starts from besides.
+
+    Raises:
+        SubmissionError: if it holds a text or a number that no file of a store can hold.
     """
+    try:
+        return _unfold(ticket, root)
+    except (ValueError, RecursionError) as error:
+        told = ascii(str(error)[:200])[1:-1]
+        raise SubmissionError(f"{ticket.unit.label!a} cannot be written as a unit: {told}") from error
+
+
+def _unfold(ticket: TicketFile, root: Path) -> Path:
     folder = root / ticket.unit.path
     folder.mkdir(parents=True)
     files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
-    files.write_json(folder / SPEC, ticket.record["spec"])
-    files.write_json(folder / RECORD, ticket.record)
+    # in one line each: deep nesting, indented, would grow a thousandfold
+    files.write(folder / SPEC, canonical_json(ticket.record["spec"]))
+    files.write(folder / RECORD, canonical_json(ticket.record))
     files.write(folder / CURVE, "".join(canonical_json(point) + "\n" for point in ticket.curve))
     (folder / MASK).write_bytes(save(dict(ticket.mask)))
-    start = {key: np.ascontiguousarray(each) for key, each in ticket.state.items()}
+    start = {key: np.asarray(each, order="C") for key, each in ticket.state.items()}
     (folder / START).write_bytes(save(start, metadata={"state": canonical_json(dict(ticket.rest))}))
     return folder

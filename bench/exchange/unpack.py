@@ -15,7 +15,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +29,8 @@ LARGEST_FILE = 8 * 2**30
 LARGEST_TOTAL = 64 * 2**30
 LARGEST_INDEX = 64 * 2**20
 """Bytes of the zip's own directory, which is read whole."""
+LARGEST_ENTRY = 2_000
+"""Bytes of one file in it: no allowed path has half as many."""
 HIGHEST_RATIO, FREE = 200, 64 * 2**20
 """More than `FREE` bytes must not come from `HIGHEST_RATIO` times fewer: masks of a bool a byte shrink by far, too."""
 CHUNK = 2**20
@@ -51,6 +53,7 @@ def unpack(path: Path, into: Path) -> Manifest:
     """
     from bench.exchange.verify import findings_of  # noqa: PLC0415  a check unpacks too
 
+    into = into.absolute()
     if into.is_symlink() or (into.exists() and not (into.is_dir() and not any(into.iterdir()))):
         raise SubmissionError(f"{into} exists already: name a new folder with --into")
     try:
@@ -68,13 +71,17 @@ def unpack(path: Path, into: Path) -> Manifest:
 
 @contextmanager
 def _draft(into: Path) -> Iterator[Path]:
-    """A fresh folder beside the target, gone afterwards unless it was renamed."""
+    """A fresh folder beside the target; unless it was renamed, it and the folders made for it are gone afterwards."""
     draft = into.with_name(f".{into.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    draft.mkdir(parents=True)
+    made = [each for each in draft.parents if not each.exists()]
     try:
+        draft.mkdir(parents=True)
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):  # the first that is not empty, or was never made
+            for each in made:
+                each.rmdir()
 
 
 def extract(path: Path, folder: Path) -> Manifest:
@@ -85,10 +92,12 @@ def extract(path: Path, folder: Path) -> Manifest:
     """
     try:
         with path.open("rb") as file:
-            _check_end(file)
+            count = _check_end(file)
             with zipfile.ZipFile(file) as archive:
+                if len(archive.infolist()) != count:
+                    raise SubmissionError("its end does not count its files: fetch it again")
                 manifest = _manifest(archive)
-                members = _members(archive, manifest)
+                members = _members(archive, manifest, path.stat().st_size)
                 for member in members:
                     _write(archive, member, manifest.files[member.filename], folder)
     except (TicketBenchError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError) as error:
@@ -106,33 +115,40 @@ def _line(error: object) -> str:
     return first if first.isascii() and first.isprintable() else ascii(first)
 
 
-def _check_end(file: IO[bytes]) -> None:
-    """Look at the end of the zip before anything reads its directory, which may be of any length."""
+def _check_end(file: IO[bytes]) -> int:
+    """The number of files that the end of the zip tells, before anything reads its directory, which may be of any length."""
     size = file.seek(0, os.SEEK_END)
     if size < END.size:
         raise SubmissionError("it is no zip: make it with `ticketbench pack`")
-    file.seek(size - END.size)
-    magic, disk, first, here, count, index, _, comment = END.unpack(file.read(END.size))
+    file.seek(max(0, size - END.size - LOCATOR.size))
+    tail = file.read()
+    told: tuple[bytes, int, int, int, int, int, int, int] = END.unpack(tail[-END.size :])
+    magic, disk, first, here, count, index, offset, comment = told
     if magic != b"PK\x05\x06" or comment or disk or first or here != count:
         raise SubmissionError("it is no plain zip, or something follows it: make it with `ticketbench pack`")
-    if 0xFFFF in (here, count) or index == 0xFFFFFFFF:
-        count, index = _large(file, size)
-    if count > MOST_FILES + 1 or index > LARGEST_INDEX:
+    end = size - END.size
+    if tail.startswith(b"PK\x06\x07"):  # `zipfile` goes by what it points at, whatever the usual numbers are
+        count, index, offset = _large(file, size)
+        end -= LOCATOR.size + END_64.size
+    if offset + index != end:
+        raise SubmissionError("something stands before it or inside it: make it with `ticketbench pack`")
+    if count > MOST_FILES + 1 or index > min(LARGEST_INDEX, LARGEST_ENTRY * count):
         raise SubmissionError(f"it lists {count} files in {index} bytes, more than {MOST_FILES}: pack less at once")
     file.seek(0)
+    return count
 
 
-def _large(file: IO[bytes], size: int) -> tuple[int, int]:
-    """Number of members and size of the directory of a zip with more than 65,535 members."""
+def _large(file: IO[bytes], size: int) -> tuple[int, int, int]:
+    """Number of members, size and place of the directory of a zip that is too large for the usual numbers."""
     where = size - END.size - LOCATOR.size - END_64.size
     if where < 0:
         raise SubmissionError("its end is cut off: fetch it again")
     file.seek(where)
-    magic, *_, here, count, index, _offset = END_64.unpack(file.read(END_64.size))
-    located, _disk, offset, _disks = LOCATOR.unpack(file.read(LOCATOR.size))
-    if magic != b"PK\x06\x06" or located != b"PK\x06\x07" or offset != where or here != count:
+    magic, *_, here, count, index, offset = END_64.unpack(file.read(END_64.size))
+    located, _disk, place, _disks = LOCATOR.unpack(file.read(LOCATOR.size))
+    if magic != b"PK\x06\x06" or located != b"PK\x06\x07" or place != where or here != count:
         raise SubmissionError("its end contradicts itself: fetch it again")
-    return count, index
+    return count, index, offset
 
 
 def _manifest(archive: zipfile.ZipFile) -> Manifest:
@@ -143,11 +159,14 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
     if members[0].file_size > files.LARGEST_JSON:
         raise SubmissionError(f"its {NAME} is larger than {files.LARGEST_JSON} bytes")
     with archive.open(members[0]) as source:
-        return Manifest.of(files.parse(source.read()))
+        manifest = Manifest.of(files.parse(source.read()))
+    if not manifest.files:
+        raise SubmissionError("it holds no unit: fetch it again")
+    return manifest
 
 
-def _members(archive: zipfile.ZipFile, manifest: Manifest) -> list[zipfile.ZipInfo]:
-    """Every file of the archive, none of which is surprising."""
+def _members(archive: zipfile.ZipFile, manifest: Manifest, size: int) -> list[zipfile.ZipInfo]:
+    """Every file of the archive, which has `size` bytes; none is surprising."""
     members = archive.infolist()[1:]
     seen: set[str] = set()
     for member in members:
@@ -161,6 +180,8 @@ def _members(archive: zipfile.ZipFile, manifest: Manifest) -> list[zipfile.ZipIn
     if lacking:
         raise SubmissionError(f"{quoted(lacking[0])} of its {NAME} is missing: fetch it again")
     total, packed = (sum(getattr(each, what) for each in members) for what in ("file_size", "compress_size"))
+    if packed > size:
+        raise SubmissionError(f"its files overlap: {packed} bytes of {size}, so nothing was unpacked")
     if total > LARGEST_TOTAL or total > FREE + HIGHEST_RATIO * packed:
         raise SubmissionError(f"it would unpack {packed} bytes to {total}: no suite does, so nothing was unpacked")
     return members

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import registry
-from bench.exchange.checks import budgets, chance, masks, pairing, scores, seeds, states
+from bench.exchange.checks import budgets, chance, masks, pairing, schema, scores, seeds, states
 from bench.exchange.submission import Check, Entry, Submission, read
 from bench.runs.store import Store
 from bench.runs.verify import verify as contradictions
 from bench.runs.verify import verify_alone
 
 CHECKS: dict[str, Check] = {
+    "schema": schema.schema,
     "definition": pairing.definition,
     "family": pairing.family,
     "seed": seeds.once,
@@ -82,6 +83,7 @@ def _verdict(
     store: Store, submission: Submission, findings: list[str], notes: list[str], more: Mapping[str, Check] | None = None
 ) -> Verdict:
     checks = CHECKS | dict(more or {})
+    findings = [*findings, *_unread(store, submission, findings)]
     for entry in submission.entries.values():
         name = entry.folder.relative_to(store.root)
         for what, check in checks.items():
@@ -93,6 +95,15 @@ def _verdict(
         units=sum(1 for _ in store.folders()),
         submission=submission,
     )
+
+
+def _unread(store: Store, submission: Submission, findings: list[str]) -> Iterator[str]:
+    """Folders that no check looks at: what is wrong with them must have been said, or is said here."""
+    read = {entry.folder for entry in submission.entries.values()}
+    for folder in store.folders():
+        name = folder.relative_to(store.root)
+        if folder not in read and not any(each.startswith(f"{name}: ") for each in findings):
+            yield f"{name}: its spec holds a name or a number of another kind than any unit's"
 
 
 def _guarded(what: str, check: Check, submission: Submission, entry: Entry) -> Iterator[str]:

@@ -1,7 +1,10 @@
 """Files that survive a crash: written whole and flushed to the disk before anything points at them."""
 
+import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,24 @@ def replace(path: Path, text: str) -> None:
     write(draft, text)
     draft.replace(path)
     sync(path.parent)
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A file beside `path` that becomes it if the block ends well, and is gone otherwise.
+
+    Raises:
+        OSError: if the disk refuses, or `path` can name no file.
+    """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        with suppress(OSError):  # gone already, or its folder never was one
+            draft.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -19,8 +19,7 @@ FALSE_ALARM = 1e-6
 RANDOM = ("uniform", "shuffled", "erk")
 """Masks that chance draws; `set` and `rigl` start from one and train another."""
 LARGEST_EXACT = 4_000
-"""Outcomes of one layer up to which the distribution is computed; beyond, Bernstein's bound, which alarms less."""
-LOG_NEGLIGIBLE = -60.0
+"""Outcomes up to which the distribution is computed; beyond, Bernstein's bound, which alarms less."""
 
 
 class Draw(NamedTuple):
@@ -52,7 +51,7 @@ def surprise(draws: Sequence[Draw], hits: int) -> float:
         A two-sided p-value, in (0, 1]; 0 for a number that no draw gives.
     """
     draws = [each for each in draws if each.size]
-    if any(min(each.marked, each.drawn) > LARGEST_EXACT for each in draws):
+    if sum(min(each.marked, each.drawn) for each in draws) > LARGEST_EXACT:
         distance, variance = abs(hits - sum(each.mean for each in draws)), sum(each.variance for each in draws)
         if distance == 0:
             return 1.0

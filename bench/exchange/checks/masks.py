@@ -64,12 +64,12 @@ def level(_submission: Submission, entry: Entry) -> Iterator[str]:
 
 
 def ranked(submission: Submission, entry: Entry) -> Iterator[str]:
-    """What an iterative round cut was smaller than what it kept, where the weights it ranked were submitted too.
+    """What a round, or the one shot, cut was smaller than what it kept, where the weights it ranked were submitted too.
 
     Layers that hold entries which may not be pruned are left out: which entries those are is not recorded.
     """
-    previous = submission.parent(entry, "previous")
-    if entry.unit.method.mask != "iterative" or previous is None or not (previous.folder / STATES[-1]).exists():
+    previous = submission.parent(entry, "previous" if entry.unit.method.mask == "iterative" else "dense")
+    if entry.unit.method.mask not in RANKED or previous is None or not (previous.folder / STATES[-1]).exists():
         return
     trained = read_tensors(previous.folder / STATES[-1], largest=LARGEST_TENSORS).arrays
     layers = entry.record["counts"]["layers"]
@@ -100,6 +100,8 @@ def totals(_submission: Submission, entry: Entry) -> Iterator[str]:
 
 def paired(submission: Submission, entry: Entry) -> Iterator[str]:
     """A control that takes the ticket's mask has that one; a shuffled one keeps its counts in every layer."""
+    if "ticket" not in entry.unit.method.parents and entry.record["overlap"] is not None:
+        yield f"it has no ticket, yet shares {entry.record['overlap']!a} of one"
     ticket = submission.parent(entry, "ticket")
     if ticket is None:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bench.digests import json_digest
 from bench.exchange.submission import Entry, Submission
 from bench.spec import REPORTED_ONLY, to_json
 
@@ -41,7 +42,8 @@ def strangers(submission: Submission, entry: Entry) -> Iterator[str]:
 
 
 def _differing(ours: dict[str, Any], theirs: dict[str, Any], *, without: tuple[str, ...]) -> list[str]:
-    return sorted(name for name in ours if name not in without and ours[name] != theirs[name])
+    # as JSON: 1, 1.0 and true are equal to Python, and give three ids
+    return sorted(name for name in ours if name not in without and json_digest(ours[name]) != json_digest(theirs[name]))
 
 
 def family(submission: Submission, entry: Entry) -> Iterator[str]:

@@ -33,6 +33,10 @@ def recomputed(_submission: Submission, entry: Entry) -> Iterator[str]:
         where = next((a for a, b in zip(found, record["metrics"], strict=False) if a != b), None)
         name = f"{where['name']} on {where['split']} ({where['at']})" if where else "their number"
         yield f"its metrics are not those of its curve: {name} differs"
+    task, at = entry.unit.task, entry.unit.task.at[0]
+    scored = {(each["name"], each["split"], each["at"]) for each in found}
+    if (task.metric, task.split, at) not in scored:
+        yield f"its curve has no {task.metric} on {task.split} at its end, which is its score"
     if entry.diverged != bool(record["reason"]):
         yield "it says that it diverged without a reason, or the reverse"
 

@@ -1,0 +1,494 @@
+"""Units of a submission measured again: honest ones are equal to the bit, and what was made up is found."""
+
+import dataclasses
+import json
+import math
+import shutil
+import sys
+from concurrent.futures import Future
+from functools import partial
+
+import numpy as np
+import pytest
+
+from bench import registry
+from bench.exchange import remeasure as measuring
+from bench.exchange.remeasure import (
+    CLAIMED,
+    Again,
+    allowed,
+    draw,
+    findings,
+    remeasure,
+    replayable,
+    retrainable,
+    score,
+    told,
+)
+from bench.exchange.submission import Entry, Submission, read
+from bench.exchange.verify import findings_of
+from bench.runs.job import run
+from bench.runs.launch import WorkerDied
+from bench.runs.store import Store
+from bench.spec import unit_id
+from bench.tickets.methods import METHODS
+
+CHAINS = {"dense", "ticket", "ticket-init", "fine-tune", "lr-rewind"}
+
+
+class Here:
+    """A launcher that trains in this process, at once."""
+
+    def __init__(self, root, *, workers, threads, progress):
+        self.progress = progress
+
+    def submit(self, job):
+        future = Future()
+        future.set_result(run(job, report=partial(self.progress, unit_id(job.spec))))
+        return future
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch):
+    monkeypatch.setattr(measuring, "LocalLauncher", Here)
+
+
+def submission_of(root):
+    return read(Store(root), tasks=registry.tasks(), methods=registry.methods())
+
+
+def entry_of(submission, method, level=2, seed=0):
+    return next(
+        each
+        for each in submission.entries.values()
+        if (each.unit.method.name, each.unit.level, each.unit.seed) == (method, level, seed)
+    )
+
+
+def again(submission, *asked, steps=None):
+    """Measure (how, method[, level, seed]) again."""
+    chosen = [(how, entry_of(submission, *which)) for how, *which in asked]
+    seen = []
+    found = remeasure(
+        submission, chosen, workers=1, threads=1, device="cpu",
+        step=lambda entry, at: (steps if steps is not None else []).append((entry.unit.method.name, at)),
+        done=seen.append,
+    )  # fmt: skip
+    assert seen == found
+    return found
+
+
+# Honest units.
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_honest_unit_is_trained_to_the_same_bits(trained, example, here, method):
+    submission = submission_of(trained)
+    (found,) = again(submission, ("retrain", method, 0 if method == "dense" else 2))
+    assert (found.reason, found.equal, found.same_mask) == (None, True, True)
+    assert findings(submission, found) == []
+    assert found.record["digests"]["result"] == found.entry.record["digests"]["result"]
+    assert found.record["density"] == found.entry.record["density"]
+
+
+def test_honest_weights_give_the_same_scores(trained, example, here):
+    submission = submission_of(trained)
+    assert {each.unit.method.name for each in replayable(submission)} == CHAINS
+    steps = []
+    found = again(submission, *(("replay", each, 0 if each == "dense" else 2) for each in CHAINS), steps=steps)
+    assert len(found) == 5
+    for each in found:
+        assert each.equal
+        assert findings(submission, each) == []
+        assert each.record["updates"] == 0
+    assert ("ticket", 40) in steps
+
+
+def test_a_measurement_says_what_was_claimed_and_what_was_found(trained, example, here):
+    submission = submission_of(trained)
+    (found,) = again(submission, ("retrain", "ticket"))
+    claimed = entry_of(submission, "ticket").record
+    value = next(each["value"] for each in claimed["metrics"] if (each["split"], each["at"]) == ("test", "final"))
+    measurement = found.measurement
+    assert measurement["claimed"] == measurement["measured"] == value
+    assert (measurement["unit_id"], measurement["how"]) == (claimed["unit_id"], "retrain")
+    assert (measurement["metric"], measurement["split"], measurement["equal"]) == ("accuracy", "test", True)
+    assert measurement["provenance"]["start"] > claimed["provenance"]["start"], "of who measured, not of who claimed"
+    assert json.loads(json.dumps(measurement)) == measurement
+    line = told(found)
+    assert (
+        line
+        == f"example/moons@smoke ticket L2 s0: claimed {value:.6g}, retrained {value:.6g} (accuracy, equal to the bit)"
+    )
+
+
+# Cheats, resealed in every digest.
+
+
+def edited(method, by, level=2):
+    def change(units):
+        units[method, level, 0].edit_scores(lambda value: value + by)
+
+    return change
+
+
+@pytest.mark.parametrize("by", [-5.0, -1.5])
+@pytest.mark.parametrize("how", ["replay", "retrain"])
+def test_an_edited_score_is_found(moons, forge, here, how, by):
+    """A ticket made better, or a control made worse: with two seeds, a tolerance's width is allowed."""
+    forge(moons, edited("ticket", by))
+    assert findings_of(moons).findings == [], "no static check sees it"
+    submission = submission_of(moons)
+    (found,) = again(submission, (how, "ticket"))
+    assert not found.equal
+    (line,) = findings(submission, found)
+    assert line.startswith("example/moons@smoke ticket L2 s0: claimed")
+    assert f"{-by:.3g} apart" in line
+
+
+def test_a_control_made_worse_is_found(moons, forge, here):
+    """It is the cheapest way to a winning ticket."""
+    forge(moons, edited("random-ticket", -10.0))
+    assert findings_of(moons).findings == []
+    submission = submission_of(moons)
+    (found,) = again(submission, ("retrain", "random-ticket"))
+    (line,) = findings(submission, found)
+    assert "10 apart" in line
+
+
+def test_a_ticket_sold_as_random_is_found_where_no_mask_is_there_to_compare(moons, forge, here):
+    """The mask of another method's chain, which no check of overlaps looks at."""
+
+    def borrow(units):
+        units["random-ticket", 2, 0].mask = {
+            name: each.copy() for name, each in units["ticket-init", 2, 0].mask.items()
+        }
+
+    forge(moons, borrow)
+    assert [line for line in findings_of(moons).findings if "'example/moons@smoke ticket L2" not in line] == []
+    submission = submission_of(moons)
+    (found,) = again(submission, ("retrain", "random-ticket"))
+    assert not found.same_mask
+    assert "its mask is not the one that its seed draws" in findings(submission, found)[0]
+
+
+@pytest.mark.parametrize("method", ["random-ticket", "random-erk", "shuffled"])
+def test_a_random_mask_of_another_draw_is_found(moons, forge, here, method):
+    """The best of many draws: honest by every statistic, and not what the seed gives."""
+
+    def redraw(units):
+        units[method, 2, 0].swap("4.weight", 2)
+        units[method, 2, 0].swap("0.weight", 2)
+
+    forge(moons, redraw)
+    assert findings_of(moons).findings == []
+    submission = submission_of(moons)
+    (found,) = again(submission, ("retrain", method))
+    assert not found.equal, "though every number is"
+    assert findings(submission, found)[0].endswith("its mask is not the one that its seed draws")
+
+
+def trained_weights(units):
+    """The rewind weights are those of the end: the ticket starts where it should arrive."""
+    states = units["dense", 0, 0].states
+    states["rewind.safetensors"] = {name: each.copy() for name, each in states["final.safetensors"].items()}
+
+
+def other_weights(units):
+    states = units["dense", 0, 0].states
+    states["rewind.safetensors"] = dict(units["dense", 0, 1].states["rewind.safetensors"])
+
+
+@pytest.mark.parametrize("method", ["ticket", "one-shot", "permuted"])
+def test_rewind_weights_that_were_trained_are_found(early, forge, here, method):
+    forge(early, trained_weights)
+    assert findings_of(early).findings == []
+    submission = submission_of(early)
+    (found,) = again(submission, ("retrain", method, 1))
+    assert found.record is None
+    (line,) = findings(submission, found)
+    assert "its retrain failed: its rewind weights are" in line
+
+
+@pytest.mark.parametrize("method", ["ticket", "one-shot", "permuted"])
+def test_rewind_weights_of_another_seed_are_found(moons, forge, here, method):
+    forge(moons, other_weights)
+    assert findings_of(moons).findings == []
+    submission = submission_of(moons)
+    (found,) = again(submission, ("retrain", method))
+    assert found.record is None
+    (line,) = findings(submission, found)
+    assert "its retrain failed: its rewind weights are" in line
+
+
+def test_weights_that_do_not_fit_the_network_are_a_finding(moons, forge, here):
+    def reshape(units):
+        final = units["ticket", 2, 0].final
+        final["buffers/1.running_mean"] = final["buffers/1.running_mean"][:3]
+
+    forge(moons, reshape)
+    submission = submission_of(moons)
+    (found,) = again(submission, ("replay", "ticket"))
+    (line,) = findings(submission, found)
+    assert line.startswith("example/moons@smoke ticket L2 s0: its replay failed: ")
+    assert "\n" not in line
+
+
+def test_weights_of_another_score_are_found(moons, forge, here):
+    """The stored weights are not what the curve was measured with."""
+
+    def exchange(units):
+        units["ticket", 2, 0].final["weights/4.bias"][:] = [3, -3]
+
+    forge(moons, exchange)
+    submission = submission_of(moons)
+    (found,) = again(submission, ("replay", "ticket"))
+    assert "apart" in findings(submission, found)[0]
+
+
+def test_nothing_is_written_into_the_submission(trained, example, here):
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    again(submission_of(trained), ("replay", "ticket"), ("retrain", "ticket"))
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+
+# Which units can be measured, and are.
+
+
+def test_a_foreign_method_is_never_run(moons, forge, here, example):
+    """A method names functions that would be imported and called here."""
+
+    def plant(units):
+        for key, unit in units.items():
+            if key[0] == "random-ticket":
+                unit.spec["method"].update(version=2, mask="os:abort")
+            if key[0] == "random-erk":
+                unit.spec["method"].update(name="mine", mask="os:abort")
+            if key[0] == "snip":
+                unit.spec["method"].update(options={"losses": 10**9})
+            if key[0] == "synflow":
+                unit.spec["task"]["config"] = {"rate": 9.0}
+
+    forge(moons, plant)
+    names = {each.unit.method.name for each in retrainable(submission_of(moons))}
+    assert names == set(METHODS) - {"random-ticket", "random-erk", "snip", "synflow"}
+
+
+def test_a_method_that_is_told_otherwise_is_the_same(moons, forge):
+    def tell(units):
+        units["random-ticket", 2, 0].spec["method"]["about"] = "told otherwise"
+
+    forge(moons, tell)
+    submission = submission_of(moons)
+    assert entry_of(submission, "random-ticket") in retrainable(submission)
+
+
+def test_without_weights_chains_from_trained_weights_cannot_be_trained(moons):
+    for path in moons.rglob("final.safetensors"):
+        path.unlink()
+    submission = submission_of(moons)
+    assert replayable(submission) == []
+    left = {each.unit.method.name for each in retrainable(submission)}
+    assert left == set(METHODS) - {"fine-tune", "lr-rewind"}
+
+
+def test_without_the_ticket_its_controls_cannot_be_trained(moons):
+    shutil.rmtree(moons / "example/moons/ticket")
+    left = {each.unit.method.name for each in retrainable(submission_of(moons))}
+    assert not left & {"ticket", "reinit", "reinit-signed", "permuted", "shuffled"}
+    assert {"dense", "random-ticket", "one-shot"} <= left
+
+
+def test_what_diverged_is_not_measured(moons, forge):
+    def diverge(units):
+        unit = units["ticket", 2, 0]
+        unit.record.update(status="diverged", reason="the loss is not finite")
+
+    forge(moons, diverge)
+    submission = submission_of(moons)
+    assert entry_of(submission, "ticket") not in [*replayable(submission), *retrainable(submission)]
+
+
+def test_the_draw_is_its_seeds_and_takes_each_method_in_turn_the_ticket_first(trained, example):
+    entries = retrainable(submission_of(trained))
+    names = lambda found: [each.unit.method.name for each in found]  # noqa: E731
+    first = draw(entries, 21, seed=1)
+    assert draw(reversed(entries), 21, seed=1) == first, "whatever order they are found in"
+    assert names(first)[0] == "ticket"
+    assert set(names(first)) == set(METHODS)
+    assert draw(entries, 3, seed=1) == first[:3]
+    assert any(draw(entries, 21, seed=seed) != first for seed in range(2, 6))
+    assert draw(entries, 10**6, seed=1)[:21] == first
+    assert len(draw(entries, 10**6, seed=1)) == len(entries)
+    assert draw(entries, 0, seed=1) == draw([], 5, seed=1) == []
+    picked = {each.unit.id for seed in range(40) for each in draw(entries, 1, seed=seed)}
+    assert len(picked) == 4, "every ticket may be asked for"
+
+
+# What is allowed.
+
+
+def claims(trained, values, *, direction="max"):
+    """A submission whose `random-ticket` arm claims these values, a seed each."""
+    template = entry_of(submission_of(trained), "random-ticket")
+    task = dataclasses.replace(template.unit.task, directions={"accuracy": direction, "loss": "min"})
+    entries = {}
+    for seed, value in enumerate(values):
+        unit = dataclasses.replace(template.unit, seed=seed, task=task)
+        metrics = [{**each, "value": value} for each in template.record["metrics"]]
+        record = {**template.record, "metrics": metrics, "spec": unit.spec(), "unit_id": unit.id}
+        entries[unit.id] = Entry(folder=template.folder, unit=unit, record=record)
+    return Submission(entries=entries)
+
+
+def measured(submission, value, *, how="retrain", equal=False):
+    entry = next(iter(submission.entries.values()))
+    record = {**entry.record, "metrics": [{**each, "value": value} for each in entry.record["metrics"]]}
+    return Again(entry=entry, how=how, record=record, equal=equal)
+
+
+def test_a_replay_is_allowed_a_tenth_of_the_tolerance(trained, example):
+    submission = claims(trained, [90.0, 92.0, 94.0])
+    assert allowed(submission, measured(submission, 90.0, how="replay")) == pytest.approx(0.1)
+    assert findings(submission, measured(submission, 89.95, how="replay")) == []
+    assert len(findings(submission, measured(submission, 89.85, how="replay"))) == 1
+
+
+def test_two_seeds_are_allowed_the_tolerance(trained, example):
+    submission = claims(trained, [90.0, 99.0])
+    assert allowed(submission, measured(submission, 90.0)) == 1.0
+
+
+def test_three_seeds_are_allowed_as_much_as_a_fourth(trained, example):
+    """Student's t of 2 degrees of freedom, 99 %, two-sided: 9.925; the spread of a further seed: s * sqrt(4 / 3)."""
+    submission = claims(trained, [90.0, 91.0, 92.0])
+    assert allowed(submission, measured(submission, 90.0)) == pytest.approx(1 + 9.9248 * math.sqrt(4 / 3), rel=1e-4)
+
+
+def test_honest_seeds_stay_within_what_is_allowed(trained, example):
+    """A training that ends like another seed: at most one in a hundred is accused."""
+    generator, accused = np.random.default_rng(0), 0
+    template = claims(trained, [0.0, 0.0, 0.0, 0.0])
+    entries = list(template.entries.values())
+    for _ in range(400):
+        values = generator.normal(90, 3, 5)
+        for entry, value in zip(entries, values[:4], strict=True):
+            entry.record["metrics"] = [{**each, "value": float(value)} for each in entry.record["metrics"]]
+        accused += bool(findings(template, measured(template, float(values[4]))))
+    assert accused <= 16
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_either_way_is_too_far(trained, example, direction, sign):
+    submission = claims(trained, [90.0], direction=direction)
+    assert findings(submission, measured(submission, 90.0 + sign * 0.99)) == []
+    assert len(findings(submission, measured(submission, 90.0 + sign * 1.01))) == 1
+
+
+def test_what_diverges_here_only_is_a_finding(trained, example):
+    submission = claims(trained, [90.0])
+    (line,) = findings(submission, measured(submission, None))
+    assert line.endswith("claimed 90, measured diverged")
+    assert score(measured(submission, None).record) is None
+
+
+# Worker processes.
+
+
+def test_in_worker_processes(trained, example, monkeypatch):
+    for how in ("replay", "retrain"):
+        monkeypatch.setitem(measuring.WORKS, how, f"example_again:{how}")
+    submission = submission_of(trained)
+    found = again(submission, ("replay", "ticket"), ("retrain", "random-ticket"))
+    assert [each.equal for each in found] == [True, True]
+
+
+def test_a_worker_that_dies_is_a_finding(trained, example, monkeypatch):
+    class Dying(Here):
+        def submit(self, job):
+            future = Future()
+            future.set_exception(WorkerDied("the worker process was killed by SIGKILL, 2 times\n\nmore"))
+            return future
+
+    monkeypatch.setattr(measuring, "LocalLauncher", Dying)
+    submission = submission_of(trained)
+    (found,) = again(submission, ("retrain", "ticket"))
+    (line,) = findings(submission, found)
+    assert line.endswith("its retrain failed: the worker process was killed by SIGKILL, 2 times")
+    assert found.measurement is None
+
+
+# The command.
+
+
+@pytest.fixture
+def moons_command(command, example, here):
+    """The command line with the example domain alone, training in this process."""
+    return command
+
+
+def test_verify_measures_again_and_writes_lines(moons_command, moons, tmp_path):
+    file = tmp_path / "measured" / "mine.jsonl"
+    asked = ("verify", moons, "--replay", 2, "--retrain", 3, "--draw", 5, "--measured", file, "--workers", 1)
+    code, out, err = moons_command(*asked)
+    assert (code, err) == (0, "")
+    assert "measuring 5 units again, drawn by --draw 5" in out
+    assert out.count("equal to the bit") == 5
+    assert out.endswith(f"{moons}: 50 units, no findings\n")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [each["how"] for each in lines].count("replay") == 2
+    assert all(each["equal"] and each["claimed"] == each["measured"] for each in lines)
+    _, again_, _ = moons_command(*asked)
+    assert sorted(again_.splitlines()) == sorted(out.splitlines()), "--draw gives the same units"
+    assert len(file.read_text().splitlines()) == 10, "lines are added"
+
+
+def test_verify_draws_by_chance_unless_told(moons_command, moons):
+    drawn = {moons_command("verify", moons, "--retrain", 1)[1].splitlines()[0] for _ in range(3)}
+    assert len(drawn) == 3
+
+
+def test_verify_finds_what_was_edited(moons_command, moons, forge, tmp_path):
+    def change(units):
+        for unit in units.values():
+            unit.edit_scores(lambda value: value - 5)
+
+    forge(moons, change)
+    assert moons_command("verify", moons)[0] == 0
+    for how in ("--replay", "--retrain"):
+        code, out, err = moons_command("verify", moons, how, 1)
+        assert (code, err) == (1, "")
+        assert "5 apart, " in out
+        assert out.endswith("50 units, 1 finding\n")
+
+
+def test_nothing_is_trained_of_a_submission_with_findings(moons_command, moons, forge, monkeypatch):
+    def change(units):
+        units["ticket", 2, 0].record["search_cost"] += 1
+
+    forge(moons, change)
+    monkeypatch.setattr(measuring, "remeasure", lambda *_, **__: sys.exit("it trained"))
+    code, out, _ = moons_command("verify", moons, "--retrain", 1)
+    assert code == 1
+    assert "its search cost is" in out
+
+
+def test_what_cannot_be_measured_is_said(moons_command, moons, tmp_path):
+    for path in moons.rglob("final.safetensors"):
+        path.unlink()
+    code, out, err = moons_command("verify", moons, "--replay", 1)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "nothing can be measured again: --replay needs weights" in err
+    code, out, _ = moons_command("verify", moons, "--replay", 1, "--retrain", 1)
+    assert code == 0
+    assert "note: only 0 units have weights to replay" in out
+    code, _, err = moons_command("verify", moons, "--measured", tmp_path / "x.jsonl")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_the_role_of_the_claim_is_no_methods():
+    assert all(CLAIMED not in method.parents for method in METHODS.values())
