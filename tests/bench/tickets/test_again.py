@@ -194,7 +194,7 @@ def moved(by):
 @pytest.mark.parametrize("share", [0.0, 0.5, -0.9, 1.1, -1.1])
 def test_how_far_rewind_weights_may_lie(case, tmp_path, share):
     unit, folders = case("ticket")
-    moved(LARGEST_DRIFT * share)(folders["dense"])
+    moved(LARGEST_DRIFT[unit.task.unit] * share)(folders["dense"])
     if abs(share) < 1:
         record = retrain(unit, parents=folders, folder=tmp_path / "out")
         assert record["digests"]["result"] == claimed(folders)["digests"]["result"], "from the weights found here"
@@ -217,6 +217,14 @@ def test_rewind_weights_of_no_training_are_refused(case, tmp_path, change):
     unit, folders = case("ticket")
     retouch(folders["dense"] / "rewind.safetensors", change)
     with pytest.raises(SubmissionError, match="rewind weights are (nan|inf|[0-9.e+]+) away"):
+        retrain(unit, parents=folders, folder=tmp_path / "out")
+
+
+def test_weights_of_the_end_are_no_rewind_weights(case, tmp_path):
+    unit, folders = case("ticket")
+    rewind, final = (artifacts.load_state(name, folders["dense"]) for name in ("rewind", "final"))
+    artifacts.save_state(replace(rewind, weights=final.weights), "rewind", folders["dense"])
+    with pytest.raises(SubmissionError, match="its rewind weights are .* away"):
         retrain(unit, parents=folders, folder=tmp_path / "out")
 
 
