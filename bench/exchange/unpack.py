@@ -30,7 +30,7 @@ LARGEST_TOTAL = 64 * 2**30
 LARGEST_INDEX = 64 * 2**20
 """Bytes of the zip's own directory, which is read whole."""
 LARGEST_ENTRY = 2_000
-"""Bytes of one file in it: no allowed path has half as many."""
+"""Bytes that one file takes in it; no allowed path has half as many."""
 HIGHEST_RATIO, FREE = 200, 64 * 2**20
 """More than `FREE` bytes must not come from `HIGHEST_RATIO` times fewer: masks of a bool a byte shrink by far, too."""
 CHUNK = 2**20

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -120,17 +120,18 @@ def test_five_seeds_cannot_be_significant_by_signs_alone():
     assert sign_flip([1, 2, 3, 4, 5]) == 2 / 2**5
 
 
+@example([1.0, 1.0, 1.0, 1.0, 1.0, 0.05])
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_holm_is_holms_step_down_procedure(p_values):
-    """Brute force: at each level, reject the smallest while it is below level / how many are left."""
+    """Brute force: at each level, reject the smallest while it is below level / how many are left, but for rounding."""
     adjusted = holm(p_values)
-    for level in (0.01, 0.05, 0.3):
+    for level in (0.01 * (1 + 1e-12), 0.05 * (1 + 1e-12), 0.3 * (1 + 1e-12)):
         left, rejected = sorted(p_values), set()
         for place, p_value in enumerate(left):
-            if p_value > level / (len(left) - place):
+            if (len(left) - place) * p_value > level:
                 break
             rejected.add(p_value)
-        told = {p for p, each in zip(p_values, adjusted, strict=True) if each <= level * (1 + 1e-12)}
+        told = {p for p, each in zip(p_values, adjusted, strict=True) if each <= level}
         assert told == rejected
 
 
