@@ -130,6 +130,14 @@ def test_every_view_is_quiet_readable_and_no_wider_than_the_screen(visit, anchor
     assert page.evaluate(CONTRAST) == []
 
 
+@pytest.mark.parametrize("anchor", ["tickets", "claims", LENET])
+def test_a_link_to_a_view_opens_it_with_the_navigation_in_sight(visit, anchor):
+    page = visit(anchor)
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") == 0, "the browser itself would go to the heading"
+
+
 def test_a_task_is_drawn(visit):
     page = visit(f"{LENET.replace('v1', 'v2')}")
     until(page, "document.querySelectorAll('.page.on .chart svg').length >= 2")
