@@ -12,6 +12,7 @@ from bench.digests import canonical_json
 from bench.record import Measurement, Record
 from bench.report.arms import Arm
 from bench.report.compact import HEADER, cells
+from bench.report.site.measured import of_task
 from bench.report.tables import Section, sections
 from bench.spec import REPORTED_ONLY, Task, to_json
 
@@ -32,7 +33,7 @@ class Page:
         suites: in which it was trained.
         newest: whether there is no higher version of this task at this scale.
         cells: of each arm of the section, its line of the compact table, one text per column of `HEADER`.
-        measured: unit id -> what was measured again, of its units.
+        measured: unit id -> what was measured again of its score, of its units.
     """
 
     section: Section
@@ -76,7 +77,7 @@ def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measure
             suites=_within(section, holders),
             newest=section.comparison.task.version == newest[section.comparison.task.key],
             cells=tuple(dict(zip(HEADER, line, strict=True)) for line in cells(section)),
-            measured=_measured(section, measured or {}),
+            measured=of_task(section, measured or {}),
         )
         for name, section in zip(names, found, strict=True)
     ]
@@ -135,11 +136,6 @@ def _holders(suites: Mapping[str, Sequence[Record]]) -> dict[str, set[str]]:
         for record in records:
             found.setdefault(record["unit_id"], set()).add(name)
     return found
-
-
-def _measured(section: Section, measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
-    units = (record["unit_id"] for arm in section.arms for record in arm.records.values())
-    return {each: measured[each] for each in units if each in measured}
 
 
 def _within(section: Section, holders: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

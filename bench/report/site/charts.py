@@ -15,6 +15,7 @@ from bench.spec import DENSE
 FAMILIES = {family: f"c{place}" for place, family in enumerate(dict.fromkeys(look.family for look in LOOKS.values()))}
 """Family of methods -> the custom property of the style sheet that has its colour."""
 
+STROKES = ("-", "--", ":", "-.")
 OTHERS = "others"
 DIGITS = 6
 
@@ -58,13 +59,24 @@ def _numbers(page: Page, found: tuple[int, Arm, Row]) -> list[Any]:
 
 
 def _method(name: str) -> dict[str, Any]:
-    look = LOOKS.get(name.partition(" (version ")[0])
+    base = name.partition(" (version ")[0]
+    look = LOOKS.get(base)
     return {
         "name": label(name),
         "colour": FAMILIES[look.family] if look else OTHERS,
-        "line": {"-": 0, "--": 1, ":": 2}[look.line] if look else 0,
+        "line": STROKES.index(_strokes(look.family)[base]) if look else 0,
         "main": look is not None and look.main,
     }
+
+
+def _strokes(family: str) -> dict[str, str]:
+    """Method of a family -> its line; here no marker tells methods apart, so the second of a line gets one that is free."""
+    lines = {name: look.line for name, look in LOOKS.items() if look.family == family}
+    free = iter([each for each in reversed(STROKES) if each not in lines.values()])
+    found: dict[str, str] = {}
+    for name, line in lines.items():
+        found[name] = next(free) if line in found.values() else line
+    return found
 
 
 def _short(value: float | None) -> float | None:

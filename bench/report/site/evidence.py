@@ -93,7 +93,7 @@ def _line(page: Page, arm: Arm, seed: int, anchor: str, known: set[str], setting
     cells = (
         f"{seed:d}",
         *(f"{each[seed]:.6g}" if seed in each else "" for each in arm.scores.values()),
-        *([text(of_unit(record["unit_id"], page.measured), SENTENCE)] if page.measured else []),
+        *([text(of_unit(arm, seed, page.measured), SENTENCE)] if page.measured else []),
         text(status),
         f"<code>{text(record['unit_id'][:DIGITS])}</code>",
         f"{record['updates']:d}",

@@ -138,6 +138,22 @@ def test_a_link_to_a_view_opens_it_with_the_navigation_in_sight(visit, anchor):
     assert page.evaluate("scrollY") == 0, "the browser itself would go to the heading"
 
 
+@pytest.mark.parametrize(("anchor", "table"), [("", "tickets"), ("claims", "claims"), (LENET, "numbers")])
+def test_the_first_column_keeps_its_heading_when_a_table_is_scrolled(visit, anchor, table):
+    page = visit(anchor, width=390)
+    head = page.locator(f"table[data-key={table}]:visible thead th").first
+    before = head.bounding_box()["x"]
+    assert (
+        head.evaluate("each => { const box = each.closest('.wide'); box.scrollLeft = 300; return box.scrollLeft; }")
+        > 100
+    )
+    assert head.bounding_box()["x"] == before
+    head.scroll_into_view_if_needed()
+    assert head.evaluate(
+        "each => { const at = each.getBoundingClientRect(); return each.contains(document.elementFromPoint(at.x + 12, at.y + at.height / 2)); }"
+    )
+
+
 def test_a_task_is_drawn(visit):
     page = visit(f"{LENET.replace('v1', 'v2')}")
     until(page, "document.querySelectorAll('.page.on .chart svg').length >= 2")

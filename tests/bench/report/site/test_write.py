@@ -20,6 +20,7 @@ from bench.report.site.layers import families
 from bench.report.site.shelf import shelf
 from bench.report.site.standings import overall, standings
 from bench.report.site.write import PARTS, policy, scripts, site, vendor, write_site
+from bench.report.style import LOOKS
 from bench.report.verdicts import judge
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
@@ -188,6 +189,12 @@ def test_the_chart_has_every_seed_and_interval(records):
     for arm in drawn["arms"]:
         assert arm[4] < arm[3] < arm[5]
         assert [seed for seed, _ in arm[-1]] == [0, 1, 2, 3]
+
+
+def test_no_two_methods_are_drawn_alike(study):
+    drawn = chart(pages({"some": study(dict.fromkeys(LOOKS, 0.0) | {"dense": 0.0}, seeds=2)})[0])
+    assert len(drawn["methods"]) == len(LOOKS)
+    assert len({(each["colour"], each["line"]) for each in drawn["methods"]}) == len(LOOKS)
 
 
 def test_hostile_names_stay_text(record, task):
