@@ -101,7 +101,9 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Train what is left of a suite, and print its table."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     raise typer.Exit(_verbs("training").run(asked, store, workers=workers, threads=threads, device=device))
 
 
@@ -117,7 +119,9 @@ def plan(
     workers: Workers = None,
 ) -> None:
     """Show what a run would do, and how long it would take."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("training").plan(asked, store, workers=workers)
 
 
@@ -132,7 +136,9 @@ def status(
     scale: Scale = None,
 ) -> None:
     """Show how far a suite is, and why units failed."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("training").status(asked, store)
 
 
@@ -155,7 +161,9 @@ def table(
     scale: OneScale = None,
 ) -> None:
     """Print the table of sparsity against performance."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("reports").table(asked, store, style=format, output=output)
 
 
@@ -171,7 +179,9 @@ def plot(
     scale: OneScale = None,
 ) -> None:
     """Draw the score of every method over density."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("reports").plot(asked, store, folder=output)
 
 
@@ -187,7 +197,9 @@ def publish(
     scale: Scale = None,
 ) -> None:
     """Add a suite to what others read, or make that again."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("reports").publish(asked, store, folder=output)
 
 
@@ -273,7 +285,9 @@ def pack(
     weights: Annotated[bool, typer.Option("--weights", help="With the weights; `verify --replay` needs them.")] = False,
 ) -> None:
     """Write the finished units of a suite into one archive."""
-    asked = _verbs("asked").Asked(suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
+    asked = _verbs("request").Request(
+        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
+    )
     _verbs("exchange").pack(asked, store, output=output, weights=weights)
 
 

@@ -3,7 +3,7 @@
 from example import ExampleDomain
 
 from bench import registry
-from bench.tickets import again
+from bench.tickets.units import retrain as again
 
 registry.domains = lambda: {"example": ExampleDomain()}
 replay, retrain = again.replay, again.retrain

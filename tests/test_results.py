@@ -7,8 +7,8 @@ import pytest
 
 from bench.record import FORMAT
 from bench.report.publish import STYLES, published, verdicts
-from bench.report.render import render, resamples
 from bench.report.site.measured import measurements
+from bench.report.table.render import render, resamples
 from bench.spec import Unit, unit_id
 from bench.verbs.site import site
 

@@ -56,7 +56,7 @@ def suite(methods=("dense", "ticket", "reinit"), levels=(1, 3), seeds=(0,), of=T
 
 
 def work(unit, *, parents, folder, device, report):
-    """What `bench.tickets.work.work` does, without learning anything."""
+    """What `bench.tickets.units.work.work` does, without learning anything."""
     trouble = _trouble(unit)
     if trouble == "fail":
         raise RuntimeError("the toy was told to fail\nand has more to say")

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
+from bench.runs.integrity import MASK
 from bench.runs.store import CURVE
-from bench.runs.verify import MASK
 
 FORMAT = 1
 """Version of the archive's layout; one with a higher version is refused."""

@@ -17,7 +17,7 @@ from scipy.stats import t as student
 from bench.digests import json_digest
 from bench.errors import TicketBenchError
 from bench.exchange.checks.chance import is_drawn
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import Measurement, Record
 from bench.runs.attempt import STATES
 from bench.runs.job import Job
@@ -27,7 +27,10 @@ from bench.runs.store import Store, curve
 from bench.spec import Role, to_json
 
 How = Literal["replay", "retrain"]
-WORKS: dict[How, str] = {"replay": "bench.tickets.again:replay", "retrain": "bench.tickets.again:retrain"}
+WORKS: dict[How, str] = {
+    "replay": "bench.tickets.units.retrain:replay",
+    "retrain": "bench.tickets.units.retrain:retrain",
+}
 CLAIMED = cast("Role", "claimed")
 CONFIDENCE, FEWEST = 0.99, 3
 
@@ -45,7 +48,7 @@ class Again:
         same_mask: whether the mask is.
     """
 
-    entry: Entry
+    entry: SubmittedUnit
     how: How
     record: Record | None
     reason: str | None = None
@@ -78,13 +81,13 @@ def score(record: Record) -> float | None:
     return next(found, None)
 
 
-def replayable(submission: Submission) -> list[Entry]:
+def replayable(submission: Submission) -> list[SubmittedUnit]:
     """The units whose trained weights were submitted, of tasks that are installed here."""
     found = (each for each in submission.entries.values() if (each.folder / STATES[-1]).exists())
     return [each for each in found if is_installed(submission, each) and not each.diverged]
 
 
-def retrainable(submission: Submission) -> list[Entry]:
+def retrainable(submission: Submission) -> list[SubmittedUnit]:
     """The units that can be trained from their seed, their mask and what else of them was submitted."""
     return [
         each
@@ -93,7 +96,7 @@ def retrainable(submission: Submission) -> list[Entry]:
     ]
 
 
-def is_installed(submission: Submission, entry: Entry) -> bool:
+def is_installed(submission: Submission, entry: SubmittedUnit) -> bool:
     """Whether its task and its method are, field by field, the ones of this installation."""
     task, method = submission.tasks.get(entry.unit.task.key), submission.methods.get(entry.unit.method.name)
     if task is None or method is None:
@@ -103,7 +106,7 @@ def is_installed(submission: Submission, entry: Entry) -> bool:
     return json_digest([to_json(task), to_json(method)]) == json_digest([to_json(entry.unit.task), to_json(theirs)])
 
 
-def _has_all(submission: Submission, entry: Entry) -> bool:
+def _has_all(submission: Submission, entry: SubmittedUnit) -> bool:
     method = entry.unit.method
     if "ticket" in method.parents and submission.parent(entry, "ticket") is None:
         return False
@@ -113,10 +116,10 @@ def _has_all(submission: Submission, entry: Entry) -> bool:
     return previous is not None and (previous.folder / STATES[-1]).exists()
 
 
-def draw(entries: Iterable[Entry], count: int, *, seed: int) -> list[Entry]:
+def draw(entries: Iterable[SubmittedUnit], count: int, *, seed: int) -> list[SubmittedUnit]:
     """`count` of the units, or all: one of each method in turn, the ticket's first, each drawn by chance."""
     chance = random.Random(seed)
-    by_method: dict[str, list[Entry]] = {}
+    by_method: dict[str, list[SubmittedUnit]] = {}
     for each in sorted(entries, key=lambda each: each.unit.id):
         by_method.setdefault(each.unit.method.name, []).append(each)
     for name in sorted(by_method):
@@ -129,12 +132,12 @@ def draw(entries: Iterable[Entry], count: int, *, seed: int) -> list[Entry]:
 
 def remeasure(
     submission: Submission,
-    asked: Sequence[tuple[How, Entry]],
+    asked: Sequence[tuple[How, SubmittedUnit]],
     *,
     workers: int,
     threads: int,
     device: str,
-    step: Callable[[Entry, int], None],
+    step: Callable[[SubmittedUnit, int], None],
     done: Callable[[Again], None],
 ) -> list[Again]:
     """Measure units again.
@@ -178,7 +181,7 @@ def remeasure(
             launcher.close()
 
 
-def _job(submission: Submission, entry: Entry, how: How, root: Path, device: str) -> Job:
+def _job(submission: Submission, entry: SubmittedUnit, how: How, root: Path, device: str) -> Job:
     parents: dict[Role, Path] = {CLAIMED: entry.folder}
     if how == "retrain":
         found = ((role, submission.parent(entry, role)) for role in entry.unit.parents)
@@ -186,7 +189,7 @@ def _job(submission: Submission, entry: Entry, how: How, root: Path, device: str
     return Job(spec=entry.unit.spec(), root=root, parents=parents, device=device, work=WORKS[how])
 
 
-def _compared(entry: Entry, how: How, store: Store, reason: str | None) -> Again:
+def _compared(entry: SubmittedUnit, how: How, store: Store, reason: str | None) -> Again:
     record = store.record(entry.unit)
     if record is None:
         return Again(entry=entry, how=how, record=None, reason=(reason or "nothing came out").partition("\n")[0])

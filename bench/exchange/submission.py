@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.errors import TicketBenchError
 from bench.record import CurvePoint, Record
 from bench.runs.attempt import read_record
+from bench.runs.integrity import Arrays, read_mask
 from bench.runs.store import Store, curve
-from bench.runs.verify import Arrays, read_mask
 from bench.spec import Method, Task, Unit
 
 HIGHEST = 999_999_999
@@ -20,7 +20,7 @@ MASKS_KEPT = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class SubmittedUnit:
     """A unit that was submitted.
 
     Args:
@@ -77,14 +77,14 @@ class Submission:
         methods: name -> method, likewise.
     """
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, SubmittedUnit]
     tasks: Mapping[str, Task] = field(default_factory=dict)
     methods: Mapping[str, Method] = field(default_factory=dict)
 
     @cached_property
-    def by_place(self) -> Mapping[tuple[str, int, str, int, int], list[Entry]]:
+    def by_place(self) -> Mapping[tuple[str, int, str, int, int], list[SubmittedUnit]]:
         """(task key, task version, method, level, seed) -> the entries that claim it; honestly one."""
-        found: dict[tuple[str, int, str, int, int], list[Entry]] = {}
+        found: dict[tuple[str, int, str, int, int], list[SubmittedUnit]] = {}
         for each in self.entries.values():
             unit = each.unit
             place = (unit.task.key, unit.task.version, unit.method.name, unit.level, unit.seed)
@@ -100,14 +100,16 @@ class Submission:
         return found
 
     @cached_property
-    def by_weights(self) -> Mapping[tuple[str, str], list[Entry]]:
+    def by_weights(self) -> Mapping[tuple[str, str], list[SubmittedUnit]]:
         """(task key, digest of the trained weights) -> the entries that ended there."""
-        found: dict[tuple[str, str], list[Entry]] = {}
+        found: dict[tuple[str, str], list[SubmittedUnit]] = {}
         for each in self.entries.values():
             found.setdefault((each.unit.task.key, each.record["digests"]["weights"]), []).append(each)
         return found
 
-    def beside(self, entry: Entry, method: str, *, level: int | None = None, seed: int | None = None) -> Entry | None:
+    def beside(
+        self, entry: SubmittedUnit, method: str, *, level: int | None = None, seed: int | None = None
+    ) -> SubmittedUnit | None:
         """The entry of the same task, level and seed, unless others are given, of another method."""
         unit = entry.unit
         place = (
@@ -116,16 +118,16 @@ class Submission:
         )
         return next(iter(self.by_place.get(place, ())), None)
 
-    def parent(self, entry: Entry, role: str) -> Entry | None:
+    def parent(self, entry: SubmittedUnit, role: str) -> SubmittedUnit | None:
         """The entry that plays `role` for another."""
         return self.entries.get({str(key): each for key, each in entry.unit.parents.items()}.get(role, ""))
 
 
-Check = Callable[[Submission, Entry], Iterator[str]]
+Check = Callable[[Submission, SubmittedUnit], Iterator[str]]
 
 
 def read(store: Store, *, tasks: Mapping[str, Task], methods: Mapping[str, Method]) -> Submission:
-    """The units whose records and specs parse; what is wrong with the others, `bench.runs.verify` says."""
+    """The units whose records and specs parse; what is wrong with the others, `bench.runs.integrity` says."""
     entries = {}
     load = lru_cache(MASKS_KEPT)(read_mask)
     for folder in store.folders():
@@ -135,7 +137,7 @@ def read(store: Store, *, tasks: Mapping[str, Task], methods: Mapping[str, Metho
         try:
             unit = Unit.from_spec(record["spec"])
             if _is_plain(unit) and unit.id == record["unit_id"] and store.folder(unit) == folder:
-                entries[unit.id] = Entry(folder=folder, unit=unit, record=record, load=load)
+                entries[unit.id] = SubmittedUnit(folder=folder, unit=unit, record=record, load=load)
         except (TicketBenchError, ValueError, TypeError, AttributeError, RecursionError):
             continue
     return Submission(entries=entries, tasks=tasks, methods=methods)

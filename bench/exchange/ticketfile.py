@@ -21,13 +21,13 @@ from safetensors.numpy import save
 from bench.digests import canonical_json
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
-from bench.exchange.tensors import MOST_DIMENSIONS, Tensors, read_tensors
 from bench.record import FORMAT as RECORD_FORMAT
 from bench.record import CurvePoint, Record
 from bench.runs import files
 from bench.runs.attempt import RECORD, SPEC, is_record, read_record
+from bench.runs.integrity import LARGEST_TENSORS, MASK, read_mask
 from bench.runs.store import CURVE, MARK, Store, curve
-from bench.runs.verify import LARGEST_TENSORS, MASK, read_mask
+from bench.runs.tensors import MOST_DIMENSIONS, Tensors, read_tensors
 from bench.spec import Unit
 
 FORMAT = 1

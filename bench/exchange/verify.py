@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bench import registry
 from bench.exchange.checks import budgets, chance, masks, pairing, schema, scores, seeds, states
-from bench.exchange.submission import Check, Entry, Submission, read
+from bench.exchange.submission import Check, Submission, SubmittedUnit, read
+from bench.runs.integrity import verify as contradictions
+from bench.runs.integrity import verify_alone
 from bench.runs.store import Store
-from bench.runs.verify import verify as contradictions
-from bench.runs.verify import verify_alone
 
 CHECKS: dict[str, Check] = {
     "schema": schema.schema,
@@ -39,7 +39,7 @@ CHECKS: dict[str, Check] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Inspection:
     """What was found.
 
     Args:
@@ -55,7 +55,7 @@ class Verdict:
     submission: Submission
 
 
-def findings_of(root: Path) -> Verdict:
+def findings_of(root: Path) -> Inspection:
     """Look at every unit of a store, or of an unpacked archive.
 
     Raises:
@@ -66,7 +66,7 @@ def findings_of(root: Path) -> Verdict:
     return _verdict(store, submission, contradictions(store), list(seeds.missing(submission)))
 
 
-def findings_of_ticket(root: Path, folder: Path) -> Verdict:
+def findings_of_ticket(root: Path, folder: Path) -> Inspection:
     """Look at the only unit of a store that a ticket file was unfolded into.
 
     Args:
@@ -81,7 +81,7 @@ def findings_of_ticket(root: Path, folder: Path) -> Verdict:
 
 def _verdict(
     store: Store, submission: Submission, findings: list[str], notes: list[str], more: Mapping[str, Check] | None = None
-) -> Verdict:
+) -> Inspection:
     checks = CHECKS | dict(more or {})
     findings = [*findings, *_unread(store, submission, findings)]
     for entry in submission.entries.values():
@@ -89,7 +89,7 @@ def _verdict(
         for what, check in checks.items():
             findings += [f"{name}: {each}" for each in _guarded(what, check, submission, entry)]
         notes += [f"{name}: {each}" for each in _guarded("origin", pairing.strangers, submission, entry)]
-    return Verdict(
+    return Inspection(
         findings=[_plain(each) for each in findings],
         notes=[_plain(each) for each in notes],
         units=sum(1 for _ in store.folders()),
@@ -106,7 +106,7 @@ def _unread(store: Store, submission: Submission, findings: list[str]) -> Iterat
             yield f"{name}: its spec holds a name or a number of another kind than any unit's"
 
 
-def _guarded(what: str, check: Check, submission: Submission, entry: Entry) -> Iterator[str]:
+def _guarded(what: str, check: Check, submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     try:
         yield from check(submission, entry)
     except Exception as error:  # noqa: BLE001  a hostile file may break any reader; that is a finding, not an end

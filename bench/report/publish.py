@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.digests import canonical_json
 from bench.errors import StoreError
 from bench.record import Record
-from bench.report.claims import load
-from bench.report.ledger import markdown
-from bench.report.render import Style, render, resamples
-from bench.report.verdicts import judge, shown
+from bench.report.claims.definitions import load
+from bench.report.claims.text import markdown
+from bench.report.claims.verdicts import judge, shown
+from bench.report.table.render import Style, render, resamples
 
 STYLES: tuple[Style, ...] = ("csv", "md")
 
@@ -33,7 +33,7 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     Returns:
         The files, in that order.
     """
-    from bench.report.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
+    from bench.report.figures.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
 
     path = folder / "records" / f"{name}.jsonl"
     before = published(path) if path.exists() else []

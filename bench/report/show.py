@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.digests import canonical_json
 from bench.record import CurvePoint, LayerCount, Record
-from bench.report.quote import plain
+from bench.report.escaping import plain
 
 POINTS = 8
 """Points of the learning curve that are shown, at most: the first, the last and evenly spaced ones between."""

@@ -16,14 +16,14 @@ from bench.record import Record
 from bench.runs.attempt import Attempt, Committed
 from bench.spec import Role, Unit
 
-WORK = "bench.tickets.work:work"
+WORK = "bench.tickets.units.work:work"
 """What trains a unit; named and not imported, because only workers need torch."""
 
 Report = Callable[[int, Mapping[str, float]], None]
 
 
 class Work(Protocol):
-    """Trains a unit into a folder; see `bench.tickets.work.work`."""
+    """Trains a unit into a folder; see `bench.tickets.units.work.work`."""
 
     def __call__(
         self, unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str, report: Report

@@ -60,7 +60,7 @@ class Start:
     dynamics: Dynamics | None = None
 
 
-class Setting:
+class MethodInputs:
     """What a method may look at when it chooses.
 
     Args:
@@ -105,15 +105,15 @@ class Setting:
 # Column 1: masks.
 
 
-def _none(_: Setting) -> Mask:
+def _none(_: MethodInputs) -> Mask:
     return {}
 
 
-def _ones(setting: Setting) -> Mask:
+def _ones(setting: MethodInputs) -> Mask:
     return masks.ones(setting.entries)
 
 
-def _iterative(setting: Setting) -> Mask:
+def _iterative(setting: MethodInputs) -> Mask:
     """Smallest trained weights of the round before go; only survivors compete."""
     previous = setting.parents["previous"]
     survivors = {**masks.ones(setting.entries), **previous.mask}
@@ -121,68 +121,68 @@ def _iterative(setting: Setting) -> Mask:
     return masks.highest(scores, survivors, setting.entries, setting.keep)
 
 
-def _one_shot(setting: Setting) -> Mask:
+def _one_shot(setting: MethodInputs) -> Mask:
     scores = saliency.magnitude(setting.parents["dense"].state("final").weights, setting.entries)
     return masks.highest(scores, setting.entries, setting.entries, setting.keep)
 
 
-def _of_ticket(setting: Setting) -> Mask:
+def _of_ticket(setting: MethodInputs) -> Mask:
     return setting.parents["ticket"].mask
 
 
-def _shuffled(setting: Setting) -> Mask:
+def _shuffled(setting: MethodInputs) -> Mask:
     return masks.shuffled(setting.parents["ticket"].mask, setting.entries, setting.generator(SHUFFLED))
 
 
-def _uniform(setting: Setting) -> Mask:
+def _uniform(setting: MethodInputs) -> Mask:
     return masks.uniform(setting.entries, setting.count, setting.generator(UNIFORM))
 
 
-def _erk(setting: Setting) -> Mask:
+def _erk(setting: MethodInputs) -> Mask:
     counts = masks.erk(setting.entries, setting.count)
     return masks.uniform_per_layer(setting.entries, counts, setting.generator(ERK))
 
 
-def _globally(setting: Setting, scores: saliency.Scores) -> Mask:
+def _globally(setting: MethodInputs, scores: saliency.Scores) -> Mask:
     return masks.highest(scores, setting.entries, setting.entries, {"": setting.count})
 
 
-def _magnitude(setting: Setting) -> Mask:
+def _magnitude(setting: MethodInputs) -> Mask:
     return _globally(setting, saliency.magnitude(setting.learner.snapshot().weights, setting.entries))
 
 
-def _snip(setting: Setting) -> Mask:
+def _snip(setting: MethodInputs) -> Mask:
     return _globally(setting, saliency.snip(setting.learner, setting.entries, **setting.options))
 
 
-def _grasp(setting: Setting) -> Mask:
+def _grasp(setting: MethodInputs) -> Mask:
     return _globally(setting, saliency.grasp(setting.learner, setting.entries, **setting.options))
 
 
-def _synflow(setting: Setting) -> Mask:
+def _synflow(setting: MethodInputs) -> Mask:
     return saliency.synflow(setting.learner, setting.entries, keep=setting.count, **setting.options)
 
 
 # Column 2: weights.
 
 
-def _initial(setting: Setting, _: Mask) -> State:
+def _initial(setting: MethodInputs, _: Mask) -> State:
     return setting.learner.snapshot()
 
 
-def _rewind(setting: Setting, _: Mask) -> State:
+def _rewind(setting: MethodInputs, _: Mask) -> State:
     return setting.parents["dense"].state("rewind")
 
 
-def _trained(setting: Setting, _: Mask) -> State:
+def _trained(setting: MethodInputs, _: Mask) -> State:
     return setting.parents["previous"].state("final")
 
 
-def _fresh(setting: Setting, _: Mask) -> State:
+def _fresh(setting: MethodInputs, _: Mask) -> State:
     return setting.fresh
 
 
-def _fresh_signed(setting: Setting, mask: Mask) -> State:
+def _fresh_signed(setting: MethodInputs, mask: Mask) -> State:
     signs = setting.parents["dense"].state("rewind").weights
     weights = {
         name: weight.abs().copysign(signs[name].to(weight.device)) if name in mask else weight
@@ -191,7 +191,7 @@ def _fresh_signed(setting: Setting, mask: Mask) -> State:
     return replace(setting.fresh, weights=weights)
 
 
-def _permuted(setting: Setting, mask: Mask) -> State:
+def _permuted(setting: MethodInputs, mask: Mask) -> State:
     """The rewound values of each layer's survivors, in another order."""
     state = setting.parents["dense"].state("rewind")
     generator = setting.generator(PERMUTED)
@@ -203,7 +203,7 @@ def _permuted(setting: Setting, mask: Mask) -> State:
     return replace(state, weights=weights)
 
 
-def _narrow(setting: Setting, _: Mask) -> State:
+def _narrow(setting: MethodInputs, _: Mask) -> State:
     """Fresh weights of the narrower network whose prunable weights come nearest to the level's count."""
     low, high = 0.0, 1.0
     nearest = setting.build(high)
@@ -218,7 +218,7 @@ def _narrow(setting: Setting, _: Mask) -> State:
     return nearest.snapshot()
 
 
-def prunable_count(learner: Learner, setting: Setting) -> int:
+def prunable_count(learner: Learner, setting: MethodInputs) -> int:
     """How many weights of `learner` the task may prune."""
     return sum(masks.sizes(masks.prunable(learner, setting.task.pruning)).values())
 
@@ -226,11 +226,11 @@ def prunable_count(learner: Learner, setting: Setting) -> int:
 # Column 3: training.
 
 
-def _full(setting: Setting, mask: Mask, state: State) -> Start:
+def _full(setting: MethodInputs, mask: Mask, state: State) -> Start:
     return Start(mask=mask, state=state, until=setting.task.budget)
 
 
-def _rewound(setting: Setting, mask: Mask, state: State) -> Start:
+def _rewound(setting: MethodInputs, mask: Mask, state: State) -> Start:
     """From the rewind step to the end of the budget; `restart` winds the schedule back too."""
     rewind = setting.parents["dense"].state("rewind")
     origin = rewind.step if setting.task.schedule == "restart" else 0
@@ -238,29 +238,29 @@ def _rewound(setting: Setting, mask: Mask, state: State) -> Start:
     return Start(mask=mask, state=state, until=setting.task.budget)
 
 
-def _last_rate(setting: Setting, mask: Mask, state: State) -> Start:
+def _last_rate(setting: MethodInputs, mask: Mask, state: State) -> Start:
     """As many steps as a rewound run, beyond the budget, where schedules hold their last value."""
     budget = setting.task.budget
     length = budget - setting.parents["dense"].state("rewind").step
     return Start(mask=mask, state=replace(state, step=budget, origin=0), until=budget + length)
 
 
-def _gmp(setting: Setting, mask: Mask, state: State) -> Start:
+def _gmp(setting: MethodInputs, mask: Mask, state: State) -> Start:
     rule = GradualPruning(setting.entries, setting.keep, budget=setting.task.budget, **setting.options)
     return replace(_full(setting, mask, state), dynamics=rule)
 
 
-def _set(setting: Setting, mask: Mask, state: State) -> Start:
+def _set(setting: MethodInputs, mask: Mask, state: State) -> Start:
     rule = Regrowth(setting.entries, setting.streams, budget=setting.task.budget, by_gradient=False, **setting.options)
     return replace(_full(setting, mask, state), dynamics=rule)
 
 
-def _rigl(setting: Setting, mask: Mask, state: State) -> Start:
+def _rigl(setting: MethodInputs, mask: Mask, state: State) -> Start:
     rule = Regrowth(setting.entries, setting.streams, budget=setting.task.budget, by_gradient=True, **setting.options)
     return replace(_full(setting, mask, state), dynamics=rule)
 
 
-MASKS: dict[str, Callable[[Setting], Mask]] = {
+MASKS: dict[str, Callable[[MethodInputs], Mask]] = {
     "none": _none,
     "ones": _ones,
     "iterative": _iterative,
@@ -274,7 +274,7 @@ MASKS: dict[str, Callable[[Setting], Mask]] = {
     "grasp": _grasp,
     "synflow": _synflow,
 }
-WEIGHTS: dict[str, Callable[[Setting, Mask], State]] = {
+WEIGHTS: dict[str, Callable[[MethodInputs, Mask], State]] = {
     "initial": _initial,
     "rewind": _rewind,
     "trained": _trained,
@@ -283,7 +283,7 @@ WEIGHTS: dict[str, Callable[[Setting, Mask], State]] = {
     "permuted": _permuted,
     "narrow": _narrow,
 }
-TRAININGS: dict[str, Callable[[Setting, Mask, State], Start]] = {
+TRAININGS: dict[str, Callable[[MethodInputs, Mask, State], Start]] = {
     "full": _full,
     "rewound": _rewound,
     "last-rate": _last_rate,
@@ -311,7 +311,7 @@ def column(table: Mapping[str, F], name: str) -> F:
     return found
 
 
-def choose(setting: Setting) -> Start:
+def choose(setting: MethodInputs) -> Start:
     """The subnetwork of the unit: its mask, the weights it starts from and how long it trains."""
     method = setting.unit.method
     mask = column(MASKS, method.mask)(setting)

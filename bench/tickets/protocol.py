@@ -24,7 +24,7 @@ from bench.record import Counts, CurvePoint, Items
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
-from bench.tickets.choose import Parent, Setting, Start, choose
+from bench.tickets.choose import MethodInputs, Parent, Start, choose
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -98,7 +98,7 @@ def run_unit(
     Raises:
         LeakedMask: if a pruned weight moved, or the method kept another number of weights than the level leaves.
     """
-    setting = Setting(unit, domain, device, parents)
+    setting = MethodInputs(unit, domain, device, parents)
     whole = setting.learner  # `narrow` puts another in its place; densities refer to this one
     start = choose(setting)
     if setting.learner is whole and start.dynamics is None:
@@ -167,7 +167,7 @@ def evaluate(learner: Learner, task: Task) -> CurvePoint:
     return {"step": learner.step, "updates": learner.updates, "metrics": metrics}
 
 
-def check_count(setting: Setting, mask: Mask) -> None:
+def check_count(setting: MethodInputs, mask: Mask) -> None:
     """Every method keeps exactly as many weights as its level leaves.
 
     Raises:
@@ -181,7 +181,7 @@ def check_count(setting: Setting, mask: Mask) -> None:
         )
 
 
-def measure(setting: Setting, whole: Learner, trained: Trained) -> Result:
+def measure(setting: MethodInputs, whole: Learner, trained: Trained) -> Result:
     """What is left of the network, in every denomination.
 
     Args:

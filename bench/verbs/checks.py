@@ -13,12 +13,12 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.errors import StoreError
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
-from bench.exchange.verify import Verdict, findings_of, findings_of_ticket
+from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
 from bench.runs.launch.local import usable_cores
-from bench.verbs.asked import existing, say
+from bench.verbs.request import existing, say
 
 ZIP = b"PK"
 DRAWS = 2**31
@@ -63,7 +63,7 @@ def verify(submission: Path, audit: Audit) -> int:
 
 
 @contextmanager
-def _opened(submission: Path) -> Iterator[Verdict]:
+def _opened(submission: Path) -> Iterator[Inspection]:
     """What is found in a folder, or in a private one that holds what a file holds."""
     if not submission.is_file():
         yield findings_of(existing(submission).root)
@@ -91,7 +91,7 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
     chosen = audit.draw if audit.draw is not None else secrets.randbelow(DRAWS)
     replayed = remeasure.draw(remeasure.replayable(submission), audit.replay, seed=chosen)
     retrained = remeasure.draw(remeasure.retrainable(submission), audit.retrain, seed=chosen)
-    asked: list[tuple[remeasure.How, Entry]] = [
+    asked: list[tuple[remeasure.How, SubmittedUnit]] = [
         *(("replay", each) for each in replayed),
         *(("retrain", each) for each in retrained),
     ]

@@ -8,10 +8,10 @@ from pathlib import Path
 from bench import registry
 from bench.errors import StoreError, UnknownName
 from bench.record import Record
-from bench.report.claims import Claim, find, load
-from bench.report.ledger import blocks, markdown
+from bench.report.claims.definitions import Claim, find, load
+from bench.report.claims.text import blocks, markdown
+from bench.report.claims.verdicts import judge
 from bench.report.publish import published
-from bench.report.verdicts import judge
 from bench.runs import overview
 from bench.runs.job import WORK
 from bench.runs.launch.local import usable_cores
@@ -21,7 +21,7 @@ from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store
 from bench.spec import Entry, Suite
 from bench.verbs import training
-from bench.verbs.asked import say
+from bench.verbs.request import say
 
 STYLES = ("text", "md")
 

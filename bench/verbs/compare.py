@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench import registry
 from bench.errors import StoreError
-from bench.report.regression.judge import judge
+from bench.report.regression.gates import compare as compared
 from bench.report.regression.review import review
 from bench.report.regression.side import Side, of_records, of_table
 from bench.runs import files
 from bench.spec import Task
-from bench.verbs.asked import existing
+from bench.verbs.request import existing
 
 TABLE, RECORDS = ".csv", ".jsonl"
 
@@ -23,7 +23,7 @@ def compare(baseline: Path, candidate: Path, *, style: str) -> int:
     """Print what changed between two runs; the exit code says whether anything is worse."""
     tables = baseline.suffix == candidate.suffix == TABLE
     tasks = registry.tasks() if tables else {}  # only these know the tolerance then
-    found = judge(_side(baseline, tasks), _side(candidate, tasks))
+    found = compared(_side(baseline, tasks), _side(candidate, tasks))
     sys.stdout.write(review(found, style))
     return 1 if found.counts["worse"] else 0
 

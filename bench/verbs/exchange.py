@@ -7,10 +7,10 @@ from pathlib import Path
 from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
-from bench.verbs.asked import Asked, existing, say
+from bench.verbs.request import Request, existing, say
 
 
-def pack(asked: Asked, root: Path, *, output: Path, weights: bool) -> None:
+def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
     """Write a suite's finished units into one archive."""
     units = asked.plan().units
     packed = write(units.values(), existing(root), output, suite=asked.words, weights=weights)

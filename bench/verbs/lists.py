@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import registry
 from bench.runs import overview
-from bench.verbs.asked import say
+from bench.verbs.request import say
 
 
 def tasks() -> None:

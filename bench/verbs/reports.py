@@ -11,10 +11,10 @@ from bench.errors import StoreError, UnknownName
 from bench.record import Record
 from bench.runs.attempt import read_record
 from bench.runs.store import curve
-from bench.verbs.asked import Asked, existing, names, say, some
+from bench.verbs.request import Request, existing, names, say, some
 
 
-def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -> None:
+def table(asked: Request, root: Path, *, style: str | None, output: Path | None) -> None:
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else "") or "md"
     records = replace(asked, methods=None).listed(existing(root))  # a row needs those of its opponents too
@@ -30,7 +30,7 @@ def table(asked: Asked, root: Path, *, style: str | None, output: Path | None) -
 
 
 def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | None = None) -> str:
-    from bench.report.render import Style, render  # noqa: PLC0415  only tables need scipy
+    from bench.report.table.render import Style, render  # noqa: PLC0415  only tables need scipy
 
     known: tuple[Style, ...] = get_args(Style)
     chosen = next((each for each in known if each == style), None)
@@ -39,15 +39,15 @@ def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | No
     return render(records, chosen, methods=methods)
 
 
-def plot(asked: Asked, root: Path, *, folder: Path) -> None:
+def plot(asked: Request, root: Path, *, folder: Path) -> None:
     """Draw the figures."""
-    from bench.report.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
+    from bench.report.figures.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
 
     stem = Path(asked.suite).stem if asked.suite else "records"
     say(*map(str, draw(some(asked.records(existing(root)), asked, root), folder, stem=stem)))
 
 
-def publish(asked: Asked, root: Path, *, folder: Path) -> None:
+def publish(asked: Request, root: Path, *, folder: Path) -> None:
     """Write what others read; without a suite, make it again from the records that lie there."""
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415

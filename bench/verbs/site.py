@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.verbs.asked import say
+from bench.verbs.request import say
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
@@ -14,11 +14,11 @@ MEASURED = "measured"
 
 def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
-    from bench.report.claims import load  # noqa: PLC0415  only tables need scipy
+    from bench.report.claims.definitions import load  # noqa: PLC0415  only tables need scipy
+    from bench.report.claims.verdicts import judge, shown  # noqa: PLC0415
+    from bench.report.published import shelf  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
-    from bench.report.site.shelf import shelf  # noqa: PLC0415
     from bench.report.site.write import write_site  # noqa: PLC0415
-    from bench.report.verdicts import judge, shown  # noqa: PLC0415
 
     suites = shelf(records)
     verdicts = shown(judge(load(), [record for suite in suites.values() for record in suite]))

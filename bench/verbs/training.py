@@ -16,13 +16,13 @@ from bench.runs.pace import Pace
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
 from bench.runs.store import Store
-from bench.verbs.asked import Asked, existing, say
 from bench.verbs.reports import rendered
+from bench.verbs.request import Request, existing, say
 
 INTERRUPTED = 130
 
 
-def run(asked: Asked, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
+def run(asked: Request, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
     frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
@@ -56,24 +56,24 @@ def _done(frontier: Frontier) -> str:
     return f"{len(frontier.finished)} of {len(frontier.plan.units)} units done{rest}"
 
 
-def _next(asked: Asked, root: Path, frontier: Frontier) -> list[str]:
+def _next(asked: Request, root: Path, frontier: Frontier) -> list[str]:
     end = f"{asked.words} --store {root}"
     again = [f"try again: ticketbench run {end}"] if frontier.failed else []
     return [*again, f"next: ticketbench table {end} --format csv", f"      ticketbench plot {end}"]
 
 
-def plan(asked: Asked, root: Path, *, workers: int | None) -> None:
+def plan(asked: Request, root: Path, *, workers: int | None) -> None:
     """Show what a run would do."""
     store = Store(root)
     say(overview.planned(asked.plan(), store, Pace(store.records()), workers=workers or usable_cores()))
 
 
-def status(asked: Asked, root: Path) -> None:
+def status(asked: Request, root: Path) -> None:
     """Show how far a suite is."""
     say(overview.status(asked.plan(), Store(root)))
 
 
 def clean(suite: str | None, root: Path) -> None:
     """Remove states that nothing is left to start from."""
-    freed = remove_states(existing(root), Asked(suite=suite).plan() if suite else None)
+    freed = remove_states(existing(root), Request(suite=suite).plan() if suite else None)
     say(f"removed {freed.files} files, {freed.bytes / 1e6:,.1f} MB; records, curves and masks stay")

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from bench.digests import canonical_json
-from bench.report import claims
-from bench.report.claims import Claim
+from bench.report.claims import definitions as claims
+from bench.report.claims.definitions import Claim
 from bench.runs.store import Store
 from bench.verbs import claims as verbs
 

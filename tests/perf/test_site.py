@@ -21,11 +21,11 @@ OPENED = 2.0
 WORK = """
 import re, sys, time
 from pathlib import Path
-from bench.report.claims import load
-from bench.report.render import render
-from bench.report.site.shelf import shelf
+from bench.report.claims.definitions import load
+from bench.report.table.render import render
+from bench.report.published import shelf
 from bench.report.site.write import write_site
-from bench.report.verdicts import judge
+from bench.report.claims.verdicts import judge
 start = time.perf_counter()
 suites = shelf(Path(sys.argv[1]))
 records = [record for suite in suites.values() for record in suite]

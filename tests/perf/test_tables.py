@@ -5,7 +5,7 @@ from itertools import product
 
 import many
 
-from bench.report.tables import rows
+from bench.report.table.rows import rows
 from bench.tickets.methods import METHODS
 
 LIMIT = 1.5

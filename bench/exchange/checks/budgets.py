@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.spec import Task, Unit
 
 AT_ONCE = 64
@@ -42,7 +42,7 @@ def slack(task: Task) -> int:
     return 0 if task.unit == "updates" else max(task.evaluate_every, task.budget // 20, AT_ONCE)
 
 
-def steps(_submission: Submission, entry: Entry) -> Iterator[str]:
+def steps(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Steps and updates are those of the whole training, as the curve tells them."""
     record, where, points = entry.record, span(entry.unit), entry.curve
     if where is None:
@@ -63,7 +63,7 @@ def steps(_submission: Submission, entry: Entry) -> Iterator[str]:
         yield f"it records {record['updates']} updates in {record['steps']} steps, which are updates"
 
 
-def looks(_submission: Submission, entry: Entry) -> Iterator[str]:
+def looks(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It was evaluated at every stop that the task asks for, and nowhere else."""
     where, task = span(entry.unit), entry.unit.task
     if where is None:
@@ -81,7 +81,7 @@ def looks(_submission: Submission, entry: Entry) -> Iterator[str]:
         step, updates = point["step"], point["updates"]
 
 
-def search(submission: Submission, entry: Entry) -> Iterator[str]:
+def search(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The search cost is what it and its dearest parent cost."""
     parents = [submission.parent(entry, role) for role in entry.unit.parents]
     costs = [parent.record["search_cost"] for parent in parents if parent is not None]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 
 FALSE_ALARM = 1e-6
 RANDOM = ("uniform", "shuffled", "erk")
@@ -81,7 +81,7 @@ def _log_choose(size: int, count: int) -> float:
     return math.lgamma(size + 1) - math.lgamma(count + 1) - math.lgamma(size - count + 1)
 
 
-def overlap(submission: Submission, entry: Entry) -> Iterator[str]:
+def overlap(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """A random mask meets the ticket's, and that of the seed before, as often as chance does."""
     if not is_drawn(entry):
         return
@@ -96,7 +96,7 @@ def overlap(submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its mask is drawn at random, yet is so like that of {other.unit.label!a} (p = {chance:.1g})"
 
 
-def _meeting(entry: Entry, other: Entry) -> float:
+def _meeting(entry: SubmittedUnit, other: SubmittedUnit) -> float:
     sizes, mine, theirs = entry.sizes, entry.kept, other.kept
     draws = [Draw(sizes[name], theirs[name], mine[name]) for name in sizes]
     hits = sum(int((entry.mask[name] & other.mask[name]).sum()) for name in sizes)
@@ -104,7 +104,7 @@ def _meeting(entry: Entry, other: Entry) -> float:
     return surprise(draws, hits - fixed)
 
 
-def layers(_submission: Submission, entry: Entry) -> Iterator[str]:
+def layers(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Weights drawn over the whole network fall into each layer as its size asks."""
     if not is_drawn(entry) or entry.unit.method.mask != "uniform":
         return
@@ -115,6 +115,6 @@ def layers(_submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its mask is drawn over the whole network, yet keeps {kept[name]} of {size} in {name!a} (p = {chance:.1g})"
 
 
-def is_drawn(entry: Entry) -> bool:
+def is_drawn(entry: SubmittedUnit) -> bool:
     """Whether its mask is a fair draw that training left alone."""
     return entry.unit.method.mask in RANDOM and entry.unit.method.training == "full"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.exchange.submission import Entry, Submission
-from bench.exchange.tensors import read_tensors
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.runs.attempt import STATES
-from bench.runs.verify import LARGEST_TENSORS
+from bench.runs.integrity import LARGEST_TENSORS
+from bench.runs.tensors import read_tensors
 
 RANKED = ("iterative", "one-shot")
 """Masks that are cut layer by layer where the task says so."""
@@ -18,7 +18,7 @@ CHANGING = ("gmp", "set", "rigl")
 """Trainings that change the mask; one that diverged may have stopped at any count."""
 
 
-def network(submission: Submission, entry: Entry) -> Iterator[str]:
+def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It has the layers that every unit of its task has."""
     if entry.unit.method.weights == "narrow":
         return
@@ -33,11 +33,11 @@ def network(submission: Submission, entry: Entry) -> Iterator[str]:
         yield f"it counts {theirs['weights']} weights, {model.unit.label!a} counts {ours['weights']}"
 
 
-def _is_like(model: Entry, entry: Entry) -> bool:
+def _is_like(model: SubmittedUnit, entry: SubmittedUnit) -> bool:
     return model.unit.task == entry.unit.task and model.unit.method.weights != "narrow"
 
 
-def prunable(_submission: Submission, entry: Entry) -> Iterator[str]:
+def prunable(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Nothing is pruned that the task exempts."""
     rule = entry.unit.task.pruning
     for name, mask in entry.mask.items():
@@ -45,7 +45,7 @@ def prunable(_submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its mask prunes {name!a}, which its task does not"
 
 
-def level(_submission: Submission, entry: Entry) -> Iterator[str]:
+def level(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It keeps exactly as many weights as its level leaves, layer by layer where the method cuts so."""
     unit, kept = entry.unit, entry.kept
     if unit.method.mask == "none":
@@ -63,7 +63,7 @@ def level(_submission: Submission, entry: Entry) -> Iterator[str]:
                 yield f"its mask keeps {kept[name]} weights of {name!a}, level {unit.level} leaves {asked[name]}"
 
 
-def ranked(submission: Submission, entry: Entry) -> Iterator[str]:
+def ranked(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """What a round, or the one shot, cut was smaller than what it kept, where the weights it ranked were submitted too.
 
     Layers that hold entries which may not be pruned are left out: which entries those are is not recorded.
@@ -87,7 +87,7 @@ def ranked(submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its mask cuts a weight{where} of {largest:.3g} and keeps one of {kept[pool]:.3g}: not by magnitude"
 
 
-def totals(_submission: Submission, entry: Entry) -> Iterator[str]:
+def totals(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The totals that densities are computed from follow from the mask."""
     counts, sizes, kept = entry.record["counts"], entry.sizes, entry.kept
     pruned = sum(sizes.values()) - sum(kept.values())
@@ -98,7 +98,7 @@ def totals(_submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its {name} is {found} by its mask, the record says {told!a}"
 
 
-def paired(submission: Submission, entry: Entry) -> Iterator[str]:
+def paired(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """A control that takes the ticket's mask has that one; a shuffled one keeps its counts in every layer."""
     if "ticket" not in entry.unit.method.parents and entry.record["overlap"] is not None:
         yield f"it has no ticket, yet shares {entry.record['overlap']!a} of one"

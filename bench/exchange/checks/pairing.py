@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.digests import json_digest
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.spec import REPORTED_ONLY, to_json
 
 JUDGED_BY = ("tolerance", "chance", "fewest_seeds")
 """Fields of a task outside its identity that decide verdicts."""
 
 
-def definition(submission: Submission, entry: Entry) -> Iterator[str]:
+def definition(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Task and method are the installed ones of that name and version, field by field."""
     task, method = entry.unit.task, entry.unit.method
     known = submission.tasks.get(task.key)
@@ -27,7 +27,7 @@ def definition(submission: Submission, entry: Entry) -> Iterator[str]:
             yield f"its method has another {name} than {method.name} version {method.version} that is installed"
 
 
-def strangers(submission: Submission, entry: Entry) -> Iterator[str]:
+def strangers(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """What cannot be judged here, because it is not installed, or judged otherwise."""
     task, method = entry.unit.task, entry.unit.method
     known, arm = submission.tasks.get(task.key), submission.methods.get(method.name)
@@ -46,7 +46,7 @@ def _differing(ours: dict[str, Any], theirs: dict[str, Any], *, without: tuple[s
     return sorted(name for name in ours if name not in without and json_digest(ours[name]) != json_digest(theirs[name]))
 
 
-def family(submission: Submission, entry: Entry) -> Iterator[str]:
+def family(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Every parent is the unit that the method asks for: same task, same seed, the right method and level."""
     unit = entry.unit
     if set(unit.parents) != set(unit.method.parents):

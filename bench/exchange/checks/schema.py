@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import CurvePoint, Record
 from bench.runs import files
 from bench.runs.attempt import SPEC
@@ -18,7 +18,7 @@ NOT_IN_NAMES = frozenset("<>&\"'`\\")
 """Characters that no parameter, metric or package is called by."""
 
 
-def schema(_submission: Submission, entry: Entry) -> Iterator[str]:
+def schema(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The record and the curve have the fields of their types, each of its kind."""
     yield from _misfits(entry.record, Record, "its record")
     yield from _misfits(entry.curve, list[CurvePoint], "its curve")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import CurvePoint
 from bench.tickets.metrics import metrics
 
@@ -25,7 +25,7 @@ RANGES = {
 """What a metric of that name can be; a task's other metrics are only finite."""
 
 
-def recomputed(_submission: Submission, entry: Entry) -> Iterator[str]:
+def recomputed(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The metrics follow from the curve: the last value, and that of the validation optimum."""
     record = entry.record
     found = metrics(entry.unit.task, entry.curve, steps=record["steps"], diverged=entry.diverged)
@@ -41,7 +41,7 @@ def recomputed(_submission: Submission, entry: Entry) -> Iterator[str]:
         yield "it says that it diverged without a reason, or the reverse"
 
 
-def ranges(_submission: Submission, entry: Entry) -> Iterator[str]:
+def ranges(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Every number of the curve is finite, declared by the task and within the metric's range."""
     task = entry.unit.task
     for point in entry.curve:
@@ -64,7 +64,7 @@ def _values(point: CurvePoint) -> Iterator[tuple[str, str, object]]:
             yield split, name, value
 
 
-def sizes(_submission: Submission, entry: Entry) -> Iterator[str]:
+def sizes(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """What is counted besides is no larger than it can be."""
     record: dict[str, Any] = dict(entry.record)
     for part, whole in (("effective_density", "density"), ("flops", "flops_dense")):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.exchange.submission import Entry, Submission
+from bench.exchange.submission import Submission, SubmittedUnit
 
 
-def once(submission: Submission, entry: Entry) -> Iterator[str]:
+def once(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """No task, method, level and seed is claimed by two units."""
     unit = entry.unit
     place = (unit.task.key, unit.task.version, unit.method.name, unit.level, unit.seed)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.exchange.checks import budgets
-from bench.exchange.submission import Entry, Submission
-from bench.exchange.tensors import Tensors, read_tensors
+from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import START
 from bench.runs import files
 from bench.runs.attempt import STATES
-from bench.runs.verify import LARGEST_TENSORS
+from bench.runs.integrity import LARGEST_TENSORS
+from bench.runs.tensors import Tensors, read_tensors
 
 
-def weights(_submission: Submission, entry: Entry) -> Iterator[str]:
+def weights(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Each stored state has the network's layers and nothing that is not finite."""
     for name in STATES:
         if (entry.folder / name).exists():
@@ -23,7 +23,7 @@ def weights(_submission: Submission, entry: Entry) -> Iterator[str]:
             yield from (f"{name}: {each}" for each in _state(entry, found, last=name == STATES[-1]))
 
 
-def _state(entry: Entry, found: Tensors, *, last: bool) -> Iterator[str]:
+def _state(entry: SubmittedUnit, found: Tensors, *, last: bool) -> Iterator[str]:
     layers = entry.record["counts"]["layers"]
     kept = {key.removeprefix("weights/"): each for key, each in found.arrays.items() if key.startswith("weights/")}
     for key in sorted(kept.keys() ^ layers.keys()):
@@ -43,7 +43,7 @@ INHERITED = ("initial", "rewind", "trained")
 """Starts that arms share: one-shot pruning finds at level 1 what the ticket's first round finds."""
 
 
-def controls(submission: Submission, entry: Entry) -> Iterator[str]:
+def controls(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """What starts from fresh weights ends elsewhere than the ticket, and no two seeds end in the same place."""
     unit, mine = entry.unit, entry.record["digests"]["weights"]
     for other in (submission.beside(entry, "ticket"), submission.beside(entry, "dense", level=0)):
@@ -56,7 +56,7 @@ def controls(submission: Submission, entry: Entry) -> Iterator[str]:
         yield f"its trained weights are those of another seed: {twin.unit.label!a}"
 
 
-def start(_submission: Submission, entry: Entry) -> Iterator[str]:
+def start(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The weights that a ticket file starts from are zero where its mask is False, at a step before the budget's end."""
     found = read_tensors(entry.folder / START, largest=LARGEST_TENSORS)
     for name, mask in entry.mask.items():

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 from bench.report.regression.side import Key, Side
 
-Verdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+CellVerdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed"]
+VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Cell:
     key: Key
     quantity: str
     direction: str = "max"
-    verdict: Verdict = "inconclusive"
+    verdict: CellVerdict = "inconclusive"
     baseline: float | None = None
     candidate: float | None = None
     difference: float | None = None
@@ -69,8 +69,8 @@ class Regression:
     cells: tuple[Cell, ...]
 
     @property
-    def counts(self) -> dict[Verdict, int]:
-        """Verdict -> number of cells."""
+    def counts(self) -> dict[CellVerdict, int]:
+        """CellVerdict -> number of cells."""
         found = Counter(cell.verdict for cell in self.cells)
         return {verdict: found[verdict] for verdict in VERDICTS}
 

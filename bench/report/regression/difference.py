@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import stdtr, stdtrit
 
-from bench.report.stats import CONFIDENCE, FEWEST
+from bench.report.statistics.seeds import CONFIDENCE, FEWEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections import Counter
 from typing import Any
 
 from bench.errors import UnknownName
-from bench.report import quote
+from bench.report import escaping
 from bench.report.regression.cells import Cell, Regression
-from bench.report.regression.judge import ALARM, SHARED
+from bench.report.regression.gates import ALARM, SHARED
 
 COLUMNS = (
     *("task", "scale", "method", "level", "quantity", "direction", "verdict", "baseline", "candidate"),
@@ -52,11 +52,11 @@ def _markdown(regression: Regression) -> str:
     worse = [cell for cell in cells if cell.verdict == "worse"]
     rest = [cell for cell in cells if cell.verdict != "worse"]
     sides = f"Candidate {regression.candidate.name}, baseline {regression.baseline.name}."
-    lines = [f"**{summary(regression)}**", "", quote.markdown(sides), ""]
+    lines = [f"**{summary(regression)}**", "", escaping.markdown(sides), ""]
     lines += [*_table(worse), ""] if worse else []
     lines += ["<details>", f"<summary>{'The rest' if worse else 'All cells'}, and how it was judged</summary>", ""]
     lines += [*_table(rest), ""] if rest else []
-    return "\n".join([*lines, *(f"- {quote.markdown(note)}" for note in notes(regression)), "", "</details>", ""])
+    return "\n".join([*lines, *(f"- {escaping.markdown(note)}" for note in notes(regression)), "", "</details>", ""])
 
 
 def notes(regression: Regression) -> list[str]:
@@ -92,7 +92,7 @@ def _facts(regression: Regression) -> list[str]:
 
 
 def _table(cells: list[Cell]) -> list[str]:
-    lines = [HEADER, ("---",) * len(HEADER), *(tuple(map(quote.markdown, _row(cell))) for cell in cells)]
+    lines = [HEADER, ("---",) * len(HEADER), *(tuple(map(escaping.markdown, _row(cell))) for cell in cells)]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
@@ -135,7 +135,9 @@ def _csv(regression: Regression) -> str:
 def _field(value: Any) -> str:
     if value is None:
         return ""
-    return quote.field(value) if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return (
+        escaping.field(value) if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else str(value)
+    )
 
 
 def _json(regression: Regression) -> str:

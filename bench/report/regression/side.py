@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bench.record import Record
-from bench.report.arms import Arm, Comparison, compare
-from bench.report.quote import unquoted
+from bench.report.escaping import unquoted
 from bench.report.regression.difference import Sample, observed, tabulated
-from bench.report.stats import FEWEST
-from bench.report.tables import OPPONENTS
+from bench.report.statistics.seeds import FEWEST
+from bench.report.table.arms import Arm, Comparison, comparisons
+from bench.report.table.rows import OPPONENTS
 from bench.spec import DENSE, REPORTED_ONLY, Task
 
 TICKET = "ticket"
@@ -109,7 +109,7 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any], *, partly: bool) -
 def of_records(name: str, records: Iterable[Record]) -> Side:
     """What records tell."""
     arms: dict[Key, list[Known]] = defaultdict(list)
-    for comparison in compare(records):
+    for comparison in comparisons(records):
         protocols = {id(arm): _protocol(arm) for arm in comparison.arms}
         for arm in comparison.arms:
             known = _recorded(comparison, arm, protocols)

@@ -10,10 +10,10 @@ from hashlib import sha256
 
 from bench.digests import canonical_json
 from bench.record import Measurement, Record
-from bench.report.arms import Arm
-from bench.report.compact import HEADER, cells
 from bench.report.site.measured import of_task
-from bench.report.tables import Section, sections
+from bench.report.table.arms import Arm
+from bench.report.table.compact import HEADER, cells
+from bench.report.table.rows import Section, sections
 from bench.spec import REPORTED_ONLY, Task, to_json
 
 _ID = re.compile("[0-9a-f]{64}")

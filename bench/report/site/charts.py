@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.arms import Arm
-from bench.report.compact import ARROWS
+from bench.report.figures.style import LOOKS
 from bench.report.site.anchors import Page
 from bench.report.site.markup import label
-from bench.report.style import LOOKS
-from bench.report.tables import Row
+from bench.report.table.arms import Arm
+from bench.report.table.compact import ARROWS
+from bench.report.table.rows import Row
 from bench.spec import DENSE
 
 FAMILIES = {family: f"c{place}" for place, family in enumerate(dict.fromkeys(look.family for look in LOOKS.values()))}
@@ -26,7 +26,7 @@ def chart(page: Page) -> dict[str, Any] | None:
     `arms` has a list per arm: method's place, level, density, mean, low, high, search cost, anchor, seeds as pairs;
     `dense` the same from its mean on.
     """
-    from bench.report.panel import ranges  # noqa: PLC0415  it imports matplotlib, which a page without charts does not need
+    from bench.report.figures.panel import ranges  # noqa: PLC0415  it imports matplotlib, which a page without charts does not need
 
     task = page.task
     found = [(place, arm, row) for place, (arm, row) in enumerate(page.section.headline) if row.mean is not None]

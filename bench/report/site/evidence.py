@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.digests import canonical_json
-from bench.report.arms import Arm
-from bench.report.compact import ARROWS
 from bench.report.site.anchors import DIGITS, Page, unit
 from bench.report.site.markup import SENTENCE, Column, listed, literal, table, text
 from bench.report.site.measured import of_unit
+from bench.report.table.arms import Arm
+from bench.report.table.compact import ARROWS
 
 DIGESTS = ("result", "curve", "mask", "weights")
 

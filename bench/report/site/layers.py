@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from bench.record import LayerCount, Record
-from bench.report.arms import Arm
 from bench.report.site.anchors import Page
 from bench.report.site.markup import LABEL, Column, attributes, label, row, table, text
+from bench.report.table.arms import Arm
 from bench.spec import DENSE
 
 SHADES = 9

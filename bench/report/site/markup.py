@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from bench.report.quote import plain
+from bench.report.escaping import plain
 
 LABEL = 60
 """Characters of a name in a table, at most."""

@@ -10,8 +10,8 @@ from typing import Any, cast, get_args, get_type_hints
 
 from bench.errors import StoreError
 from bench.record import Measurement
-from bench.report.arms import Arm
-from bench.report.tables import Section
+from bench.report.table.arms import Arm
+from bench.report.table.rows import Section
 
 WORDS = {"replay": "replayed", "retrain": "retrained"}
 NOTE = (

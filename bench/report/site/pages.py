@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report import bootstrap
-from bench.report.compact import besides, title
-from bench.report.notes import notes
+from bench.report.claims.verdicts import ClaimVerdict
 from bench.report.site.anchors import Page
 from bench.report.site.boards import MEASURED, beside, outcome
 from bench.report.site.charts import chart
+from bench.report.site.claims import ledger
 from bench.report.site.evidence import asked, evidence
 from bench.report.site.layers import layers
 from bench.report.site.markup import (
@@ -27,8 +26,9 @@ from bench.report.site.markup import (
     text,
 )
 from bench.report.site.measured import NOTE, of_arm
-from bench.report.site.rulings import ledger
-from bench.report.verdicts import Verdict
+from bench.report.table import bootstrap
+from bench.report.table.compact import besides, title
+from bench.report.table.notes import notes
 
 WORDS = ("method", "matching", "verdict")
 ORDER = (
@@ -55,7 +55,7 @@ def index(pages: Sequence[Page]) -> str:
     return "<h2>Tasks</h2>\n" + table(INDEX, rows, key="tasks", caption="Every task at every scale and version.")
 
 
-def page(found: Page, pages: Sequence[Page], verdicts: Sequence[Verdict], known: set[str], url: str | None) -> str:
+def page(found: Page, pages: Sequence[Page], verdicts: Sequence[ClaimVerdict], known: set[str], url: str | None) -> str:
     """Everything about one task.
 
     Args:
@@ -156,7 +156,7 @@ def _plain(heading: str, lines: Sequence[Sequence[str]], found: Page | None, *, 
     return f"<h3>{text(heading)}</h3>\n{table(columns, rows, key=key, caption=heading)}"
 
 
-def _claims(verdicts: Sequence[Verdict], pages: Sequence[Page]) -> str:
+def _claims(verdicts: Sequence[ClaimVerdict], pages: Sequence[Page]) -> str:
     if not verdicts:
         return ""
     shown = ledger(verdicts, pages, key="task-claims", caption="Claims about this task at this scale.")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.site.anchors import Page
-from bench.report.stats import FEWEST
-from bench.report.tables import UNCLAIMED, Row, at_chance
+from bench.report.statistics.seeds import FEWEST
+from bench.report.table.rows import UNCLAIMED, Row, at_chance
 from bench.spec import DENSE, SCALES
 
 

@@ -15,11 +15,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.record import Measurement, Record
+from bench.report.claims.verdicts import ClaimVerdict
 from bench.report.site.anchors import Page, pages
 from bench.report.site.boards import tickets
+from bench.report.site.claims import claims
 from bench.report.site.pages import index, page
-from bench.report.site.rulings import claims
-from bench.report.verdicts import Verdict
 
 PARTS = files("bench.report.site") / "page"
 VIEWS = {"tickets": "Tickets", "claims": "Claims", "tasks": "Tasks"}
@@ -28,7 +28,7 @@ VIEWS = {"tickets": "Tickets", "claims": "Claims", "tasks": "Tasks"}
 
 def site(
     suites: Mapping[str, Sequence[Record]],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ClaimVerdict],
     *,
     measured: Mapping[str, Measurement] | None = None,
     records_url: str | None = None,
@@ -46,7 +46,7 @@ def site(
 
 def _parts(
     suites: Mapping[str, Sequence[Record]],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ClaimVerdict],
     measured: Mapping[str, Measurement] | None,
     records_url: str | None,
 ) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _parts(
 def write_site(
     path: Path,
     suites: Mapping[str, Sequence[Record]],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ClaimVerdict],
     *,
     measured: Mapping[str, Measurement] | None = None,
     records_url: str | None = None,

@@ -21,7 +21,7 @@ from bench.runs.store import Store
 from bench.spec import Unit, unit_id
 from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics
-from bench.tickets.work import work
+from bench.tickets.units.work import work
 
 
 class Part:

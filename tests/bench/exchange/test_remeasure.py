@@ -25,7 +25,7 @@ from bench.exchange.remeasure import (
     score,
     told,
 )
-from bench.exchange.submission import Entry, Submission, read
+from bench.exchange.submission import Submission, SubmittedUnit, read
 from bench.exchange.verify import findings_of
 from bench.runs.job import run
 from bench.runs.launch import WorkerDied
@@ -340,7 +340,7 @@ def claims(trained, values, *, direction="max"):
         unit = dataclasses.replace(template.unit, seed=seed, task=task)
         metrics = [{**each, "value": value} for each in template.record["metrics"]]
         record = {**template.record, "metrics": metrics, "spec": unit.spec(), "unit_id": unit.id}
-        entries[unit.id] = Entry(folder=template.folder, unit=unit, record=record)
+        entries[unit.id] = SubmittedUnit(folder=template.folder, unit=unit, record=record)
     return Submission(entries=entries)
 
 

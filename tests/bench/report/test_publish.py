@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import StoreError
 from bench.report.publish import publish, published, refresh
-from bench.report.render import render
+from bench.report.table.render import render
 
 
 def test_what_is_published_gives_the_tables_again(study, tmp_path):

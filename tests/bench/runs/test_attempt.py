@@ -15,9 +15,9 @@ from bench.errors import StoreError
 from bench.runs import attempt as attempts
 from bench.runs import files
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, STATES, Attempt, Owner
+from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store, curve
-from bench.runs.verify import verify
 
 
 def dense():

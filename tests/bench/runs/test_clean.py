@@ -2,8 +2,8 @@ import toy
 
 from bench.runs.attempt import STATES
 from bench.runs.clean import clean
+from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
-from bench.runs.verify import verify
 
 
 def with_states(store, plan):

@@ -13,9 +13,9 @@ import pytest
 import toy
 
 from bench.runs.attempt import ATTEMPTS, read_record
+from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store
-from bench.runs.verify import verify
 
 KILLS = 15
 MARK = "TOY_MARK"

@@ -12,7 +12,7 @@ from bench.errors import SpecError
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
-from bench.tickets.choose import MASKS, TRAININGS, WEIGHTS, Parent, Setting, choose, column
+from bench.tickets.choose import MASKS, TRAININGS, WEIGHTS, MethodInputs, Parent, choose, column
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 
@@ -48,7 +48,7 @@ class Families:
     def setting(self, method, level=LEVEL, seed=0, task=MOONS):
         method = METHODS[method] if isinstance(method, str) else method
         unit = Unit(task=task, method=method, level=level, seed=seed)
-        return Setting(unit, DOMAIN, "cpu", self.parents(method, level, seed, task))
+        return MethodInputs(unit, DOMAIN, "cpu", self.parents(method, level, seed, task))
 
     def start(self, *args, **options):
         return choose(self.setting(*args, **options))
@@ -290,7 +290,7 @@ class Deep(Moons):
 @pytest.mark.parametrize("level", [0, 1, 4, 8, 12, 30])
 def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
     domain, task = ExampleDomain(learner), variant(pruning=replace(MOONS.pruning, rates={}))
-    setting = Setting(Unit(task=task, method=METHODS["small-dense"], level=level, seed=0), domain, "cpu", {})
+    setting = MethodInputs(Unit(task=task, method=METHODS["small-dense"], level=level, seed=0), domain, "cpu", {})
     asked = round(sum(masks.sizes(setting.entries).values()) * 0.8**level)
 
     def count(narrower):
@@ -304,7 +304,7 @@ def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
 
 
 def test_small_dense_starts_from_the_fresh_weights_of_its_width():
-    setting = Setting(Unit(task=MOONS, method=METHODS["small-dense"], level=4, seed=2), DOMAIN, "cpu", {})
+    setting = MethodInputs(Unit(task=MOONS, method=METHODS["small-dense"], level=4, seed=2), DOMAIN, "cpu", {})
     start = choose(setting)
     width = setting.learner.module[0].out_features / 16
     assert equal(start.state.weights, Moons(MOONS, Streams(2, 4, "fresh"), width).snapshot().weights)
@@ -351,7 +351,7 @@ def test_columns_of_ones_own_are_found_by_module_and_function_and_get_the_method
     assert result.counts["kept"] == round(32 * 0.64) + round(32 * 0.81)
     assert result.trained.mask["0.weight"].flatten().int().tolist() == [1] * 20 + [0] * 12
     assert (result.trained.steps, [point["step"] for point in result.trained.curve]) == (20, [10, 20])
-    start = choose(Setting(Unit(task=MOONS, method=own, level=2, seed=0), DOMAIN, "cpu", {}))
+    start = choose(MethodInputs(Unit(task=MOONS, method=own, level=2, seed=0), DOMAIN, "cpu", {}))
     assert set(start.state.weights["0.weight"].flatten().tolist()) == {0.0, 0.5}
 
 

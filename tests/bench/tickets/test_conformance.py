@@ -8,8 +8,9 @@ from example import MOONS, ExampleDomain, Moons, variant
 
 from bench.learner import State
 from bench.registry import methods
-from bench.tickets import attach, choose, dynamic, masks, metrics, promises, protocol, saliency
+from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
 from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.conformance import methods as promises
 from bench.tickets.methods import METHODS
 
 

@@ -7,7 +7,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest, estimate_ci
 
-from bench.report import bootstrap
+from bench.report.table import bootstrap
 from domains.nlp.scores import SIGNATURES, score, translation_scores
 from domains.nlp.significance import bleu_items, statistics
 

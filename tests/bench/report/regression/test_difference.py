@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bench.report.regression.difference import Sample, difference, observed, tabulated
-from bench.report.stats import interval
+from bench.report.statistics.seeds import interval
 
 ONE = {0: 0.91, 1: 0.94, 2: 0.90, 3: 0.95, 4: 0.92}
 TWO = {0: 0.89, 1: 0.90, 2: 0.91, 3: 0.88, 4: 0.86}

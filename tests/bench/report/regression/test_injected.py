@@ -12,7 +12,7 @@ from bench.runs.plan import plan as make_plan
 from bench.spec import Entry, Pruning, Suite
 from bench.tickets import choose
 from bench.tickets.methods import METHODS
-from bench.tickets.work import work
+from bench.tickets.units.work import work
 
 ARMS = ("dense", "ticket", "reinit", "shuffled", "random-ticket")
 SEEDS, OTHERS = range(3), range(3, 6)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.report.regression.judge import judge
+from bench.report.regression.gates import compare
 from bench.report.regression.side import of_records
 from bench.report.regression.structure import overlap
 
@@ -13,7 +13,7 @@ OTHER = range(10, 13)
 
 
 def cells(before, after):
-    return {(c.key.method, c.quantity): c for c in judge(of_records("a", before), of_records("b", after)).cells}
+    return {(c.key.method, c.quantity): c for c in compare(of_records("a", before), of_records("b", after)).cells}
 
 
 @pytest.fixture(name="arm")
@@ -175,7 +175,7 @@ def test_only_the_origin_of_a_change_is_named(record):
         child["digests"] = {**child["digests"], "result": f"child of {digest}"}
         child["provenance"] = side[0]["provenance"]
         side.append(child)
-    found = judge(of_records("a", before), of_records("b", after)).cells
+    found = compare(of_records("a", before), of_records("b", after)).cells
     assert [cell.key.level for cell in found if cell.otherwise] == [1]
 
 

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from bench.report.claims import load
+from bench.report.claims.definitions import load
+from bench.report.claims.verdicts import judge
 from bench.report.site.write import write_site
-from bench.report.verdicts import judge
 from bench.spec import Pruning
 
 pytestmark = pytest.mark.browser

@@ -12,16 +12,16 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.errors import StoreError
-from bench.report.claims import load
+from bench.report.claims.definitions import load
+from bench.report.claims.verdicts import judge
+from bench.report.figures.style import LOOKS
 from bench.report.publish import publish
+from bench.report.published import shelf
 from bench.report.site.anchors import pages
 from bench.report.site.charts import chart
 from bench.report.site.layers import families
-from bench.report.site.shelf import shelf
 from bench.report.site.standings import overall, standings
 from bench.report.site.write import PARTS, policy, scripts, site, vendor, write_site
-from bench.report.style import LOOKS
-from bench.report.verdicts import judge
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
 HOSTILE = "</script><script>alert(1)</script>\"'&lt;`=\u202egpj.exe"

@@ -1,0 +1,1 @@
+"""What papers claim, the statistic that decides each, and what records say."""

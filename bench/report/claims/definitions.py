@@ -1,0 +1,131 @@
+"""The papers' claims as data: what was said, which units would show it, and the one statistic that decides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from bench.errors import SpecError, UnknownName
+from bench.spec import SCALES, Scale
+
+Test = Literal["greater", "less", "equivalent", "not-worse", "exact"]
+TESTS: tuple[Test, ...] = ("greater", "less", "equivalent", "not-worse", "exact")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One sentence of a paper that units can show, at one scale; or one that they cannot, and why.
+
+    Args:
+        id: the same for ever, and at every scale.
+        paper: number at arXiv.
+        statement: what is claimed, in a sentence.
+        where: in the paper.
+        statistic: one of `bench.report.claims.measures.STATISTICS`; one value per seed.
+        method: whose score is read.
+        comparator: what it is compared with at the same level; None where the statistic needs none.
+        test: `greater` or `less` than `threshold`; `equivalent`, inside plus and minus `margin`; `not-worse`, above minus
+            `margin`; `exact`, at most `margin` away at every seed, without an interval.
+        threshold: in the unit of the statistic.
+        margin: the same.
+        at: which reading of the score; None for the task's headline.
+        reported: what the paper prints; None where it has curves only.
+        scale: of the tasks; None where nothing can be run.
+        tasks: names; more than one for a statistic over tasks.
+        levels: fixed in advance.
+        seeds: the fewest that carry a verdict, and as many as are run: 0 to seeds - 1.
+        expected: level -> value that the paper prints, for `exact`.
+        blocked: why this version cannot run it.
+    """
+
+    id: str
+    paper: str
+    statement: str
+    where: str
+    statistic: str = "gain"
+    method: str | None = None
+    comparator: str | None = None
+    test: Test = "greater"
+    threshold: float = 0.0
+    margin: float | None = None
+    at: str | None = None
+    reported: str | None = None
+    scale: Scale | None = None
+    tasks: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
+    seeds: int = 0
+    expected: Mapping[int, float] = field(default_factory=dict)
+    blocked: str | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The tasks in a word."""
+        return ", ".join(self.tasks) or None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those that have to be run."""
+        return tuple(name for name in dict.fromkeys(("dense", self.method, self.comparator)) if name)
+
+
+@cache
+def papers() -> dict[str, str]:
+    """Number at arXiv -> title, of all papers whose claims are encoded."""
+    return {told["paper"]: told["title"] for told in _files()}
+
+
+@cache
+def load() -> tuple[Claim, ...]:
+    """Every claim at every scale that it has units for, paper by paper, in the order of the files."""
+    return tuple(claim for told in _files() for each in told["claim"] for claim in _expand(told["paper"], each))
+
+
+def find(name: str, *, scale: str | None = None) -> list[Claim]:
+    """The claims of that name, one of each id.
+
+    Args:
+        name: an id, or a paper.
+        scale: the scale to show them at; the largest that each has, if None. Claims that cannot be run have none.
+
+    Raises:
+        UnknownName: if neither a claim nor a paper is called so.
+        SpecError: if none of them has units at that scale.
+    """
+    found = [claim for claim in load() if name in (claim.id, claim.paper)]
+    if not found:
+        raise UnknownName("claim or paper", name, [*papers(), *dict.fromkeys(claim.id for claim in load())])
+    if scale is not None and scale not in SCALES:
+        raise UnknownName("scale", scale, SCALES)
+    if scale is not None and all(claim.scale != scale for claim in found):
+        known = ", ".join(dict.fromkeys(claim.scale for claim in found if claim.scale)) or "no scale: it cannot be run"
+        raise SpecError(f"{name} has no units at scale {scale}: it has {known}")
+    chosen: dict[str, Claim] = {}
+    for claim in found:
+        if claim.scale is None or scale in (claim.scale, None):
+            best = chosen.get(claim.id)
+            if best is None or _size(claim) > _size(best):
+                chosen[claim.id] = claim
+    return list(chosen.values())
+
+
+def _size(claim: Claim) -> int:
+    return SCALES.index(claim.scale) if claim.scale else -1
+
+
+def _files() -> Iterator[dict[str, Any]]:
+    folder = files("bench") / "claims"
+    for path in sorted(folder.iterdir(), key=lambda each: each.name):
+        if path.name.endswith(".toml"):
+            yield tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _expand(paper: str, told: Mapping[str, Any]) -> Iterator[Claim]:
+    common = {key: value for key, value in told.items() if key != "setting"}
+    common["expected"] = {int(level): value for level, value in told.get("expected", {}).items()}
+    for setting in told.get("setting", [{}]):
+        about = {key: tuple(value) if isinstance(value, list) else value for key, value in setting.items()}
+        yield Claim(**{"paper": paper, **common, **about})

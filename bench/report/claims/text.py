@@ -1,0 +1,101 @@
+"""Verdicts as text: blocks for the terminal, a table for those who publish."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from bench.report.claims.definitions import Claim, papers
+from bench.report.claims.measures import STATISTICS
+from bench.report.claims.verdicts import ClaimVerdict
+
+IQM = "difference of interquartile means over the tasks, normalised scores"
+SIGNS = {"greater": ">", "less": "<"}
+WIDTH = 110
+COLUMNS = ("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable", "statement")
+
+
+def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
+    """Paper by paper: what is claimed, the verdict, and the numbers it rests on."""
+    lines: list[str] = []
+    paper = ""
+    for verdict in verdicts:
+        if verdict.claim.paper != paper:
+            paper = verdict.claim.paper
+            lines += ["", f"{paper}  {papers()[paper]}"]
+        lines += ["", *_block(verdict)]
+    return "\n".join(lines).strip() + "\n"
+
+
+def markdown(verdicts: Sequence[ClaimVerdict]) -> str:
+    """A table of the verdicts, the reasons under it."""
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(each) for each in verdicts)]
+    table = [f"| {' | '.join(row)} |" for row in rows]
+    notes = [f"- {each.claim.id}: {each.reason}" for each in verdicts if each.reason]
+    return "\n".join([*table, *([""] if notes else []), *notes]) + "\n"
+
+
+def claimed(claim: Claim) -> str:
+    """The test in symbols: `> 0`, `within 0.2`."""
+    if claim.test in SIGNS:
+        return f"{SIGNS[claim.test]} {claim.threshold:g}"
+    if claim.test == "not-worse":
+        return f"> -{claim.margin:g}"
+    return f"within {claim.margin:g}"
+
+
+def measured(verdict: ClaimVerdict) -> str:
+    """`0.476 [0.281, 0.671]`; empty where nothing was run."""
+    told = verdict.interval
+    if told is None:
+        return ""
+    bounds = "" if told.low is None or told.high is None else f" [{told.low:.3g}, {told.high:.3g}]"
+    return f"{told.mean:.3g}{bounds}"
+
+
+def about(claim: Claim) -> str:
+    """The statistic in a sentence."""
+    return IQM if claim.statistic == "iqm" else STATISTICS[claim.statistic].about
+
+
+def _block(verdict: ClaimVerdict) -> list[str]:
+    claim = verdict.claim
+    head = f"{claim.id:<7} {verdict.status}{f' at {verdict.scale} scale' if verdict.scale else ''}"
+    lines = [head, *_wrapped(f"{claim.statement} ({claim.where})")]
+    if claim.scale:
+        opponents = " against ".join(name for name in (claim.method, claim.comparator) if name)
+        levels = f"level{'s' * (len(claim.levels) > 1)} {', '.join(map(str, claim.levels))}"
+        lines += _wrapped(f"{claim.task}, {opponents}, {levels}: {about(claim)}")
+    if verdict.interval:
+        lines += _wrapped(_numbers(verdict))
+    if claim.reported:
+        lines += _wrapped(f"the paper: {claim.reported}")
+    return lines + (_wrapped(verdict.reason) if verdict.reason else [])
+
+
+def _numbers(verdict: ClaimVerdict) -> str:
+    assert verdict.interval is not None
+    n = verdict.interval.n
+    parts = [f"{measured(verdict)}, claimed {claimed(verdict.claim)}", f"{n} seed{'s' * (n > 1)}"]
+    parts += [f"p {verdict.p:.2g} (Holm)"] if verdict.p is not None else []
+    parts += [f"detectable {verdict.detectable:.3g}"] if verdict.detectable is not None else []
+    return "; ".join(parts)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 10)
+
+
+def _row(verdict: ClaimVerdict) -> tuple[str, ...]:
+    claim, told = verdict.claim, verdict.interval
+    numbers = (verdict.p, verdict.signs, verdict.detectable)
+    return (
+        claim.id,
+        verdict.status,
+        verdict.scale or "",
+        measured(verdict),
+        claimed(claim) if claim.scale else "",
+        str(told.n) if told else "",
+        *("" if value is None else f"{value:.2g}" for value in numbers),
+        claim.statement,
+    )

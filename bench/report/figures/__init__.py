@@ -1,0 +1,1 @@
+"""Figures: the score of every method over density."""

@@ -1,0 +1,1 @@
+"""The uniform table: arms brought together, rows, compact cells, notes, and every style of text."""

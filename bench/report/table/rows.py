@@ -1,0 +1,268 @@
+"""The uniform table: one row per task, method, level, metric and way of reading it; the same columns for every domain."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bench.record import Record
+from bench.report.statistics.seeds import Interval, interval, not_worse, paired
+from bench.report.table.arms import Arm, Comparison, comparisons, measured
+from bench.spec import DENSE, Direction, Scale, Task
+
+UNCLAIMED = ("smoke", "quick")
+"""Scales that spend too little of a source's budget to carry a verdict on its claims."""
+
+RANDOM = "random-ticket"
+OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
+"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. None: there is nothing to say, because an opponent or an interval is missing.
+
+    Args:
+        mean: of the metric over the seeds, in its own unit; a diverged seed counts at the task's chance score.
+        score_normalised: 0 at chance, 1 at the dense mean; None where dense is within the tolerance of chance. Only of
+            the task's own metric, like `matching` and `verdict`.
+        vs_dense: difference paired by seed, positive where this row's method is better whatever the direction.
+        matching: the paired lower bound against dense is at least minus the task's tolerance.
+        verdict: see `verdict`.
+        flops_ratio: theoretical multiply-adds over those of the dense network.
+        search_cost: updates spent to obtain this point, ancestors included; mean over the seeds.
+        versions: of everything that could change the numbers.
+    """
+
+    task: str
+    domain: str
+    scale: Scale
+    method: str
+    level: int
+    density: float
+    sparsity: float
+    n: int
+    n_diverged: int
+    metric: str
+    split: str
+    at: str
+    direction: Direction
+    mean: float | None
+    low: float | None
+    high: float | None
+    score_normalised: float | None
+    vs_dense: float | None
+    vs_dense_low: float | None
+    vs_dense_high: float | None
+    vs_random: float | None
+    vs_random_low: float | None
+    vs_random_high: float | None
+    vs_reinit: float | None
+    vs_reinit_low: float | None
+    vs_reinit_high: float | None
+    vs_shuffled: float | None
+    vs_shuffled_low: float | None
+    vs_shuffled_high: float | None
+    matching: bool | None
+    verdict: str | None
+    density_weights: float
+    density_total: float
+    effective_density: float | None
+    flops_ratio: float | None
+    search_cost: float
+    versions: str
+
+
+COLUMNS = tuple(item.name for item in fields(Row))
+_AVERAGED = ("density", "density_weights", "density_total", "effective_density", "search_cost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The part of the table that belongs to one task.
+
+    Args:
+        comparison: the task and its arms.
+        arms: those that are shown.
+        rows: for each metric and each entry of the task's `at`, the headline first, one row per shown arm.
+    """
+
+    comparison: Comparison
+    arms: tuple[Arm, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def headline(self) -> list[tuple[Arm, Row]]:
+        """The shown arms with their rows of the headline score."""
+        return list(zip(self.arms, self.rows, strict=False))
+
+    @property
+    def besides(self) -> dict[str, list[Row]]:
+        """What else was measured, metric -> its rows at the headline's `at`, one per arm."""
+        task = self.comparison.task
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if row.metric != task.metric and row.at == task.at[0]:
+                found.setdefault(row.metric, []).append(row)
+        return found
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """The table of `records`, in the order of its sections.
+
+    Args:
+        records: in any order.
+    """
+    return [row for section in sections(records) for row in section.rows]
+
+
+def sections(records: Iterable[Record], methods: Collection[str] | None = None) -> list[Section]:
+    """The table of `records`, task by task.
+
+    Args:
+        records: in any order.
+        methods: shown; all if None. What they are compared with need not be among them.
+    """
+    return [section for each in comparisons(records) if (section := _section(each, methods)).arms]
+
+
+def _section(comparison: Comparison, methods: Collection[str] | None) -> Section:
+    arms = tuple(arm for arm in comparison.arms if methods is None or arm.method in methods)
+    return Section(comparison=comparison, arms=arms, rows=tuple(_rows(comparison, arms)))
+
+
+def learned(comparison: Comparison, at: str) -> float | None:
+    """How far the dense network got from chance, positive where it is better; None if it was not run."""
+    task, dense = comparison.task, comparison.arm(DENSE, 0)
+    reached = list(dense.scores[task.metric, at].values()) if dense else []
+    if not reached:
+        return None
+    gain = interval(reached).mean - task.chance
+    return gain if task.direction == "max" else -gain
+
+
+def at_chance(comparison: Comparison, at: str) -> bool:
+    """Whether the dense network learned nothing that a subnetwork could keep or lose."""
+    gain = learned(comparison, at)
+    return gain is not None and gain <= comparison.task.tolerance
+
+
+def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, hopeless: bool = False) -> str | None:
+    """What the paired intervals say about a method.
+
+    Args:
+        task: its scale and `fewest_seeds` say whether there can be a verdict.
+        method: the row's.
+        gaps: `random`, `reinit`, `shuffled` -> paired interval, positive where the method is better; None where the
+            opponent was not run or is the method itself.
+        hopeless: whether the dense network is `at_chance`.
+
+    Returns:
+        `winning`: above the random ticket, reinit and shuffled; all three must have been run.
+        `better`: above the random ticket only. `worse`: below the random ticket. `inconclusive`: neither.
+        `n < 3`: no interval, or too few seeds for this task. `none (quick)`: the scale carries no verdict.
+        `none (dense at chance)`: there was nothing to find.
+        None for dense, for the random ticket itself, and where no random ticket was run: nothing was compared.
+    """
+    random = gaps["random"]
+    if method in (DENSE, RANDOM) or random is None:
+        return None
+    if task.scale in UNCLAIMED or hopeless:
+        return f"none ({task.scale if task.scale in UNCLAIMED else 'dense at chance'})"
+    if random.low is None or random.high is None or random.n < task.fewest_seeds:
+        return f"n < {task.fewest_seeds}"
+    if random.low <= 0:
+        return "worse" if random.high < 0 else "inconclusive"
+    rivals = (gaps["reinit"], gaps["shuffled"])
+    beaten = [gap is not None and gap.low is not None and gap.low > 0 for gap in rivals]
+    return "winning" if all(beaten) else "better"
+
+
+def _rows(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Row]:
+    task = comparison.task
+    for metric in measured(task):
+        for at in task.at:
+            if metric == task.metric or any(arm.scores[metric, at] for arm in arms):
+                yield from (_row(comparison, arm, metric, at) for arm in arms)
+
+
+def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
+    task, own = comparison.task, arm.scores[metric, at]
+    mean = interval(own.values()) if own else None
+    gaps = {column: _gap(comparison, arm, (metric, at), method) for column, method in OPPONENTS.items()}
+    averages: dict[str, Any] = {name: _average(arm, name) for name in _AVERAGED}
+    claims = metric == task.metric
+    return Row(
+        task=task.name,
+        domain=task.domain,
+        scale=task.scale,
+        method=arm.method,
+        level=arm.level,
+        sparsity=1 - averages["density"],
+        n=len(own),
+        n_diverged=len(arm.diverged),
+        metric=metric,
+        split=task.split,
+        at=at,
+        direction=task.directions[metric],
+        score_normalised=_normalised(comparison, at, mean) if claims else None,
+        matching=not_worse(gaps["dense"], task.tolerance) if claims else None,
+        verdict=verdict(task, arm.method, gaps, hopeless=at_chance(comparison, at)) if claims else None,
+        flops_ratio=_flops_ratio(arm),
+        versions=_versions(task, arm),
+        **averages,
+        **_bounds(mean, "mean", "low", "high"),
+        **_opposed(gaps),
+    )
+
+
+def _gap(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) -> Interval | None:
+    opponent = None if method == arm.method else comparison.arm(method, arm.level)
+    if opponent is None:
+        return None
+    own, other = arm.scores[score], opponent.scores[score]
+    return paired(own, other) if comparison.task.directions[score[0]] == "max" else paired(other, own)
+
+
+def _opposed(gaps: Mapping[str, Interval | None]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for column, gap in gaps.items():
+        columns |= _bounds(gap, f"vs_{column}", f"vs_{column}_low", f"vs_{column}_high")
+    return columns
+
+
+def _bounds(gap: Interval | None, mean: str, low: str, high: str) -> dict[str, Any]:
+    return {mean: None, low: None, high: None} if gap is None else {mean: gap.mean, low: gap.low, high: gap.high}
+
+
+def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float | None:
+    task, gain = comparison.task, learned(comparison, at)
+    if mean is None or gain is None or at_chance(comparison, at):
+        return None
+    own = mean.mean - task.chance
+    return (own if task.direction == "max" else -own) / gain
+
+
+def _average(arm: Arm, name: str) -> float | None:
+    return _mean([value for record in arm.records.values() if (value := dict(record)[name]) is not None])
+
+
+def _flops_ratio(arm: Arm) -> float | None:
+    pairs = [(record["flops"], record["flops_dense"]) for record in arm.records.values()]
+    return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
+
+
+def _mean(values: list[Any]) -> float | None:
+    if len(set(values)) == 1:
+        return float(values[0])  # to the bit: the mean of equal densities must be that density
+    return math.fsum(values) / len(values) if values else None
+
+
+def _versions(task: Task, arm: Arm) -> str:
+    found = [record["provenance"].get("versions", {}) for record in arm.records.values()]
+    software = [
+        f"{name} {'/'.join(sorted({str(each[name]) for each in found if name in each}))}"
+        for name in ("ticketbench", "torch")
+        if any(name in each for each in found)
+    ]
+    return ", ".join([*software, f"task {task.version}", f"method {arm.version}"])

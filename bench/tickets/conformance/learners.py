@@ -1,0 +1,236 @@
+"""The protocol as an executable contract: what every learner and every method must do, checked on a real task.
+
+`check_learner` and `check_method` return what they found wrong; an empty list is conformance. The ids C1 to C15 name
+the silent bugs of published lottery-ticket code that each check exists for:
+
+C1 rewinding restores theta_k; C2 pruned weights, gradients and moments stay zero; C3 masks are binary and nested;
+C4 buffers are rewound too; C5 the count is exact; C6 only prunable weights are pruned and counted; C8 controls differ
+from the ticket as declared; C9 the method trains as it says; C10 the seed decides everything; C13 nothing is selected
+on test; C14 grown weights start fresh; C15 density 1 is dense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from bench.errors import Diverged, LeakedMask
+from bench.learner import Domain, Learner, State
+from bench.spec import Method, Task
+from bench.streams import Streams
+from bench.tickets import masks
+from bench.tickets.attach import Attached
+from bench.tickets.choose import UNIFORM
+from bench.tickets.conformance import methods as promises
+from bench.tickets.conformance.watch import watch
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Args:
+        check: C1 to C15.
+        what: one sentence.
+    """
+
+    check: str
+    what: str
+
+    def __str__(self) -> str:
+        """`C4: buffers ...`."""
+        return f"{self.check}: {self.what}"
+
+
+def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int = 0) -> list[Finding]:
+    """What `domain` does wrong as a learner of `task`.
+
+    Args:
+        domain: builds the learners.
+        task: a small one: it is trained about ten times, each for a rewind step or two evaluations.
+        device: `cpu`, `cuda`, ...
+        seed: the replicate.
+    """
+
+    def build(streams: Streams | None = None) -> Learner:
+        return domain.learner(task, streams=streams or Streams(seed), device=device)
+
+    if wrong := list(_entries(build())):
+        return [Finding("C2", what) for what in wrong]  # the other checks cannot mask what is not there
+    length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
+    return [Finding(name, what) for name, check in LEARNER_CHECKS for what in check(build, Streams(seed), task, length)]
+
+
+def check_method(
+    method: Method, domain: Domain, task: Task, *, level: int = 3, device: str = "cpu", seed: int = 0
+) -> list[Finding]:
+    """What `method` does wrong on `task`.
+
+    Args:
+        method: the arm; columns with built-in names are held to what these names promise.
+        domain: of the task.
+        task: a small one: the dense network, the chains up to `level` and the arm itself are trained.
+        level: at which the arm is looked at.
+        device: `cpu`, `cuda`, ...
+        seed: the replicate.
+    """
+    try:
+        case = promises.observe(method, domain, task, level=level, device=device, seed=seed)
+        return [Finding(name, what) for name, check in promises.METHOD_CHECKS for what in check(case)]
+    except LeakedMask as error:
+        return [Finding("C2" if "not zero" in str(error) or "replaced" in str(error) else "C5", str(error))]
+    except (Diverged, AssertionError) as error:
+        return [Finding("C5", f"{type(error).__name__}: {error}")]
+
+
+Build = Callable[..., Learner]
+LearnerCheck = Callable[[Build, Streams, Task, int], Iterator[str]]
+
+
+def differing(one: State, other: State) -> list[str]:
+    """Names of the weights and buffers that are not equal to the bit, and of the counters that differ."""
+    names = [name for name in one.weights if not same(one.weights[name], other.weights.get(name))]
+    names += [name for name in one.buffers if not same(one.buffers[name], other.buffers.get(name))]
+    return names + [key for key in ("step", "updates", "scalars") if getattr(one, key) != getattr(other, key)]
+
+
+def same(one: Tensor, other: Tensor | None) -> bool:
+    """Equal to the bit, NaN included."""
+    return (
+        other is not None
+        and one.shape == other.shape
+        and bool(torch.equal(one.isnan(), other.isnan()))
+        and bool(torch.equal(one.nan_to_num(), other.nan_to_num()))
+    )
+
+
+def _entries(learner: Learner) -> Iterator[str]:
+    """What may be pruned are entries of parameters, tied ones under the name that counts."""
+    parameters = dict(learner.module.named_parameters())
+    for name, each in learner.prunable().items():
+        if name not in parameters:
+            yield f"prunable() names {name!r}, which is not in module.named_parameters()"
+        elif each.dtype != torch.bool or each.shape != parameters[name].shape:
+            yield f"prunable()[{name!r}] is not a bool tensor of that parameter's shape"
+
+
+def _after(learner: Learner, until: int) -> State:
+    learner.train(until)
+    return learner.snapshot()
+
+
+def _loads(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
+    """A loaded learner equals a newly built one, buffers included."""
+    learner = build()
+    parameters = dict(learner.module.named_parameters())
+    optimizer, begin = learner.optimizer, learner.snapshot()
+    first = _after(learner, length)
+    learner.load(begin)
+    present = dict(learner.module.named_parameters())
+    replaced = any(present.get(name) is not parameter for name, parameter in parameters.items())
+    if replaced or learner.optimizer is not optimizer:
+        yield "load replaces parameters or the optimizer: masks attached to them are lost; copy in place"
+    for name in differing(begin, learner.snapshot()):
+        yield f"load does not restore {name}"
+    for name in differing(first, _after(learner, length)):
+        yield f"training after load differs in {name}: optimizer state, streams or data order are not reset"
+
+
+def _snapshots(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
+    """A snapshot is a copy."""
+    learner = build()
+    begin = learner.snapshot()
+    kept = {name: weight.clone() for name, weight in {**begin.weights, **begin.buffers}.items()}
+    learner.train(length)
+    for name, value in {**begin.weights, **begin.buffers}.items():
+        if not same(kept[name], value):
+            yield f"snapshot shares {name} with the live network: clone it"
+
+
+def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[str]:
+    """Evaluation and scoring change nothing, and report what the task declares."""
+    plain = _after(build(), length)
+    looked = build()
+    begin = looked.snapshot()
+    looked.load(replace(begin, step=task.budget))
+    if task.metric not in looked.evaluate(task.split):
+        yield f"evaluate({task.split!r}) does not report {task.metric} at the end of the budget"
+    looked.load(begin)
+    if task.select and task.select not in looked.evaluate("val"):
+        yield f"evaluate('val') does not report {task.select}"
+    for split in task.splits:
+        if looked.evaluate(split) != looked.evaluate(split):
+            yield f"evaluate({split!r}) gives another result at each call"
+    for name in differing(plain, _after(looked, length)):
+        yield f"evaluate changes {name} of the training that follows"
+    scored = build()
+    twice = [[float(loss.detach()) for loss in scored.losses(3)] for _ in range(2)]
+    if twice[0] != twice[1]:
+        yield "losses gives other values at each call: read the score stream from its start"
+    for name in differing(plain, _after(scored, length)):
+        yield f"losses changes {name} of the training that follows"
+
+
+def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[str]:
+    """The same seed gives the same bytes whatever ran before; another seed, and fresh weights, give others."""
+    first = build().snapshot()
+    torch.manual_seed(12345)
+    again = build()
+    for name in differing(first, again.snapshot()):
+        yield f"{name} depends on a global random state: draw it from the streams"
+    torch.manual_seed(54321)
+    end = _after(again, length)
+    for name in differing(end, _after(build(), length)):
+        yield f"{name} after training depends on a global random state: draw it from the streams"
+    for what, other in (("another seed", Streams(streams.seed + 1)), ("fresh weights", streams.refreshed())):
+        weights = build(other).snapshot().weights
+        if all(same(first.weights[name], weights[name]) for name in weights):
+            yield f"{what} gives the same initial weights: use the `init` stream"
+
+
+def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
+    """However many calls train gets, it is one training."""
+    whole = _after(build(), length)
+    parts = build()
+    for until in (length // 3, 2 * length // 3, length):
+        parts.train(until)
+    for name in differing(whole, parts.snapshot()):
+        yield f"training in three calls differs in {name} from training in one"
+
+
+def _masked(build: Build, streams: Streams, task: Task, length: int) -> Iterator[str]:
+    """Half a network keeps every pruned weight, gradient and moment at zero; a full mask changes nothing."""
+    learner = build()
+    entries = masks.prunable(learner, task.pruning)
+    half = masks.uniform(entries, sum(masks.sizes(entries).values()) // 2, streams.torch("mask", UNIFORM))
+    seen = watch(learner)
+    learner.load(learner.snapshot().masked(half))
+    try:
+        with Attached(learner, half) as attached:
+            learner.train(length)
+            attached.check()
+    except LeakedMask as error:
+        yield str(error)
+    yield from promises.leaks(seen, half)
+
+
+def _full_mask(build: Build, _: Streams, task: Task, length: int) -> Iterator[str]:
+    dense = _after(build(), length)
+    learner = build()
+    with Attached(learner, masks.ones(masks.prunable(learner, task.pruning))):
+        for name in differing(dense, _after(learner, length)):
+            yield f"a mask of ones changes {name}"
+
+
+LEARNER_CHECKS: tuple[tuple[str, LearnerCheck], ...] = (
+    ("C4", _loads),
+    ("C1", _snapshots),
+    ("C13", _observing),
+    ("C10", _seeded),
+    ("C9", _segmented),
+    ("C2", _masked),
+    ("C15", _full_mask),
+)

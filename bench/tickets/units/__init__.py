@@ -1,0 +1,1 @@
+"""Units of a store: trained, measured again, read and written. Workers import this room."""

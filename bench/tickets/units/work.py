@@ -1,0 +1,175 @@
+"""Trains one unit for a store: reads what its parents left, writes what its children need, and says what came out."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bench
+from bench.digests import canonical_json, json_digest
+from bench.learner import State
+from bench.record import FORMAT, Digests, Metric, Record
+from bench.registry import domain
+from bench.spec import DENSE, Role, Unit
+from bench.tickets.choose import Parent
+from bench.tickets.metrics import metrics
+from bench.tickets.protocol import Result, Trained, run_unit
+from bench.tickets.units import artifacts
+
+VERSIONED = (
+    *("numpy", "torch", "torchvision"),
+    *("stable-baselines3", "gymnasium", "ale-py", "box2d", "minatar"),
+    *("fairseq-fixed", "sacrebleu", "sentencepiece"),
+)
+"""Packages whose versions can change a result."""
+
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in what the system counts memory in."""
+
+
+def work(
+    unit: Unit,
+    *,
+    parents: Mapping[Role, Path],
+    folder: Path,
+    device: str = "cpu",
+    report: Callable[[int, Mapping[str, float]], None] | None = None,
+) -> Record:
+    """Train `unit` and write its curve, its mask and the states its children need into `folder`.
+
+    Args:
+        unit: what is asked.
+        parents: role -> folder of the finished unit that plays it.
+        folder: an existing, empty folder.
+        device: `cpu`, `cuda`, ...
+        report: called with (step, metrics) at every evaluation.
+
+    Returns:
+        The record, complete but for the digests of the files.
+    """
+    clock = Clock()
+    family = {role: artifacts.load_parent(path) for role, path in parents.items()}
+    result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
+    return finish(unit, result, family, folder, device=device, clock=clock)
+
+
+class Clock:
+    """When work began, and how long ago that is."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self.begun, self._start = datetime.now(UTC), time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start; no correction of the system's time is in it."""
+        return time.perf_counter() - self._start
+
+
+def finish(
+    unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock
+) -> Record:
+    """Write what a unit leaves into `folder`, and say what came out; see `work`."""
+    _write(unit, result.trained, folder)
+    provenance = {**_provenance(device), "start": clock.begun.isoformat(), "end": datetime.now(UTC).isoformat()}
+    return _record(unit, result, family, wall_seconds=clock.seconds, provenance=provenance)
+
+
+def _write(unit: Unit, trained: Trained, folder: Path) -> None:
+    (folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in trained.curve))
+    artifacts.save_mask(trained.mask, folder)
+    if unit.method.is_chain or unit.method.name == DENSE:
+        for name, state in trained.states.items():
+            artifacts.save_state(state, name, folder)
+
+
+def _record(
+    unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: dict[str, Any]
+) -> Record:
+    trained = result.trained
+    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
+    digests = _digests(trained, scores)
+    record: Record = {
+        "format": FORMAT,
+        "unit_id": unit.id,
+        "spec": unit.spec(),
+        "status": "diverged" if trained.diverged else "ok",
+        "reason": trained.diverged,
+        "metrics": scores,
+        "counts": result.counts,
+        "density": result.density,
+        "density_weights": result.density_weights,
+        "density_total": result.density_total,
+        "effective_density": result.effective_density,
+        "flops": result.flops,
+        "flops_dense": result.flops_dense,
+        "nulls": result.nulls,
+        "steps": trained.steps,
+        "updates": trained.updates,
+        "search_cost": trained.updates + max((parent.search_cost for parent in family.values()), default=0),
+        "env_steps": trained.env_steps,
+        "overlap": result.overlap,
+        "wall_seconds": wall_seconds,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
+        "parents": {unit.parents[role]: parent.result for role, parent in family.items()},
+        "provenance": provenance,
+        "digests": digests,
+    }
+    return {**record, "items": trained.items} if trained.items else record
+
+
+def _digests(trained: Trained, scores: list[Metric]) -> Digests:
+    final: State = trained.states["final"]
+    parts = {
+        "curve": json_digest(trained.curve),
+        "mask": artifacts.digest(trained.mask),
+        "weights": artifacts.digest({**final.weights, **{f"buffers/{k}": v for k, v in final.buffers.items()}}),
+    }
+    items = {"items": json_digest(trained.items)} if trained.items else {}
+    return {"result": json_digest({**parts, "metrics": scores}), **parts, **items}  # type: ignore[typeddict-item]
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the checkout this code runs from, if it is one."""
+    root = Path(bench.__file__).parent
+    ours = ["git", "ls-files", "--error-unmatch", "__init__.py"]  # not a checkout that merely surrounds site-packages
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        for command in (ours, describe):
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603  fixed words
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"ticketbench": bench.__version__, "python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {**found, "torch": torch.__version__}  # with its build: +cpu, +cu130
+
+
+def _provenance(device: str) -> dict[str, Any]:
+    return {
+        "commit": _commit(),
+        "versions": _versions(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
+        "threads": torch.get_num_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }

@@ -1,0 +1,92 @@
+"""What was typed: the suite, the part of it, the store; and the refusals that all verbs share."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import suitefile
+from bench.errors import StoreError
+from bench.record import Record
+from bench.runs.plan import Plan
+from bench.runs.plan import plan as make_plan
+from bench.runs.selection import Selection
+from bench.runs.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The suite and the part of it that was asked for, as typed."""
+
+    suite: str | None
+    tasks: str | None = None
+    methods: str | None = None
+    levels: str | None = None
+    seeds: str | None = None
+    scale: str | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """The part."""
+        return Selection(
+            tasks=names(self.tasks),
+            methods=names(self.methods),
+            levels=suitefile.numbers(self.levels) if self.levels else None,
+            seeds=suitefile.numbers(self.seeds) if self.seeds else None,
+            scale=self.scale,
+        )
+
+    @property
+    def words(self) -> str:
+        """The suite and the options, to be typed again."""
+        given = {name: value for name, value in asdict(self).items() if name != "suite" and value}
+        return shlex.join([str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))])
+
+    def plan(self) -> Plan:
+        """The units that are asked for."""
+        assert self.suite is not None
+        return make_plan(self.selection.of_suite(suitefile.load(self.suite)))
+
+    def records(self, store: Store) -> list[Record]:
+        """The finished units that are asked for."""
+        if not self.suite:
+            return self.selection.of_records(store.records())
+        return [record for unit in self.plan().units.values() if (record := store.record(unit))]
+
+    def among(self, records: list[Record]) -> list[Record]:
+        """Those of the methods that are asked for; a suite may name some that have not finished yet."""
+        if not self.suite:
+            return self.selection.of_records(records)
+        self.selection.of_suite(suitefile.load(self.suite))  # refuses what is not in it
+        wanted = names(self.methods)
+        return [record for record in records if wanted is None or record["spec"]["method"]["name"] in wanted]
+
+    def listed(self, store: Store) -> list[Record]:
+        """The same without the rounds of chains between the levels that the suite lists: nothing compares with them."""
+        if not self.suite:
+            return self.records(store)
+        plan = self.plan()
+        units = (unit for unit in plan.units.values() if plan.lists(unit))
+        return [record for unit in units if (record := store.record(unit))]
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in text.split(",")) if text else None
+
+
+def some(records: list[Record], asked: Request, root: Path) -> list[Record]:
+    if not records:
+        what = f"of suite {asked.suite} " if asked.suite else ""
+        raise StoreError(f"no finished unit {what}in {root}: run a suite, or name another --store")
+    return records
+
+
+def existing(root: Path) -> Store:
+    if not root.exists():
+        raise StoreError(f"no store {root}: run a suite first, or name another --store")
+    return Store(root)
+
+
+def say(*lines: str) -> None:
+    print(*lines, sep="\n")  # noqa: T201  the command line prints

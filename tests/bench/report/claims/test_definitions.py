@@ -1,0 +1,76 @@
+"""The claims as data: whole, well formed, and of tasks and methods that exist."""
+
+import pytest
+
+from bench import registry
+from bench.errors import SpecError, UnknownName
+from bench.report.claims import definitions as claims
+from bench.report.claims.definitions import TESTS, find, load, papers
+from bench.report.claims.measures import STATISTICS
+from bench.report.claims.text import about
+from bench.runs.plan import refusal
+
+SEED_PAPERS = {"1803.03635": 18, "1906.02773": 9, "1906.02768": 17, "1905.13405": 6, "1909.13458": 5}
+"""Paper -> claims; one that names two quantities is two."""
+
+
+@pytest.mark.parametrize(("paper", "n"), SEED_PAPERS.items())
+def test_every_claim_of_the_seed_papers_is_encoded(paper, n):
+    found = {claim.id for claim in load() if claim.paper == paper}
+    assert len(found) == n + (paper == "1803.03635"), "A-1 is of this paper too"
+
+
+@pytest.mark.parametrize("claim", load(), ids=lambda claim: f"{claim.id}-{claim.scale}")
+def test_a_claim_is_whole(claim):
+    assert claim.statement.endswith(".")
+    assert claim.where
+    assert claim.paper in papers()
+    assert (claim.blocked is None) == bool(claim.scale and claim.tasks and claim.levels and claim.seeds)
+    if claim.blocked is not None:
+        return
+    assert claim.test in TESTS
+    assert (claim.margin is None) == (claim.test in ("greater", "less"))
+    assert claim.statistic in {"iqm", *STATISTICS}
+    assert about(claim)
+    assert len(claim.tasks) == 1 or claim.statistic == "iqm"
+    assert claim.seeds >= 3 or claim.test == "exact"
+    assert set(claim.expected) <= set(claim.levels)
+    for name in claim.tasks:
+        task = registry.task(name, claim.scale)
+        assert claim.at in (None, *task.at)
+        for method in claim.methods:
+            assert refusal(task, registry.method(method)) is None
+
+
+def test_ids_are_unique_at_a_scale():
+    assert len({(claim.id, claim.scale) for claim in load()}) == len(load())
+
+
+def test_a_paper_is_shown_at_the_largest_scale_it_has_units_for():
+    assert {claim.scale for claim in find("1803.03635")} == {"paper", "small", None}
+    assert [claim.scale for claim in find("F1-4")] == ["paper"]
+    small = find("1803.03635", scale="small")
+    assert {claim.scale for claim in small} == {"small", None}
+    assert len({claim.id for claim in small}) == len(small)
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(UnknownName, match="did you mean 'F1-4'"):
+        find("F14")
+    with pytest.raises(UnknownName, match="unknown scale 'tiny'"):
+        find("F1-4", scale="tiny")
+    with pytest.raises(SpecError, match="F1-4 has no units at scale quick: it has paper, small"):
+        find("F1-4", scale="quick")
+    with pytest.raises(SpecError, match="M2-1 has no units at scale small: it has no scale: it cannot be run"):
+        find("M2-1", scale="small")
+
+
+def test_a_setting_overrides_nothing_else():
+    told = {
+        "id": "X",
+        "statement": "s.",
+        "where": "w",
+        "setting": [{"scale": "small", "tasks": ["a/b"], "levels": [1], "seeds": 3}],
+    }
+    (claim,) = claims._expand("1", told)
+    assert (claim.task, claim.levels, claim.methods) == ("a/b", (1,), ("dense",))

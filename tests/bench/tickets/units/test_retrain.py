@@ -1,0 +1,237 @@
+"""A claimed unit measured again: what is believed of it is its mask at most, and what differs comes out."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from example import MOONS, ExampleDomain, variant
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from bench import registry
+from bench.digests import canonical_json
+from bench.errors import LeakedMask, SubmissionError
+from bench.spec import Unit
+from bench.streams import Streams
+from bench.tickets.methods import METHODS
+from bench.tickets.units import artifacts
+from bench.tickets.units.retrain import CLAIMED, LARGEST_DRIFT, dense_again, replay, retrain
+from bench.tickets.units.work import work
+
+TASK = variant(rewind_step=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def example():
+    """The registry knows the example domain and nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(task=TASK)})
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Units of one seed, trained: (method, level) -> unit, folder."""
+    found = {}
+
+    def make(name, level):
+        if (name, level) not in found:
+            family = {role: make(*METHODS[name].parent_of(role, level)) for role in METHODS[name].parents}
+            parents = {role: unit.id for role, (unit, _) in family.items()}
+            unit = Unit(task=TASK, method=METHODS[name], level=level, seed=0, parents=parents)
+            folder = tmp_path_factory.mktemp(name)
+            record = work(unit, parents={role: each for role, (_, each) in family.items()}, folder=folder)
+            (folder / "record.json").write_text(canonical_json(record))
+            found[name, level] = unit, folder
+        return found[name, level]
+
+    return make
+
+
+@pytest.fixture
+def case(made, tmp_path):
+    """A copy of a unit and of its parents' folders, to be changed; gives unit and role -> folder, itself included."""
+
+    def copy(name, level=1):
+        unit, folder = made(name, level)
+        shutil.copytree(folder, tmp_path / "claimed")
+        folders = {CLAIMED: tmp_path / "claimed"}
+        for role in unit.parents:
+            shutil.copytree(made(*unit.method.parent_of(role, level))[1], tmp_path / role)
+            folders[role] = tmp_path / role
+        (tmp_path / "out").mkdir()
+        return unit, folders
+
+    return copy
+
+
+def retouch(path, change):
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    arrays = load_file(path)
+    change(arrays)
+    save_file(arrays, path, metadata=metadata)
+
+
+def claimed(folders):
+    return json.loads((folders[CLAIMED] / "record.json").read_text())
+
+
+def test_a_retraining_is_equal_in_everything_but_time(case, tmp_path):
+    unit, folders = case("ticket")
+    record, theirs = retrain(unit, parents=folders, folder=tmp_path / "out"), claimed(folders)
+    differing = {name for name in theirs if record[name] != theirs[name]}
+    assert differing <= {"wall_seconds", "peak_memory_bytes", "provenance", "search_cost", "parents"}
+    assert (tmp_path / "out" / "curve.jsonl").read_bytes() == (folders[CLAIMED] / "curve.jsonl").read_bytes()
+
+
+def test_the_believed_is_the_mask_and_nothing_else(case, tmp_path):
+    """Every other file of the submission may be gone: the result is the same."""
+    unit, folders = case("ticket", 2)
+    for role, folder in folders.items():
+        for name in ("initial", "rewind", "final"):
+            (folder / f"{name}.safetensors").unlink(missing_ok=True)
+        if role != CLAIMED:
+            save_file({}, folder / "mask.safetensors")
+    record = retrain(unit, parents=folders, folder=tmp_path / "out")
+    assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
+
+
+def test_another_mask_gives_another_result(case, tmp_path):
+    unit, folders = case("ticket")
+
+    def swap(arrays):
+        flat = arrays["0.weight"].reshape(-1)
+        kept, cut = flat.argmax(), flat.argmin()
+        flat[[kept, cut]] = False, True
+
+    retouch(folders[CLAIMED] / "mask.safetensors", swap)
+    record = retrain(unit, parents=folders, folder=tmp_path / "out")
+    assert record["digests"]["mask"] != claimed(folders)["digests"]["mask"]
+    assert record["digests"]["curve"] != claimed(folders)["digests"]["curve"]
+
+
+@pytest.mark.parametrize("name", ["random-ticket", "random-erk", "shuffled", "snip", "magnitude-init", "synflow"])
+def test_a_mask_that_the_seed_gives_is_chosen_here(case, tmp_path, name):
+    """Whatever stands in the submission."""
+    unit, folders = case(name)
+    retouch(folders[CLAIMED] / "mask.safetensors", lambda arrays: [each.fill(True) for each in arrays.values()])
+    record = retrain(unit, parents=folders, folder=tmp_path / "out")
+    assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
+
+
+def test_a_mask_of_another_count_fails(case, tmp_path):
+    unit, folders = case("ticket")
+    retouch(folders[CLAIMED] / "mask.safetensors", lambda arrays: arrays["0.weight"].fill(True))
+    for measure in (replay, retrain):
+        with pytest.raises(LeakedMask, match="the method's mask has the wrong count"):
+            measure(unit, parents=folders, folder=tmp_path / "out")
+
+
+def test_a_replay_evaluates_and_does_not_train(case, tmp_path):
+    unit, folders = case("ticket")
+    seen = []
+    record = replay(unit, parents=folders, folder=tmp_path / "out", report=lambda *each: seen.append(each))
+    (point,) = [json.loads(line) for line in (tmp_path / "out" / "curve.jsonl").read_text().splitlines()]
+    last = json.loads((folders[CLAIMED] / "curve.jsonl").read_text().splitlines()[-1])
+    assert point == last
+    assert record["updates"] == record["steps"] == 0
+    assert seen == [(40, last["metrics"]["test"])]
+
+
+def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):
+    unit, folders = case("ticket")
+    retouch(folders[CLAIMED] / "final.safetensors", lambda arrays: arrays["weights/4.bias"].__imul__(-3))
+    record = replay(unit, parents=folders, folder=tmp_path / "out")
+    assert record["digests"]["weights"] != claimed(folders)["digests"]["weights"]
+    assert record["metrics"] != claimed(folders)["metrics"]
+
+
+# The weights it starts from.
+
+
+def test_dense_is_found_again_to_the_bit(made):
+    unit, folder = made("dense", 0)
+    state = dense_again(unit, ExampleDomain(task=TASK), "cpu")
+    for name in ("initial", "rewind"):
+        theirs = artifacts.load_state(name, folder)
+        ours = state(name)
+        assert (ours.step, ours.updates, ours.origin) == (theirs.step, theirs.updates, theirs.origin)
+        assert all(torch.equal(ours.weights[each], theirs.weights[each]) for each in theirs.weights)
+        assert all(torch.equal(ours.buffers[each], theirs.buffers[each]) for each in theirs.buffers)
+
+
+def test_where_tickets_go_back_to_the_beginning_rewind_is_initial():
+    unit = Unit(task=replace(MOONS, rewind_step=0), method=METHODS["dense"], level=0, seed=3)
+    state = dense_again(unit, ExampleDomain(), "cpu")
+    first = ExampleDomain().learner(unit.task, streams=Streams(3), device="cpu").snapshot()
+    for name in ("initial", "rewind"):
+        assert all(torch.equal(state(name).weights[each], first.weights[each]) for each in first.weights)
+
+
+def moved(by):
+    """Rewind weights that lie `by` times as far from those found here as these lie from the initial ones."""
+
+    def change(folder):
+        first = load_file(folder / "initial.safetensors")
+        mask = load_file(folder.parent / "claimed" / "mask.safetensors")
+
+        def push(arrays):
+            for name in list(arrays):
+                if name.startswith("weights/"):
+                    kept = mask.get(name.removeprefix("weights/"), True)
+                    step = np.where(kept, arrays[name] - first[name], 0).astype("f4")
+                    arrays[name] = (arrays[name] + by * step).astype("f4")
+
+        retouch(folder / "rewind.safetensors", push)
+
+    return change
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, -0.9, 1.1, -1.1])
+def test_how_far_rewind_weights_may_lie(case, tmp_path, share):
+    unit, folders = case("ticket")
+    moved(LARGEST_DRIFT[unit.task.unit] * share)(folders["dense"])
+    if abs(share) < 1:
+        record = retrain(unit, parents=folders, folder=tmp_path / "out")
+        assert record["digests"]["result"] == claimed(folders)["digests"]["result"], "from the weights found here"
+    else:
+        with pytest.raises(SubmissionError, match="its rewind weights are .* away from those that its seed gives here"):
+            retrain(unit, parents=folders, folder=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("weights/0.weight"),
+        lambda arrays: arrays["weights/0.weight"].fill(np.nan),
+        lambda arrays: arrays["weights/0.bias"].fill(1e30),
+        lambda arrays: arrays["weights/4.weight"].__imul__(-5),
+    ],
+    ids=["less", "nan", "huge", "turned"],
+)
+def test_rewind_weights_of_no_training_are_refused(case, tmp_path, change):
+    unit, folders = case("ticket")
+    retouch(folders["dense"] / "rewind.safetensors", change)
+    with pytest.raises(SubmissionError, match="rewind weights are (nan|inf|[0-9.e+]+) away"):
+        retrain(unit, parents=folders, folder=tmp_path / "out")
+
+
+def test_weights_of_the_end_are_no_rewind_weights(case, tmp_path):
+    unit, folders = case("ticket")
+    rewind, final = (artifacts.load_state(name, folders["dense"]) for name in ("rewind", "final"))
+    artifacts.save_state(replace(rewind, weights=final.weights), "rewind", folders["dense"])
+    with pytest.raises(SubmissionError, match="its rewind weights are .* away"):
+        retrain(unit, parents=folders, folder=tmp_path / "out")
+
+
+def test_trained_weights_that_say_they_are_the_first_are_refused(case, tmp_path):
+    """At step 0 there is no way that training could have gone."""
+    unit, folders = case("ticket")
+    state = artifacts.load_state("final", folders["dense"])
+    artifacts.save_state(replace(state, step=0, updates=0), "rewind", folders["dense"])
+    with pytest.raises(SubmissionError, match="its initial weights are .* away"):
+        retrain(unit, parents=folders, folder=tmp_path / "out")
