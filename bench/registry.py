@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from bench.errors import SpecError, UnknownName
-from bench.spec import SCALES, Method, Task
+from bench.spec import SCALES, Method, Task, method_identity, task_identity, to_json
 from bench.tickets.methods import METHODS
 
 if TYPE_CHECKING:
@@ -77,3 +77,17 @@ def method(name: str) -> Method:
     if name not in methods():
         raise UnknownName("method", name, methods())
     return methods()[name]
+
+
+def installed_task(task: Task) -> Task | None:
+    """The installed task that trains and evaluates the same as `task`, whatever else they say; None if there is none."""
+    known = tasks().get(task.key)
+    same = known is not None and task_identity(to_json(known)) == task_identity(to_json(task))
+    return known if same else None
+
+
+def installed_method(method: Method) -> Method | None:
+    """The installed method that is the same as `method`, field by field; None if there is none."""
+    known = methods().get(method.name)
+    same = known is not None and method_identity(to_json(known)) == method_identity(to_json(method))
+    return known if same else None

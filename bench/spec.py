@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from bench.digests import json_digest
+from bench.digests import canonical_json, json_digest
 from bench.errors import SpecError
 
 SPEC_VERSION = 1
@@ -310,9 +310,25 @@ class Unit:
 
 def unit_id(spec: Mapping[str, Any]) -> str:
     """The id of the unit that `spec` describes: sha256 of the canonical JSON of its identifying part."""
-    task = {key: value for key, value in spec["task"].items() if key not in REPORTED_ONLY}
-    method = {key: value for key, value in spec["method"].items() if key != "about"}
-    return json_digest({**spec, "task": task, "method": method})
+    return json_digest({**spec, "task": _identifying(spec["task"]), "method": _without_about(spec["method"])})
+
+
+def task_identity(task: Mapping[str, Any]) -> str:
+    """What makes two tasks, given as JSON, the same: everything that decides what is trained and how it is evaluated."""
+    return canonical_json(_identifying(task))
+
+
+def method_identity(method: Mapping[str, Any]) -> str:
+    """What makes two methods, given as JSON, the same: all but the line about it."""
+    return canonical_json(_without_about(method))
+
+
+def _identifying(task: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in task.items() if key not in REPORTED_ONLY}
+
+
+def _without_about(method: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in method.items() if key != "about"}
 
 
 def task_from_json(data: Mapping[str, Any]) -> Task:
