@@ -50,3 +50,7 @@ class Diverged(Exception):
 
 class LeakedMask(Exception):
     """A pruned weight is not exactly zero: the unit is void and is never committed."""
+
+
+class WrongCount(LeakedMask):
+    """A method kept another number of weights than its level leaves: the unit is void, too."""

@@ -109,7 +109,8 @@ class Learner(Protocol):
 class ForwardsOnes(Protocol):
     """What a learner may offer besides: one all-ones example through the module.
 
-    SynFlow, the effective density and theoretical FLOPs follow from it; without it they are null with a reason.
+    SynFlow, the effective density and theoretical FLOPs follow from it; without it they are null with a reason. A domain
+    whose learners offer it says `forwards_ones = True`; without that, SynFlow is refused when planning.
     """
 
     def forward_ones(self) -> Tensor:

@@ -1,24 +1,82 @@
-"""Finds domains, tasks and methods by name, built in or from an installed package's entry points."""
+"""Finds domains, tasks and methods by name, built in or from an installed package's entry points.
+
+A package that is broken, or that would take the place of something built in, is left out with one line that names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import SpecError, UnknownName
 from bench.spec import SCALES, Method, Task, method_identity, task_identity, to_json
+from bench.tickets.columns import Columns, columns
 from bench.tickets.methods import METHODS
 
 if TYPE_CHECKING:
     from bench.learner import Domain
 
+OURS = "ticketbench"
+"""The distribution whose domains are built in."""
+
 
 @cache
 def domains() -> dict[str, Domain]:
-    """Domain name -> domain, from the entry points `ticketbench.domains`."""
-    return {entry.name: entry.load() for entry in sorted(entry_points(group="ticketbench.domains"))}
+    """Domain name -> domain, from the entry points `ticketbench.domains`; the built-in ones first."""
+    return {entry.name: domain for entry, domain in _loaded("ticketbench.domains", {}, _check_domain)}
+
+
+@cache
+def methods() -> Mapping[str, Method]:
+    """Method name -> method: the built-in arms, then those of the entry points `ticketbench.methods`."""
+    outside = _loaded("ticketbench.methods", METHODS, _check_method)
+    return {**METHODS, **{entry.name: method for entry, method in outside}}
+
+
+def _loaded(
+    group: str, known: Mapping[str, Any], check: Callable[[str, Any], None]
+) -> Iterator[tuple[EntryPoint, Any]]:
+    """The entry points of a group that can be had, each name once."""
+    taken = set(known)
+    for entry in sorted(entry_points(group=group), key=lambda entry: (_package(entry) != OURS, entry.name)):
+        try:
+            if entry.name in taken:
+                raise SpecError(f"{entry.name!r} exists already: choose another name")
+            value = entry.load()
+            check(entry.name, value)
+        except Exception as error:  # noqa: BLE001  somebody's package may raise anything; the others go on
+            told = str(error) if isinstance(error, SpecError) else f"{type(error).__name__}: {error}"
+            _complain(f"package {_package(entry)} is left out of {group}: {entry.name} = {entry.value}: {told}")
+            continue
+        taken.add(entry.name)
+        yield entry, value
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "unknown"
+
+
+def _complain(line: str) -> None:
+    print(f"ticketbench: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201  one line, and the rest goes on
+
+
+def _check_domain(name: str, domain: Any) -> None:
+    for key, task in domain.tasks().items():
+        if not isinstance(task, Task) or task.key != key or task.domain != name:
+            raise SpecError(f"its task {key!r} is none of domain {name!r}: file each task of it under `task.key`")
+
+
+def _check_method(name: str, method: Any) -> None:
+    if not isinstance(method, Method) or method.name != name:
+        raise SpecError(f"it is no bench.spec.Method of the name {name!r}")
+    if forgotten := [role for role in columns(method).needs if role not in method.parents]:
+        raise SpecError(
+            f"method {name!r} does not name its parent {forgotten[0]!r}, which its columns need: make it with "
+            "bench.tickets.methods.define"
+        )
 
 
 def domain(name: str) -> Domain:
@@ -34,7 +92,7 @@ def domain(name: str) -> Domain:
 
 def tasks() -> dict[str, Task]:
     """`task.key` -> task, over all domains."""
-    return {key: task for each in domains().values() for key, task in each.tasks().items()}
+    return {key: task for domain in domains().values() for key, task in domain.tasks().items()}
 
 
 def task(name: str, scale: str) -> Task:
@@ -44,28 +102,13 @@ def task(name: str, scale: str) -> Task:
         UnknownName: with the nearest name, if there is no such task or it has no such scale.
     """
     known = tasks()
-    names = {each.name for each in known.values()}
+    names = {task.name for task in known.values()}
     if name not in names:
         raise UnknownName("task", name, names)
-    scales = {each.scale for each in known.values() if each.name == name}
+    scales = {task.scale for task in known.values() if task.name == name}
     if scale not in scales:
         raise UnknownName(f"scale of {name}", scale, sorted(scales, key=SCALES.index))
     return known[f"{name}@{scale}"]
-
-
-@cache
-def methods() -> Mapping[str, Method]:
-    """Method name -> method: the built-in arms, then those of the entry points `ticketbench.methods`.
-
-    Raises:
-        SpecError: if a package would replace a built-in arm.
-    """
-    found = dict(METHODS)
-    for entry in sorted(entry_points(group="ticketbench.methods")):
-        if entry.name in found:
-            raise SpecError(f"method {entry.name!r} of {entry.value} exists already: choose another name")
-        found[entry.name] = entry.load()
-    return found
 
 
 def method(name: str) -> Method:
@@ -77,6 +120,11 @@ def method(name: str) -> Method:
     if name not in methods():
         raise UnknownName("method", name, methods())
     return methods()[name]
+
+
+def forwards_ones(task: Task) -> bool:
+    """Whether the learners of the task's domain say that they offer `bench.learner.ForwardsOnes`."""
+    return bool(getattr(domains().get(task.domain), "forwards_ones", False))
 
 
 def installed_task(task: Task) -> Task | None:
@@ -91,3 +139,9 @@ def installed_method(method: Method) -> Method | None:
     known = methods().get(method.name)
     same = known is not None and method_identity(to_json(known)) == method_identity(to_json(method))
     return known if same else None
+
+
+def columns_of(method: Method) -> Columns | None:
+    """What the columns of `method` promise; None if it is not the installed one, whose names alone are ever imported."""
+    known = installed_method(method)
+    return None if known is None else columns(known)

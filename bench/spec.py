@@ -192,15 +192,15 @@ REPORTED_ONLY = (
 class Method:
     """One arm: where the mask comes from, which weights start, how they train.
 
-    Each column names a function of `bench.tickets.choose`, or one of your own as `package.module:function`.
+    Each column is a name of `bench.tickets.columns`, or `package.module:name` of a column, or its function, of your own.
 
     Args:
         name: the arm's name.
-        mask: column 1; see `bench.tickets.choose.MASKS`.
-        weights: column 2; see `bench.tickets.choose.WEIGHTS`.
-        training: column 3; see `bench.tickets.choose.TRAININGS`.
-        parents: units whose masks or weights are needed: `dense` of the same seed, the `previous` level of the same
-            method (level 0 is `dense`), the `ticket` of the same level.
+        mask: column 1; see `bench.tickets.columns.MASKS`.
+        weights: column 2; see `bench.tickets.columns.WEIGHTS`.
+        training: column 3; see `bench.tickets.columns.TRAININGS`.
+        parents: units whose masks or weights the columns need: `dense` of the same seed, the `previous` level of the same
+            method (level 0 is `dense`), the `ticket` of the same level; `bench.tickets.methods.define` finds them.
         options: numbers of the method itself, handed to its functions.
         version: raised when the method's meaning changes.
         about: one line for people.

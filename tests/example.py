@@ -103,6 +103,8 @@ class Moons:
 class ExampleDomain:
     """Domain with learners of class `learner_class`; broken learners are put in its place by tests."""
 
+    forwards_ones = True
+
     def __init__(self, learner_class=Moons, task=MOONS):
         self.learner_class, self.task = learner_class, task
 

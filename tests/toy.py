@@ -46,6 +46,8 @@ TASKS = (
 
 
 class Toy:
+    forwards_ones = True
+
     def tasks(self):
         return {each.key: each for each in TASKS}
 

@@ -7,11 +7,11 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import SpecError, StoreError, TicketBenchError
+from bench.errors import StoreError, TicketBenchError
+from bench.named import named
 from bench.record import Record
 from bench.runs.attempt import Attempt, Committed
 from bench.spec import Role, Unit
@@ -92,12 +92,8 @@ def resolve(path: str) -> Work:
     Raises:
         SpecError: if there is none.
     """
-    module, _, name = path.partition(":")
-    try:
-        found: Work = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SpecError(f"units are trained by {path}, which cannot be imported: {error}") from error
-    return found
+    work: Work = named(path, "what trains units,")
+    return work
 
 
 def summary(error: BaseException) -> str:

@@ -8,14 +8,12 @@ from statistics import median
 
 from bench.record import Record
 from bench.spec import Unit
-
-REWOUND = ("rewound", "last-rate")
-"""Trainings that are shorter by the steps before the rewind step."""
+from bench.tickets.columns import columns
 
 
 def steps_of(unit: Unit) -> int:
-    """How many steps the unit trains, in its task's budget unit; a training from outside counts as a full one."""
-    rewound = unit.method.training in REWOUND
+    """How many steps the unit trains, in its task's budget unit; a training that promises nothing counts as a full one."""
+    rewound = columns(unit.method).training.length == "rewound"
     return unit.task.budget - unit.task.rewind_step if rewound else unit.task.budget
 
 

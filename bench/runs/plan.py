@@ -9,6 +9,7 @@ from functools import cached_property
 from bench import registry
 from bench.errors import Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
+from bench.tickets.columns import columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,16 @@ def plan(suite: Suite) -> Plan:
 def refusal(task: Task, method: Method) -> str | None:
     """Why `task` cannot run `method`, or a parent it needs; None if it can."""
     name = coincident(method.name, task) or method.name
+    column = columns(method)
     if name in task.unsupported:
         return task.unsupported[name]
-    if "ticket" in method.parents and "ticket" in task.unsupported:
+    if "ticket" in column.needs and "ticket" in task.unsupported:
         return f"it needs the ticket: {task.unsupported['ticket']}"
+    for part in (method.mask, method.weights, method.training):  # another method's saliency is as undefined as its own
+        if part in task.unsupported:
+            return task.unsupported[part]
+    if column.mask.ones and not registry.forwards_ones(task):
+        return f"domain {task.domain!r} does not say that its learners forward ones (`forwards_ones = True`)"
     return None
 
 

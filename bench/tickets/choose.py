@@ -1,320 +1,233 @@
-"""The three columns of every method: where the mask comes from, which weights start, how they train.
+"""The functions behind the columns of every built-in method, and the choice that they make together.
 
-A column is a name of one of the tables at the end, or `package.module:function` with the same signature.
+The contract of a column function, built in or from outside (its facts are a record of `bench.tickets.columns`):
+
+- column 1, `(inputs) -> Mask`: parameter name -> bool tensor of the parameter's shape on the CPU, True where a weight is
+  kept. It keeps exactly `inputs.count` of `inputs.entries`, where only entries that are True there may be False in the mask;
+  parameters it leaves out are kept whole. Scores go through `masks.highest`, where ties go by index.
+- column 2, `(inputs, mask) -> State`: the weights to start from, whole or masked: zeros are put under the mask afterwards. A
+  column may give another `Learner`, already at its start, instead: that one is trained then, without a mask.
+- column 3, `(inputs, mask, state) -> Start`: the step to start at, as `state.step`, the step to end at, and what changes the
+  mask on the way.
+
+`inputs` is a `bench.tickets.inputs.MethodInputs`. Its learner holds the seed's initial weights and must be left as it was
+found; chance comes from `inputs.generator` and from nowhere else; parents are there if the column's record says `needs`. What
+another method left (`inputs.parents[role].state(name)`) is shared: nothing of it is written to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib import import_module
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from bench.errors import SpecError
-from bench.learner import Domain, Learner, Mask, State
-from bench.spec import Role, Unit
-from bench.streams import Streams
+from bench.learner import Learner, Mask, State
+from bench.named import named
 from bench.tickets import masks, saliency
-from bench.tickets.dynamic import Dynamics, GradualPruning, Regrowth
-
-F = TypeVar("F")
+from bench.tickets.columns import MaskColumn, TrainingColumn, WeightsColumn, columns
+from bench.tickets.dynamic import GradualPruning, Regrowth
+from bench.tickets.inputs import MethodInputs, Start
 
 UNIFORM, SHUFFLED, ERK, PERMUTED = range(4)
 """Substreams of `mask`: two arms of one level never share a draw. (`dynamic` uses 4.)"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parent:
-    """What a finished unit hands to its children.
+def choose(inputs: MethodInputs) -> Start:
+    """The subnetwork of the unit: its mask, the weights it starts from and how long it trains.
 
-    Args:
-        mask: its mask.
-        state: `initial`, `rewind` or `final` -> that state.
-        search_cost: updates spent to obtain it, ancestors included.
-        result: its result digest.
+    Raises:
+        SpecError: if a column gives what its contract does not allow, or the method has an option that none reads.
     """
-
-    mask: Mask
-    state: Callable[[str], State]
-    search_cost: int
-    result: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """A subnetwork, ready to be trained.
-
-    Args:
-        mask: which weights are kept.
-        state: the weights it starts from, and the step it starts at.
-        until: the step at which training ends.
-        dynamics: what changes the mask while training, if anything.
-    """
-
-    mask: Mask
-    state: State
-    until: int
-    dynamics: Dynamics | None = None
+    column = columns(inputs.unit.method)
+    mask: Mask = _function(column.mask)(inputs)
+    _check_mask(inputs, mask)
+    weights: State | Learner = _function(column.weights)(inputs, mask)
+    state = weights if isinstance(weights, State) else weights.snapshot()
+    start: Start = _function(column.training)(inputs, mask, state)
+    if unread := inputs.options.unread:
+        raise SpecError(
+            f"method {inputs.unit.method.name!r} has options that no column reads: {', '.join(unread)}; drop them, or "
+            "mend their names"
+        )
+    other = None if isinstance(weights, State) else weights
+    return replace(start, state=start.state.masked(start.mask), learner=other)
 
 
-class MethodInputs:
-    """What a method may look at when it chooses.
+def _function(column: MaskColumn | WeightsColumn | TrainingColumn) -> Callable[..., Any]:
+    if callable(column.function):
+        return column.function
+    function: Callable[..., Any] = named(column.function, "method column")
+    return function
 
-    Args:
-        unit: what was asked.
-        domain: builds further learners of the same task.
-        device: where.
-        parents: role -> parent.
 
-    Attributes:
-        learner: the network at its initial weights; `narrow` puts a narrower one in its place.
-    """
-
-    def __init__(self, unit: Unit, domain: Domain, device: str, parents: Mapping[Role, Parent]) -> None:
-        """Build the learner at its initial weights."""
-        self.unit, self.task, self.parents = unit, unit.task, parents
-        self.options: Mapping[str, Any] = unit.method.options
-        self.streams = Streams(unit.seed, unit.level)
-        self._domain, self._device = domain, device
-        self.learner: Learner = domain.learner(self.task, streams=self.streams, device=device)
-        self.entries = masks.prunable(self.learner, self.task.pruning)
-        self.keep = self.task.pruning.keep(masks.sizes(self.entries), unit.level)
-
-    @property
-    def count(self) -> int:
-        """How many weights the level leaves in the whole network."""
-        return sum(self.keep.values())
-
-    @cached_property
-    def fresh(self) -> State:
-        """Fresh initial weights: one draw per (seed, level), shared by all arms that start fresh."""
-        return self.build(1.0).snapshot()
-
-    def build(self, width: float) -> Learner:
-        """A learner with fresh weights and `width` times the hidden units."""
-        return self._domain.learner(self.task, streams=self.streams.refreshed(), device=self._device, width=width)
-
-    def generator(self, purpose: int) -> torch.Generator:
-        """The level's `mask` stream for one purpose."""
-        return self.streams.torch("mask", purpose)
+def _check_mask(inputs: MethodInputs, mask: Mask) -> None:
+    shapes = {name: parameter.shape for name, parameter in inputs.learner.module.named_parameters()}
+    what = f"the mask of method {inputs.unit.method.name!r}"
+    for name, kept in mask.items():
+        if name not in shapes:
+            raise SpecError(f"{what} names {name!r}, which is no parameter: the network has {', '.join(shapes)}")
+        if not isinstance(kept, torch.Tensor) or kept.dtype != torch.bool:
+            kind = kept.dtype if isinstance(kept, torch.Tensor) else type(kept).__name__
+            raise SpecError(f"{what} is {kind} in {name}: give a bool tensor, True where a weight is kept")
+        if kept.shape != shapes[name]:
+            raise SpecError(f"{what} has shape {tuple(kept.shape)} in {name}, the parameter {tuple(shapes[name])}")
 
 
 # Column 1: masks.
 
 
-def _none(_: MethodInputs) -> Mask:
+def no_mask(_: MethodInputs) -> Mask:
     return {}
 
 
-def _ones(setting: MethodInputs) -> Mask:
-    return masks.ones(setting.entries)
+def ones(inputs: MethodInputs) -> Mask:
+    return masks.ones(inputs.entries)
 
 
-def _iterative(setting: MethodInputs) -> Mask:
+def iterative(inputs: MethodInputs) -> Mask:
     """Smallest trained weights of the round before go; only survivors compete."""
-    previous = setting.parents["previous"]
-    survivors = {**masks.ones(setting.entries), **previous.mask}
-    scores = saliency.magnitude(previous.state("final").weights, setting.entries)
-    return masks.highest(scores, survivors, setting.entries, setting.keep)
+    previous = inputs.parents["previous"]
+    survivors = {**masks.ones(inputs.entries), **previous.mask}
+    scores = saliency.magnitude(previous.state("final").weights, inputs.entries)
+    return masks.highest(scores, survivors, inputs.entries, inputs.keep)
 
 
-def _one_shot(setting: MethodInputs) -> Mask:
-    scores = saliency.magnitude(setting.parents["dense"].state("final").weights, setting.entries)
-    return masks.highest(scores, setting.entries, setting.entries, setting.keep)
+def one_shot(inputs: MethodInputs) -> Mask:
+    scores = saliency.magnitude(inputs.parents["dense"].state("final").weights, inputs.entries)
+    return masks.highest(scores, inputs.entries, inputs.entries, inputs.keep)
 
 
-def _of_ticket(setting: MethodInputs) -> Mask:
-    return setting.parents["ticket"].mask
+def of_ticket(inputs: MethodInputs) -> Mask:
+    return inputs.parents["ticket"].mask
 
 
-def _shuffled(setting: MethodInputs) -> Mask:
-    return masks.shuffled(setting.parents["ticket"].mask, setting.entries, setting.generator(SHUFFLED))
+def shuffled(inputs: MethodInputs) -> Mask:
+    return masks.shuffled(inputs.parents["ticket"].mask, inputs.entries, inputs.generator(SHUFFLED))
 
 
-def _uniform(setting: MethodInputs) -> Mask:
-    return masks.uniform(setting.entries, setting.count, setting.generator(UNIFORM))
+def uniform(inputs: MethodInputs) -> Mask:
+    return masks.uniform(inputs.entries, inputs.count, inputs.generator(UNIFORM))
 
 
-def _erk(setting: MethodInputs) -> Mask:
-    counts = masks.erk(setting.entries, setting.count)
-    return masks.uniform_per_layer(setting.entries, counts, setting.generator(ERK))
+def erk(inputs: MethodInputs) -> Mask:
+    counts = masks.erk(inputs.entries, inputs.count)
+    return masks.uniform_per_layer(inputs.entries, counts, inputs.generator(ERK))
 
 
-def _globally(setting: MethodInputs, scores: saliency.Scores) -> Mask:
-    return masks.highest(scores, setting.entries, setting.entries, {"": setting.count})
+def _globally(inputs: MethodInputs, scores: saliency.Scores) -> Mask:
+    return masks.highest(scores, inputs.entries, inputs.entries, {"": inputs.count})
 
 
-def _magnitude(setting: MethodInputs) -> Mask:
-    return _globally(setting, saliency.magnitude(setting.learner.snapshot().weights, setting.entries))
+def magnitude(inputs: MethodInputs) -> Mask:
+    return _globally(inputs, saliency.magnitude(inputs.learner.snapshot().weights, inputs.entries))
 
 
-def _snip(setting: MethodInputs) -> Mask:
-    return _globally(setting, saliency.snip(setting.learner, setting.entries, **setting.options))
+def snip(inputs: MethodInputs) -> Mask:
+    return _globally(inputs, saliency.snip(inputs.learner, inputs.entries, **inputs.options))
 
 
-def _grasp(setting: MethodInputs) -> Mask:
-    return _globally(setting, saliency.grasp(setting.learner, setting.entries, **setting.options))
+def grasp(inputs: MethodInputs) -> Mask:
+    return _globally(inputs, saliency.grasp(inputs.learner, inputs.entries, **inputs.options))
 
 
-def _synflow(setting: MethodInputs) -> Mask:
-    return saliency.synflow(setting.learner, setting.entries, keep=setting.count, **setting.options)
+def synflow(inputs: MethodInputs) -> Mask:
+    return saliency.synflow(inputs.learner, inputs.entries, keep=inputs.count, **inputs.options)
 
 
 # Column 2: weights.
 
 
-def _initial(setting: MethodInputs, _: Mask) -> State:
-    return setting.learner.snapshot()
+def initial(inputs: MethodInputs, _: Mask) -> State:
+    return inputs.learner.snapshot()
 
 
-def _rewind(setting: MethodInputs, _: Mask) -> State:
-    return setting.parents["dense"].state("rewind")
+def rewind(inputs: MethodInputs, _: Mask) -> State:
+    return inputs.parents["dense"].state("rewind")
 
 
-def _trained(setting: MethodInputs, _: Mask) -> State:
-    return setting.parents["previous"].state("final")
+def trained(inputs: MethodInputs, _: Mask) -> State:
+    return inputs.parents["previous"].state("final")
 
 
-def _fresh(setting: MethodInputs, _: Mask) -> State:
-    return setting.fresh
+def fresh(inputs: MethodInputs, _: Mask) -> State:
+    return inputs.fresh
 
 
-def _fresh_signed(setting: MethodInputs, mask: Mask) -> State:
-    signs = setting.parents["dense"].state("rewind").weights
+def fresh_signed(inputs: MethodInputs, mask: Mask) -> State:
+    signs = inputs.parents["dense"].state("rewind").weights
     weights = {
         name: weight.abs().copysign(signs[name].to(weight.device)) if name in mask else weight
-        for name, weight in setting.fresh.weights.items()
+        for name, weight in inputs.fresh.weights.items()
     }
-    return replace(setting.fresh, weights=weights)
+    return replace(inputs.fresh, weights=weights)
 
 
-def _permuted(setting: MethodInputs, mask: Mask) -> State:
+def permuted(inputs: MethodInputs, mask: Mask) -> State:
     """The rewound values of each layer's survivors, in another order."""
-    state = setting.parents["dense"].state("rewind")
-    generator = setting.generator(PERMUTED)
+    state = inputs.parents["dense"].state("rewind")
+    generator = inputs.generator(PERMUTED)
     weights = {name: weight.clone() for name, weight in state.weights.items()}
-    for name, entries in setting.entries.items():
+    for name, entries in inputs.entries.items():
         survivors = (mask[name] & entries).to(weights[name].device)
         values = weights[name][survivors]
         weights[name][survivors] = values[torch.randperm(values.numel(), generator=generator).to(values.device)]
     return replace(state, weights=weights)
 
 
-def _narrow(setting: MethodInputs, _: Mask) -> State:
-    """Fresh weights of the narrower network whose prunable weights come nearest to the level's count."""
+def narrow(inputs: MethodInputs, _: Mask) -> Learner:
+    """The network with fresh weights and fewer hidden units whose prunable weights come nearest to the level's count."""
     low, high = 0.0, 1.0
-    nearest = setting.build(high)
+    nearest = inputs.build(high)
     for _round in range(16):
         middle = (low + high) / 2
-        narrower = setting.build(middle)
-        excess = prunable_count(narrower, setting) - setting.count
-        if abs(excess) <= abs(prunable_count(nearest, setting) - setting.count):
+        narrower = inputs.build(middle)
+        excess = prunable_count(narrower, inputs) - inputs.count
+        if abs(excess) <= abs(prunable_count(nearest, inputs) - inputs.count):
             nearest = narrower
         low, high = (low, middle) if excess > 0 else (middle, high)
-    setting.learner = nearest
-    return nearest.snapshot()
+    return nearest
 
 
-def prunable_count(learner: Learner, setting: MethodInputs) -> int:
+def prunable_count(learner: Learner, inputs: MethodInputs) -> int:
     """How many weights of `learner` the task may prune."""
-    return sum(masks.sizes(masks.prunable(learner, setting.task.pruning)).values())
+    return sum(masks.sizes(masks.prunable(learner, inputs.task.pruning)).values())
 
 
 # Column 3: training.
 
 
-def _full(setting: MethodInputs, mask: Mask, state: State) -> Start:
-    return Start(mask=mask, state=state, until=setting.task.budget)
+def full(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    return Start(mask=mask, state=state, until=inputs.task.budget)
 
 
-def _rewound(setting: MethodInputs, mask: Mask, state: State) -> Start:
+def rewound(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     """From the rewind step to the end of the budget; `restart` winds the schedule back too."""
-    rewind = setting.parents["dense"].state("rewind")
-    origin = rewind.step if setting.task.schedule == "restart" else 0
+    rewind = inputs.parents["dense"].state("rewind")
+    origin = rewind.step if inputs.task.schedule == "restart" else 0
     state = replace(state, step=rewind.step, updates=rewind.updates, origin=origin)
-    return Start(mask=mask, state=state, until=setting.task.budget)
+    return Start(mask=mask, state=state, until=inputs.task.budget)
 
 
-def _last_rate(setting: MethodInputs, mask: Mask, state: State) -> Start:
+def last_rate(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     """As many steps as a rewound run, beyond the budget, where schedules hold their last value."""
-    budget = setting.task.budget
-    length = budget - setting.parents["dense"].state("rewind").step
+    budget = inputs.task.budget
+    length = budget - inputs.parents["dense"].state("rewind").step
     return Start(mask=mask, state=replace(state, step=budget, origin=0), until=budget + length)
 
 
-def _gmp(setting: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = GradualPruning(setting.entries, setting.keep, budget=setting.task.budget, **setting.options)
-    return replace(_full(setting, mask, state), dynamics=rule)
+def gmp(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    rule = GradualPruning(inputs.entries, inputs.keep, budget=inputs.task.budget, **inputs.options)
+    return replace(full(inputs, mask, state), dynamics=rule)
 
 
-def _set(setting: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = Regrowth(setting.entries, setting.streams, budget=setting.task.budget, by_gradient=False, **setting.options)
-    return replace(_full(setting, mask, state), dynamics=rule)
+def regrown_at_random(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=False, **inputs.options)
+    return replace(full(inputs, mask, state), dynamics=rule)
 
 
-def _rigl(setting: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = Regrowth(setting.entries, setting.streams, budget=setting.task.budget, by_gradient=True, **setting.options)
-    return replace(_full(setting, mask, state), dynamics=rule)
-
-
-MASKS: dict[str, Callable[[MethodInputs], Mask]] = {
-    "none": _none,
-    "ones": _ones,
-    "iterative": _iterative,
-    "one-shot": _one_shot,
-    "ticket": _of_ticket,
-    "shuffled": _shuffled,
-    "uniform": _uniform,
-    "erk": _erk,
-    "magnitude": _magnitude,
-    "snip": _snip,
-    "grasp": _grasp,
-    "synflow": _synflow,
-}
-WEIGHTS: dict[str, Callable[[MethodInputs, Mask], State]] = {
-    "initial": _initial,
-    "rewind": _rewind,
-    "trained": _trained,
-    "fresh": _fresh,
-    "fresh-signed": _fresh_signed,
-    "permuted": _permuted,
-    "narrow": _narrow,
-}
-TRAININGS: dict[str, Callable[[MethodInputs, Mask, State], Start]] = {
-    "full": _full,
-    "rewound": _rewound,
-    "last-rate": _last_rate,
-    "gmp": _gmp,
-    "set": _set,
-    "rigl": _rigl,
-}
-
-
-def column(table: Mapping[str, F], name: str) -> F:
-    """The function behind a column's name.
-
-    Raises:
-        SpecError: if it is neither in the table nor an importable `package.module:function`.
-    """
-    if name in table:
-        return table[name]
-    module, _, function = name.partition(":")
-    try:
-        found: F = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SpecError(
-            f"method column {name!r}: write one of {', '.join(table)}, or package.module:function ({error})"
-        ) from error
-    return found
-
-
-def choose(setting: MethodInputs) -> Start:
-    """The subnetwork of the unit: its mask, the weights it starts from and how long it trains."""
-    method = setting.unit.method
-    mask = column(MASKS, method.mask)(setting)
-    state = column(WEIGHTS, method.weights)(setting, mask)
-    start = column(TRAININGS, method.training)(setting, mask, state)
-    return replace(start, state=start.state.masked(start.mask))
+def regrown_by_gradient(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=True, **inputs.options)
+    return replace(full(inputs, mask, state), dynamics=rule)

@@ -1,41 +1,46 @@
 """Every arm of the comparison, one line each: where the mask comes from x which weights start x how they train.
 
-Data only, so that planning needs no torch; the columns' functions are in `bench.tickets.choose`.
+Data only, so that planning needs no torch: what each column promises is in `bench.tickets.columns`, its function in
+`bench.tickets.choose`.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from bench.spec import Method, Role
+from bench.spec import Method
+from bench.tickets.columns import columns
 
 
-def _arm(
-    name: str, mask: str, weights: str, training: str, about: str, parents: tuple[Role, ...] = (), **options: Any
-) -> Method:
-    return Method(
-        name=name, mask=mask, weights=weights, training=training, about=about, parents=parents, options=options
-    )
+def define(name: str, mask: str, weights: str, training: str, about: str, **options: Any) -> Method:
+    """A method of three columns, each a name of `bench.tickets.columns` or `package.module:name`; parents follow from them.
+
+    Raises:
+        SpecError: if a column is neither built in nor can be imported.
+    """
+    asked = Method(name=name, mask=mask, weights=weights, training=training, about=about, options=options)
+    return replace(asked, parents=columns(asked).needs)
 
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        _arm("dense", "none", "initial", "full", "the whole network"),
-        _arm("ticket", "iterative", "rewind", "rewound", "iterative magnitude mask, rewound", ("previous", "dense")),
-        _arm("ticket-init", "iterative", "initial", "full", "the same, back to step 0; its own chain", ("previous",)),
-        _arm("reinit", "ticket", "fresh", "full", "the ticket's mask, fresh weights", ("ticket",)),
-        _arm("reinit-signed", "ticket", "fresh-signed", "full", "fresh, with the ticket's signs", ("ticket", "dense")),
-        _arm("permuted", "ticket", "permuted", "rewound", "the ticket's values, permuted", ("ticket", "dense")),
-        _arm("shuffled", "shuffled", "fresh", "full", "the mask shuffled inside each layer, fresh", ("ticket",)),
-        _arm("random-ticket", "uniform", "fresh", "full", "uniform over the whole network, fresh weights"),
-        _arm("random-erk", "erk", "fresh", "full", "random with Erdos-Renyi-kernel densities, fresh weights"),
-        _arm("small-dense", "none", "narrow", "full", "a narrower network of the nearest weight count"),
-        _arm("one-shot", "one-shot", "rewind", "rewound", "one magnitude cut of the dense network", ("dense",)),
-        _arm("one-shot-reinit", "one-shot", "fresh", "full", "the same mask, fresh weights", ("dense",)),
-        _arm("fine-tune", "iterative", "trained", "last-rate", "trained on at the last rate", ("previous", "dense")),
-        _arm("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound", ("previous", "dense")),
-        _arm("magnitude-init", "magnitude", "initial", "full", "largest initial weights"),
-        _arm("snip", "snip", "initial", "full", "connection sensitivity at initialisation", losses=10),
-        _arm(
+        define("dense", "none", "initial", "full", "the whole network"),
+        define("ticket", "iterative", "rewind", "rewound", "iterative magnitude mask, rewound"),
+        define("ticket-init", "iterative", "initial", "full", "the same, back to step 0; its own chain"),
+        define("reinit", "ticket", "fresh", "full", "the ticket's mask, fresh weights"),
+        define("reinit-signed", "ticket", "fresh-signed", "full", "fresh, with the ticket's signs"),
+        define("permuted", "ticket", "permuted", "rewound", "the ticket's values, permuted"),
+        define("shuffled", "shuffled", "fresh", "full", "the mask shuffled inside each layer, fresh"),
+        define("random-ticket", "uniform", "fresh", "full", "uniform over the whole network, fresh weights"),
+        define("random-erk", "erk", "fresh", "full", "random with Erdos-Renyi-kernel densities, fresh weights"),
+        define("small-dense", "none", "narrow", "full", "a narrower network of the nearest weight count"),
+        define("one-shot", "one-shot", "rewind", "rewound", "one magnitude cut of the dense network"),
+        define("one-shot-reinit", "one-shot", "fresh", "full", "the same mask, fresh weights"),
+        define("fine-tune", "iterative", "trained", "last-rate", "trained on at the last rate"),
+        define("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound"),
+        define("magnitude-init", "magnitude", "initial", "full", "largest initial weights"),
+        define("snip", "snip", "initial", "full", "connection sensitivity at initialisation", losses=10),
+        define(
             "grasp",
             "grasp",
             "initial",
@@ -44,9 +49,9 @@ METHODS: dict[str, Method] = {
             losses=10,
             temperature=200,
         ),
-        _arm("synflow", "synflow", "initial", "full", "synaptic flow, no data", rounds=100),
-        _arm("gmp", "ones", "initial", "gmp", "gradual magnitude pruning", start=0.1, end=0.7, cuts=40),
-        _arm("set", "erk", "initial", "set", "prune and regrow at random", drop=0.3, end=0.75, cuts=40),
-        _arm("rigl", "erk", "initial", "rigl", "prune and regrow by gradient", drop=0.3, end=0.75, cuts=40),
+        define("synflow", "synflow", "initial", "full", "synaptic flow, no data", rounds=100),
+        define("gmp", "ones", "initial", "gmp", "gradual magnitude pruning", start=0.1, end=0.7, cuts=40),
+        define("set", "erk", "initial", "set", "prune and regrow at random", drop=0.3, end=0.75, cuts=40),
+        define("rigl", "erk", "initial", "rigl", "prune and regrow by gradient", drop=0.3, end=0.75, cuts=40),
     )
 }

@@ -18,13 +18,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bench.errors import Diverged, LeakedMask
+from bench.errors import Diverged, WrongCount
 from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, KeepsItems, Learner, Mask, State
 from bench.record import Counts, CurvePoint, Items
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
-from bench.tickets.choose import MethodInputs, Parent, Start, choose
+from bench.tickets.choose import choose
+from bench.tickets.inputs import MethodInputs, Parent, Start
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -98,13 +99,13 @@ def run_unit(
     Raises:
         LeakedMask: if a pruned weight moved, or the method kept another number of weights than the level leaves.
     """
-    setting = MethodInputs(unit, domain, device, parents)
-    whole = setting.learner  # `narrow` puts another in its place; densities refer to this one
-    start = choose(setting)
-    if setting.learner is whole and start.dynamics is None:
-        check_count(setting, start.mask)
-    trained = train(setting.learner, start, unit, report)
-    return measure(setting, whole, trained)
+    inputs = MethodInputs(unit, domain, device, parents)
+    start = choose(inputs)
+    if start.learner is None and start.dynamics is None:
+        check_count(inputs, start.mask)
+    learner = start.learner or inputs.learner
+    trained = train(learner, start, unit, report)
+    return measure(inputs, learner, trained)
 
 
 def train(learner: Learner, start: Start, unit: Unit, report: Report | None = None) -> Trained:
@@ -167,33 +168,33 @@ def evaluate(learner: Learner, task: Task) -> CurvePoint:
     return {"step": learner.step, "updates": learner.updates, "metrics": metrics}
 
 
-def check_count(setting: MethodInputs, mask: Mask) -> None:
+def check_count(inputs: MethodInputs, mask: Mask) -> None:
     """Every method keeps exactly as many weights as its level leaves.
 
     Raises:
-        LeakedMask: if it keeps another number.
+        WrongCount: if it keeps another number.
     """
-    kept = sum(masks.kept(mask, setting.entries).values())
-    if kept != setting.count:
-        raise LeakedMask(
-            f"{setting.unit.label} kept {kept} weights, level {setting.unit.level} leaves {setting.count}: "
+    kept = sum(masks.kept(mask, inputs.entries).values())
+    if kept != inputs.count:
+        raise WrongCount(
+            f"{inputs.unit.label} kept {kept} weights, level {inputs.unit.level} leaves {inputs.count}: "
             "the method's mask has the wrong count"
         )
 
 
-def measure(setting: MethodInputs, whole: Learner, trained: Trained) -> Result:
+def measure(inputs: MethodInputs, learner: Learner, trained: Trained) -> Result:
     """What is left of the network, in every denomination.
 
     Args:
-        setting: of the unit; its learner is the network that was trained.
-        whole: the network of the task's own width.
+        inputs: of the unit; its learner is the task's own network, to which densities refer.
+        learner: the network that was trained.
         trained: what became of it.
     """
-    task, learner, mask = setting.task, setting.learner, trained.mask
+    task, whole, mask = inputs.task, inputs.learner, trained.mask
     entries = masks.prunable(learner, task.pruning)
-    counts = accounting.counts(learner, mask, entries, task, level_asks=setting.count)
+    counts = accounting.counts(learner, mask, entries, task, level_asks=inputs.count)
     if learner is whole and trained.diverged is None:
-        check_count(setting, mask)
+        check_count(inputs, mask)
     nulls: dict[str, str] = {}
     effective = flops = flops_dense = None
     if isinstance(learner, ForwardsOnes):
@@ -202,8 +203,8 @@ def measure(setting: MethodInputs, whole: Learner, trained: Trained) -> Result:
         flops_dense = accounting.flops(whole, {})
     else:
         nulls = dict.fromkeys(("effective_density", "flops", "flops_ratio"), "the learner does not forward ones")
-    ticket = setting.parents.get("ticket")
-    size = accounting.counts(whole, {}, setting.entries, task, level_asks=setting.count)
+    ticket = inputs.parents.get("ticket")
+    size = accounting.counts(whole, {}, inputs.entries, task, level_asks=inputs.count)
     return Result(
         trained=trained,
         counts=counts,

@@ -19,6 +19,8 @@ __all__ = ["domain"]
 class ReinforcementLearning:
     """The domain of the agents."""
 
+    forwards_ones = True
+
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports neither torch nor stable-baselines3 nor gymnasium."""
         return TASKS

@@ -18,6 +18,8 @@ __all__ = ["domain"]
 class Vision:
     """The domain of the image classifiers."""
 
+    forwards_ones = True
+
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports no torch."""
         return TASKS

@@ -1,30 +1,44 @@
 """Tasks and methods are found by name, built in or from whatever package is installed."""
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from bench import registry
-from bench.errors import SpecError, UnknownName
+from bench.errors import UnknownName
 from bench.spec import SCALES
+from bench.tickets.methods import METHODS
+
+GUEST = """
+import toy
+from bench.spec import Method
+from bench.tickets.columns import MaskColumn
+from bench.tickets.methods import define
+
+domain = toy.Toy()
+def choose(inputs): ...
+mask = MaskColumn(function=choose, needs=("dense",))
+mine = define("mine", "guest:mask", "fresh", "full", "")
+forgets = Method(name="forgets", mask="guest:mask", weights="fresh", training="full")
+"""
 
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Install a package that brings a domain and some methods."""
+    """Install a package of a name with the given entry points, group -> name -> value."""
 
-    def install(**methods):
-        folder = tmp_path / "guest-1.0.dist-info"
+    def install(package="guest", code=GUEST, **groups):
+        folder = tmp_path / f"{package}-1.0.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n")
-        lines = ["[ticketbench.domains]", "toy = guest:domain", "[ticketbench.methods]"]
-        lines += [f"{name.replace('_', '-')} = guest:{value}" for name, value in methods.items()]
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = []
+        for group, entries in groups.items():
+            lines += [f"[ticketbench.{group}]", *(f"{name} = {value}" for name, value in entries.items())]
         (folder / "entry_points.txt").write_text("\n".join(lines) + "\n")
-        (tmp_path / "guest.py").write_text(
-            "import toy\nfrom bench.spec import Method\ndomain = toy.Toy()\n"
-            "mine = Method(name='mine', mask='guest:mask', weights='fresh', training='full')\n"
-        )
+        (tmp_path / f"{package}.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         registry.domains.cache_clear()
         registry.methods.cache_clear()
@@ -32,25 +46,89 @@ def installed(tmp_path, monkeypatch):
     yield install
     registry.domains.cache_clear()
     registry.methods.cache_clear()
-    sys.modules.pop("guest", None)
+    for package in ("guest", "other"):
+        sys.modules.pop(package, None)
 
 
 def test_a_package_brings_its_tasks(installed):
-    installed()
+    installed(domains={"toy": "guest:domain"})
     assert registry.task("toy/chain", "smoke").key == "toy/chain@smoke"
     assert "toy" in registry.domains()
 
 
-def test_a_package_brings_its_methods(installed):
-    installed(mine="mine")
+def test_a_package_brings_its_methods_whose_parents_follow_from_their_columns(installed):
+    installed(methods={"mine": "guest:mine"})
     assert registry.method("mine").mask == "guest:mask"
+    assert registry.method("mine").parents == ("dense",)
     assert list(registry.methods())[-1] == "mine"
 
 
-def test_no_package_replaces_a_built_in_method(installed):
-    installed(random_ticket="mine")
-    with pytest.raises(SpecError, match="'random-ticket' of guest:mine exists already"):
-        registry.methods()
+@pytest.mark.parametrize(
+    ("group", "name", "value", "said"),
+    [
+        ("methods", "random-ticket", "guest:mine", "'random-ticket' exists already"),
+        ("methods", "mine", "guest:none", "AttributeError"),
+        ("methods", "mine", "no_such_module:mine", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("methods", "other", "guest:mine", "no bench.spec.Method of the name 'other'"),
+        ("methods", "mine", "guest:choose", "no bench.spec.Method of the name 'mine'"),
+        ("methods", "forgets", "guest:forgets", "method 'forgets' does not name its parent 'dense'"),
+        ("domains", "vision", "guest:domain", "'vision' exists already"),
+        ("domains", "toys", "guest:domain", "its task 'toy/chain@smoke' is none of domain 'toys'"),
+        ("domains", "toy", "guest:mine", "AttributeError"),
+    ],
+)
+def test_a_package_that_is_broken_or_in_the_way_is_left_out_with_one_line(installed, capsys, group, name, value, said):
+    installed(**{group: {name: value}})
+    built_in = {"nlp", "rl", "vision"} if group == "domains" else set(METHODS)
+    assert set(getattr(registry, group)()) == built_in
+    assert all(type(domain).__module__ != "toy" for domain in registry.domains().values())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"ticketbench: package guest is left out of ticketbench.{group}: {name} = {value}: ")
+    assert said in line
+
+
+def test_of_two_packages_of_one_name_the_rest_goes_on(installed, capsys):
+    installed(methods={"mine": "guest:mine"})
+    installed("other", GUEST, methods={"mine": "guest:mine", "yours": "other:yours"})
+    assert "mine" in registry.methods()
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert all("package other is left out" in line for line in errors)
+
+
+def test_plan_goes_on_without_a_broken_package(installed, tmp_path):
+    installed(methods={"mine": "no_such_module:mine"}, domains={"vision": "guest:domain"})
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "plan",
+        "smoke",
+        "--tasks",
+        "vision/lenet-mnist",
+        "--store",
+        tmp_path / "s",
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_installed_is_known_by_everything_that_decides_a_training(toys):
+    task, method = registry.task("toy/chain", "smoke"), registry.method("ticket")
+    assert registry.installed_task(replace(task, tolerance=9.0, chance=0.0)) is task
+    assert registry.installed_task(replace(task, budget=31)) is None
+    assert registry.installed_task(replace(task, version=2)) is None
+    assert registry.installed_method(replace(method, about="other words")) is method
+    assert registry.installed_method(replace(method, version=2)) is None
+    assert registry.columns_of(method).mask.ranked == "previous"
+
+
+def test_the_columns_of_a_stranger_are_never_imported(monkeypatch):
+    monkeypatch.setattr("bench.tickets.columns.named", lambda *_: pytest.fail("imported"))
+    assert registry.columns_of(replace(registry.method("ticket"), mask="os:system")) is None
 
 
 def test_unknown_names_suggest_the_nearest(toys):

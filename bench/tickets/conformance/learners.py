@@ -1,52 +1,27 @@
-"""The protocol as an executable contract: what every learner and every method must do, checked on a real task.
-
-`check_learner` and `check_method` return what they found wrong; an empty list is conformance. The ids C1 to C15 name
-the silent bugs of published lottery-ticket code that each check exists for:
-
-C1 rewinding restores theta_k; C2 pruned weights, gradients and moments stay zero; C3 masks are binary and nested;
-C4 buffers are rewound too; C5 the count is exact; C6 only prunable weights are pruned and counted; C8 controls differ
-from the ticket as declared; C9 the method trains as it says; C10 the seed decides everything; C13 nothing is selected
-on test; C14 grown weights start fresh; C15 density 1 is dense.
-"""
+"""What every learner must do, whatever it learns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from bench.errors import Diverged, LeakedMask
-from bench.learner import Domain, Learner, State
-from bench.spec import Method, Task
+from bench.errors import LeakedMask
+from bench.learner import Domain, ForwardsOnes, Learner, State
+from bench.spec import Task
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import UNIFORM
-from bench.tickets.conformance import methods as promises
+from bench.tickets.conformance.findings import Finding, collected, raised
+from bench.tickets.conformance.methods import leaks
 from bench.tickets.conformance.watch import watch
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Args:
-        check: C1 to C15.
-        what: one sentence.
-    """
-
-    check: str
-    what: str
-
-    def __str__(self) -> str:
-        """`C4: buffers ...`."""
-        return f"{self.check}: {self.what}"
-
-
 def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int = 0) -> list[Finding]:
-    """What `domain` does wrong as a learner of `task`.
+    """What `domain` does wrong as a learner of `task`; never raises.
 
     Args:
         domain: builds the learners.
@@ -58,32 +33,16 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
     def build(streams: Streams | None = None) -> Learner:
         return domain.learner(task, streams=streams or Streams(seed), device=device)
 
-    if wrong := list(_entries(build())):
-        return [Finding("C2", what) for what in wrong]  # the other checks cannot mask what is not there
-    length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
-    return [Finding(name, what) for name, check in LEARNER_CHECKS for what in check(build, Streams(seed), task, length)]
-
-
-def check_method(
-    method: Method, domain: Domain, task: Task, *, level: int = 3, device: str = "cpu", seed: int = 0
-) -> list[Finding]:
-    """What `method` does wrong on `task`.
-
-    Args:
-        method: the arm; columns with built-in names are held to what these names promise.
-        domain: of the task.
-        task: a small one: the dense network, the chains up to `level` and the arm itself are trained.
-        level: at which the arm is looked at.
-        device: `cpu`, `cuda`, ...
-        seed: the replicate.
-    """
     try:
-        case = promises.observe(method, domain, task, level=level, device=device, seed=seed)
-        return [Finding(name, what) for name, check in promises.METHOD_CHECKS for what in check(case)]
-    except LeakedMask as error:
-        return [Finding("C2" if "not zero" in str(error) or "replaced" in str(error) else "C5", str(error))]
-    except (Diverged, AssertionError) as error:
-        return [Finding("C5", f"{type(error).__name__}: {error}")]
+        wrong = list(collected("C2", _entries(build())))
+    except Exception as error:  # noqa: BLE001  whatever somebody's learner raises is a finding
+        return [raised(error)]
+    if wrong:
+        return wrong  # the other checks cannot mask what is not there
+    length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
+    ones = collected("C9", _forwards(domain, task, build()))
+    checks = ((name, check(build, Streams(seed), task, length)) for name, check in LEARNER_CHECKS)
+    return [*ones, *(finding for name, sentences in checks for finding in collected(name, sentences))]
 
 
 Build = Callable[..., Learner]
@@ -110,11 +69,20 @@ def same(one: Tensor, other: Tensor | None) -> bool:
 def _entries(learner: Learner) -> Iterator[str]:
     """What may be pruned are entries of parameters, tied ones under the name that counts."""
     parameters = dict(learner.module.named_parameters())
-    for name, each in learner.prunable().items():
+    for name, entries in learner.prunable().items():
         if name not in parameters:
             yield f"prunable() names {name!r}, which is not in module.named_parameters()"
-        elif each.dtype != torch.bool or each.shape != parameters[name].shape:
+        elif entries.dtype != torch.bool or entries.shape != parameters[name].shape:
             yield f"prunable()[{name!r}] is not a bool tensor of that parameter's shape"
+
+
+def _forwards(domain: Domain, task: Task, learner: Learner) -> Iterator[str]:
+    """Planning knows whether SynFlow can run."""
+    says, does = bool(getattr(domain, "forwards_ones", False)), isinstance(learner, ForwardsOnes)
+    if says and not does and "synflow" not in task.unsupported:
+        yield "the domain says `forwards_ones`, and this learner has no forward_ones: decline synflow in `unsupported`"
+    if does and not says:
+        yield "this learner has forward_ones, and its domain does not say `forwards_ones = True`: SynFlow is never planned"
 
 
 def _after(learner: Learner, until: int) -> State:
@@ -214,7 +182,7 @@ def _masked(build: Build, streams: Streams, task: Task, length: int) -> Iterator
             attached.check()
     except LeakedMask as error:
         yield str(error)
-    yield from promises.leaks(seen, half)
+    yield from leaks(seen, half)
 
 
 def _full_mask(build: Build, _: Streams, task: Task, length: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.digests import canonical_json, tensors_digest
 from bench.learner import Mask, State
 from bench.record import Record
-from bench.tickets.choose import Parent
+from bench.tickets.inputs import Parent
 
 MASK_FILE = "mask.safetensors"
 

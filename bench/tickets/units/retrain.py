@@ -22,7 +22,7 @@ from bench.record import Record
 from bench.registry import domain
 from bench.spec import Role, Unit
 from bench.streams import Streams
-from bench.tickets.choose import MethodInputs, Parent
+from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.protocol import Report, Trained, evaluate, measure, run_unit
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import Clock, finish

@@ -22,7 +22,7 @@ from bench.learner import State
 from bench.record import FORMAT, Digests, Metric, Record
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit
-from bench.tickets.choose import Parent
+from bench.tickets.inputs import Parent
 from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
 from bench.tickets.units import artifacts

@@ -4,9 +4,9 @@ import pytest
 import toy
 
 from bench.errors import Unsupported
-from bench.runs.plan import plan
+from bench.runs.plan import plan, refusal
 from bench.spec import Suite
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, define
 
 
 def units_of(made, method):
@@ -41,7 +41,7 @@ def test_parents_that_the_suite_does_not_list_are_added():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_parents_come_before_their_children(name):
+def test_parents_come_before_their_children(name, toys):
     made = plan(toy.suite((name,), levels=(1, 3)))
     seen = set()
     for unit in made.units.values():
@@ -101,3 +101,17 @@ def test_a_very_long_chain_is_planned():
 def test_which_levels_the_suite_lists():
     made = plan(toy.suite(("ticket",), levels=(3,)))
     assert [unit.level for unit in made.units.values() if made.lists(unit)] == [0, 3]
+
+
+def test_synflow_is_refused_where_learners_do_not_forward_ones(toys, monkeypatch):
+    plan(toy.suite(("synflow",)))
+    monkeypatch.delattr(toy.Toy, "forwards_ones")
+    with pytest.raises(
+        Unsupported, match="toy/chain@smoke cannot run synflow: domain 'toy' does not say .*forwards_ones"
+    ):
+        plan(toy.suite(("synflow",)))
+
+
+def test_a_saliency_that_a_task_declines_is_declined_under_any_methods_name(toys):
+    method = define("mine", "snip", "fresh", "full", "", losses=3)
+    assert refusal(toy.TASKS[-1], method) == "it has no losses"

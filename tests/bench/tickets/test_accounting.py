@@ -10,7 +10,7 @@ from torch import nn
 from bench.spec import Pruning, Unit
 from bench.streams import Streams
 from bench.tickets import accounting, masks
-from bench.tickets.choose import Parent
+from bench.tickets.inputs import Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 from domains.vision.models import MODELS

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 from torch import nn
 
@@ -12,7 +13,9 @@ from bench.errors import SpecError
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
-from bench.tickets.choose import MASKS, TRAININGS, WEIGHTS, MethodInputs, Parent, choose, column
+from bench.tickets.choose import choose
+from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
+from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 
@@ -298,7 +301,7 @@ def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
 
     every = {count(learner(task, Streams(0), float(width))) for width in np.linspace(0, 1, 500)}
     start = choose(setting)
-    assert abs(count(setting.learner) - setting.count) == min(abs(each - setting.count) for each in every)
+    assert abs(count(start.learner) - setting.count) == min(abs(each - setting.count) for each in every)
     assert abs(setting.count - asked) <= len(setting.entries)
     assert start.mask == {}
 
@@ -306,7 +309,7 @@ def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
 def test_small_dense_starts_from_the_fresh_weights_of_its_width():
     setting = MethodInputs(Unit(task=MOONS, method=METHODS["small-dense"], level=4, seed=2), DOMAIN, "cpu", {})
     start = choose(setting)
-    width = setting.learner.module[0].out_features / 16
+    width = start.learner.module[0].out_features / 16
     assert equal(start.state.weights, Moons(MOONS, Streams(2, 4, "fresh"), width).snapshot().weights)
 
 
@@ -316,7 +319,7 @@ OWN = """
 import torch
 from dataclasses import replace
 from bench.tickets import masks
-from bench.tickets.choose import Start
+from bench.tickets.inputs import Start
 
 def rows(setting):
     "Whole rows first: as many of the first weights as the level leaves."
@@ -356,25 +359,71 @@ def test_columns_of_ones_own_are_found_by_module_and_function_and_get_the_method
 
 
 def test_a_column_of_ones_own_may_stand_beside_built_in_ones(own, family):
-    method = replace(own, weights="rewind", training="rewound", parents=("dense",))
+    method = replace(own, weights="rewind", training="rewound", parents=("dense",), options={})
     start = family.start(method)
     assert (start.state.step, start.until) == (10, 40)
 
 
-@pytest.mark.parametrize("table", [MASKS, WEIGHTS, TRAININGS])
+@pytest.mark.parametrize(("place", "table"), [("mask", MASKS), ("weights", WEIGHTS), ("training", TRAININGS)])
 @pytest.mark.parametrize("name", ["magnitud", "no.such.module:function", "math:no_such_function", "", ":rows"])
-def test_an_unknown_column_is_an_error_that_names_the_known_ones(table, name):
-    with pytest.raises(SpecError, match="package.module:function") as error:
-        column(table, name)
-    assert all(each in str(error.value) for each in (repr(name), *table))
+def test_an_unknown_column_is_an_error_that_says_what_to_write(place, table, name):
+    with pytest.raises(SpecError, match="package.module:name") as error:
+        columns(replace(METHODS["ticket"], **{place: name}))
+    assert repr(name) in str(error.value)
+    assert ":" in name or all(known in str(error.value) for known in table)
 
 
-def test_every_registered_method_has_columns_that_exist():
+def test_every_registered_method_has_built_in_columns_and_the_parents_that_they_need():
     for method in METHODS.values():
         assert {method.mask in MASKS, method.weights in WEIGHTS, method.training in TRAININGS} == {True}
+        assert columns(method).needs == method.parents
 
 
 def test_an_option_that_a_saliency_does_not_take_is_refused(family):
     method = replace(METHODS["snip"], options={"losses": 2, "loses": 3})
     with pytest.raises(TypeError, match="loses"):
         family.start(method)
+
+
+@pytest.mark.parametrize("name", ["ticket", "random-ticket", "small-dense"])
+def test_an_option_that_no_column_reads_is_refused(family, name):
+    with pytest.raises(SpecError, match=f"method '{name}' has options that no column reads: los, ses"):
+        family.start(replace(METHODS[name], options={"ses": 1, "los": 2}))
+
+
+def test_a_parent_that_a_method_forgot_is_named(family):
+    method = replace(METHODS["one-shot"], parents=())
+    with pytest.raises(SpecError, match="method 'one-shot' looks at its 'dense' parent and does not name it"):
+        family.start(method)
+
+
+def replaced(name, change):
+    def mask(inputs):
+        chosen = masks.ones(inputs.entries)
+        return {**chosen, name: change(chosen.get(name))}
+
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (replaced("0.weight", lambda kept: kept.float()), "is torch.float32 in 0.weight: give a bool tensor"),
+        (replaced("0.weight", lambda kept: kept.numpy()), "is ndarray in 0.weight: give a bool tensor"),
+        (replaced("0.weights", lambda _: torch.ones(1) > 0), "names '0.weights', which is no parameter: .* 0.weight,"),
+        (replaced("0.weight", lambda kept: kept.T), r"has shape \(2, 16\) in 0.weight, the parameter \(16, 2\)"),
+    ],
+)
+def test_a_mask_of_another_kind_is_refused_by_name(monkeypatch, family, mask, said):
+    broken_column(monkeypatch, MASKS, "uniform", mask)
+    with pytest.raises(SpecError, match=f"the mask of method 'random-ticket' {said}"):
+        family.start("random-ticket")
+
+
+def test_another_network_is_trained_without_touching_the_inputs(family):
+    inputs = family.setting("small-dense")
+    before = inputs.learner
+    start = choose(inputs)
+    assert inputs.learner is before
+    assert start.learner is not before
+    assert equal(start.learner.snapshot().weights, start.state.weights)

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 
 from bench.learner import State
 from bench.registry import methods
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
+from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.conformance import methods as promises
 from bench.tickets.methods import METHODS
@@ -163,12 +165,12 @@ def test_a_broken_learner_is_caught(broken, check):
 
 
 def test_no_rewinding_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.WEIGHTS, "rewind", choose.WEIGHTS["trained"])
+    broken_column(monkeypatch, WEIGHTS, "rewind", WEIGHTS["trained"].function)
     assert "C1" in method_checks("ticket")
 
 
 def test_rewinding_to_the_wrong_step_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
+    broken_column(monkeypatch, WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
     assert "C1" in method_checks("ticket")
 
 
@@ -177,7 +179,7 @@ def test_rewinding_that_forgets_buffers_is_caught(monkeypatch):
         dense = setting.parents["dense"]
         return replace(dense.state("rewind"), buffers=dense.state("final").buffers)
 
-    monkeypatch.setitem(choose.WEIGHTS, "rewind", forgetful)
+    broken_column(monkeypatch, WEIGHTS, "rewind", forgetful)
     assert "C1" in method_checks("ticket")
 
 
@@ -228,30 +230,30 @@ class KeepsDenseMoments(Moons):
 
 
 def test_a_shuffle_that_shuffles_nothing_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.MASKS, "shuffled", choose.MASKS["ticket"])
+    broken_column(monkeypatch, MASKS, "shuffled", MASKS["ticket"].function)
     assert "C8" in method_checks("shuffled")
 
 
 def test_a_shuffle_over_the_whole_network_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.MASKS, "shuffled", choose.MASKS["uniform"])
+    broken_column(monkeypatch, MASKS, "shuffled", MASKS["uniform"].function)
     assert method_checks("shuffled") & {"C5", "C8"}
 
 
 @pytest.mark.parametrize("name", ["reinit", "random-ticket", "shuffled"])
 def test_a_control_that_equals_the_ticket_is_caught(monkeypatch, name):
-    monkeypatch.setitem(choose.WEIGHTS, "fresh", lambda setting, _: setting.learner.snapshot())
+    broken_column(monkeypatch, WEIGHTS, "fresh", lambda setting, _: setting.learner.snapshot())
     assert "C1" in method_checks(name, task=variant(rewind_step=0))
 
 
 def test_a_random_mask_that_is_the_tickets_is_caught():
-    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:_of_ticket", parents=("ticket",))
+    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:of_ticket", parents=("ticket",))
     assert "C8" in method_checks(method)
 
 
 @pytest.mark.parametrize("name", ["permuted", "reinit-signed"])
 def test_a_control_with_the_tickets_own_values_is_caught(monkeypatch, name):
     column = METHODS[name].weights
-    monkeypatch.setitem(choose.WEIGHTS, column, lambda setting, _: setting.parents["dense"].state("rewind"))
+    broken_column(monkeypatch, WEIGHTS, column, lambda setting, _: setting.parents["dense"].state("rewind"))
     assert "C8" in method_checks(name)
 
 
@@ -276,7 +278,7 @@ def test_ranking_pruned_weights_again_is_caught(monkeypatch):
                   for name in setting.entries}  # fmt: skip
         return masks.highest(scores, setting.entries, setting.entries, setting.keep)
 
-    monkeypatch.setitem(choose.MASKS, "iterative", forgets_survivors)
+    broken_column(monkeypatch, MASKS, "iterative", forgets_survivors)
     assert "C3" in method_checks("ticket")
 
 
@@ -291,18 +293,18 @@ def test_ignored_layers_in_the_quota_are_caught(monkeypatch):
         scores = saliency.magnitude(setting.parents["dense"].state("final").weights, setting.entries)
         return masks.highest(scores, setting.entries, setting.entries, {"": total - exempt})
 
-    monkeypatch.setitem(choose.MASKS, "one-shot", counts_all)
+    broken_column(monkeypatch, MASKS, "one-shot", counts_all)
     task = variant(pruning=replace(MOONS.pruning, rates={}, scope="global", exempt=("4.*",)))
     assert "C5" in method_checks("one-shot", task=task)
 
 
 def test_pruning_an_exempt_layer_is_caught(monkeypatch):
     def everywhere(setting):
-        mask = choose._one_shot(setting)
+        mask = choose.one_shot(setting)
         shape = dict(setting.learner.module.named_parameters())["4.weight"].shape
         return {**mask, "4.weight": torch.zeros(shape, dtype=torch.bool)}
 
-    monkeypatch.setitem(choose.MASKS, "one-shot", everywhere)
+    broken_column(monkeypatch, MASKS, "one-shot", everywhere)
     task = variant(pruning=replace(MOONS.pruning, exempt=("4.*",)))
     assert method_checks("one-shot", task=task) & {"C5", "C6"}
 
@@ -316,24 +318,24 @@ def test_selection_on_test_is_caught(monkeypatch):
 
 
 def test_fine_tuning_with_the_first_rate_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.TRAININGS, "last-rate", choose.TRAININGS["rewound"])
+    broken_column(monkeypatch, TRAININGS, "last-rate", TRAININGS["rewound"].function)
     assert "C9" in method_checks("fine-tune")
 
 
 def test_a_rewound_run_of_full_length_is_caught(monkeypatch):
     def all_over(setting, mask, state):
-        return choose._full(setting, mask, replace(state, step=0, updates=0))
+        return choose.full(setting, mask, replace(state, step=0, updates=0))
 
-    monkeypatch.setitem(choose.TRAININGS, "rewound", all_over)
+    broken_column(monkeypatch, TRAININGS, "rewound", all_over)
     assert "C9" in method_checks("ticket")
 
 
 def test_a_schedule_that_restarts_unasked_is_caught(monkeypatch):
     def restarted(setting, mask, state):
-        start = choose._rewound(setting, mask, state)
+        start = choose.rewound(setting, mask, state)
         return replace(start, state=replace(start.state, origin=start.state.step))
 
-    monkeypatch.setitem(choose.TRAININGS, "rewound", restarted)
+    broken_column(monkeypatch, TRAININGS, "rewound", restarted)
     assert "C9" in method_checks("lr-rewind")
 
 
@@ -376,18 +378,18 @@ def test_a_seed_applied_after_masks_are_drawn_is_caught(monkeypatch):
     def unseeded(setting):
         return masks.uniform(setting.entries, setting.count, torch.Generator().manual_seed(torch.initial_seed()))
 
-    monkeypatch.setitem(choose.MASKS, "uniform", unseeded)
+    broken_column(monkeypatch, MASKS, "uniform", unseeded)
     assert "C10" in method_checks("random-ticket")
 
 
 def test_a_mask_that_ignores_the_seed_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.MASKS, "uniform", lambda setting: masks.uniform(
+    broken_column(monkeypatch, MASKS, "uniform", lambda setting: masks.uniform(
         setting.entries, setting.count, torch.Generator().manual_seed(0)))  # fmt: skip
     assert "C10" in method_checks("random-ticket")
 
 
 def test_a_dead_signed_reinit_is_caught(monkeypatch):
-    monkeypatch.setitem(choose.WEIGHTS, "fresh-signed", choose.WEIGHTS["fresh"])
+    broken_column(monkeypatch, WEIGHTS, "fresh-signed", WEIGHTS["fresh"].function)
     assert "C8" in method_checks("reinit-signed")
 
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 
 from bench.errors import Diverged, LeakedMask
 from bench.spec import Method, Unit
 from bench.streams import Streams
-from bench.tickets import choose, masks
-from bench.tickets.choose import Parent
+from bench.tickets import masks
+from bench.tickets.columns import MASKS
+from bench.tickets.inputs import Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 
@@ -280,7 +282,7 @@ def test_a_method_that_keeps_another_number_of_weights_than_its_level_is_void(mo
     def wrong(setting):
         return masks.uniform(setting.entries, setting.count + extra, setting.generator(0))
 
-    monkeypatch.setitem(choose.MASKS, "uniform", wrong)
+    broken_column(monkeypatch, MASKS, "uniform", wrong)
     count = round(32 * 0.8) + round(32 * 0.9)
     with pytest.raises(LeakedMask, match=f"random-ticket L1 s0 kept {count + extra} weights, level 1 leaves {count}"):
         Lab()("random-ticket")
@@ -291,7 +293,7 @@ def test_a_wrong_count_is_found_before_training(monkeypatch):
         def train(self, until):
             raise AssertionError("trained in vain")
 
-    monkeypatch.setitem(choose.MASKS, "uniform", lambda setting: masks.ones(setting.entries))
+    broken_column(monkeypatch, MASKS, "uniform", lambda setting: masks.ones(setting.entries))
     with pytest.raises(LeakedMask):
         Lab(Untrainable)("random-ticket")
 

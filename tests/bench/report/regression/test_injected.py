@@ -6,11 +6,12 @@ from itertools import product
 
 import example
 import pytest
+from broken import broken_column
 
 from bench import registry
 from bench.runs.plan import plan as make_plan
 from bench.spec import Entry, Pruning, Suite
-from bench.tickets import choose
+from bench.tickets.columns import MASKS, WEIGHTS
 from bench.tickets.methods import METHODS
 from bench.tickets.units.work import work
 
@@ -75,10 +76,10 @@ def test_injected_regressions_are_flagged_and_honest_runs_are_not(train, compare
     assert compared(honest, train("others", OTHERS)) == (0, set())
     for broken in (not_rewound, from_step_0, fresh):
         with monkeypatch.context() as patch:
-            patch.setitem(choose.WEIGHTS, "rewind", broken)
+            broken_column(patch, WEIGHTS, "rewind", broken)
             assert compared(honest, train(broken.__name__, SEEDS)) == (1, {("ticket", "accuracy final")})
     with monkeypatch.context() as patch:
-        patch.setitem(choose.MASKS, "shuffled", choose.MASKS["ticket"])
+        broken_column(patch, MASKS, "shuffled", MASKS["ticket"].function)
         assert compared(honest, train("unshuffled", OTHERS)) == (1, {("shuffled", "overlap")})
     with monkeypatch.context() as patch:
         patch.setattr(Pruning, "keep", two_per_cent_more)
@@ -97,7 +98,7 @@ def test_without_rewinding_tickets_are_worse_at_other_seeds_too(train, compared,
     honest = train("honest", range(5), **asked)
     others = range(5, 10)
     assert compared(honest, train("others", others, **asked)) == (0, set())
-    monkeypatch.setitem(choose.WEIGHTS, "rewind", fresh)
+    broken_column(monkeypatch, WEIGHTS, "rewind", fresh)
     code, worse = compared(honest, train("fresh", others, **asked))
     assert code == 1
     assert {("ticket", "accuracy final"), ("ticket", "vs_reinit")} <= worse

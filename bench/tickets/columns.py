@@ -1,0 +1,168 @@
+"""The three columns of every method, each with its facts: what is promised of a mask, of weights, of a training.
+
+Whoever has to know what a method does (conformance, verification, pace, tables, figures) reads these facts and never a name, so
+that a column from outside is held to what it says like a built-in one. Imports no torch: the functions are named, and
+imported by workers. Their contract is told in `bench.tickets.choose`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from bench.errors import SpecError
+from bench.named import named
+from bench.spec import Method, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskColumn:
+    """Column 1: where the mask comes from. What is left out is not promised.
+
+    Args:
+        function: `(MethodInputs) -> Mask`, or its name `package.module:function`.
+        needs: parents that it looks at.
+        whole: it prunes nothing; what is pruned is pruned while training.
+        taken: it is the ticket's mask itself.
+        drawn: chance draws it, uniformly over the `network` or inside its `layers`.
+        ranked: it keeps the largest trained weights of the parent in this role.
+        scored: the state of the weights that a saliency is taken at.
+        layers: what fixes the count of each layer: the `level`'s quota, the `ticket`'s counts, or the `shape` (ERK).
+        ones: it forwards all-ones examples: the learner must offer `ForwardsOnes`.
+    """
+
+    function: str | Callable[..., Any]
+    needs: tuple[Role, ...] = ()
+    whole: bool = False
+    taken: bool = False
+    drawn: Literal["network", "layers"] | None = None
+    ranked: Literal["previous", "dense"] | None = None
+    scored: Literal["initial"] | None = None
+    layers: Literal["level", "ticket", "shape"] | None = None
+    ones: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsColumn:
+    """Column 2: which weights start. What is left out is not promised.
+
+    Args:
+        function: `(MethodInputs, Mask) -> State | Learner`, or its name.
+        needs: parents that it looks at.
+        state: the state that buffers, and weights if `exact`, come from: dense's `initial` or `rewind`, `trained` by the
+            level before, or the level's `fresh` draw.
+        exact: survivors start from that state to the bit.
+        keeps: what else survives of the ticket's start: its `signs`, or its `values` in another order.
+        narrower: it gives another network: one of fewer hidden units, without a mask.
+    """
+
+    function: str | Callable[..., Any]
+    needs: tuple[Role, ...] = ()
+    state: Literal["initial", "rewind", "trained", "fresh"] | None = None
+    exact: bool = False
+    keeps: Literal["signs", "values"] | None = None
+    narrower: bool = False
+
+    @property
+    def inherited(self) -> bool:
+        """Whether other arms start from the very same weights."""
+        return self.exact and self.state != "fresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingColumn:
+    """Column 3: how the subnetwork trains. What is left out is not promised.
+
+    Args:
+        function: `(MethodInputs, Mask, State) -> Start`, or its name.
+        needs: parents that it looks at.
+        begins: at step 0 (`start`), at the step where dense was when it was kept (`rewind`), or at the end of the `budget`,
+            where schedules hold their last value.
+        length: the `budget`, or what is left of it behind the rewind step (`rewound`).
+        dynamic: the mask changes while training.
+        cuts: of a dynamic mask: it only shrinks, to the level's quota in each layer.
+    """
+
+    function: str | Callable[..., Any]
+    needs: tuple[Role, ...] = ()
+    begins: Literal["start", "rewind", "budget"] | None = None
+    length: Literal["budget", "rewound"] | None = None
+    dynamic: bool = False
+    cuts: bool = False
+
+
+class Columns(NamedTuple):
+    """The three columns of one method."""
+
+    mask: MaskColumn
+    weights: WeightsColumn
+    training: TrainingColumn
+
+    @property
+    def needs(self) -> tuple[Role, ...]:
+        """The parents that the method has: what its columns look at, in their order."""
+        return tuple(dict.fromkeys(role for column in self for role in column.needs))
+
+
+HERE = "bench.tickets.choose:"
+
+MASKS: dict[str, MaskColumn] = {
+    "none": MaskColumn(function=HERE + "no_mask", whole=True),
+    "ones": MaskColumn(function=HERE + "ones", whole=True),
+    "iterative": MaskColumn(function=HERE + "iterative", needs=("previous",), ranked="previous", layers="level"),
+    "one-shot": MaskColumn(function=HERE + "one_shot", needs=("dense",), ranked="dense", layers="level"),
+    "ticket": MaskColumn(function=HERE + "of_ticket", needs=("ticket",), taken=True, layers="ticket"),
+    "shuffled": MaskColumn(function=HERE + "shuffled", needs=("ticket",), drawn="layers", layers="ticket"),
+    "uniform": MaskColumn(function=HERE + "uniform", drawn="network"),
+    "erk": MaskColumn(function=HERE + "erk", drawn="layers", layers="shape"),
+    "magnitude": MaskColumn(function=HERE + "magnitude", scored="initial"),
+    "snip": MaskColumn(function=HERE + "snip", scored="initial"),
+    "grasp": MaskColumn(function=HERE + "grasp", scored="initial"),
+    "synflow": MaskColumn(function=HERE + "synflow", scored="initial", ones=True),
+}
+WEIGHTS: dict[str, WeightsColumn] = {
+    "initial": WeightsColumn(function=HERE + "initial", state="initial", exact=True),
+    "rewind": WeightsColumn(function=HERE + "rewind", needs=("dense",), state="rewind", exact=True),
+    "trained": WeightsColumn(function=HERE + "trained", needs=("previous",), state="trained", exact=True),
+    "fresh": WeightsColumn(function=HERE + "fresh", state="fresh", exact=True),
+    "fresh-signed": WeightsColumn(function=HERE + "fresh_signed", needs=("dense",), state="fresh", keeps="signs"),
+    "permuted": WeightsColumn(function=HERE + "permuted", needs=("dense",), state="rewind", keeps="values"),
+    "narrow": WeightsColumn(function=HERE + "narrow", state="fresh", narrower=True),
+}
+TRAININGS: dict[str, TrainingColumn] = {
+    "full": TrainingColumn(function=HERE + "full", begins="start", length="budget"),
+    "rewound": TrainingColumn(function=HERE + "rewound", needs=("dense",), begins="rewind", length="rewound"),
+    "last-rate": TrainingColumn(function=HERE + "last_rate", needs=("dense",), begins="budget", length="rewound"),
+    "gmp": TrainingColumn(function=HERE + "gmp", begins="start", length="budget", dynamic=True, cuts=True),
+    "set": TrainingColumn(function=HERE + "regrown_at_random", begins="start", length="budget", dynamic=True),
+    "rigl": TrainingColumn(function=HERE + "regrown_by_gradient", begins="start", length="budget", dynamic=True),
+}
+
+Column = TypeVar("Column", MaskColumn, WeightsColumn, TrainingColumn)
+
+
+def columns(method: Method) -> Columns:
+    """The columns of a method that is installed: what a name `package.module:column` points at is imported.
+
+    Raises:
+        SpecError: if a column is neither built in nor can be imported.
+    """
+    return Columns(
+        _column(MASKS, method.mask, MaskColumn),
+        _column(WEIGHTS, method.weights, WeightsColumn),
+        _column(TRAININGS, method.training, TrainingColumn),
+    )
+
+
+def _column(table: Mapping[str, Column], name: str, kind: type[Column]) -> Column:
+    if name in table:
+        return table[name]
+    if ":" not in name:
+        raise SpecError(f"method column {name!r}: write one of {', '.join(table)}, or package.module:name")
+    column = named(name, "method column")
+    if isinstance(column, kind):
+        return column
+    if not callable(column) or isinstance(column, (MaskColumn, WeightsColumn, TrainingColumn)):
+        raise SpecError(f"method column {name!r} is {type(column).__name__}: give a {kind.__name__} or its function")
+    return kind(function=column)

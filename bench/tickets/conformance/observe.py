@@ -1,0 +1,136 @@
+"""Runs one unit of a method with its parents and its doubles, in memory, with eyes on every learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from bench.learner import Domain, Mask, State
+from bench.spec import DENSE, Method, Role, Task, Unit
+from bench.streams import Streams
+from bench.tickets import masks
+from bench.tickets.columns import Columns, columns
+from bench.tickets.conformance.watch import Seen, WatchedDomain
+from bench.tickets.inputs import Parent
+from bench.tickets.methods import METHODS
+from bench.tickets.protocol import Result, run_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One unit, run and watched, with all it can be held against.
+
+    Args:
+        method: what was run.
+        promise: what the columns of the arm of that name promise, as this package defines it; or of a new one, as it does.
+        task: on which.
+        entries: what may be pruned.
+        keep: what the level leaves.
+        result: what came out.
+        again: the same unit, run after other random numbers were drawn.
+        other: the same unit at another seed.
+        seen: what its learner did.
+        dense_seen: what the dense learner did.
+        dense: the dense unit of the seed.
+        ticket: the ticket of the level; None for dense.
+        previous: the level before, of a chain.
+        fresh: the level's shared draw of fresh weights.
+    """
+
+    method: Method
+    promise: Columns
+    task: Task
+    entries: Mask
+    keep: dict[str, int]
+    result: Result
+    again: Result
+    other: Result
+    seen: Seen
+    dense_seen: Seen
+    dense: Result
+    ticket: Result | None
+    previous: Result | None
+    fresh: State
+
+    @property
+    def start(self) -> State:
+        """The state that training started from."""
+        return self.seen.loaded[0]
+
+    @property
+    def mask(self) -> Mask:
+        """The mask in the end, whole parameters included."""
+        return {**masks.ones(self.entries), **self.result.trained.mask}
+
+    @property
+    def start_mask(self) -> Mask:
+        """The mask that training started with, where it is not the mask in the end."""
+        return {name: self.start.weights[name].cpu() != 0 for name in self.entries}
+
+
+class Family:
+    """Units of one seed, run in memory, each parent once."""
+
+    def __init__(self, domain: Domain, task: Task, *, device: str, seed: int) -> None:
+        """Run nothing yet."""
+        self.domain = WatchedDomain(domain)
+        self._task, self._device, self._seed = task, device, seed
+        self._results: dict[tuple[str, int], tuple[Result, Seen]] = {}
+
+    def run(self, method: Method, level: int) -> tuple[Result, Seen]:
+        """The unit's result, and what its learner did."""
+        key = (method.name, level)
+        if key not in self._results:
+            parents = {role: self._parent(method, role, level) for role in method.parents}
+            unit = Unit(
+                task=self._task,
+                method=method,
+                level=level,
+                seed=self._seed,
+                parents={role: parent.result for role, parent in parents.items()},
+            )
+            self.domain.seen.clear()
+            result = run_unit(unit, self.domain, parents, device=self._device)
+            self._results[key] = result, self.domain.trained
+        return self._results[key]
+
+    def _parent(self, method: Method, role: Role, level: int) -> Parent:
+        name, at = method.parent_of(role, level)
+        result, _ = self.run(method if name == method.name else METHODS[name], at)
+        trained = result.trained
+        return Parent(
+            mask=trained.mask, state=trained.states.__getitem__, search_cost=0, result=f"{name} level {at} in memory"
+        )
+
+
+def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int) -> Case:
+    """Run the unit, its parents, and its doubles."""
+    if method.name == DENSE:
+        level = 0
+    family = Family(domain, task, device=device, seed=seed)
+    result, seen = family.run(method, level)
+    dense, dense_seen = family.run(METHODS[DENSE], 0) if method.name != DENSE else (result, seen)
+    ticket = None
+    if level:
+        ticket, _ = family.run(METHODS["ticket"] if method.name != "ticket" else method, level)
+    torch.manual_seed(level + 99)
+    doubles = [Family(domain, task, device=device, seed=other).run(method, level)[0] for other in (seed, seed + 1)]
+    learner = domain.learner(task, streams=Streams(seed, level).refreshed(), device=device)
+    entries = masks.prunable(learner, task.pruning)
+    return Case(
+        method=method,
+        promise=columns(METHODS.get(method.name, method)),
+        task=task,
+        entries=entries,
+        keep=task.pruning.keep(masks.sizes(entries), level),
+        result=result,
+        again=doubles[0],
+        other=doubles[1],
+        seen=seen,
+        dense_seen=dense_seen,
+        dense=dense,
+        ticket=ticket,
+        previous=family.run(method, level - 1)[0] if method.is_chain and level > 1 else None,
+        fresh=learner.snapshot(),
+    )

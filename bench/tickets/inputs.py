@@ -1,0 +1,139 @@
+"""What a method may look at when it chooses a subnetwork, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from bench.errors import SpecError
+from bench.learner import Domain, Learner, Mask, State
+from bench.spec import Role, Unit
+from bench.streams import Streams
+from bench.tickets import masks
+from bench.tickets.dynamic import Dynamics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """What a finished unit hands to its children.
+
+    Args:
+        mask: its mask.
+        state: `initial`, `rewind` or `final` -> that state.
+        search_cost: updates spent to obtain it, ancestors included.
+        result: its result digest.
+    """
+
+    mask: Mask
+    state: Callable[[str], State]
+    search_cost: int
+    result: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A subnetwork, ready to be trained.
+
+    Args:
+        mask: which weights are kept.
+        state: the weights it starts from, and the step it starts at.
+        until: the step at which training ends.
+        dynamics: what changes the mask while training, if anything.
+        learner: the network that is trained, where it is another than the task's own.
+    """
+
+    mask: Mask
+    state: State
+    until: int
+    dynamics: Dynamics | None = None
+    learner: Learner | None = None
+
+
+class Parents(dict[Role, Parent]):
+    """Role -> parent; who asks for one that the method does not name is told so."""
+
+    def __init__(self, parents: Mapping[Role, Parent], method: str) -> None:
+        """Take the parents of a unit of `method`."""
+        super().__init__(parents)
+        self._method = method
+
+    def __missing__(self, role: Role) -> Parent:
+        """Name the method and the parent that it forgot."""
+        raise SpecError(f"method {self._method!r} looks at its {role!r} parent and does not name it: add it to `needs`")
+
+
+class Options(Mapping[str, Any]):
+    """A method's options; remembers which of them a column has read."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Take the options; none is read yet."""
+        self._values = values
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of one option, which counts as read."""
+        self.read.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self._values)
+
+    @property
+    def unread(self) -> list[str]:
+        """Those that no column looked at: they have no effect."""
+        return sorted(self._values.keys() - self.read)
+
+
+class MethodInputs:
+    """What a method may look at when it chooses.
+
+    Args:
+        unit: what was asked.
+        domain: builds further learners of the same task.
+        device: where.
+        parents: role -> parent, of the roles that the method's columns need.
+
+    Attributes:
+        learner: the task's own network at its initial weights.
+        entries: parameter name -> bool tensor of its shape: what may be pruned; a parameter without any is absent.
+        keep: what the level leaves, per parameter or, with global pruning, `{"": count}`.
+        options: the method's numbers.
+    """
+
+    def __init__(self, unit: Unit, domain: Domain, device: str, parents: Mapping[Role, Parent]) -> None:
+        """Build the learner at its initial weights."""
+        self.unit, self.task = unit, unit.task
+        self.parents = Parents(parents, unit.method.name)
+        self.options = Options(unit.method.options)
+        self.streams = Streams(unit.seed, unit.level)
+        self._domain, self._device = domain, device
+        self.learner: Learner = domain.learner(self.task, streams=self.streams, device=device)
+        self.entries = masks.prunable(self.learner, self.task.pruning)
+        self.keep = self.task.pruning.keep(masks.sizes(self.entries), unit.level)
+
+    @property
+    def count(self) -> int:
+        """How many weights the level leaves in the whole network."""
+        return sum(self.keep.values())
+
+    @cached_property
+    def fresh(self) -> State:
+        """Fresh initial weights: one draw per (seed, level), shared by all arms that start fresh."""
+        return self.build(1.0).snapshot()
+
+    def build(self, width: float) -> Learner:
+        """A learner with fresh weights and `width` times the hidden units."""
+        return self._domain.learner(self.task, streams=self.streams.refreshed(), device=self._device, width=width)
+
+    def generator(self, purpose: int) -> torch.Generator:
+        """The level's `mask` stream for one purpose."""
+        return self.streams.torch("mask", purpose)
