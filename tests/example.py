@@ -118,3 +118,6 @@ class ExampleDomain:
 def variant(**changes):
     """MOONS with other fields."""
     return replace(MOONS, **changes)
+
+
+domain = ExampleDomain()

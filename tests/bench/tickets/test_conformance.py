@@ -1,5 +1,6 @@
 """Each silent bug of published lottery-ticket code, written on purpose, is caught by the check that exists for it."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,13 @@ from example import MOONS, ExampleDomain, Moons, variant
 
 from bench.learner import State
 from bench.registry import methods
+from bench.spec import Method
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
-from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS
+from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.conformance import methods as promises
-from bench.tickets.methods import METHODS
+from bench.tickets.inputs import Start
+from bench.tickets.methods import METHODS, define
 
 
 def learner_checks(learner_class, task=MOONS):
@@ -404,3 +407,141 @@ def test_chance_overlap_accepts_what_chance_gives():
         assert "C8" not in {each.check for each in check_method(
             METHODS["random-ticket"], ExampleDomain(), MOONS, seed=seed)}  # fmt: skip
     assert promises.CHANCE_SD < 6
+
+
+# The door for methods and domains from outside: nothing is raised, everything is named.
+
+
+def breaks(inputs):
+    return masks.ones(inputs.entries)["no such layer"]
+
+
+def floating(inputs):
+    return {name: entries.float() for name, entries in inputs.entries.items()}
+
+
+def misspelt(inputs):
+    return {f"{name}s": entries for name, entries in inputs.entries.items()}
+
+
+def too_few(inputs):
+    return masks.uniform(inputs.entries, inputs.count - 1, inputs.generator(0))
+
+
+def of_dense(inputs):
+    return masks.highest(inputs.parents["dense"].state("final").weights, inputs.entries, inputs.entries, inputs.keep)
+
+
+HERE = f"{__name__}:"
+
+
+def outside(**changes):
+    columns = {"mask": "uniform", "weights": "fresh", "training": "full", **changes}
+    return Method(name="outside", **columns)
+
+
+@pytest.mark.parametrize(
+    ("method", "check", "said"),
+    [
+        (outside(mask=HERE + "breaks"), "C14", rf"^KeyError: 'no such layer' \(.*test_conformance\.py:{breaks.__code__.co_firstlineno + 1}\)$"),
+        (outside(mask=HERE + "floating"), "C14", r"is torch.float32 in 0.weight: give a bool tensor"),
+        (outside(mask=HERE + "misspelt"), "C14", r"names '0.weights', which is no parameter: the network has 0.weight"),
+        (outside(mask=HERE + "too_few"), "C5", r"kept \d+ weights, level 3 leaves \d+"),
+        (outside(mask=HERE + "of_dense"), "C14", r"looks at its 'dense' parent and does not name it: add it to `needs`"),
+        (outside(mask="no_such:mask"), "C14", r"method column 'no_such:mask' cannot be imported"),
+        (outside(mask="uniformly"), "C14", r"method column 'uniformly': write one of none, ones, iterative"),
+        (outside(options={"los": 1}), "C14", r"has options that no column reads: los"),
+        (outside(mask="snip", options={"loses": 1}), "C14", r"TypeError: .*'loses'"),
+        (outside(training=HERE + "breaks"), "C14", r"TypeError: .*breaks\(\)"),
+    ],
+)  # fmt: skip
+def test_what_a_method_from_outside_does_wrong_is_a_finding_that_names_the_cause(method, check, said):
+    (finding,) = check_method(method, ExampleDomain(), MOONS)
+    assert finding.check == check
+    assert re.search(said, finding.what), finding.what
+    assert "\n" not in finding.what
+
+
+def test_a_saliency_of_other_weights_than_the_start_is_noted():
+    findings = check_method(define("mine", "magnitude", "fresh", "full", ""), ExampleDomain(), MOONS)
+    assert [str(finding) for finding in findings] == [
+        "note: the mask is scored at the initial weights, training starts from fresh: the scores are of another network"
+    ]
+
+
+def test_a_column_without_facts_is_noted(monkeypatch):
+    findings = check_method(outside(mask="bench.tickets.choose:uniform"), ExampleDomain(), MOONS)
+    assert [str(finding) for finding in findings] == [
+        "note: the mask column promises nothing: give it as a record of bench.tickets.columns"
+    ]
+
+
+PROMISES = {
+    "RANKED": MaskColumn(function=HERE + "of_smallest", needs=("dense",), ranked="dense", layers="level"),
+    "QUOTA": MaskColumn(function="bench.tickets.choose:uniform", layers="level"),
+    "SHAPE": MaskColumn(function="bench.tickets.choose:uniform", layers="shape"),
+    "TAKEN": MaskColumn(function="bench.tickets.choose:shuffled", needs=("ticket",), taken=True),
+    "DRAWN": MaskColumn(function="bench.tickets.choose:of_ticket", needs=("ticket",), drawn="layers"),
+    "EXACT": WeightsColumn(function="bench.tickets.choose:fresh", state="initial", exact=True),
+    "FRESH": WeightsColumn(function="bench.tickets.choose:initial", state="fresh", exact=True),
+    "SIGNED": WeightsColumn(function="bench.tickets.choose:fresh", state="fresh", keeps="signs"),
+    "VALUES": WeightsColumn(function="bench.tickets.choose:rewind", needs=("dense",), state="rewind", keeps="values"),
+    "LATE": TrainingColumn(function="bench.tickets.choose:full", begins="rewind", length="rewound"),
+    "SHORT": TrainingColumn(function=HERE + "short", begins="start", length="budget"),
+    "STILL": TrainingColumn(function="bench.tickets.choose:full", begins="start", length="budget", dynamic=True),
+}
+globals().update(PROMISES)
+
+
+def of_smallest(inputs):
+    weights = inputs.parents["dense"].state("final").weights
+    scores = {name: -weights[name].abs() for name in inputs.entries}
+    return masks.highest(scores, inputs.entries, inputs.entries, inputs.keep)
+
+
+def short(inputs, mask, state):
+    return Start(mask=mask, state=state, until=inputs.task.budget - 10)
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "check"),
+    [
+        ("mask", "RANKED", "C5"), ("mask", "QUOTA", "C5"), ("mask", "SHAPE", "C5"), ("mask", "TAKEN", "C8"),
+        ("mask", "DRAWN", "C8"), ("weights", "EXACT", "C1"), ("weights", "FRESH", "C1"), ("weights", "SIGNED", "C8"),
+        ("weights", "VALUES", "C8"), ("training", "LATE", "C9"), ("training", "SHORT", "C9"), ("training", "STILL", "C14"),
+    ],
+)  # fmt: skip
+def test_a_column_from_outside_is_held_to_what_it_promises(column, name, check):
+    choice = {"mask": "ticket" if column == "weights" else "uniform", "weights": "fresh", "training": "full"}
+    method = define("mine", *{**choice, column: HERE + name}.values(), "")
+    assert check in method_checks(method)
+
+
+class Raises(Moons):
+    def evaluate(self, split):
+        raise RuntimeError(f"no {split}\nand more")
+
+
+class CannotBeBuilt(Moons):
+    def __init__(self, *_):
+        raise OSError("no data here")
+
+
+@pytest.mark.parametrize(("broken", "said"), [(Raises, "RuntimeError: no "), (CannotBeBuilt, "OSError: no data here")])
+def test_what_a_learner_raises_is_a_finding_with_file_and_line(broken, said):
+    findings = [finding for finding in check_learner(ExampleDomain(broken), MOONS) if finding.check == "C14"]
+    assert findings
+    assert all(re.fullmatch(rf"{said}.* \(.*test_conformance\.py:\d+\)", finding.what) for finding in findings)
+
+
+Opaque = type("Opaque", (), {name: value for name, value in vars(Moons).items() if name != "forward_ones"})
+"""Offers no all-ones examples, although its domain says so."""
+
+
+class Secretive(ExampleDomain):
+    forwards_ones = False
+
+
+def test_what_planning_knows_of_synflow_is_checked():
+    assert "has no forward_ones" in " ".join(map(str, check_learner(ExampleDomain(Opaque), MOONS)))
+    assert "never planned" in " ".join(map(str, check_learner(Secretive(), MOONS)))
