@@ -22,6 +22,5 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(torch|numpy|np|nn|Tensor|NDArray|safetensors|pathlib|collections|datetime|concurrent|multiprocessing)(\..*)?",
     ),
-    (r"py:.*", r"bench\.tickets\.choose\..*"),
-    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Mapping|Sequence|Path|Literal|optional|dtype)(\[.*)?"),
+    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Mapping|Sequence|Path|Literal|Role|optional|dtype)(\[.*)?"),
 ]

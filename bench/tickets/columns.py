@@ -101,7 +101,7 @@ class Columns(NamedTuple):
 
     @property
     def needs(self) -> tuple[Role, ...]:
-        """The parents that the method has: what its columns look at, in their order."""
+        """The parents that the method has, which its columns look at, in their order."""
         return tuple(dict.fromkeys(role for column in self for role in column.needs))
 
 

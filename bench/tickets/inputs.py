@@ -89,7 +89,7 @@ class Options(Mapping[str, Any]):
 
     @property
     def unread(self) -> list[str]:
-        """Those that no column looked at: they have no effect."""
+        """Those that no column looked at, and that so have no effect."""
         return sorted(self._values.keys() - self.read)
 
 
@@ -127,7 +127,7 @@ class MethodInputs:
 
     @cached_property
     def fresh(self) -> State:
-        """Fresh initial weights: one draw per (seed, level), shared by all arms that start fresh."""
+        """Fresh initial weights, one draw per (seed, level) that all arms share which start fresh."""
         return self.build(1.0).snapshot()
 
     def build(self, width: float) -> Learner:
