@@ -24,7 +24,7 @@ BLOCK = re.compile(r"\s*\[\[\s*task\s*]]")
 def names() -> tuple[str, ...]:
     """The suites that come with Ticket Bench."""
     inside = (files("bench") / "suites").iterdir()
-    return tuple(sorted(each.name.removesuffix(".toml") for each in inside if each.name.endswith(".toml")))
+    return tuple(sorted(path.name.removesuffix(".toml") for path in inside if path.name.endswith(".toml")))
 
 
 def load(suite: str) -> Suite:
@@ -65,13 +65,13 @@ def parse(text: str, *, name: str, file: str) -> Suite:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
-        line, what = (found[2], found[1]) if found else (str(text.count("\n") + 1), str(error))
+        match = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
+        line, what = (match[2], match[1]) if match else (str(text.count("\n") + 1), str(error))
         raise SpecError(f"{file}:{line}: not TOML: {what}") from error
     source = _Source(text, file)
     source.check_keys(data, TOP_KEYS, block=None)
     blocks = data.get("task")
-    if not isinstance(blocks, list) or not blocks or not all(isinstance(each, dict) for each in blocks):
+    if not isinstance(blocks, list) or not blocks or not all(isinstance(block, dict) for block in blocks):
         source.fail("task", "write at least one [[task]] block", block=None)
     title = data.get("title", "")
     if not isinstance(title, str):
@@ -98,11 +98,11 @@ class _Source:
     def _line(self, key: str, block: int | None) -> int:
         """The line of `key` in the block, else the line the block starts at."""
         start = 0 if block is None or block >= len(self._starts) else self._starts[block]
-        later = [each for each in self._starts if each > start]
+        later = [other for other in self._starts if other > start]
         end = later[0] if block is not None and later else len(self._lines)
         wanted = re.compile(rf"""\s*(\[+\s*)?["']?{re.escape(key)}["']?\s*[]=.]""")
-        found = (number for number in range(start, end) if wanted.match(self._lines[number]))
-        return next(found, start) + 1
+        matching = (number for number in range(start, end) if wanted.match(self._lines[number]))
+        return next(matching, start) + 1
 
 
 def _entry(block: Mapping[str, Any], source: _Source, number: int) -> Entry:
@@ -114,7 +114,7 @@ def _entry(block: Mapping[str, Any], source: _Source, number: int) -> Entry:
         if not isinstance(block[key], str):
             source.fail(key, f"is {block[key]!r}: write a text", block=number)
     try:
-        key = "scale" if any(each.name == block["name"] for each in registry.tasks().values()) else "name"
+        key = "scale" if any(task.name == block["name"] for task in registry.tasks().values()) else "name"
         task = registry.task(block["name"], block["scale"])
         key = "methods"
         methods = _methods(block[key], task)
@@ -128,10 +128,10 @@ def _entry(block: Mapping[str, Any], source: _Source, number: int) -> Entry:
 
 def _methods(value: Any, task: Task) -> tuple[Method, ...]:
     if value == "all":
-        return tuple(each for each in registry.methods().values() if not refusal(task, each))
-    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        return tuple(method for method in registry.methods().values() if not refusal(task, method))
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
         raise SpecError(f'{value!r} is no choice of methods: write "all" or a list of names')
-    return tuple(registry.method(each) for each in dict.fromkeys(value))
+    return tuple(registry.method(name) for name in dict.fromkeys(value))
 
 
 def numbers(value: Any) -> tuple[int, ...]:
@@ -140,24 +140,24 @@ def numbers(value: Any) -> tuple[int, ...]:
     Raises:
         SpecError: if the value is none of these.
     """
-    found = _ranges(value) if isinstance(value, str) else _integers(value)
-    if not found or max(found) > HIGHEST:
+    chosen = _ranges(value) if isinstance(value, str) else _integers(value)
+    if not chosen or max(chosen) > HIGHEST:
         raise SpecError(
             f'{value!r} is not a choice of numbers from 0 to {HIGHEST}: write [0, 1, 2], "0-2" or "0,2,5-9"'
         )
-    return tuple(sorted(set(found)))
+    return tuple(sorted(set(chosen)))
 
 
 def _integers(value: Any) -> list[int]:
-    whole = isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+    whole = isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
     return value if whole else []
 
 
 def _ranges(text: str) -> list[int]:
-    found: list[int] = []
+    chosen: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         if not match or int(match[2] or match[1]) < int(match[1]):
             return []
-        found += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return found
+        chosen += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return chosen

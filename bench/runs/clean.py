@@ -42,7 +42,7 @@ def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
     done = {unit.id for unit in plan.units.values() if store.record(unit)}
     left = (unit for unit in plan.units.values() if unit.id not in done)
     wanted = {parent for unit in left for parent in _starts_from(unit)}
-    return (plan.units[each] for each in done - wanted)
+    return (plan.units[unit_id] for unit_id in done - wanted)
 
 
 def _spent(store: Store) -> Iterable[Unit]:

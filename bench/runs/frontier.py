@@ -51,7 +51,7 @@ class Frontier:
         for unit in plan.units.values():
             if unit.id not in self.finished and unit.id not in self.blocked:
                 self._want(unit)
-        self._order = sorted(plan.units, key=lambda each: -plan.heights[each])
+        self._order = sorted(plan.units, key=lambda unit_id: -plan.heights[unit_id])
 
     def _look(self, unit: Unit) -> bool:
         record = self.store.record(unit)
@@ -62,9 +62,9 @@ class Frontier:
     def _want(self, unit: Unit) -> None:
         waiting = [unit]
         while waiting:
-            each = waiting.pop()
-            self.todo[each.id] = None
-            waiting += [parent for parent in self._cleaned(each) if parent.id not in self.todo]
+            unit = waiting.pop()
+            self.todo[unit.id] = None
+            waiting += [parent for parent in self._cleaned(unit) if parent.id not in self.todo]
 
     def _cleaned(self, unit: Unit) -> list[Unit]:
         """Finished parents that lack a file which `unit` needs."""
@@ -78,21 +78,21 @@ class Frontier:
     def next(self) -> Unit | None:
         """A unit that can run now, of the longest chain that is left; it counts as running."""
         attempted = self.store.attempted() if self.todo else set()
-        for each in self._order:
-            unit = self.plan.units[each]
-            if each not in self.todo or each in self._running or not self._is_ready(unit):
+        for unit_id in self._order:
+            unit = self.plan.units[unit_id]
+            if unit_id not in self.todo or unit_id in self._running or not self._is_ready(unit):
                 continue
             if self._is_settled(unit):
-                del self.todo[each]
-            elif each[:10] not in attempted:
-                self._running.add(each)
+                del self.todo[unit_id]
+            elif unit_id[:10] not in attempted:
+                self._running.add(unit_id)
                 return unit
         return None
 
     def _is_settled(self, unit: Unit) -> bool:
         """Whether another drive has done it in the meantime."""
         if unit.id in self.finished:
-            children = (self.plan.units[each] for each in self.plan.children[unit.id] if each in self.todo)
+            children = (self.plan.units[child] for child in self.plan.children[unit.id] if child in self.todo)
             return not any(unit in self._cleaned(child) for child in children)
         if not self._look(unit):
             return False
@@ -145,9 +145,9 @@ class Frontier:
     def _block(self, unit: Unit, why: str) -> None:
         waiting = [unit.id]
         while waiting:
-            each = waiting.pop()
-            if each in self.blocked or (each in self.finished and each not in self.todo):
+            unit_id = waiting.pop()
+            if unit_id in self.blocked or (unit_id in self.finished and unit_id not in self.todo):
                 continue
-            self.blocked[each] = why
-            self.todo.pop(each, None)
-            waiting += self.plan.children[each]
+            self.blocked[unit_id] = why
+            self.todo.pop(unit_id, None)
+            waiting += self.plan.children[unit_id]

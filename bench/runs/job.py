@@ -92,7 +92,7 @@ def resolve(path: str) -> Work:
     Raises:
         SpecError: if there is none.
     """
-    work: Work = named(path, "what trains units,")
+    work: Work = named(path, "work")
     return work
 
 

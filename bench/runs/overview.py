@@ -49,7 +49,7 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
                 duration(pace.remaining(left, workers=1)),
             )
         )
-    todo = [plan.units[each] for each in frontier.todo]
+    todo = [plan.units[unit_id] for unit_id in frontier.todo]
     team = f"{workers} worker{'s' * (workers > 1)}"
     time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
     return "\n".join([title(plan), "", columns(rows), "", *_aliases(plan), f"time left: {time}"])
@@ -84,12 +84,12 @@ def status(plan: Plan, store: Store) -> str:
 def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     """Id -> state, and why some failed or are blocked."""
     frontier, failures, attempted = Frontier(plan, store), store.failures(), store.attempted()
-    running = {each for each in frontier.todo if each[:10] in attempted}
-    for each in list(frontier.todo):
-        if each[:10] in failures and each not in running:
-            frontier.fail(plan.units[each], failures[each[:10]])
+    running = {unit_id for unit_id in frontier.todo if unit_id[:10] in attempted}
+    for unit_id in list(frontier.todo):
+        if unit_id[:10] in failures and unit_id not in running:
+            frontier.fail(plan.units[unit_id], failures[unit_id[:10]])
     states: dict[str, str] = dict.fromkeys(plan.units, "todo")
-    states |= {each: "done" if status == "ok" else status for each, status in frontier.finished.items()}
+    states |= {unit_id: "done" if status == "ok" else status for unit_id, status in frontier.finished.items()}
     states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")
     states |= dict.fromkeys(running, "running")
     return states, reasons(frontier)
@@ -97,6 +97,6 @@ def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
 
 def reasons(frontier: Frontier) -> list[str]:
     """A line for every unit that failed, and one for every reason why units are blocked."""
-    failed = [f"failed: {frontier.plan.units[each].label}: {reason}" for each, reason in frontier.failed.items()]
+    failed = [f"failed: {frontier.plan.units[unit_id].label}: {reason}" for unit_id, reason in frontier.failed.items()]
     blocked = Counter(frontier.blocked.values())
     return failed + [f"blocked: {count} unit{'s' * (count > 1)}: {reason}" for reason, count in blocked.items()]

@@ -47,9 +47,9 @@ class Pace:
 
     def remaining(self, units: Iterable[Unit], *, workers: int) -> float | None:
         """Seconds until all `units` are done, if none waits for another; None if a task was never run."""
-        each = [self.seconds(unit) for unit in units]
-        known = [seconds for seconds in each if seconds is not None]
-        return sum(known) / workers if len(known) == len(each) else None
+        estimates = [self.seconds(unit) for unit in units]
+        known = [seconds for seconds in estimates if seconds is not None]
+        return sum(known) / workers if len(known) == len(estimates) else None
 
 
 def duration(seconds: float | None) -> str:

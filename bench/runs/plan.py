@@ -29,11 +29,11 @@ class Plan:
     @cached_property
     def children(self) -> Mapping[str, list[str]]:
         """Id of a unit -> ids of the units that wait for it."""
-        found: dict[str, list[str]] = {each: [] for each in self.units}
+        children: dict[str, list[str]] = {unit_id: [] for unit_id in self.units}
         for unit in self.units.values():
             for parent in dict.fromkeys(unit.parents.values()):
-                found[parent].append(unit.id)
-        return found
+                children[parent].append(unit.id)
+        return children
 
     def lists(self, unit: Unit) -> bool:
         """Whether the suite lists the unit's level; chains run the rounds between too."""
@@ -43,10 +43,10 @@ class Plan:
     @cached_property
     def heights(self) -> Mapping[str, int]:
         """Id of a unit -> length of the longest chain of units that waits for it, itself included."""
-        found: dict[str, int] = {}
-        for each in reversed(list(self.units)):
-            found[each] = 1 + max((found[child] for child in self.children[each]), default=0)
-        return found
+        heights: dict[str, int] = {}
+        for unit_id in reversed(list(self.units)):
+            heights[unit_id] = 1 + max((heights[child] for child in self.children[unit_id]), default=0)
+        return heights
 
 
 def plan(suite: Suite) -> Plan:

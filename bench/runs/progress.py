@@ -59,7 +59,7 @@ class Lines:
     def stands(self, frontier: Frontier) -> None:
         """This is done, and this is left."""
         units = frontier.plan.units
-        self._left = [units[each] for each in frontier.todo]
+        self._left = [units[unit_id] for unit_id in frontier.todo]
         self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
 
     def ended(self, unit: Unit, outcome: Outcome) -> None:

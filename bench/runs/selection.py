@@ -43,19 +43,21 @@ class Selection:
         of = f"of suite {suite.name}"
         _check_names(f"task {of}", self.tasks, (entry.task.name for entry in entries))
         entries = tuple(entry for entry in entries if _admits(self.tasks, entry.task.name))
-        _check_names(f"method {of}", self.methods, (each.name for entry in entries for each in entry.methods))
-        _check_numbers("levels", self.levels, {each for entry in entries for each in entry.levels}, suite)
-        _check_numbers("seeds", self.seeds, {each for entry in entries for each in entry.seeds}, suite)
+        _check_names(f"method {of}", self.methods, (method.name for entry in entries for method in entry.methods))
+        _check_numbers("levels", self.levels, {level for entry in entries for level in entry.levels}, suite)
+        _check_numbers("seeds", self.seeds, {seed for entry in entries for seed in entry.seeds}, suite)
         narrowed = (self._entry(entry) for entry in entries)
-        return replace(suite, entries=tuple(each for each in narrowed if each.methods and each.levels and each.seeds))
+        return replace(
+            suite, entries=tuple(entry for entry in narrowed if entry.methods and entry.levels and entry.seeds)
+        )
 
     def _entry(self, entry: Entry) -> Entry:
         return replace(
             entry,
             task=registry.task(entry.task.name, self.scale) if self.scale else entry.task,
-            methods=tuple(each for each in entry.methods if _admits(self.methods, each.name)),
-            levels=tuple(each for each in entry.levels if _admits(self.levels, each)),
-            seeds=tuple(each for each in entry.seeds if _admits(self.seeds, each)),
+            methods=tuple(method for method in entry.methods if _admits(self.methods, method.name)),
+            levels=tuple(level for level in entry.levels if _admits(self.levels, level)),
+            seeds=tuple(seed for seed in entry.seeds if _admits(self.seeds, seed)),
         )
 
     def of_records(self, records: Iterable[Record]) -> list[Record]:
@@ -64,10 +66,10 @@ class Selection:
         Raises:
             UnknownName: if no record is of a task or method that is asked for.
         """
-        found = list(records)
-        _check_names("task among the records", self.tasks, (each["spec"]["task"]["name"] for each in found))
-        _check_names("method among the records", self.methods, (each["spec"]["method"]["name"] for each in found))
-        return [each for each in found if self._admits_spec(each["spec"])]
+        known = list(records)
+        _check_names("task among the records", self.tasks, (record["spec"]["task"]["name"] for record in known))
+        _check_names("method among the records", self.methods, (record["spec"]["method"]["name"] for record in known))
+        return [record for record in known if self._admits_spec(record["spec"])]
 
     def _admits_spec(self, spec: dict[str, object]) -> bool:
         task, method, level = spec["task"], spec["method"], spec["level"]

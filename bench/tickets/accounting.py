@@ -24,7 +24,7 @@ def published_density(module: nn.Module, pruning: Pruning, level: int) -> float:
         pruning: what the paper prunes, and how fast.
         level: number of rounds.
     """
-    weights = {name: each.numel() for name, each in module.named_parameters() if each.ndim > 1}
+    weights = {name: weight.numel() for name, weight in module.named_parameters() if weight.ndim > 1}
     pruned = {name: size for name, size in weights.items() if not pruning.is_exempt(name)}
     exempt = sum(weights.values()) - sum(pruned.values())
     return (sum(pruning.keep(pruned, level).values()) + exempt) / sum(weights.values())
@@ -50,7 +50,7 @@ def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_ask
         group = task.group_of(name)
         if group is not None:
             _add(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), layer)
-    matrices = {name for name, each in learner.module.named_parameters() if each.ndim > 1}
+    matrices = {name for name, parameter in learner.module.named_parameters() if parameter.ndim > 1}
     removed = {name: layer["prunable"] - layer["kept"] for name, layer in layers.items()}
     every = sum(layer["all"] for layer in layers.values())
     weights = sum(layers[name]["all"] for name in matrices)
@@ -82,7 +82,7 @@ def effective_kept(learner: Learner, mask: Mask, entries: Mask) -> int:
     """
     whole = {**masks.ones(entries), **mask}
     alive = saliency.connected(learner, whole, entries)
-    return sum(int((alive[name] & whole[name] & each).sum()) for name, each in entries.items())
+    return sum(int((alive[name] & whole[name] & layer).sum()) for name, layer in entries.items())
 
 
 def flops(learner: Learner, mask: Mask) -> int:
@@ -94,7 +94,7 @@ def flops(learner: Learner, mask: Mask) -> int:
     if not isinstance(learner, ForwardsOnes):
         raise Unsupported("this task's learner has no forward_ones: FLOPs are not counted for it")
     names = {parameter: name for name, parameter in learner.module.named_parameters()}
-    layers = [each for each in learner.module.modules() if isinstance(each, (nn.Linear, _ConvNd))]
+    layers = [module for module in learner.module.modules() if isinstance(module, (nn.Linear, _ConvNd))]
     positions: dict[str, int] = {}
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -110,5 +110,5 @@ def flops(learner: Learner, mask: Mask) -> int:
     finally:
         for handle in handles:
             handle.remove()
-    sizes = {name: each.numel() for name, each in learner.module.named_parameters()}
+    sizes = {name: parameter.numel() for name, parameter in learner.module.named_parameters()}
     return sum(used * (int(mask[name].sum()) if name in mask else sizes[name]) for name, used in positions.items())

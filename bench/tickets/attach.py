@@ -37,8 +37,8 @@ class Attached:
         parameters = dict(learner.module.named_parameters())
         self._learner = learner
         self._parameters: dict[str, nn.Parameter] = {name: parameters[name] for name in mask}
-        self.mask = {name: each.to(parameters[name].device, copy=True) for name, each in mask.items()}
-        self._keep = {name: each.to(parameters[name].dtype) for name, each in self.mask.items()}
+        self.mask = {name: kept.to(parameters[name].device, copy=True) for name, kept in mask.items()}
+        self._keep = {name: kept.to(parameters[name].dtype) for name, kept in self.mask.items()}
         self.dense_gradients = False
         self.gradients: dict[str, Tensor] = {}
         self._updates = 0

@@ -64,8 +64,8 @@ class GradualPruning:
         sizes = masks.sizes(self._entries)
         whole = {"": sum(sizes.values())} if "" in self._keep else sizes
         keep = {name: count + round((whole[name] - count) * left) for name, count in self._keep.items()}
-        weights = {name: each.detach().abs() for name, each in learner.module.named_parameters()}
-        present = {name: each.cpu() for name, each in attached.mask.items()}
+        weights = {name: parameter.detach().abs() for name, parameter in learner.module.named_parameters()}
+        present = {name: mask.cpu() for name, mask in attached.mask.items()}
         for name, mask in masks.highest(weights, present, self._entries, keep).items():
             attached.change(name, mask.to(attached.mask[name].device))
 
@@ -113,19 +113,19 @@ class Regrowth:
         share = self._drop / 2 * (1 + math.cos(math.pi * min(1.0, fraction / self._end)))
         generator = self._streams.torch("mask", 4, self._done)
         parameters = dict(learner.module.named_parameters())
-        for name, each in self._entries.items():
+        for name, entries in self._entries.items():
             mask = attached.mask[name].cpu()
-            active = mask & each
+            active = mask & entries
             kept = int(active.sum())
-            moved = min(round(share * kept), int(each.sum()) - kept)
+            moved = min(round(share * kept), int(entries.sum()) - kept)
             if self._by_gradient and name not in attached.gradients:
                 continue  # the loss does not reach this parameter
             if self._by_gradient:
                 growth = attached.gradients[name].abs().cpu()
             else:
-                growth = torch.rand(each.shape, generator=generator)
-            changed = regrown(parameters[name].detach().abs().cpu(), growth, active, each, moved)
-            attached.change(name, (changed | ~each).to(parameters[name].device))
+                growth = torch.rand(entries.shape, generator=generator)
+            changed = regrown(parameters[name].detach().abs().cpu(), growth, active, entries, moved)
+            attached.change(name, (changed | ~entries).to(parameters[name].device))
 
 
 def regrown(magnitude: Tensor, growth: Tensor, active: Tensor, entries: Tensor, moved: int) -> Tensor:

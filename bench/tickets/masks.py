@@ -31,12 +31,12 @@ def sizes(mask: Mask) -> dict[str, int]:
 
 def kept(mask: Mask, entries: Mask) -> dict[str, int]:
     """Parameter name -> number of prunable weights that `mask` keeps."""
-    return sizes({name: mask[name] & each if name in mask else each for name, each in entries.items()})
+    return sizes({name: mask[name] & layer if name in mask else layer for name, layer in entries.items()})
 
 
 def ones(entries: Mask) -> dict[str, Tensor]:
     """The mask that keeps everything."""
-    return {name: torch.ones_like(each) for name, each in entries.items()}
+    return {name: torch.ones_like(layer) for name, layer in entries.items()}
 
 
 def largest(scores: Tensor, allowed: Tensor, keep: int) -> Tensor:
@@ -91,13 +91,17 @@ def highest(scores: Mapping[str, Tensor], allowed: Mask, entries: Mask, keep: Ma
 
 def uniform(entries: Mask, count: int, generator: torch.Generator) -> dict[str, Tensor]:
     """`count` weights drawn uniformly over the whole network."""
-    scores = {name: torch.rand(each.shape, generator=generator, dtype=torch.float64) for name, each in entries.items()}
+    scores = {
+        name: torch.rand(layer.shape, generator=generator, dtype=torch.float64) for name, layer in entries.items()
+    }
     return highest(scores, entries, entries, {"": count})
 
 
 def uniform_per_layer(entries: Mask, counts: Mapping[str, int], generator: torch.Generator) -> dict[str, Tensor]:
     """`counts[name]` weights drawn uniformly inside each layer."""
-    scores = {name: torch.rand(each.shape, generator=generator, dtype=torch.float64) for name, each in entries.items()}
+    scores = {
+        name: torch.rand(layer.shape, generator=generator, dtype=torch.float64) for name, layer in entries.items()
+    }
     return highest(scores, entries, entries, counts)
 
 
@@ -116,7 +120,7 @@ def erk(entries: Mask, total: int) -> dict[str, int]:
         total: how many weights are kept in the whole network.
     """
     capacity = sizes(entries)
-    raw = {name: sum(each.shape) / each.numel() for name, each in entries.items()}
+    raw = {name: sum(layer.shape) / layer.numel() for name, layer in entries.items()}
     full: set[str] = set()
     while True:
         free = [name for name in entries if name not in full]
@@ -136,6 +140,6 @@ def erk(entries: Mask, total: int) -> dict[str, int]:
 
 def overlap(mask: Mask, other: Mask, entries: Mask) -> float | None:
     """Share of the weights kept by `other` that `mask` keeps too; None if `other` keeps none."""
-    common = sum(sizes({name: mask[name] & other[name] & each for name, each in entries.items()}).values())
+    common = sum(sizes({name: mask[name] & other[name] & layer for name, layer in entries.items()}).values())
     total = sum(kept(other, entries).values())
     return common / total if total else None

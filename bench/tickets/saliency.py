@@ -86,7 +86,7 @@ def connected(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     """
     with _replaced(learner.module, _unit_gain):
         gradients = _flow_gradients(learner, mask, entries)
-    return {name: (gradients[name].cpu() != 0) & mask.get(name, each) for name, each in entries.items()}
+    return {name: (gradients[name].cpu() != 0) & mask.get(name, layer) for name, layer in entries.items()}
 
 
 def flow(learner: Learner, mask: Mask, entries: Mask) -> Scores:
@@ -101,8 +101,8 @@ def _flow_gradients(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Te
         raise Unsupported("this task's learner has no forward_ones: synaptic flow is not defined for it")
     parameters = dict(learner.module.named_parameters())
     with torch.no_grad():
-        for name, each in mask.items():
-            parameters[name].mul_(each.to(parameters[name].device))
+        for name, kept in mask.items():
+            parameters[name].mul_(kept.to(parameters[name].device))
     gradients = torch.autograd.grad(learner.forward_ones().sum(), _weights(learner, entries), materialize_grads=True)
     return dict(zip(entries, gradients, strict=True))
 

@@ -64,5 +64,5 @@ def test_an_error_is_told_in_one_line(error, line):
 
 @pytest.mark.parametrize("path", ["toy", "toy:none", "no.such:work", ":", "toy:work:more"])
 def test_work_that_does_not_exist_is_named(path):
-    with pytest.raises(SpecError, match=f"what trains units, '{path}' cannot be imported"):
+    with pytest.raises(SpecError, match=f"work '{path}' cannot be imported"):
         resolve(path)
