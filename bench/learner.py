@@ -1,20 +1,26 @@
-"""The door between harness and domain: what a domain writes so that the protocol can run on it."""
+"""The door between harness and domain: what a domain writes so that the protocol can run on it, and what every learner shares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from bench.errors import Diverged, SpecError
 from bench.record import Items
 from bench.spec import Task
 from bench.streams import Streams
 
 Mask = Mapping[str, Tensor]
 """Parameter name -> bool tensor of the parameter's shape, True where the weight is kept. Absent names are kept whole."""
+
+CHECK_EVERY = 50
+"""Updates between two looks at whether the loss is finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class Learner(Protocol):
     """How far training is, in the task's budget unit."""
     updates: int
     """Optimizer updates so far, whatever the budget unit."""
+    origin: int
+    """The step at which the learning-rate schedule starts; 0 unless it was restarted after rewinding."""
 
     def prunable(self) -> dict[str, Tensor]:
         """Parameter name -> bool tensor of its shape: which entries may be pruned (padding rows may not).
@@ -158,3 +166,106 @@ class Domain(Protocol):
             DataError: if the task's data are missing or are not what the task was defined on.
         """
         ...
+
+
+def every_entry(module: nn.Module) -> dict[str, Tensor]:
+    """What `prunable` gives where nothing is exempt: parameter name -> bool tensor of its shape, all True."""
+    return {name: torch.ones_like(parameter, dtype=torch.bool) for name, parameter in module.named_parameters()}
+
+
+def copy_state(
+    learner: Learner,
+    *,
+    buffers: Mapping[str, Tensor] = MappingProxyType({}),
+    scalars: Mapping[str, Any] = MappingProxyType({}),
+) -> State:
+    """A learner's state that its later training does not change.
+
+    Args:
+        learner: its module's parameters (tied ones once, under their first name) and buffers are copied.
+        buffers: tensors that are no buffers of the module, copied by the caller.
+        scalars: JSON values that the domain needs.
+    """
+    return State(
+        weights={name: parameter.detach().clone() for name, parameter in learner.module.named_parameters()},
+        buffers={**{name: buffer.clone() for name, buffer in learner.module.named_buffers()}, **buffers},
+        scalars=dict(scalars),
+        step=learner.step,
+        updates=learner.updates,
+        origin=learner.origin,
+    )
+
+
+def restore(learner: Learner, state: State) -> None:
+    """Put weights, buffers and position of a state into a learner, in place, and make its optimizer a fresh one.
+
+    What derives from the weights, streams and environments are the caller's to rebuild.
+
+    Args:
+        learner: of the same model at the same width.
+        state: buffers that the module does not have are the caller's too.
+
+    Raises:
+        SpecError: if a name or a shape is not the module's; nothing is changed then.
+    """
+    own: dict[str, Tensor] = {**dict(learner.module.named_parameters()), **dict(learner.module.named_buffers())}
+    given = {**state.weights, **{name: buffer for name, buffer in state.buffers.items() if name in own}}
+    if strange := sorted(own.keys() ^ given.keys()):
+        raise SpecError(f"a state of another model: {', '.join(strange)} on one side only; load one of this task")
+    for name, tensor in own.items():
+        if tensor.shape != given[name].shape:
+            shapes = f"{tuple(given[name].shape)}, not {tuple(tensor.shape)}"
+            raise SpecError(f"a state of another width: {name} is {shapes}; load one of this width")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(given[name])
+    learner.optimizer.zero_grad(set_to_none=True)
+    learner.optimizer.state.clear()
+    learner.step, learner.updates, learner.origin = state.step, state.updates, state.origin
+
+
+@contextmanager
+def mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """A module in training or in evaluation mode, and then in the mode it was found in."""
+    before = module.training
+    module.train(training)
+    try:
+        yield
+    finally:
+        module.train(before)
+
+
+def check_finite(step: int, values: Iterable[tuple[str, Tensor | float]]) -> None:
+    """Nothing is infinite or NaN.
+
+    Args:
+        step: where training is.
+        values: what to call each, and tensors of any shape or numbers.
+
+    Raises:
+        Diverged: naming the first that is not.
+    """
+    for name, value in values:
+        if not torch.as_tensor(value).isfinite().all():
+            raise Diverged(step, name)
+
+
+def train_to(learner: Learner, until: int, update: Callable[[], Tensor]) -> None:
+    """The loop of a learner whose steps are updates.
+
+    Args:
+        learner: put into training mode.
+        until: the step where it ends.
+        update: takes one step, counts it, and returns its loss without graph.
+
+    Raises:
+        Diverged: if a loss, looked at every `CHECK_EVERY` updates and at the last, or then a weight is not finite.
+    """
+    if learner.step >= until:
+        return
+    learner.module.train()
+    while learner.step < until:
+        loss = update()
+        if learner.step % CHECK_EVERY == 0 or learner.step == until:
+            check_finite(learner.step, [("the training loss", loss)])
+    check_finite(learner.step, learner.module.named_parameters())

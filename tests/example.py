@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from bench.errors import Diverged
-from bench.learner import State
+from bench.learner import copy_state, every_entry, mode, restore, train_to
 from bench.spec import Pruning, Task
 
 MOONS = Task(
@@ -40,64 +39,51 @@ class Moons:
         self.step = self.updates = 0
 
     def prunable(self):
-        return {name: torch.ones_like(each, dtype=torch.bool) for name, each in self.module.named_parameters()}
+        return every_entry(self.module)
 
     def rate(self):
         done = (self.step - self.origin) / (self.task.budget - self.origin)
         return self.task.config["rate"] * (1.0 if done < 0.5 else 0.1)
 
     def train(self, until):
-        while self.step < until:
-            x, y = moons(self.streams.numpy("data", self.step))
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate()
-            loss = cross_entropy(self.module(x), y)
-            if not loss.isfinite():
-                raise Diverged(self.step, "the loss")
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.step += 1
-            self.updates += 1
+        train_to(self, until, self.update)
+
+    def update(self):
+        x, y = moons(self.streams.numpy("data", self.step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        loss = cross_entropy(self.module(x), y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        self.updates += 1
+        return loss.detach()
 
     def evaluate(self, split):
         x, y = moons(self.streams.numpy("eval", ("val", "test").index(split)), 1000)
-        self.module.eval()
-        with torch.no_grad():
+        with mode(self.module, training=False), torch.no_grad():
             logits = self.module(x)
-        self.module.train()
         accuracy = (logits.argmax(1) == y).double().mean().item()
         return {"accuracy": 100 * accuracy, "loss": cross_entropy(logits, y).item()}
 
     def losses(self, n, *, temperature=1.0):
-        kept = {name: each.clone() for name, each in self.module.named_buffers()}
+        kept = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
         for index in range(n):
             x, y = moons(self.streams.numpy("score", index))
             yield cross_entropy(self.module(x) / temperature, y)
-        for name, each in self.module.named_buffers():
-            each.copy_(kept[name])
+        for name, buffer in self.module.named_buffers():
+            buffer.copy_(kept[name])
 
     def forward_ones(self):
-        self.module.eval()
-        output = self.module(torch.ones(1, 2, dtype=self.module[0].weight.dtype))
-        self.module.train()
-        return output
+        with mode(self.module, training=False):
+            return self.module(torch.ones(1, 2, dtype=self.module[0].weight.dtype))
 
     def snapshot(self):
-        return State(
-            weights={name: each.detach().clone() for name, each in self.module.named_parameters()},
-            buffers={name: each.clone() for name, each in self.module.named_buffers()},
-            step=self.step, updates=self.updates, origin=self.origin,
-        )  # fmt: skip
+        return copy_state(self)
 
-    @torch.no_grad()
     def load(self, state):
-        for name, each in self.module.named_parameters():
-            each.copy_(state.weights[name])
-        for name, each in self.module.named_buffers():
-            each.copy_(state.buffers[name])
-        self.optimizer.state.clear()
-        self.step, self.updates, self.origin = state.step, state.updates, state.origin
+        restore(self, state)
 
 
 class ExampleDomain:

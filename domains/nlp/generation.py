@@ -1,12 +1,10 @@
 """Translations of a whole split by fairseq's beam search; nothing that training depends on is touched."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import nn
 
+from bench.learner import mode
 from domains.nlp.batching import batches, padded
 from domains.nlp.border import SequenceGenerator
 from domains.nlp.sentences import Corpus, Pairs
@@ -48,7 +46,7 @@ def translate(
     source = pairs.source
     lengths = source.lengths[:limit]
     found: list[list[int]] = [[]] * len(lengths)
-    with _evaluating(model):
+    with mode(model, training=False):  # the generator leaves it in that mode
         a, b = LONGEST
         generator = SequenceGenerator(
             [model], corpus.target, beam_size=beam, len_penalty=length_penalty, max_len_a=a, max_len_b=b
@@ -58,13 +56,3 @@ def translate(
             for row, hypotheses in zip(rows, generator.generate([model], sample), strict=True):
                 found[row] = hypotheses[0]["tokens"][:-1].tolist()
     return found
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The generator, which needs no gradient, puts the model into evaluation mode and leaves it there."""
-    before = model.training
-    try:
-        yield
-    finally:
-        model.train(before)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench.errors import Diverged, SpecError, UnknownName
-from bench.learner import State
+from bench.errors import SpecError, UnknownName
+from bench.learner import State, copy_state, mode, restore, train_to
 from bench.record import Items
 from bench.spec import Task
 from bench.streams import Streams
@@ -22,9 +22,6 @@ from domains.nlp.objective import Loss, Objective
 from domains.nlp.precision import Precision
 from domains.nlp.schedule import Schedule
 from domains.nlp.translation import Translation
-
-CHECK_EVERY = 50
-"""Updates between two looks at whether the loss is finite."""
 
 HELD_OUT = ("val", "test")
 OBJECTIVES: dict[str, Callable[..., Objective]] = {"translation": Translation, "language": LanguageModel}
@@ -73,15 +70,7 @@ class TextLearner:
         Raises:
             Diverged: if the loss or a weight is no longer finite.
         """
-        if self.step >= until:
-            return
-        self.module.train()
-        while self.step < until:
-            loss = self._update()
-            if self.step % CHECK_EVERY == 0 or self.step == until:
-                self._check(loss, "the training loss")
-        for name, parameter in self.module.named_parameters():
-            self._check(parameter, name)
+        train_to(self, until, self._update)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Every metric of the split (see the objective's `scores`); draws nothing and changes nothing.
@@ -96,7 +85,7 @@ class TextLearner:
             raise UnknownName("split", split, HELD_OUT)
         at_end = self.step >= self._task.budget
         average = self._average.applied() if at_end else nullcontext()
-        with self._mode(training=False), torch.no_grad(), average, self._precision.autocast():
+        with mode(self.module, training=False), torch.no_grad(), average, self._precision.autocast():
             found = self._objective.scores(split, at_end=at_end)
         self._items = found.items
         return found.metrics
@@ -112,32 +101,21 @@ class TextLearner:
         """
         generator = self._streams.numpy("score")
         for index in range(n):
-            with self._mode(training=True), self._dropout("score", index), _plain_kernels():
+            with mode(self.module, training=True), self._dropout("score", index), _plain_kernels():
                 loss = self._objective.drawn(generator, temperature=temperature)
             yield loss.total / loss.tokens
 
     def snapshot(self) -> State:
         """A copy of weights, buffers and position that later training does not change."""
-        return State(
-            weights={name: parameter.detach().clone() for name, parameter in self.module.named_parameters()},
-            buffers={name: buffer.clone() for name, buffer in self.module.named_buffers()},
-            step=self.step,
-            updates=self.updates,
-            origin=self.origin,
-        )
+        return copy_state(self)
 
     def load(self, state: State) -> None:
         """Go on from `state`, of the same model at the same width, with a fresh optimizer."""
-        with torch.no_grad():
-            _copy(dict(self.module.named_parameters()), state.weights)
-            _copy(dict(self.module.named_buffers()), state.buffers)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer.state.clear()
+        restore(self, state)
         self._precision.reset()
         self._average.forget()
         self._objective.forget()
         self._items = None
-        self.step, self.updates, self.origin = state.step, state.updates, state.origin
 
     def _update(self) -> Tensor:
         for group in self.optimizer.param_groups:
@@ -174,19 +152,6 @@ class TextLearner:
             torch.manual_seed(self._streams.integer(stream, index))
             yield
 
-    @contextmanager
-    def _mode(self, *, training: bool) -> Iterator[None]:
-        before = self.module.training
-        self.module.train(training)
-        try:
-            yield
-        finally:
-            self.module.train(before)
-
-    def _check(self, value: Tensor, what: str) -> None:
-        if not value.isfinite().all():
-            raise Diverged(self.step, what)
-
 
 @contextmanager
 def _plain_kernels() -> Iterator[None]:
@@ -198,10 +163,3 @@ def _plain_kernels() -> Iterator[None]:
 def _adam(module: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
     options = {name: config[name] for name in ("betas", "eps", "weight_decay") if name in config}
     return torch.optim.Adam(module.parameters(), lr=config["rate"], fused=True, **options)
-
-
-def _copy(into: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    assert into.keys() == tensors.keys(), f"a state of another model: {sorted(into.keys() ^ tensors.keys())}"
-    for name, tensor in into.items():
-        assert tensor.shape == tensors[name].shape, f"a state of another width: {name} is {tuple(tensors[name].shape)}"
-        tensor.copy_(tensors[name])

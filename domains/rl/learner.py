@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.errors import Diverged, UnknownName
-from bench.learner import State
+from bench.errors import UnknownName
+from bench.learner import State, check_finite, copy_state, every_entry, restore
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl import algorithms, envs
@@ -82,7 +81,7 @@ class AgentLearner:
 
         The scope of a task's pruning is written as exempt patterns, which the harness applies on top of this.
         """
-        return {name: torch.ones_like(each, dtype=torch.bool) for name, each in self.module.named_parameters()}
+        return every_entry(self.module)
 
     def train(self, until: int) -> None:
         """Train to the first update boundary at or after `until`, in episodes or environment steps.
@@ -122,26 +121,17 @@ class AgentLearner:
 
     def snapshot(self) -> State:
         """A copy of weights, statistics and counters that later training does not change."""
-        return State(
-            weights={name: each.detach().clone() for name, each in self.module.named_parameters()},
+        return copy_state(
+            self,
             buffers={**self._returns.tensors(), **self._normaliser.tensors()},
             scalars={**self._returns.scalars(), "env_steps": self.env_steps},
-            step=self.step,
-            updates=self.updates,
-            origin=self.origin,
         )
 
     def load(self, state: State) -> None:
         """Go on from `state` with a fresh optimizer, new episodes and an empty replay buffer."""
-        with torch.no_grad():
-            for name, each in self.module.named_parameters():
-                assert each.shape == state.weights[name].shape, f"a state of another width: {name}"
-                each.copy_(state.weights[name])
-        self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer.state.clear()
+        restore(self, state)
         self._returns.restore(state.buffers, state.scalars)
         self._normaliser.restore(state.buffers)
-        self.step, self.updates, self.origin = state.step, state.updates, state.origin
         self.env_steps = state.scalars["env_steps"]
         self._reseed(EPISODES)
         taken = self.step if self._task.unit == "env_steps" else self.env_steps
@@ -185,11 +175,7 @@ class AgentLearner:
 
     def _check_losses(self) -> None:
         logged = self.model.logger.name_to_value
-        for name in LOSSES:
-            if not math.isfinite(logged.get(name, 0.0)):
-                raise Diverged(self.step, name)
+        check_finite(self.step, [(name, logged.get(name, 0.0)) for name in LOSSES])
 
     def _check_weights(self) -> None:
-        for name, each in self.module.named_parameters():
-            if not bool(each.isfinite().all()):
-                raise Diverged(self.step, name)
+        check_finite(self.step, self.module.named_parameters())

@@ -1,7 +1,6 @@
 """One image classifier in training: what the protocol sees of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,16 +8,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from bench.errors import Diverged, SpecError, UnknownName
-from bench.learner import State
+from bench.errors import SpecError, UnknownName
+from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.examples import Examples, load
 from domains.vision.models import build
 from domains.vision.schedule import Schedule
-
-CHECK_EVERY = 50
-"""Updates between two looks at whether the loss is finite."""
 
 HELD_OUT = ("val", "test")
 EVALUATION_BATCH = 1_000
@@ -74,9 +70,7 @@ class VisionLearner:
 
     def prunable(self) -> dict[str, Tensor]:
         """Every entry of every parameter: parameter name -> bool tensor of its shape, all True."""
-        return {
-            name: torch.ones_like(parameter, dtype=torch.bool) for name, parameter in self.module.named_parameters()
-        }
+        return every_entry(self.module)
 
     def train(self, until: int) -> None:
         """Train to step `until`, exactly.
@@ -84,15 +78,7 @@ class VisionLearner:
         Raises:
             Diverged: if the loss or a weight is no longer finite.
         """
-        if self.step >= until:
-            return
-        self.module.train()
-        while self.step < until:
-            loss = self._update()
-            if self.step % CHECK_EVERY == 0 or self.step == until:
-                self._check(loss, "the training loss")
-        for name, parameter in self.module.named_parameters():
-            self._check(parameter, name)
+        train_to(self, until, self._update)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Accuracy in per cent (0-100) and mean cross-entropy in nats; draws nothing and changes nothing.
@@ -106,13 +92,13 @@ class VisionLearner:
         images, labels = self._held_out(split)
         correct = torch.zeros((), dtype=torch.int64, device=labels.device)
         total = torch.zeros((), dtype=torch.float64, device=labels.device)
-        with _mode(self.module, training=False), torch.no_grad():
+        with mode(self.module, training=False), torch.no_grad():
             for start in range(0, len(labels), EVALUATION_BATCH):
                 logits = self.module(images[start : start + EVALUATION_BATCH])
                 wanted = labels[start : start + EVALUATION_BATCH]
                 correct += (logits.argmax(1) == wanted).sum()
                 total += F.cross_entropy(logits, wanted, reduction="sum")
-        self._check(total, f"the {split} loss")
+        check_finite(self.step, [(f"the {split} loss", total)])
         return {"accuracy": 100 * correct.item() / len(labels), "loss": total.item() / len(labels)}
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
@@ -122,7 +108,7 @@ class VisionLearner:
         for _ in range(n):
             rows = torch.from_numpy(generator.choice(len(train), self._batch, replace=False))
             images, labels = train.at(rows.to(train.labels.device))
-            with _mode(self.module, training=True):
+            with mode(self.module, training=True):
                 # Batch norm writes its statistics to these copies; writing them back would void the graph.
                 buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
                 logits = functional_call(self.module, buffers, (images,))
@@ -132,28 +118,17 @@ class VisionLearner:
         """The logits (1, 10) in evaluation mode for one all-ones image of the parameters' dtype, with graph."""
         like = next(self.module.parameters())
         shape = self._splits["train"].images.shape[1:]
-        with _mode(self.module, training=False):
+        with mode(self.module, training=False):
             logits: Tensor = self.module(torch.ones((1, *shape), dtype=like.dtype, device=like.device))
         return logits
 
     def snapshot(self) -> State:
         """A copy of weights, buffers and position that later training does not change."""
-        return State(
-            weights={name: parameter.detach().clone() for name, parameter in self.module.named_parameters()},
-            buffers={name: buffer.clone() for name, buffer in self.module.named_buffers()},
-            step=self.step,
-            updates=self.updates,
-            origin=self.origin,
-        )
+        return copy_state(self)
 
     def load(self, state: State) -> None:
         """Go on from `state`, of the same model at the same width, with a fresh optimizer."""
-        with torch.no_grad():
-            _copy(dict(self.module.named_parameters()), state.weights)
-            _copy(dict(self.module.named_buffers()), state.buffers)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer.state.clear()
-        self.step, self.updates, self.origin = state.step, state.updates, state.origin
+        restore(self, state)
         self._set_rate()
 
     def _update(self) -> Tensor:
@@ -186,10 +161,6 @@ class VisionLearner:
         limit = self._task.evaluation.get(split)
         return self._splits[split].images[:limit], self._splits[split].labels[:limit]
 
-    def _check(self, value: Tensor, what: str) -> None:
-        if not value.isfinite().all():
-            raise Diverged(self.step, what)
-
 
 def _splits(task: Task, device: str) -> dict[str, Examples]:
     ((name, digest),) = task.data.items()
@@ -202,20 +173,3 @@ def _splits(task: Task, device: str) -> dict[str, Examples]:
         split_seed=task.config["split_seed"],
         device=device,
     )
-
-
-def _copy(into: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    assert into.keys() == tensors.keys(), f"a state of another model: {sorted(into.keys() ^ tensors.keys())}"
-    for name, tensor in into.items():
-        assert tensor.shape == tensors[name].shape, f"a state of another width: {name} is {tuple(tensors[name].shape)}"
-        tensor.copy_(tensors[name])
-
-
-@contextmanager
-def _mode(module: nn.Module, *, training: bool) -> Iterator[None]:
-    before = module.training
-    module.train(training)
-    try:
-        yield
-    finally:
-        module.train(before)

@@ -143,7 +143,10 @@ def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[st
 
 
 def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[str]:
-    """The same seed gives the same bytes whatever ran before; another seed, and fresh weights, give others."""
+    """The same seed gives the same bytes whatever ran before; another seed gives other weights and another training.
+
+    Fresh weights are other weights, and the same training: all arms of a seed see the same data in the same order.
+    """
     first = build().snapshot()
     torch.manual_seed(12345)
     again = build()
@@ -154,9 +157,17 @@ def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[st
     for name in differing(end, _after(build(), length)):
         yield f"{name} after training depends on a global random state: draw it from the streams"
     for what, other in (("another seed", Streams(streams.seed + 1)), ("fresh weights", streams.refreshed())):
-        weights = build(other).snapshot().weights
+        learner = build(other)
+        weights = learner.snapshot().weights
         if all(same(first.weights[name], weights[name]) for name in weights):
             yield f"{what} gives the same initial weights: use the `init` stream"
+        learner.load(first)
+        trained = _after(learner, length).weights
+        alike = all(same(end.weights[name], trained[name]) for name in trained)
+        if alike and other.seed != streams.seed:
+            yield "another seed trains the same weights to the same end: order the data by the `data` stream"
+        if not alike and other.seed == streams.seed:
+            yield "an arm with fresh weights sees other data than the ticket: only `init` may depend on `fresh`"
 
 
 def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:

@@ -121,6 +121,22 @@ class SeedsAfterwards(Moons):
         self.streams = streams
 
 
+class OrdersDataAlike(Moons):
+    """Every seed sees the same data in the same order: intervals over seeds are too narrow."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        self.streams = replace(streams, seed=0)
+
+
+class OrdersFreshDataAnew(Moons):
+    """Arms that start from fresh weights see other data: they are paired with nothing."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        self.streams = replace(streams, seed=streams.seed + 100 * (streams.init == "fresh"))
+
+
 class EvaluatesInTrainingMode(Moons):
     def evaluate(self, split):
         self.module(torch.zeros(4, 2))
@@ -154,6 +170,8 @@ class StretchesTheSchedule(Moons):
         (LosesTheMask, "C2"),
         (DrawsGlobally, "C10"),
         (SeedsAfterwards, "C10"),
+        (OrdersDataAlike, "C10"),
+        (OrdersFreshDataAnew, "C10"),
         (EvaluatesInTrainingMode, "C13"),
         (TrainsOnScores, "C13"),
         (StretchesTheSchedule, "C9"),

@@ -83,7 +83,7 @@ def test_a_snapshot_is_not_changed_by_training(either):
 def test_a_state_of_another_model_or_width_is_refused(task, normed):
     learner = build(task)
     for other in (build(normed), build(task, width=0.5)):
-        with pytest.raises(AssertionError, match="another"):
+        with pytest.raises(SpecError, match="another"):
             learner.load(other.snapshot())
 
 
