@@ -35,6 +35,10 @@ class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 
 
+class Conflict(StoreError):
+    """Two different results of one unit: neither may silently stand for the other."""
+
+
 class SubmissionError(TicketBenchError):
     """An archive or a ticket file that is damaged, hostile or not what was asked for."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.record import FORMAT
-from bench.report.publish import STYLES, published, verdicts
+from bench.report.publish import STYLES, verdicts
+from bench.report.published import read
 from bench.report.site.measured import measurements
 from bench.report.table.render import render, resamples
 from bench.spec import Unit, unit_id
@@ -19,6 +20,11 @@ RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
 def test_there_are_published_records():
     names = ["baselines", "classic-control", "language-modelling", "lth-mnist", "translation"]
     assert [path.stem for path in RECORDS] == names
+
+
+def published(path):
+    (records,) = read(path).values()
+    return records
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.digests import canonical_json
 from bench.errors import StoreError
@@ -12,18 +12,21 @@ from bench.record import Record
 from bench.report.claims.definitions import load
 from bench.report.claims.text import markdown
 from bench.report.claims.verdicts import judge, shown
+from bench.report.published import RECORDS, read
+from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
 
 STYLES: tuple[Style, ...] = ("csv", "md")
+ADDED = "what is to be published"
 
 
 def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]:
-    """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`.
+    """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`: all of them, or none.
 
     `tables/<name>-bootstrap.csv` comes with them where records keep their test items.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
-    machines; a unit that comes again replaces its record.
+    machines; a unit that comes again with an equal result changes nothing.
 
     Args:
         records: of a suite, in any order; the files do not depend on it.
@@ -32,19 +35,16 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
 
     Returns:
         The files, in that order.
-    """
-    from bench.report.figures.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
 
-    path = folder / "records" / f"{name}.jsonl"
-    before = published(path) if path.exists() else []
-    by_unit = {record["unit_id"]: record for record in (*before, *records)}
-    ordered = [by_unit[unit_id] for unit_id in sorted(by_unit)]
-    lines = "".join(canonical_json(record) + "\n" for record in ordered)
-    written = [_write(path, lines)]
-    written += [_write(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
-    if bootstrap := resamples(ordered):
-        written.append(_write(folder / "tables" / f"{name}-bootstrap.csv", bootstrap))
-    return written + plot(ordered, folder / "plots", stem=name)
+    Raises:
+        Conflict: if a record contradicts one that is published there, in whatever suite.
+        StoreError: if what is published there cannot be read, or the files cannot be written.
+    """
+    added, published = list(records), folder / "records"
+    before = read(published) if any(published.glob(f"*{RECORDS}")) else {}
+    merged({**_named(before), ADDED: added})
+    own = merged({**_named({name: before.get(name, [])}), ADDED: added})
+    return _write(folder, lambda draft: _suite(draft, name, own.values()))
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -57,16 +57,18 @@ def refresh(folder: Path) -> list[Path]:
         The files.
 
     Raises:
-        StoreError: if nothing is published there.
+        StoreError: if nothing is published there, or it cannot be read.
     """
-    paths = sorted((folder / "records").glob("*.jsonl"))
-    if not paths:
-        raise StoreError(f"no records/*.jsonl in {folder}: publish a suite first, or name another --output")
-    written = [file for path in paths for file in publish([], folder, name=path.stem)]
-    return [
-        *written,
-        _write(folder / "tables" / "claims.md", verdicts([each for path in paths for each in published(path)])),
-    ]
+    suites = read(folder / "records")
+
+    def make(draft: Path) -> list[Path]:
+        made = [
+            path for name, records in suites.items() for path in _suite(draft, name, merged({name: records}).values())
+        ]
+        told = verdicts([record for records in suites.values() for record in records])
+        return [*made, _text(draft / "tables" / "claims.md", told)]
+
+    return _write(folder, make)
 
 
 def verdicts(records: Iterable[Record]) -> str:
@@ -74,12 +76,43 @@ def verdicts(records: Iterable[Record]) -> str:
     return markdown(shown(judge(load(), records)))
 
 
-def published(path: Path) -> list[Record]:
-    """The records that `publish` wrote."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def _named(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:
+    return {f"{suite}{RECORDS}": records for suite, records in suites.items()}
 
 
-def _write(path: Path, text: str) -> Path:
+def _suite(folder: Path, name: str, records: Iterable[Record]) -> list[Path]:
+    from bench.report.figures.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
+
+    ordered = sorted(records, key=lambda record: record["unit_id"])
+    lines = "".join(canonical_json(record) + "\n" for record in ordered)
+    written = [_text(folder / "records" / f"{name}{RECORDS}", lines)]
+    written += [_text(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
+    if bootstrap := resamples(ordered):
+        written.append(_text(folder / "tables" / f"{name}-bootstrap.csv", bootstrap))
+    return written + plot(ordered, folder / "plots", stem=name)
+
+
+def _text(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _write(folder: Path, make: Callable[[Path], list[Path]]) -> list[Path]:
+    """Put files into a folder once all of them are made.
+
+    Args:
+        folder: made if it does not exist.
+        make: writes the files into the folder that it is given, and lists them.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".publish-") as draft:
+            return [_moved(path, folder / path.relative_to(draft)) for path in make(Path(draft))]
+    except OSError as error:
+        raise StoreError(f"cannot write to {folder}: {error.strerror}; name another --output") from error
+
+
+def _moved(draft: Path, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return draft.replace(path)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import registry
-from bench.errors import StoreError, UnknownName
+from bench.errors import UnknownName
 from bench.record import Record
 from bench.report.claims.definitions import Claim, find, load
 from bench.report.claims.text import blocks, markdown
 from bench.report.claims.verdicts import judge
-from bench.report.publish import published
+from bench.report.published import read
 from bench.runs import overview
 from bench.runs.job import WORK
 from bench.runs.launch.local import usable_cores
@@ -34,10 +34,7 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, style: 
     if records is None:
         say(_listed(asked))
         return
-    paths = sorted(records.glob("*.jsonl")) if records.is_dir() else [records]
-    if not paths or not all(path.is_file() for path in paths):
-        raise StoreError(f"no published records in {records}: name a folder of *.jsonl files, or one of them")
-    found = judge(asked, [record for path in paths for record in published(path)])
+    found = judge(asked, [record for suite in read(records).values() for record in suite])
     say((markdown(found) if style == "md" else blocks(found)).rstrip())
 
 

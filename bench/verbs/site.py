@@ -16,11 +16,11 @@ def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
     from bench.report.claims.definitions import load  # noqa: PLC0415  only tables need scipy
     from bench.report.claims.verdicts import judge, shown  # noqa: PLC0415
-    from bench.report.published import shelf  # noqa: PLC0415
+    from bench.report.published import read  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
     from bench.report.site.write import write_site  # noqa: PLC0415
 
-    suites = shelf(records)
+    suites = read(records)
     verdicts = shown(judge(load(), [record for suite in suites.values() for record in suite]))
     try:
         measured = measurements(records.parent / MEASURED)

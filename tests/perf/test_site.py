@@ -23,11 +23,11 @@ import re, sys, time
 from pathlib import Path
 from bench.report.claims.definitions import load
 from bench.report.table.render import render
-from bench.report.published import shelf
+from bench.report.published import read
 from bench.report.site.write import write_site
 from bench.report.claims.verdicts import judge
 start = time.perf_counter()
-suites = shelf(Path(sys.argv[1]))
+suites = read(Path(sys.argv[1]))
 records = [record for suite in suites.values() for record in suite]
 rows = [len(render(records, style).splitlines()) for style in ("csv", "md")]
 page = write_site(Path(sys.argv[2]), suites, judge(load(), records), records_url="records")

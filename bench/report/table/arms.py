@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.digests import canonical_json
+from bench import registry
 from bench.record import Record
-from bench.spec import DENSE, REPORTED_ONLY, SCALES, Task, task_from_json
+from bench.report.table.merge import Replicate, merged
+from bench.spec import DENSE, SCALES, Method, Task, task_from_json
 from bench.tickets.methods import METHODS
 
 _ORDER = {name: place for place, name in enumerate(METHODS)}
@@ -21,6 +22,7 @@ class Arm:
         method: the method's name.
         version: the method's version.
         level: number of pruning rounds.
+        installed: whether the method is the one that is installed here, field by field.
         records: seed -> record, seeds ascending.
         scores: (metric, at) -> seed -> value on the task's split, for every metric of `measured(task)` and entry of
             the task's `at`; a diverged seed has the task's metric at chance, a seed without a value is missing.
@@ -29,6 +31,7 @@ class Arm:
     method: str
     version: int
     level: int
+    installed: bool
     records: Mapping[int, Record]
     scores: Mapping[tuple[str, str], Mapping[int, float]]
 
@@ -48,21 +51,23 @@ class Comparison:
     """All arms of one task: what may be compared with each other.
 
     Args:
-        task: as its most recent record describes it.
+        task: the installed one, whatever the records say of its tolerance, chance or sources; where it is not
+            installed, as its most recent record describes it.
+        installed: whether it is.
         arms: dense first, then by method in the order of `METHODS` (others after them, by name), then by level.
     """
 
     task: Task
+    installed: bool
     arms: tuple[Arm, ...]
-    _newest: dict[tuple[str, int], Arm] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _installed: dict[tuple[str, int], Arm] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        for arm in sorted(self.arms, key=lambda arm: arm.version, reverse=True):
-            self._newest.setdefault((arm.method, arm.level), arm)
+        self._installed.update({(arm.method, arm.level): arm for arm in self.arms if arm.installed})
 
     def arm(self, method: str, level: int) -> Arm | None:
-        """The arm of `method` at `level`; the highest version of the method, where there are several."""
-        return self._newest.get((method, 0 if method == DENSE else level))
+        """The arm of the installed `method` at `level`: a stranger's of the same name is nobody's opponent."""
+        return self._installed.get((method, 0 if method == DENSE else level))
 
 
 def measured(task: Task) -> tuple[str, ...]:
@@ -74,27 +79,30 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     """Bring together what was trained on the same task.
 
     Two tasks are the same if they train and evaluate the same thing: versions, scales, data and budgets keep them
-    apart, a new tolerance or another sentence about deviations does not. Of two records of one seed of an arm (a unit
-    run twice, or from another parent) the one that ended last counts.
+    apart, a new tolerance or another sentence about deviations does not.
 
     Returns:
         By task name, scale and version; independent of the order of `records`.
+
+    Raises:
+        Conflict: if two records of one unit, or of one seed of an arm, have different results.
     """
-    by_task: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(records, key=_age):
-        by_task[_identity(record["spec"]["task"], REPORTED_ONLY)].append(record)
-    found = [(_comparison(group), identity) for identity, group in by_task.items()]
-    return [comparison for comparison, _ in sorted(found, key=lambda pair: _place(pair[0].task, pair[1]))]
+    by_task: dict[str, dict[Replicate, Record]] = defaultdict(dict)
+    for replicate, record in merged({"": records}).items():
+        by_task[replicate.task][replicate] = record
+    compared = [(_comparison(group), identity) for identity, group in by_task.items()]
+    return [comparison for comparison, _ in sorted(compared, key=lambda pair: _place(pair[0].task, pair[1]))]
 
 
-def _comparison(records: list[Record]) -> Comparison:
-    task = task_from_json(records[-1]["spec"]["task"])
-    arms: dict[tuple[str, int], dict[int, Record]] = defaultdict(dict)
-    for record in records:
-        spec = record["spec"]
-        arms[_identity(spec["method"], ("about",)), spec["level"]][spec["seed"]] = record
-    ordered = sorted(((_arm(task, seeds), identity) for (identity, _), seeds in arms.items()), key=_rank)
-    return Comparison(task=task, arms=tuple(arm for arm, _ in ordered))
+def _comparison(records: Mapping[Replicate, Record]) -> Comparison:
+    told = task_from_json(max(records.values(), key=_end)["spec"]["task"])
+    known = registry.installed_task(told)
+    task = known or told
+    by_arm: dict[tuple[str, int], dict[int, Record]] = defaultdict(dict)
+    for replicate, record in records.items():
+        by_arm[replicate.method, replicate.level][replicate.seed] = record
+    ranked = sorted(((_arm(task, seeds), identity) for (identity, _), seeds in by_arm.items()), key=_rank)
+    return Comparison(task=task, installed=known is not None, arms=tuple(arm for arm, _ in ranked))
 
 
 def _arm(task: Task, seeds: dict[int, Record]) -> Arm:
@@ -104,14 +112,20 @@ def _arm(task: Task, seeds: dict[int, Record]) -> Arm:
         method=spec["method"]["name"],
         version=spec["method"]["version"],
         level=spec["level"],
+        installed=_is_installed(spec["method"]),
         records=records,
         scores={(metric, at): _scores(task, records, metric, at) for metric in measured(task) for at in task.at},
     )
 
 
+def _is_installed(method: Mapping[str, Any]) -> bool:
+    told = Method(**{**method, "parents": tuple(method["parents"])})
+    return registry.installed_method(told) is not None
+
+
 def _scores(task: Task, records: Mapping[int, Record], metric: str, at: str) -> dict[int, float]:
-    found = {seed: _score(task, record, metric, at) for seed, record in records.items()}
-    return {seed: score for seed, score in found.items() if score is not None}
+    by_seed = {seed: _score(task, record, metric, at) for seed, record in records.items()}
+    return {seed: score for seed, score in by_seed.items() if score is not None}
 
 
 def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
@@ -121,12 +135,8 @@ def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     return next((m["value"] for m in record["metrics"] if (m["name"], m["split"], m["at"]) == wanted), None)
 
 
-def _age(record: Record) -> tuple[str, str, str]:
-    return str(record["provenance"].get("end", "")), record["unit_id"], record["digests"]["result"]
-
-
-def _identity(spec: Mapping[str, Any], without: tuple[str, ...]) -> str:
-    return canonical_json({key: value for key, value in spec.items() if key not in without})
+def _end(record: Record) -> tuple[str, str]:
+    return str(record["provenance"].get("end", "")), record["unit_id"]
 
 
 def _place(task: Task, identity: str) -> tuple[str, int, int, str]:

@@ -1,33 +1,60 @@
-"""The compact tables of one task, as plain text cells: what Markdown and LaTeX show of the uniform table."""
+"""The compact tables of one task, as plain text cells: what Markdown, LaTeX and a terminal show of the uniform table."""
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm
-from bench.report.table.notes import COLLAPSED, DIVERGED, collapsed
-from bench.report.table.rows import Row, Section
-
-HEADER = (
-    "method",
-    "level",
-    "density %",
-    "n",
-    "mean [low, high]",
-    "normalised",
-    "vs dense",
-    "vs random",
-    "vs reinit",
-    "vs shuffled",
-    "matching",
-    "verdict",
-    "P_m %",
-    "search cost",
-)
+from bench.report.table.notes import COLLAPSED, DIVERGED, UNKNOWN, collapsed
+from bench.report.table.rows import OPPONENTS, Row, Section
 
 ARROWS = {"max": "↑", "min": "↓"}
+
+Text = Callable[[Row, Arm, int], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the compact table.
+
+    Args:
+        name: the field of `Row` that it shows.
+        heading: above it.
+        text: of a row, its arm and the decimals of scores in this table; empty for null.
+    """
+
+    name: str
+    heading: str
+    text: Text
+
+
+def _bounds(name: str, sign: str = "+") -> Text:
+    return lambda row, _, decimals: _interval(row.bounds(name), decimals, sign)
+
+
+COMPACT = (
+    Column(name="method", heading="method", text=lambda _, arm, __: method(arm)),
+    Column(name="level", heading="level", text=lambda row, _, __: str(row.level)),
+    Column(name="density", heading="density %", text=lambda row, arm, _: _density(row, arm)),
+    Column(name="n", heading="n", text=lambda row, arm, _: str(row.n) + (f" {DIVERGED}" if arm.diverged else "")),
+    Column(name="mean", heading="mean [low, high]", text=_bounds("mean", "")),
+    Column(name="score_normalised", heading="normalised", text=lambda row, _, __: _normalised(row)),
+    Column(name="vs_dense", heading="vs dense", text=_bounds("vs_dense")),
+    Column(name="vs_random", heading="vs random", text=_bounds("vs_random")),
+    Column(name="vs_reinit", heading="vs reinit", text=_bounds("vs_reinit")),
+    Column(name="vs_shuffled", heading="vs shuffled", text=_bounds("vs_shuffled")),
+    Column(
+        name="matching", heading="matching", text=lambda row, _, __: {True: "yes", False: "no", None: ""}[row.matching]
+    ),
+    Column(name="verdict", heading="verdict", text=lambda row, _, __: row.verdict or ""),
+    Column(name="density_weights", heading="P_m %", text=lambda row, _, __: _percent(row.density_weights)),
+    Column(name="search_cost", heading="search cost", text=lambda row, _, __: f"{row.search_cost:,.0f}"),
+)
+"""The columns of the compact table, in order."""
+
+HEADER = tuple(column.heading for column in COMPACT)
 
 
 def title(section: Section) -> tuple[str, str]:
@@ -35,6 +62,7 @@ def title(section: Section) -> tuple[str, str]:
     task = section.comparison.task
     seeds = sorted({len(arm.records) for arm in section.arms})
     facts = [
+        *([] if section.comparison.installed else ["not installed here"]),
         f"{task.metric} {ARROWS[task.direction]} on {task.split}, {task.at[0]}",
         f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seed{'s' if seeds[-1] > 1 else ''}",
         f"{task.budget} {task.unit.replace('_', ' ')}, rewind step {task.rewind_step}",
@@ -44,13 +72,15 @@ def title(section: Section) -> tuple[str, str]:
     return f"{task.name} @ {task.scale}", "; ".join(facts)
 
 
+def method(arm: Arm) -> str:
+    """The method's name; with its version and a mark where it is not the installed one."""
+    return arm.method if arm.installed else f"{arm.method} (version {arm.version}) {UNKNOWN}"
+
+
 def cells(section: Section) -> list[tuple[str, ...]]:
-    """The rows of the headline score, one text per column of `HEADER`; an empty text stands for null."""
+    """The rows of the headline score, one text per column of `COMPACT`; an empty text stands for null."""
     decimals = _decimals([row for _, row in section.headline])
-    return [
-        (name, *_cells(arm, row, decimals))
-        for name, (arm, row) in zip(_names(section.arms), section.headline, strict=True)
-    ]
+    return [tuple(column.text(row, arm, decimals) for column in COMPACT) for arm, row in section.headline]
 
 
 def besides(section: Section) -> list[tuple[str, ...]]:
@@ -61,45 +91,21 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     columns = [
         (
             f"{metric.replace('_', ' ')} {ARROWS[task.directions[metric]]}",
-            *(_interval((row.mean, row.low, row.high), _decimals(rows), "") for row in rows),
+            *(_interval(row.bounds("mean"), _decimals(rows), "") for row in rows),
         )
         for metric, rows in section.besides.items()
     ]
-    names = ("method", *_names(arms))
+    names = ("method", *map(method, arms))
     levels = ("level", *(str(arm.level) for arm in arms))
     return list(zip(names, levels, *columns, strict=True))
 
 
-def _names(arms: Sequence[Arm]) -> list[str]:
-    """The methods, with their versions where a method has several."""
-    versions: dict[str, set[int]] = defaultdict(set)
-    for arm in arms:
-        versions[arm.method].add(arm.version)
-    return [f"{arm.method} (version {arm.version})" if len(versions[arm.method]) > 1 else arm.method for arm in arms]
+def _density(row: Row, arm: Arm) -> str:
+    return _percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else "")
 
 
-def _cells(arm: Arm, row: Row, decimals: int) -> tuple[str, ...]:
-    return (
-        str(row.level),
-        _percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else ""),
-        str(row.n) + (f" {DIVERGED}" if arm.diverged else ""),
-        _interval((row.mean, row.low, row.high), decimals, ""),
-        "" if row.score_normalised is None else f"{row.score_normalised:.3f}",
-        *(_interval(gap, decimals, "+") for gap in _gaps(row)),
-        {True: "yes", False: "no", None: ""}[row.matching],
-        row.verdict or "",
-        _percent(row.density_weights),
-        f"{row.search_cost:,.0f}",
-    )
-
-
-def _gaps(row: Row) -> list[tuple[float | None, float | None, float | None]]:
-    return [
-        (row.vs_dense, row.vs_dense_low, row.vs_dense_high),
-        (row.vs_random, row.vs_random_low, row.vs_random_high),
-        (row.vs_reinit, row.vs_reinit_low, row.vs_reinit_high),
-        (row.vs_shuffled, row.vs_shuffled_low, row.vs_shuffled_high),
-    ]
+def _normalised(row: Row) -> str:
+    return "" if row.score_normalised is None else f"{row.score_normalised:.3f}"
 
 
 def _interval(bounds: tuple[float | None, float | None, float | None], decimals: int, sign: str) -> str:
@@ -117,7 +123,7 @@ def _percent(fraction: float) -> str:
 
 def _decimals(rows: list[Row]) -> int:
     """Decimals of every score in a table: two significant digits of its typical half width."""
-    bounds = [bound for row in rows for bound in ((row.mean, row.low, row.high), *_gaps(row))]
+    bounds = [row.bounds(name) for row in rows for name in ("mean", *(f"vs_{column}" for column in OPPONENTS))]
     halves = [(high - low) / 2 for _, low, high in bounds if low is not None and high is not None and high > low]
     scale = median(halves) if halves else max((abs(row.mean) / 100 for row in rows if row.mean), default=0.01)
     return min(max(1 - math.floor(math.log10(scale)), 0), 6)

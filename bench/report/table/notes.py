@@ -11,6 +11,7 @@ from bench.tickets.methods import METHODS
 
 COLLAPSED = "†"
 DIVERGED = "‡"
+UNKNOWN = "‖"
 
 
 def notes(section: Section) -> list[str]:
@@ -25,9 +26,10 @@ def notes(section: Section) -> list[str]:
     comparison, task = section.comparison, section.comparison.task
     rows = [row for _, row in section.headline]
     return [
-        *_marks(section),
+        *marks(section),
         *_intervals(rows),
         *_verdicts(rows, task),
+        *_strange(comparison),
         *_hopeless(comparison),
         *_bootstrap(section.arms),
         *_missing(section),
@@ -38,23 +40,32 @@ def notes(section: Section) -> list[str]:
     ]
 
 
-def collapsed(arm: Arm) -> list[str]:
-    """The prunable layers that lost every weight at some seed of `arm`, by name; a bias cuts nothing off."""
-    found = {layer for record in arm.records.values() for layer in record["counts"]["collapsed"]}
-    return sorted(layer for layer in found if not layer.endswith("bias"))
-
-
-def _marks(section: Section) -> list[str]:
+def marks(section: Section) -> list[str]:
+    """What the marks in the cells of a table mean."""
     chance = section.comparison.task.chance
     empty: dict[str, list[str]] = defaultdict(list)
     for arm in section.arms:
         if collapsed(arm):
             empty[", ".join(collapsed(arm))].append(arm.label)
     gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in section.arms if arm.diverged]
+    unknown = sorted({f"{arm.method} (version {arm.version})" for arm in section.arms if not arm.installed})
     return [
         *(f"{COLLAPSED} Without a single weight: {layers}, in {', '.join(arms)}." for layers, arms in empty.items()),
         *([f"{DIVERGED} Diverged, counted at chance ({chance:g}): {'; '.join(gone)}."] if gone else []),
+        *(
+            [
+                f"{UNKNOWN} Not installed here, or another version of it: {', '.join(unknown)}; nothing is compared with it."
+            ]
+            if unknown
+            else []
+        ),
     ]
+
+
+def collapsed(arm: Arm) -> list[str]:
+    """The prunable layers that lost every weight at some seed of `arm`, by name; a bias cuts nothing off."""
+    layers = {layer for record in arm.records.values() for layer in record["counts"]["collapsed"]}
+    return sorted(layer for layer in layers if not layer.endswith("bias"))
 
 
 def _intervals(rows: list[Row]) -> list[str]:
@@ -81,6 +92,13 @@ def _verdicts(rows: list[Row], task: Task) -> list[str]:
         if task.fewest_seeds > FEWEST:
             found.append(f"Seeds of this task fall apart into good and bad ones: no verdict below {task.fewest_seeds}.")
     return found
+
+
+def _strange(comparison: Comparison) -> list[str]:
+    if comparison.installed:
+        return []
+    sentence = "This task is not installed here: its tolerance, chance score and source are what the records say of it,"
+    return [f"{sentence} so nothing is normalised or matching and there is no verdict."]
 
 
 def _hopeless(comparison: Comparison) -> list[str]:

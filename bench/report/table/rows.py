@@ -25,7 +25,7 @@ class Row:
     Args:
         mean: of the metric over the seeds, in its own unit; a diverged seed counts at the task's chance score.
         score_normalised: 0 at chance, 1 at the dense mean; None where dense is within the tolerance of chance. Only of
-            the task's own metric, like `matching` and `verdict`.
+            the task's own metric, and of tasks that are installed, like `matching`.
         vs_dense: difference paired by seed, positive where this row's method is better whatever the direction.
         matching: the paired lower bound against dense is at least minus the task's tolerance.
         verdict: see `verdict`.
@@ -72,6 +72,15 @@ class Row:
     search_cost: float
     versions: str
 
+    def bounds(self, name: str) -> tuple[float | None, float | None, float | None]:
+        """Mean, lower and upper bound of `mean` or of one of the `vs_*`."""
+        return tuple(getattr(self, field) for field in _bounded(name))
+
+
+def _bounded(name: str) -> tuple[str, str, str]:
+    """The three fields of a mean or difference with its interval."""
+    return ("mean", "low", "high") if name == "mean" else (name, f"{name}_low", f"{name}_high")
+
 
 COLUMNS = tuple(item.name for item in fields(Row))
 _AVERAGED = ("density", "density_weights", "density_total", "effective_density", "search_cost")
@@ -100,11 +109,11 @@ class Section:
     def besides(self) -> dict[str, list[Row]]:
         """What else was measured, metric -> its rows at the headline's `at`, one per arm."""
         task = self.comparison.task
-        found: dict[str, list[Row]] = {}
+        by_metric: dict[str, list[Row]] = {}
         for row in self.rows:
             if row.metric != task.metric and row.at == task.at[0]:
-                found.setdefault(row.metric, []).append(row)
-        return found
+                by_metric.setdefault(row.metric, []).append(row)
+        return by_metric
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
@@ -123,7 +132,7 @@ def sections(records: Iterable[Record], methods: Collection[str] | None = None) 
         records: in any order.
         methods: shown; all if None. What they are compared with need not be among them.
     """
-    return [section for each in comparisons(records) if (section := _section(each, methods)).arms]
+    return [section for comparison in comparisons(records) if (section := _section(comparison, methods)).arms]
 
 
 def _section(comparison: Comparison, methods: Collection[str] | None) -> Section:
@@ -147,35 +156,46 @@ def at_chance(comparison: Comparison, at: str) -> bool:
     return gain is not None and gain <= comparison.task.tolerance
 
 
-def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, hopeless: bool = False) -> str | None:
+def unjudged(comparison: Comparison, at: str) -> str | None:
+    """Why no row of a task may carry a verdict, in a word or two; None if they may."""
+    task = comparison.task
+    if not comparison.installed:
+        return "not installed"  # nobody here vouches for its tolerance, its chance score or its meaning
+    if task.scale in UNCLAIMED:
+        return task.scale
+    return "dense at chance" if at_chance(comparison, at) else None
+
+
+def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, why_none: str | None = None) -> str | None:
     """What the paired intervals say about a method.
 
     Args:
-        task: its scale and `fewest_seeds` say whether there can be a verdict.
+        task: its `fewest_seeds` say whether there can be a verdict.
         method: the row's.
         gaps: `random`, `reinit`, `shuffled` -> paired interval, positive where the method is better; None where the
             opponent was not run or is the method itself.
-        hopeless: whether the dense network is `at_chance`.
+        why_none: what `unjudged` says.
 
     Returns:
         `winning`: above the random ticket, reinit and shuffled; all three must have been run.
         `better`: above the random ticket only. `worse`: below the random ticket. `inconclusive`: neither.
-        `n < 3`: no interval, or too few seeds for this task. `none (quick)`: the scale carries no verdict.
-        `none (dense at chance)`: there was nothing to find.
+        `n < 3`: no interval, or too few seeds for this task. `none (quick)`: why there is none.
         None for dense, for the random ticket itself, and where no random ticket was run: nothing was compared.
     """
     random = gaps["random"]
     if method in (DENSE, RANDOM) or random is None:
         return None
-    if task.scale in UNCLAIMED or hopeless:
-        return f"none ({task.scale if task.scale in UNCLAIMED else 'dense at chance'})"
+    if why_none:
+        return f"none ({why_none})"
     if random.low is None or random.high is None or random.n < task.fewest_seeds:
         return f"n < {task.fewest_seeds}"
     if random.low <= 0:
         return "worse" if random.high < 0 else "inconclusive"
-    rivals = (gaps["reinit"], gaps["shuffled"])
-    beaten = [gap is not None and gap.low is not None and gap.low > 0 for gap in rivals]
-    return "winning" if all(beaten) else "better"
+    return "winning" if all(_beaten(gaps[rival], task) for rival in ("reinit", "shuffled")) else "better"
+
+
+def _beaten(gap: Interval | None, task: Task) -> bool:
+    return gap is not None and gap.n >= task.fewest_seeds and gap.low is not None and gap.low > 0
 
 
 def _rows(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Row]:
@@ -192,6 +212,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
     gaps = {column: _gap(comparison, arm, (metric, at), method) for column, method in OPPONENTS.items()}
     averages: dict[str, Any] = {name: _average(arm, name) for name in _AVERAGED}
     claims = metric == task.metric
+    judged = claims and comparison.installed
     return Row(
         task=task.name,
         domain=task.domain,
@@ -205,14 +226,14 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         split=task.split,
         at=at,
         direction=task.directions[metric],
-        score_normalised=_normalised(comparison, at, mean) if claims else None,
-        matching=not_worse(gaps["dense"], task.tolerance) if claims else None,
-        verdict=verdict(task, arm.method, gaps, hopeless=at_chance(comparison, at)) if claims else None,
+        score_normalised=_normalised(comparison, at, mean) if judged else None,
+        matching=not_worse(gaps["dense"], task.tolerance) if judged else None,
+        verdict=verdict(task, arm.method, gaps, why_none=unjudged(comparison, at)) if claims else None,
         flops_ratio=_flops_ratio(arm),
-        versions=_versions(task, arm),
+        versions=_versions(comparison, arm),
         **averages,
-        **_bounds(mean, "mean", "low", "high"),
-        **_opposed(gaps),
+        **_fields("mean", mean),
+        **{name: value for column, gap in gaps.items() for name, value in _fields(f"vs_{column}", gap).items()},
     )
 
 
@@ -224,15 +245,9 @@ def _gap(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) 
     return paired(own, other) if comparison.task.directions[score[0]] == "max" else paired(other, own)
 
 
-def _opposed(gaps: Mapping[str, Interval | None]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for column, gap in gaps.items():
-        columns |= _bounds(gap, f"vs_{column}", f"vs_{column}_low", f"vs_{column}_high")
-    return columns
-
-
-def _bounds(gap: Interval | None, mean: str, low: str, high: str) -> dict[str, Any]:
-    return {mean: None, low: None, high: None} if gap is None else {mean: gap.mean, low: gap.low, high: gap.high}
+def _fields(name: str, gap: Interval | None) -> dict[str, Any]:
+    values = (None, None, None) if gap is None else (gap.mean, gap.low, gap.high)
+    return dict(zip(_bounded(name), values, strict=True))
 
 
 def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float | None:
@@ -258,11 +273,17 @@ def _mean(values: list[Any]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def _versions(task: Task, arm: Arm) -> str:
-    found = [record["provenance"].get("versions", {}) for record in arm.records.values()]
+def _versions(comparison: Comparison, arm: Arm) -> str:
+    told = [record["provenance"].get("versions", {}) for record in arm.records.values()]
     software = [
-        f"{name} {'/'.join(sorted({str(each[name]) for each in found if name in each}))}"
+        f"{name} {'/'.join(sorted({str(versions[name]) for versions in told if name in versions}))}"
         for name in ("ticketbench", "torch")
-        if any(name in each for each in found)
+        if any(name in versions for versions in told)
     ]
-    return ", ".join([*software, f"task {task.version}", f"method {arm.version}"])
+    asked = {"task": (comparison.task.version, comparison.installed), "method": (arm.version, arm.installed)}
+    return ", ".join(
+        [
+            *software,
+            *(f"{what} {version}{'' if known else ' (not installed)'}" for what, (version, known) in asked.items()),
+        ]
+    )

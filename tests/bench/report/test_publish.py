@@ -2,8 +2,9 @@
 
 import pytest
 
-from bench.errors import StoreError
-from bench.report.publish import publish, published, refresh
+from bench.errors import Conflict, StoreError
+from bench.report.publish import publish, refresh
+from bench.report.published import read
 from bench.report.table.render import render
 
 
@@ -16,9 +17,10 @@ def test_what_is_published_gives_the_tables_again(study, tmp_path):
         "tables/some.md",
     ]
     assert {path.suffix for path in paths[3:]} == {".svg", ".png"}
-    assert sorted(record["unit_id"] for record in published(paths[0])) == sorted(each["unit_id"] for each in records)
+    (published,) = read(paths[0]).values()
+    assert [record["unit_id"] for record in published] == sorted(record["unit_id"] for record in records)
     for path in paths[1:3]:
-        assert path.read_text() == render(published(paths[0]), path.suffix[1:])
+        assert path.read_text() == render(published, path.suffix[1:])
 
 
 def test_the_order_of_records_changes_no_byte(study, tmp_path):
@@ -36,13 +38,58 @@ def test_publishing_in_parts_gives_the_whole(study, tmp_path):
     assert [path.read_bytes() for path in parts] == [path.read_bytes() for path in whole]
 
 
-def test_a_unit_that_comes_again_replaces_its_record(study, tmp_path):
+def test_an_equal_result_that_comes_again_changes_nothing(study, tmp_path):
     first, *rest = study({"dense": 0.0, "ticket": 0.01})
-    publish([{**first, "wall_seconds": 1.0}, *rest], tmp_path, name="some")
-    again = publish([{**first, "wall_seconds": 2.0}], tmp_path, name="some")
-    found = {record["unit_id"]: record for record in published(again[0])}
-    assert len(found) == 1 + len(rest)
-    assert found[first["unit_id"]]["wall_seconds"] == 2.0
+    paths = publish([first, *rest], tmp_path, name="some")
+    before = [path.read_bytes() for path in paths]
+    again = publish([{**first, "wall_seconds": 2.0, "provenance": {"end": "2099"}}], tmp_path, name="some")
+    assert [path.read_bytes() for path in again] == before
+
+
+def _content(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["some", "other"])
+@pytest.mark.parametrize("end", ["1999", "2099"])
+def test_another_result_of_a_published_unit_is_refused_and_nothing_is_written(study, record, tmp_path, name, end):
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="some")
+    before = _content(tmp_path)
+    fresh = record("random-ticket", 1, 0, 0.5)
+    forged = record("ticket", 1, 0, 0.2, provenance={"end": end, "machine": "elsewhere"})
+    with pytest.raises(Conflict) as told:
+        publish([fresh, forged], tmp_path, name=name)
+    assert _content(tmp_path) == before
+    assert forged["digests"]["result"][:12] in str(told.value)
+    assert "in some.jsonl" in str(told.value)
+    assert "in what is to be published" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["some", "other"])
+def test_a_line_that_cannot_be_read_is_named_and_nothing_is_written(study, tmp_path, name):
+    records = study({"dense": 0.0, "ticket": 0.01})
+    path = publish(records, tmp_path, name="some")[0]
+    path.write_bytes(path.read_bytes() + b"\n{spoilt\n")
+    before = _content(tmp_path)
+    with pytest.raises(StoreError, match=rf"some.jsonl, line {len(records) + 2}: not a record"):
+        publish(records, tmp_path, name=name)
+    with pytest.raises(StoreError, match=rf"some.jsonl, line {len(records) + 2}: not a record"):
+        refresh(tmp_path)
+    assert _content(tmp_path) == before
+
+
+def test_nothing_is_replaced_before_everything_is_made(study, tmp_path, monkeypatch):
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="some")
+    before = _content(tmp_path)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.report.figures.plots.plot", full)
+    with pytest.raises(StoreError, match="No space left on device; name another --output"):
+        publish(study({"reinit": 0.0}), tmp_path, name="some")
+    assert _content(tmp_path) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plots", "records", "tables"]
 
 
 def test_everything_is_made_again_from_the_records_that_lie_there(study, tmp_path):
@@ -56,5 +103,5 @@ def test_everything_is_made_again_from_the_records_that_lie_there(study, tmp_pat
     assert {path: path.read_bytes() for path in before} == before
     assert set(again) == {*before, tmp_path / "tables" / "claims.md"}
     assert "| F1-4 | not run |" in (tmp_path / "tables" / "claims.md").read_text()
-    with pytest.raises(StoreError, match=r"no records/\*.jsonl in .*nowhere"):
+    with pytest.raises(StoreError, match="no published records in .*nowhere"):
         refresh(tmp_path / "nowhere")

@@ -11,12 +11,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.errors import StoreError
 from bench.report.claims.definitions import load
 from bench.report.claims.verdicts import judge
 from bench.report.figures.style import LOOKS
 from bench.report.publish import publish
-from bench.report.published import shelf
 from bench.report.site.anchors import pages
 from bench.report.site.charts import chart
 from bench.report.site.layers import families
@@ -285,18 +283,6 @@ def test_the_page_replaces_the_old_one_whole_or_not_at_all(records, tmp_path, mo
         write_site(path, {}, [])
     assert [each.name for each in path.parent.iterdir()] == ["index.html"]
     assert path.read_text(encoding="utf-8") == before
-
-
-def test_a_shelf_holds_what_is_published_and_equal_parts_once(records, tmp_path):
-    publish(records, tmp_path, name="some")
-    held = shelf(tmp_path / "records")
-    assert sorted(held["some"], key=lambda each: each["unit_id"]) == sorted(records, key=lambda each: each["unit_id"])
-    assert len({id(each["spec"]["task"]) for each in held["some"]}) == 1
-    with pytest.raises(StoreError, match="no published records"):
-        shelf(tmp_path)
-    (tmp_path / "records" / "some.jsonl").write_text("{}\n")
-    with pytest.raises(StoreError, match="line 1: not a record"):
-        shelf(tmp_path / "records")
 
 
 def test_the_verb_needs_no_torch(records, tmp_path):

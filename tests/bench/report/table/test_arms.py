@@ -1,7 +1,14 @@
+from dataclasses import asdict, replace
+
 import pytest
 
+from bench.report.table.arms import comparisons
+from bench.report.table.render import render
 from bench.report.table.rows import rows, sections
-from bench.spec import Method
+from bench.spec import REPORTED_ONLY, Method
+from bench.tickets.methods import METHODS
+
+WORLD = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
 
 
 def _row(table, method, level=1):
@@ -24,34 +31,97 @@ def test_versions_scales_and_budgets_are_kept_apart(record, task):
     assert [row.n for row in rows(found)] == [3, 3, 3, 3]
 
 
-def test_a_new_tolerance_or_sentence_is_the_same_task_and_the_latest_counts(record, task):
+def test_a_new_tolerance_or_sentence_is_the_same_task(record, task):
     old, new = task(), task(tolerance=0.5, deviations=("A sentence.",))
     found = [record("dense", 0, seed, 0.9, task=old) for seed in range(3)]
-    found += [record("ticket", 1, seed, 0.7, task=new, provenance={"end": "2025-01-01"}) for seed in range(3)]
+    found += [record("ticket", 1, seed, 0.7, task=new) for seed in range(3)]
     (section,) = sections(found)
-    assert section.comparison.task.deviations == ("A sentence.",)
-    assert _row(section.rows, "ticket").matching is True
+    assert [row.n for row in section.rows] == [3, 3]
 
 
-def test_of_two_records_of_one_seed_the_later_counts(record):
-    first = record("ticket", 1, 0, 0.5, provenance={"end": "2024-01-01"})
-    again = record("ticket", 1, 0, 0.6, provenance={"end": "2024-01-02"})
-    for found in ([first, again], [again, first]):
-        (row,) = rows(found)
-        assert (row.n, row.mean) == (1, 0.6)
+LIES = {
+    "tolerance": 0.5,
+    "chance": 0.95,
+    "reference": 0.99,
+    "fewest_seeds": 4,
+    "deviations": ("None at all.",),
+    "source": "Nobody 2099",
+    "groups": {},
+    "unsupported": {"ticket": "no"},
+    "constant_rate": True,
+}
 
 
-def test_versions_of_a_method_are_kept_apart_and_the_highest_is_the_opponent(record):
-    newer = Method(name="random-ticket", mask="uniform", weights="fresh", training="full", version=2)
-    found = [record("random-ticket", 1, 0, 0.5), record(newer, 1, 0, 0.6), record("ticket", 1, 0, 0.9)]
-    table = rows(found)
-    assert [(row.method, row.mean) for row in table] == [
-        ("ticket", 0.9),
-        ("random-ticket", 0.5),
-        ("random-ticket", 0.6),
-    ]
-    assert table[0].vs_random == pytest.approx(0.3)
-    assert [row.versions[-8:] for row in table] == ["method 1", "method 1", "method 2"]
+@pytest.mark.parametrize("field", LIES)
+def test_what_a_record_says_of_an_installed_task_moves_nothing(study, task, install, field):
+    assert set(LIES) == set(REPORTED_ONLY)
+    install(task())
+    honest, liar = study(WORLD), study(WORLD, **{field: LIES[field]})
+    assert liar != honest
+    for found in (liar, honest[:7] + [{**each, "provenance": {"end": "2099"}} for each in liar[7:]]):
+        (comparison,) = comparisons(found)
+        assert comparison.installed
+        assert comparison.task == task()
+        assert render(found, "md").replace("(n < 3)", "") == render(honest, "md")
+        assert [replace(row, versions="") for row in rows(found)] == [replace(row, versions="") for row in rows(honest)]
+
+
+def test_other_directions_inside_a_record_are_another_task(study, task, install):
+    """They decide what is better, so they are part of what a task is."""
+    install(task())
+    honest, liar = study(WORLD), study(WORLD, directions={"accuracy": "min", "loss": "min"})
+    for each in honest:
+        each["metrics"] = [{**metric, "direction": "min"} for metric in each["metrics"]]
+    mine, other = (section for section in sections(honest + liar))
+    if not mine.comparison.installed:
+        mine, other = other, mine
+    assert (mine.comparison.installed, other.comparison.installed) == (True, False)
+    assert list(mine.rows) == rows(study(WORLD))
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_a_task_that_is_not_installed_stands_apart_without_verdicts(study, task, install, version):
+    install(task())
+    honest, strange = study(WORLD), study(WORLD, version=version)
+    mine, other = sorted(sections(strange + honest), key=lambda section: not section.comparison.installed)
+    assert list(mine.rows) == rows(honest)
+    assert {row.verdict for row in mine.rows} == {None, "winning", "better"}
+    assert not other.comparison.installed
+    assert {row.verdict for row in other.rows} == {None, "none (not installed)"}
+    assert {(row.matching, row.score_normalised) for row in other.rows} == {(None, None)}
+    assert all(row.versions.endswith(f"task {version} (not installed), method 1") for row in other.rows)
+    text = render(strange, "md")
+    assert "\nnot installed here; accuracy" in text
+    assert "- This task is not installed here:" in text
+    assert "not installed" not in render(honest, "md")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": 99}, {"mask": "ones"}, {"options": {"share": 0.5}}, {"parents": ("dense",)}]
+)
+def test_a_stranger_called_random_ticket_is_nobodys_opponent(study, record, changes):
+    honest = study(WORLD)
+    forged = Method(**{**asdict(METHODS["random-ticket"]), **changes})
+    strange = [record(forged, 1, seed, 0.99, provenance={"end": "2099"}) for seed in range(3)]
+    found = {(row.method, row.mean): row for row in rows(strange + honest)}
+    before = {(row.method, row.mean): row for row in rows(honest)}
+    assert {key: found[key] for key in before} == before
+    (key,) = found.keys() - before.keys()
+    assert key == ("random-ticket", pytest.approx(0.99))
+    assert found[key].versions.endswith(f"method {forged.version} (not installed)")
+    (comparison,) = comparisons(strange + honest)
+    assert comparison.arm("random-ticket", 1).scores["accuracy", "final"][0] < 0.9
+    text = render(strange + honest, "md")
+    assert f"| random-ticket (version {forged.version}) ‖ " in text
+    assert f"- ‖ Not installed here, or another version of it: random-ticket (version {forged.version});" in text
+    (alone,) = comparisons(strange)
+    assert alone.arm("random-ticket", 1) is None
+
+
+def test_the_line_about_a_method_is_no_part_of_it(record):
+    worded = Method(**{**asdict(METHODS["ticket"]), "about": "the best"})
+    (comparison,) = comparisons([record(worded, 1, 0, 0.9), record("ticket", 1, 1, 0.9)])
+    assert [(arm.installed, list(arm.records)) for arm in comparison.arms] == [(True, [0, 1])]
 
 
 def test_methods_stand_in_the_order_of_the_paper_and_strangers_last(study):

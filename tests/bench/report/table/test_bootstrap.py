@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench.errors import StoreError
-from bench.report.publish import publish, published
+from bench.report.publish import publish
+from bench.report.published import read
 from bench.report.table import bootstrap
 from bench.report.table.bootstrap import bleu, p_value, resampled, statistics
 from bench.report.table.render import render, resamples
@@ -149,8 +150,9 @@ def test_the_csv_has_every_pair_and_does_not_depend_on_the_order(world, rows):
 
 def test_what_is_published_follows_from_the_published_records(world, tmp_path):
     paths = {str(path.relative_to(tmp_path)): path for path in publish(world, tmp_path, name="some")}
-    assert paths["tables/some-bootstrap.csv"].read_text() == resamples(published(paths["records/some.jsonl"]))
-    assert resamples(published(paths["records/some.jsonl"])) == resamples(world)
+    (published,) = read(paths["records/some.jsonl"]).values()
+    assert paths["tables/some-bootstrap.csv"].read_text() == resamples(published)
+    assert resamples(published) == resamples(world)
 
 
 def test_publishing_in_parts_gives_the_whole_bootstrap(world, tmp_path):

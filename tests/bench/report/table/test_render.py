@@ -118,15 +118,6 @@ def test_what_was_not_compared_is_said(study):
     assert "- Compared on fewer seeds than n: ticket L1 with `random-ticket` (3)." in text
 
 
-def test_two_versions_of_a_method_are_told_apart(record, task):
-    from bench.spec import Method
-
-    newer = Method(name="ticket", mask="iterative", weights="rewind", training="rewound", version=2)
-    text = render([record("ticket", 1, 0, 0.5), record(newer, 1, 0, 0.6)], "md")
-    assert "| ticket (version 1) " in text
-    assert "| ticket (version 2) " in text
-
-
 def test_no_records():
     assert render([], "md") == "No finished records.\n"
     assert render([], "csv") == ",".join(COLUMNS) + "\n"

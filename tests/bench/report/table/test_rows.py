@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bench.report.statistics.seeds import interval
-from bench.report.table.rows import COLUMNS, rows, verdict
+from bench.report.table.arms import comparisons
+from bench.report.table.rows import COLUMNS, rows, unjudged, verdict
 from bench.spec import Pruning
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
@@ -50,14 +51,33 @@ def test_the_columns_are_those_of_the_design():
         ("small", "ticket", None, UP, UP, None),
         ("small", "dense", None, None, None, None),
         ("small", "random-ticket", None, UP, UP, None),
-        ("quick", "ticket", UP, UP, UP, "none (quick)"),
-        ("smoke", "ticket", TWO, UP, UP, "none (smoke)"),
-        ("quick", "dense", None, None, None, None),
     ],
 )
 def test_verdicts(task, scale, method, random, reinit, shuffled, expected):
     gaps = {"random": random, "reinit": reinit, "shuffled": shuffled}
     assert verdict(task(scale=scale), method, gaps) == expected
+
+
+@pytest.mark.parametrize("gap", [UP, DOWN, TWO])
+def test_where_there_can_be_no_verdict_it_says_why(task, gap):
+    gaps = {"random": gap, "reinit": gap, "shuffled": gap}
+    assert verdict(task(), "ticket", gaps, why_none="quick") == "none (quick)"
+    assert verdict(task(), "dense", {**gaps, "random": None}, why_none="quick") is None
+
+
+def test_every_opponent_must_have_been_run_at_enough_seeds(task):
+    asked, many = task(fewest_seeds=5), interval([1.0, 1.1, 1.2, 1.3, 1.4])
+    assert verdict(asked, "ticket", {"random": many, "reinit": many, "shuffled": many}) == "winning"
+    assert verdict(asked, "ticket", {"random": many, "reinit": UP, "shuffled": many}) == "better"
+    assert verdict(asked, "ticket", {"random": UP, "reinit": many, "shuffled": many}) == "n < 5"
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [("smoke", "smoke"), ("quick", "quick"), ("small", None), ("paper", None)]
+)
+def test_small_budgets_are_not_judged(study, scale, expected):
+    (comparison,) = comparisons(study(EFFECTS, scale=scale))
+    assert unjudged(comparison, "final") == expected
 
 
 def test_no_verdict_where_dense_learned_nothing(study):

@@ -1,0 +1,82 @@
+"""Records of several places put together: what is equal counts once, and what contradicts is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from bench.digests import canonical_json
+from bench.errors import Conflict
+from bench.record import Record
+from bench.report.escaping import plain
+from bench.spec import method_identity, task_identity
+
+BESIDE = ("format", "spec", "reason", "nulls", "items", "wall_seconds", "peak_memory_bytes", "provenance", "digests")
+"""Where two records of one result may differ: who trained when and where, how long it took, what is said in words."""
+
+
+class Replicate(NamedTuple):
+    """What a record is a record of, whatever it calls itself."""
+
+    task: str  # the identity
+    method: str  # the identity
+    level: int
+    seed: int
+
+
+Standing = tuple[str, Record]
+"""Where a record stands, and the record."""
+
+
+def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
+    """The records of all sources, each unit once: of equal results the one that ended first stays.
+
+    Args:
+        sources: where records stand, in words, such as a suite or a file ("": nobody knows) -> its records.
+
+    Raises:
+        Conflict: if one unit has two results, or one method, level and seed of a task has two units.
+    """
+    kept: dict[Replicate, Standing] = {}
+    units: dict[str, Standing] = {}
+    for standing in ((place, record) for place, records in sources.items() for record in records):
+        replicate, unit = _replicate(standing[1]), standing[1]["unit_id"]
+        for known in (kept.get(replicate), units.get(unit)):
+            if known and _result(known[1]) != _result(standing[1]):
+                raise Conflict(_told(*sorted((known, standing), key=_age)))
+        kept[replicate] = min(kept[replicate], standing, key=_age) if replicate in kept else standing
+        units[unit] = standing
+    return {replicate: record for replicate, (_, record) in kept.items()}
+
+
+def _replicate(record: Record) -> Replicate:
+    spec = record["spec"]
+    return Replicate(task_identity(spec["task"]), method_identity(spec["method"]), spec["level"], spec["seed"])
+
+
+def _result(record: Record) -> dict[str, Any]:
+    """Everything that a training gave: two of them are the same only if all of it is."""
+    told = {name: value for name, value in record.items() if name not in BESIDE}
+    return {**told, "result": record["digests"]["result"]}
+
+
+def _age(standing: Standing) -> tuple[str, str, str]:
+    place, record = standing
+    return str(record["provenance"].get("end", "")), canonical_json(record), place
+
+
+def _told(first: Standing, second: Standing) -> str:
+    spec = first[1]["spec"]
+    unit = f"{spec['task']['name']}@{spec['task']['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}"
+    return plain(f"{unit} has two results, {_where(*first)} and {_where(*second)}: remove the one that is wrong")
+
+
+def _where(place: str, record: Record) -> str:
+    provenance = record["provenance"]
+    facts = [
+        *([f"in {place}"] if place else []),
+        f"unit {record['unit_id'][:10]}",
+        f"on {provenance.get('machine', 'an unknown machine')}",
+        f"ended {provenance.get('end', 'at an unknown time')}",
+    ]
+    return f"{record['digests']['result'][:12]} ({', '.join(facts)})"

@@ -1,0 +1,114 @@
+"""Two records of one unit: equal ones merge, others are a conflict."""
+
+import itertools
+
+import pytest
+
+from bench.errors import Conflict
+from bench.report.table.merge import BESIDE, merged
+from bench.report.table.rows import rows
+from bench.spec import Method
+from bench.tickets.methods import METHODS
+
+
+def one(sources):
+    (record,) = merged(sources).values()
+    return record
+
+
+def test_of_equal_results_the_first_to_end_stays_wherever_it_stands(record):
+    ends = ("2024-02-01", "2024-01-01", "2024-03-01")
+    doubles = [record("ticket", 1, 0, 0.5, provenance={"end": end}) for end in ends]
+    for order in itertools.permutations(doubles):
+        assert one({"": order})["provenance"]["end"] == "2024-01-01"
+        assert one({str(place): [double] for place, double in enumerate(order)})["provenance"]["end"] == "2024-01-01"
+
+
+def test_ties_do_not_depend_on_the_order(record):
+    doubles = [record("ticket", 1, 0, 0.5, wall_seconds=seconds) for seconds in (3.0, 1.0, 2.0)]
+    assert {one({"": order})["wall_seconds"] for order in itertools.permutations(doubles)} == {1.0}
+
+
+def test_what_is_beside_a_result_may_differ(record, task):
+    first = record("ticket", 1, 0, 0.5)
+    again = record(
+        "ticket",
+        1,
+        0,
+        0.5,
+        task=task(tolerance=0.5),
+        reason="in other words",
+        nulls={"flops": "elsewhere"},
+        wall_seconds=9.0,
+        peak_memory_bytes=1,
+        provenance={"machine": "elsewhere", "end": "2030"},
+        items={"metric": "bleu", "split": "test", "signature": "another version", "statistics": []},
+    )
+    again["digests"] |= {"files": {"record.json": "00"}}
+    changed = {name for name in {*first, *again} if first.get(name) != again.get(name)}
+    assert changed == set(BESIDE) - {"format"}
+    assert one({"a": [first], "b": [again]}) is first
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "diverged"},
+        {"metrics": []},
+        {"density": 0.4},
+        {"flops": 1.0},
+        {"updates": 1},
+        {"search_cost": 1},
+        {"overlap": 0.5},
+        {"parents": {"a": "b"}},
+        {"digests": {"result": "0" * 64}},
+    ],
+    ids=str,
+)
+def test_any_other_number_is_a_conflict_even_under_the_same_digest(record, changes):
+    first, again = record("ticket", 1, 0, 0.5), record("ticket", 1, 0, 0.5, **changes)
+    for sources in ({"": [first, again]}, {"a": [again], "b": [first]}):
+        with pytest.raises(Conflict):
+            merged(sources)
+
+
+def test_a_conflict_names_the_unit_both_digests_and_where_they_stand(record):
+    mine = record("ticket", 7, 2, 0.5, provenance={"machine": "Linux x86_64", "end": "2024-01-01"})
+    forged = record("ticket", 7, 2, 0.9, provenance={"end": "2024-01-02\n\x1b[31m"})
+    for sources in ({"a.jsonl": [mine], "": [forged]}, {"": [forged], "a.jsonl": [mine]}):
+        with pytest.raises(Conflict) as told:
+            merged(sources)
+        id_, results = mine["unit_id"][:10], [each["digests"]["result"][:12] for each in (mine, forged)]
+        assert str(told.value) == (
+            f"vision/toy@small ticket L7 s2 has two results, {results[0]} (in a.jsonl, unit {id_}, on Linux x86_64, ended 2024-01-01) "
+            f"and {results[1]} (unit {id_}, on an unknown machine, ended 2024-01-02  [31m): remove the one that is wrong"
+        )
+
+
+def test_two_units_of_one_seed_are_a_conflict(record):
+    first, other = record("reinit", 1, 0, 0.5), record("reinit", 1, 0, 0.6)
+    other["spec"] = {**other["spec"], "parents": {"ticket": "another"}}
+    other["unit_id"] = "0" * 64
+    with pytest.raises(Conflict, match="unit 0000000000"):
+        rows([first, other])
+
+
+def test_one_id_for_two_methods_is_a_conflict(record):
+    first, other = record("reinit", 1, 0, 0.5), record("shuffled", 1, 0, 0.6)
+    with pytest.raises(Conflict, match="has two results"):
+        rows([first, {**other, "unit_id": first["unit_id"]}])
+
+
+def test_what_is_told_apart_is_no_conflict(record, task):
+    newer = Method(name="ticket", mask="iterative", weights="rewind", training="rewound", version=2)
+    apart = [
+        record("ticket", 1, 0, 0.1),
+        record("ticket", 2, 0, 0.2),
+        record("ticket", 1, 1, 0.3),
+        record("reinit", 1, 0, 0.4),
+        record(newer, 1, 0, 0.5),
+        record("ticket", 1, 0, 0.6, task=task(version=2)),
+        record("ticket", 1, 0, 0.7, task=task(scale="paper")),
+    ]
+    assert list(merged({"": apart}).values()) == apart
+    assert METHODS["ticket"] != newer

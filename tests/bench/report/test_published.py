@@ -1,0 +1,71 @@
+"""The one reader of what is published."""
+
+import json
+
+import pytest
+
+from bench.errors import Conflict, StoreError
+from bench.report.publish import publish
+from bench.report.published import read
+
+ARMS = {"dense": 0.0, "ticket": 0.01}
+
+
+def by_id(records):
+    return sorted(records, key=lambda record: record["unit_id"])
+
+
+def test_a_folder_is_read_by_suite_and_a_file_alone(study, tmp_path):
+    some, more = study(ARMS), study(ARMS, name="vision/other")
+    publish(some, tmp_path, name="some")
+    publish(more, tmp_path, name="more")
+    suites = read(tmp_path / "records")
+    assert list(suites) == ["more", "some"]
+    assert suites["some"] == by_id(some)
+    assert read(tmp_path / "records" / "more.jsonl") == {"more": by_id(more)}
+
+
+def test_equal_parts_are_held_once(study, tmp_path):
+    publish(study(ARMS), tmp_path, name="some")
+    publish(study(ARMS, seeds=4), tmp_path, name="more")
+    records = [record for suite in read(tmp_path / "records").values() for record in suite]
+    assert len({id(record["spec"]["task"]) for record in records}) == 1
+    assert len({id(record["spec"]["method"]) for record in records}) == 2
+    assert len({id(record["metrics"][0]["name"]) for record in records}) == 1
+
+
+def test_blank_lines_say_nothing(study, tmp_path):
+    lines = [json.dumps(record) for record in study(ARMS)]
+    path = tmp_path / "some.jsonl"
+    path.write_text("\n \n" + "\n\n".join(lines) + "\n\t\n")
+    assert len(read(path)["some"]) == len(lines)
+    path.write_text("\n")
+    assert read(path) == {"some": []}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{}", b"[]", b"1", b"null", b"{", b"\xff", b'{"spec": 1}', b'{"spec": {"task": NaN}}', b"[" * 100_000],
+    ids=range(9),
+)
+def test_anything_else_is_told_by_file_and_line(study, tmp_path, line):
+    path = tmp_path / "some.jsonl"
+    path.write_bytes(json.dumps(study(ARMS)[0]).encode() + b"\n\n" + line + b"\n")
+    for asked in (path, tmp_path):
+        with pytest.raises(StoreError, match=r"some.jsonl, line 3: not a record") as told:
+            read(asked)
+        assert len(str(told.value).splitlines()) == 1
+
+
+def test_nothing_there_is_told(tmp_path):
+    for asked in (tmp_path, tmp_path / "none.jsonl", tmp_path / "none"):
+        with pytest.raises(StoreError, match=f"no published records in {asked}: name a folder"):
+            read(asked)
+
+
+def test_suites_that_contradict_each_other_are_refused(study, record, tmp_path):
+    publish(study(ARMS), tmp_path / "a", name="some")
+    publish([record("ticket", 1, 0, 0.1)], tmp_path / "b", name="more")
+    (tmp_path / "b" / "records" / "some.jsonl").write_bytes((tmp_path / "a" / "records" / "some.jsonl").read_bytes())
+    with pytest.raises(Conflict, match=r"ticket L1 s0 has two results, .*in (some|more).jsonl.*in (some|more).jsonl"):
+        read(tmp_path / "b" / "records")
