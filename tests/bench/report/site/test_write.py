@@ -220,9 +220,10 @@ def test_hostile_names_stay_text(record, task):
 
 
 def test_half_a_character_can_be_written(records, tmp_path):
-    for each in records:
-        each["spec"]["task"]["name"] = each["spec"]["method"]["name"] = each["unit_id"] = "vision/\ud800"
-        each["provenance"]["commit"] = "\ud800"
+    for number, record in enumerate(records):
+        record["spec"]["task"]["name"] = "vision/\ud800"
+        record["spec"]["method"]["name"] = record["unit_id"] = f"vision/\ud800{number}"
+        record["provenance"]["commit"] = "\ud800"
     assert write_site(tmp_path / "index.html", {"\ud800": records}, [], records_url="records").stat().st_size
 
 
