@@ -1,114 +1,161 @@
 """What a finished unit says about itself: the content of `record.json` and of one line of `curve.jsonl`.
 
-A value that a task cannot give is null, and `nulls` says why. No number is NaN.
+A value that a task cannot give is null, and `nulls` says why. No number is NaN. Whoever reads one from anybody else reads
+it through `bench.schema`, which holds it to these types and their bounds.
 """
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict
 
-FORMAT = 1
+from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, json_of
+from bench.spec import Direction, Method, Role, Task
+
+FORMAT: Final = 1
 """Version of the store's layout and of these records; a store with a higher one is refused."""
+
+How = Literal["replay", "retrain"]
+"""Evaluated from the stored weights, or trained again."""
 
 
 class Metric(TypedDict):
     """One measured number."""
 
-    name: str
-    split: str
-    at: str  # final | early-stop | last-100
-    value: float | None
-    direction: Literal["max", "min"]
-    step: int
+    name: Name
+    split: Name
+    at: Name  # final | early-stop | last-100
+    value: Number | None
+    direction: Direction
+    step: Count
 
 
 class LayerCount(TypedDict):
     """Counts of one parameter or one group of parameters."""
 
-    all: int
-    prunable: int
-    kept: int  # of the prunable ones
+    all: Count
+    prunable: Count
+    kept: Count  # of the prunable ones
 
 
 class Counts(TypedDict):
     """How many numbers the network has, and how many are left."""
 
-    all: int  # every parameter, tied ones once
-    weights: int  # parameters of two or more dimensions, exempt ones included: the papers' denominator
-    prunable: int
-    kept: int  # of the prunable ones
-    kept_weights: int
-    kept_all: int
-    level_asks: int  # how many prunable weights the level leaves, exactly
-    layers: dict[str, LayerCount]
-    groups: dict[str, LayerCount]
-    collapsed: list[str]  # prunable layers without a single weight
+    all: Count  # every parameter, tied ones once
+    weights: Count  # parameters of two or more dimensions, exempt ones included: the papers' denominator
+    prunable: Count
+    kept: Count  # of the prunable ones
+    kept_weights: Count
+    kept_all: Count
+    level_asks: Count  # how many prunable weights the level leaves, exactly
+    layers: dict[Name, LayerCount]
+    groups: dict[Name, LayerCount]
+    collapsed: list[Name]  # prunable layers without a single weight
 
 
 class Digests(TypedDict):
     """What two records of one unit are compared by."""
 
-    result: str  # over metrics, curve, mask and weights: never times or commits
-    curve: str
-    mask: str
-    weights: str
-    items: NotRequired[str]  # of `Record.items`; beside the result, as a signature tells versions
-    files: NotRequired[dict[str, str]]  # file name -> sha256 of its bytes; added when the record is committed
+    result: Digest  # over metrics, curve, mask and weights: never times or commits
+    curve: Digest
+    mask: Digest
+    weights: Digest
+    items: NotRequired[Digest]  # of `Record.items`; beside the result, as a signature tells versions
+    files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
 
 class Items(TypedDict):
     """What a score that is no mean over test items was computed from, so that a table can resample them."""
 
     metric: Literal["bleu"]
-    split: str
-    signature: str  # in full, with the version of what computed it
-    statistics: list[str]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+    split: Name
+    signature: Text  # in full, with the version of what computed it
+    statistics: list[Text]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+
+
+class Provenance(TypedDict, total=False):
+    """Where and with what a record was made; what could make another machine round otherwise."""
+
+    commit: Text | None
+    versions: dict[Name, Text]
+    device: Text
+    threads: Count
+    machine: Text  # system and architecture
+    cpu: Text | None  # model
+    capability: Text | None  # the instruction set that torch chose: AVX2, AVX512, ...
+    start: Time
+    end: Time
+
+
+if TYPE_CHECKING:
+    Spec = dict[str, Any]
+else:
+
+    class Spec(TypedDict):
+        """`Unit.spec()`, as JSON."""
+
+        spec_version: Literal[1]  # `bench.spec.SPEC_VERSION`
+        task: json_of(Task)
+        method: json_of(Method)
+        level: Level
+        seed: Seed
+        parents: dict[Role, Digest]
 
 
 class Record(TypedDict):
     """`record.json`."""
 
-    format: int
-    unit_id: str
-    spec: dict[str, Any]  # Unit.spec(): the whole task and method embedded
+    format: Literal[1]
+    unit_id: Digest
+    spec: Spec  # the whole task and method embedded
     status: Literal["ok", "diverged"]
-    reason: str | None  # why it diverged
+    reason: Text | None  # why it diverged
     metrics: list[Metric]
     items: NotRequired[Items]  # of the final evaluation, from learners that keep them
     counts: Counts
-    density: float  # kept / prunable weights of the whole network
-    density_weights: float  # the papers' P_m as a fraction
-    density_total: float
-    effective_density: float | None
-    flops: float | None  # multiply-adds of one example
-    flops_dense: float | None
-    nulls: dict[str, str]  # column -> why it is null
-    steps: int  # trained by this unit, in the task's budget unit
-    updates: int  # optimizer updates made by this unit
-    search_cost: int  # updates spent to obtain this point, ancestors included
-    env_steps: int | None
-    overlap: float | None  # share of the ticket's (parent's) kept weights that this mask keeps, for controls
-    wall_seconds: float
-    peak_memory_bytes: int  # of the worker process, so far
-    parents: dict[str, str]  # unit id of a parent -> its result digest
-    provenance: dict[str, Any]  # commit, versions, device, threads, start, end
+    density: Share  # kept / prunable weights of the whole network
+    density_weights: Share  # the papers' P_m as a fraction
+    density_total: Share
+    effective_density: Share | None
+    flops: Amount | None  # multiply-adds of one example
+    flops_dense: Amount | None
+    nulls: dict[Name, Text]  # column -> why it is null
+    steps: Count  # trained by this unit, in the task's budget unit
+    updates: Count  # optimizer updates made by this unit
+    search_cost: Count  # updates spent to obtain this point, ancestors included
+    env_steps: Count | None
+    overlap: Share | None  # share of the ticket's (parent's) kept weights that this mask keeps, for controls
+    wall_seconds: Amount
+    peak_memory_bytes: Count  # of the worker process, so far
+    parents: dict[Digest, Digest]  # unit id of a parent -> its result digest
+    provenance: Provenance
     digests: Digests
 
 
 class CurvePoint(TypedDict):
     """One line of `curve.jsonl`: split -> metric -> value at a step."""
 
-    step: int
-    updates: int
-    metrics: dict[str, dict[str, float]]
+    step: Count
+    updates: Count
+    metrics: dict[Name, dict[Name, Number]]
+
+
+class StateRest(TypedDict):
+    """What a stored state holds besides tensors; see `bench.learner.State`."""
+
+    step: Count
+    updates: Count
+    origin: Count
+    scalars: dict[Name, Json]
 
 
 class Measurement(TypedDict):
     """What somebody else found of a claimed score: one line of a `measured/*.jsonl` file."""
 
-    unit_id: str
-    how: Literal["replay", "retrain"]  # evaluated from the stored weights, or trained again
-    metric: str
-    split: str
-    claimed: float | None  # the record's final score
-    measured: float | None  # None: it diverged
-    equal: bool  # whether the whole curve (replay: its last point) is the same to the bit
-    provenance: dict[str, Any]  # of who measured
+    unit_id: Digest
+    result: Digest  # of the record that was measured: of another one this line says nothing
+    how: How
+    metric: Name
+    split: Name
+    claimed: Number | None  # the record's final score
+    measured: Number | None  # None: it diverged
+    equal: bool  # whether everything it says (replay: of the last point) is the same to the bit
+    believed: list[Literal["mask"]]  # what was taken from the record, and not measured
+    provenance: Provenance  # of who measured

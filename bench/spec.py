@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+import msgspec
+
 from bench.digests import canonical_json, json_digest
 from bench.errors import SpecError
+from bench.schema import Count, Digest, Json, Level, Name, Number, Seed, Text, Version
 
 SPEC_VERSION = 1
 """Raised whenever the same spec would come to mean another training; part of every unit id."""
@@ -38,11 +41,11 @@ class Pruning:
         exempt: patterns of parameter names that are never pruned.
     """
 
-    rate: float = 0.2
+    rate: Number = 0.2
     scope: Literal["layer", "global"] = "layer"
     biases: bool = False
-    rates: Mapping[str, float] = field(default_factory=dict)
-    exempt: tuple[str, ...] = ()
+    rates: Mapping[Name, Number] = field(default_factory=dict)
+    exempt: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scope not in ("layer", "global"):
@@ -111,33 +114,33 @@ class Task:
         deviations: sentences, printed under every table of the task.
     """
 
-    name: str
+    name: Name
     scale: Scale
-    version: int = 1
-    config: Mapping[str, Any]
-    data: Mapping[str, str] = field(default_factory=dict)
-    budget: int
+    version: Version = 1
+    config: Mapping[Name, Json]
+    data: Mapping[Name, Text] = field(default_factory=dict)
+    budget: Count
     unit: Literal["updates", "env_steps", "episodes"] = "updates"
-    evaluate_every: int
-    rewind_step: int = 0
+    evaluate_every: Count
+    rewind_step: Count = 0
     schedule: Literal["resume", "restart"] = "resume"
     pruning: Pruning
-    metric: str
-    directions: Mapping[str, Direction]
-    split: str = "test"
-    splits: tuple[str, ...] = ("val", "test")
-    at: tuple[str, ...] = ("final",)
-    select: str | None = None
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
-    tolerance: float
-    chance: float
-    reference: float | None = None
-    fewest_seeds: int = 3
+    metric: Name
+    directions: Mapping[Name, Direction]
+    split: Name = "test"
+    splits: tuple[Name, ...] = ("val", "test")
+    at: tuple[Name, ...] = ("final",)
+    select: Name | None = None
+    evaluation: Mapping[Name, Json] = field(default_factory=dict)
+    tolerance: Number
+    chance: Number
+    reference: Number | None = None
+    fewest_seeds: Count = 3
     constant_rate: bool
-    groups: Mapping[str, str] = field(default_factory=dict)
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-    source: str = ""
-    deviations: tuple[str, ...] = ()
+    groups: Mapping[Name, Name] = field(default_factory=dict)
+    unsupported: Mapping[Name, Text] = field(default_factory=dict)
+    source: Text = ""
+    deviations: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
@@ -206,14 +209,14 @@ class Method:
         about: one line for people.
     """
 
-    name: str
-    mask: str
-    weights: str
-    training: str
+    name: Name
+    mask: Name
+    weights: Name
+    training: Name
     parents: tuple[Role, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    version: int = 1
-    about: str = ""
+    options: Mapping[Name, Json] = field(default_factory=dict)
+    version: Version = 1
+    about: Text = ""
 
     @property
     def is_chain(self) -> bool:
@@ -255,9 +258,9 @@ class Unit:
 
     task: Task
     method: Method
-    level: int
-    seed: int
-    parents: Mapping[Role, str] = field(default_factory=dict)
+    level: Level
+    seed: Seed
+    parents: Mapping[Role, Digest] = field(default_factory=dict)
 
     def spec(self) -> dict[str, Any]:
         """Everything that was asked, as JSON: what a record embeds."""
@@ -292,20 +295,13 @@ class Unit:
         Raises:
             SpecError: if the spec is not one this version writes.
         """
+        version = spec.get("spec_version")
+        if version != SPEC_VERSION:
+            raise SpecError(f"spec version is {version}, this ticketbench reads {SPEC_VERSION}: install a matching one")
         try:
-            if spec["spec_version"] != SPEC_VERSION:
-                raise SpecError(
-                    f"spec version is {spec['spec_version']}, this ticketbench reads {SPEC_VERSION}: install a matching one"
-                )
-            return cls(
-                task=task_from_json(spec["task"]),
-                method=Method(**{**spec["method"], "parents": tuple(spec["method"]["parents"])}),
-                level=spec["level"],
-                seed=spec["seed"],
-                parents=dict(spec["parents"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SpecError(f"not the spec of a unit: {error!r}; it was not written by this version") from error
+            return msgspec.convert({key: value for key, value in spec.items() if key != "spec_version"}, cls)
+        except ValueError as error:
+            raise SpecError(f"not the spec of a unit: {error}; it was not written by this version") from error
 
 
 def unit_id(spec: Mapping[str, Any]) -> str:

@@ -163,7 +163,7 @@ def _record(unit, parents, folder, mask, states, trouble):
         "search_cost": task.budget - begun + max((each["search_cost"] for each in records.values()), default=0),
         "env_steps": None, "overlap": overlap, "wall_seconds": 0.5,
         "peak_memory_bytes": 1, "parents": {unit.parents[role]: digest for role, digest in family.items()},
-        "provenance": {"versions": {"ticketbench": "0"}, "pid": os.getpid()},
+        "provenance": {"versions": {"ticketbench": "0"}, "device": str(os.getpid())},
         "digests": {"result": json_digest({**parts, "metrics": metrics}), **parts},
     }  # fmt: skip
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Final, Literal, NamedTuple, TypedDict
 
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
 from bench.runs.integrity import MASK
 from bench.runs.store import CURVE
+from bench.schema import Count, Digest, Text, decode
 
-FORMAT = 1
+FORMAT: Final = 1
 """Version of the archive's layout; one with a higher version is refused."""
-KIND = "ticketbench archive"
+KIND: Final = "ticketbench archive"
 NAME = "manifest.json"
 """The first member of every archive."""
 
@@ -28,7 +29,6 @@ MOST_PARTS = 8
 """Folders above a unit's seed: the parts of the task's name, and the method."""
 RESERVED = {*FILES, *STATES, ATTEMPTS, FAILED, CONFLICTS}
 """No folder above a unit is called so: readers of a store look for units in no folder of the last three."""
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Sealed(NamedTuple):
@@ -36,6 +36,15 @@ class Sealed(NamedTuple):
 
     size: int
     sha256: str
+
+
+class Told(TypedDict):
+    """`manifest.json`, as written."""
+
+    format: Literal[1]
+    kind: Literal["ticketbench archive"]
+    suite: Text
+    files: dict[Text, tuple[Count, Digest]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,39 +65,16 @@ class Manifest:
         return canonical_json({"format": FORMAT, "kind": KIND, "suite": self.suite, "files": told}) + "\n"
 
     @classmethod
-    def of(cls, value: Any) -> Manifest:
-        """The manifest that a JSON value from anybody describes.
+    def of(cls, data: bytes) -> Manifest:
+        """The manifest that JSON from anybody describes.
 
         Raises:
             SubmissionError: if it is none, is newer, or names what no archive may hold.
         """
-        if not isinstance(value, dict) or value.get("kind") != KIND or type(value.get("format")) is not int:
-            raise SubmissionError(f"its {NAME} is not that of a {KIND}: make it with `ticketbench pack`")
-        if value["format"] != FORMAT:
-            raise SubmissionError(f"its format is {value['format']}, this ticketbench reads {FORMAT}: upgrade")
-        suite, told = value.get("suite"), value.get("files")
-        if (
-            not isinstance(suite, str)
-            or not isinstance(told, dict)
-            or value.keys() != {"format", "kind", "suite", "files"}
-        ):
-            raise SubmissionError(f"its {NAME} lacks its suite or its files: make it with `ticketbench pack`")
-        for path, sealed in told.items():
+        told = decode(data, Told)
+        for path in told["files"]:
             check_path(path)
-            if not _is_sealed(sealed):
-                raise SubmissionError(f"its {NAME} gives no size and sha256 of {quoted(path)}: pack it again")
-        return cls(suite=suite, files={path: Sealed(*sealed) for path, sealed in told.items()})
-
-
-def _is_sealed(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and type(value[0]) is int
-        and value[0] >= 0
-        and isinstance(value[1], str)
-        and DIGEST.fullmatch(value[1]) is not None
-    )
+        return cls(suite=told["suite"], files={path: Sealed(*sealed) for path, sealed in told["files"].items()})
 
 
 def check_path(path: str) -> None:

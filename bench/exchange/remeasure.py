@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from scipy.stats import t as student
 
@@ -18,7 +18,7 @@ from bench.digests import json_digest
 from bench.errors import TicketBenchError
 from bench.exchange.checks.chance import is_drawn
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.record import Measurement, Record
+from bench.record import How, Measurement, Record
 from bench.runs.attempt import STATES
 from bench.runs.job import Job
 from bench.runs.launch import WorkerDied
@@ -26,7 +26,6 @@ from bench.runs.launch.local import LocalLauncher
 from bench.runs.store import Store, curve
 from bench.spec import Role, to_json
 
-How = Literal["replay", "retrain"]
 WORKS: dict[How, str] = {
     "replay": "bench.tickets.units.retrain:replay",
     "retrain": "bench.tickets.units.retrain:retrain",
@@ -63,12 +62,14 @@ class Again:
             return None
         return {
             "unit_id": self.entry.unit.id,
+            "result": self.entry.record["digests"]["result"],
             "how": self.how,
             "metric": task.metric,
             "split": task.split,
             "claimed": score(self.entry.record),
             "measured": score(self.record),
             "equal": self.equal,
+            "believed": [],
             "provenance": self.record["provenance"],
         }
 

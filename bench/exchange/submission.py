@@ -14,8 +14,6 @@ from bench.runs.integrity import Arrays, read_mask
 from bench.runs.store import Store, curve
 from bench.spec import Method, Task, Unit
 
-HIGHEST = 999_999_999
-"""Of a level or a seed."""
 MASKS_KEPT = 64
 
 
@@ -136,18 +134,8 @@ def read(store: Store, *, tasks: Mapping[str, Task], methods: Mapping[str, Metho
             continue
         try:
             unit = Unit.from_spec(record["spec"])
-            if _is_plain(unit) and unit.id == record["unit_id"] and store.folder(unit) == folder:
+            if unit.id == record["unit_id"] and store.folder(unit) == folder:
                 entries[unit.id] = SubmittedUnit(folder=folder, unit=unit, record=record, load=load)
-        except (TicketBenchError, ValueError, TypeError, AttributeError, RecursionError):
+        except TicketBenchError:
             continue
     return Submission(entries=entries, tasks=tasks, methods=methods)
-
-
-def _is_plain(unit: Unit) -> bool:
-    numbers = (unit.level, unit.seed)
-    texts = (unit.task.name, unit.task.scale, unit.method.name, *unit.parents.values())
-    return (
-        all(type(each) is int and 0 <= each <= HIGHEST for each in numbers)
-        and type(unit.task.version) is int
-        and all(isinstance(each, str) for each in texts)
-    )

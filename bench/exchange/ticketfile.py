@@ -12,9 +12,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
@@ -22,14 +23,16 @@ from bench.digests import canonical_json
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
-from bench.record import CurvePoint, Record
+from bench.record import CurvePoint, Record, StateRest
 from bench.runs import files
-from bench.runs.attempt import RECORD, SPEC, is_record, read_record
+from bench.runs.attempt import RECORD, SPEC, read_record
 from bench.runs.integrity import LARGEST_TENSORS, MASK, read_mask
 from bench.runs.store import CURVE, MARK, Store, curve
 from bench.runs.tensors import MOST_DIMENSIONS, Tensors, read_tensors
+from bench.schema import Count, Name, decode
 from bench.spec import Unit
 
+Shape = Annotated[list[Count], Meta(max_length=MOST_DIMENSIONS)]
 FORMAT = 1
 KIND = "ticketbench ticket"
 KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
@@ -56,7 +59,7 @@ class TicketFile:
     curve: list[CurvePoint]
     mask: Mapping[str, NDArray[Any]]
     state: Mapping[str, NDArray[Any]]
-    rest: Mapping[str, Any]
+    rest: StateRest
 
 
 def write_ticket(store: Store, folder: Path, output: Path) -> None:
@@ -131,35 +134,29 @@ def _parse(found: Tensors) -> TicketFile:
         raise SubmissionError(
             f"it lacks {', '.join(sorted(KEYS - told.keys())) or 'nothing, and says more than it may'}"
         )
-    parts = {name: files.parse(told[name].encode()) for name in ("shapes", "state", "record", "curve")}
-    if not is_record(parts["record"]) or parts["record"]["format"] != RECORD_FORMAT:
-        raise SubmissionError(f"its record is not one of format {RECORD_FORMAT}")
-    unit = Unit.from_spec(parts["record"]["spec"])
+    record, points = decode(told["record"], Record), decode(told["curve"], list[CurvePoint])
+    shapes, rest = decode(told["shapes"], dict[Name, Shape]), decode(told["state"], StateRest)
+    unit = Unit.from_spec(record["spec"])
     check_path(f"{unit.path}/{RECORD}")
     if unit.method.weights not in STARTS:
         raise SubmissionError(f"{unit.method.name} starts from weights that its seed gives")
-    if not isinstance(parts["curve"], list) or parts["state"].keys() - {"step", "updates", "origin", "scalars"}:
-        raise SubmissionError("its curve or its state is none")
     bits = {key.removeprefix("mask/"): each for key, each in found.arrays.items() if key.startswith("mask/")}
     state = {key: each for key, each in found.arrays.items() if key.startswith(("weights/", "buffers/"))}
-    if len(bits) + len(state) != len(found.arrays) or bits.keys() != parts["shapes"].keys():
+    if len(bits) + len(state) != len(found.arrays) or bits.keys() != shapes.keys():
         raise SubmissionError("its tensors are not a mask, weights and buffers")
     if any(each.dtype.kind != "f" for key, each in state.items() if key.startswith("weights/")):
         raise SubmissionError("its weights are no numbers with a point")
     return TicketFile(
         unit=unit,
-        record=parts["record"],
-        curve=parts["curve"],
-        mask={name: _unpacked(name, each, parts["shapes"][name]) for name, each in bits.items()},
+        record=record,
+        curve=points,
+        mask={name: _unpacked(name, each, shapes[name]) for name, each in bits.items()},
         state=state,
-        rest=parts["state"],
+        rest=rest,
     )
 
 
-def _unpacked(name: str, packed: NDArray[Any], shape: Any) -> NDArray[np.bool_]:
-    is_shape = isinstance(shape, list) and len(shape) <= MOST_DIMENSIONS
-    if not is_shape or not all(type(each) is int and each >= 0 for each in shape):
-        raise SubmissionError(f"the mask of {name!a} has no shape")
+def _unpacked(name: str, packed: NDArray[Any], shape: list[int]) -> NDArray[np.bool_]:
     size = math.prod(shape)
     if packed.dtype != np.uint8 or packed.shape != ((size + 7) // 8,):
         raise SubmissionError(f"the mask of {name!a} has {packed.size} bytes, its shape asks for {(size + 7) // 8}")
@@ -189,7 +186,6 @@ def _unfold(ticket: TicketFile, root: Path) -> Path:
     folder = root / ticket.unit.path
     folder.mkdir(parents=True)
     files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
-    # in one line each: deep nesting, indented, would grow a thousandfold
     files.write(folder / SPEC, canonical_json(ticket.record["spec"]))
     files.write(folder / RECORD, canonical_json(ticket.record))
     files.write(folder / CURVE, "".join(canonical_json(point) + "\n" for point in ticket.curve))

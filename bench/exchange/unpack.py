@@ -159,7 +159,7 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
     if members[0].file_size > files.LARGEST_JSON:
         raise SubmissionError(f"its {NAME} is larger than {files.LARGEST_JSON} bytes")
     with archive.open(members[0]) as source:
-        manifest = Manifest.of(files.parse(source.read()))
+        manifest = Manifest.of(source.read())
     if not manifest.files:
         raise SubmissionError("it holds no unit: fetch it again")
     return manifest

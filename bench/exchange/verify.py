@@ -83,7 +83,7 @@ def _verdict(
     store: Store, submission: Submission, findings: list[str], notes: list[str], more: Mapping[str, Check] | None = None
 ) -> Inspection:
     checks = CHECKS | dict(more or {})
-    findings = [*findings, *_unread(store, submission, findings)]
+    findings = list(findings)
     for entry in submission.entries.values():
         name = entry.folder.relative_to(store.root)
         for what, check in checks.items():
@@ -95,15 +95,6 @@ def _verdict(
         units=sum(1 for _ in store.folders()),
         submission=submission,
     )
-
-
-def _unread(store: Store, submission: Submission, findings: list[str]) -> Iterator[str]:
-    """Folders that no check looks at: what is wrong with them must have been said, or is said here."""
-    read = {entry.folder for entry in submission.entries.values()}
-    for folder in store.folders():
-        name = folder.relative_to(store.root)
-        if folder not in read and not any(each.startswith(f"{name}: ") for each in findings):
-            yield f"{name}: its spec holds a name or a number of another kind than any unit's"
 
 
 def _guarded(what: str, check: Check, submission: Submission, entry: SubmittedUnit) -> Iterator[str]:

@@ -14,6 +14,7 @@ from bench.digests import file_digest
 from bench.errors import StoreError
 from bench.record import Record
 from bench.runs import files
+from bench.schema import decode
 from bench.spec import Unit
 
 ATTEMPTS, FAILED, CONFLICTS = ".attempts", "failed", "conflicts"
@@ -95,7 +96,7 @@ class Attempt:
 
         Raises:
             StoreError: if the disk refuses; the store is as it was, and the attempt is gone.
-            ValueError: if the record holds NaN.
+            ValueError: if the record holds NaN, or else is none.
         """
         try:
             self._seal(record)
@@ -131,7 +132,9 @@ class Attempt:
         for path in sorted(self.folder.iterdir()):
             files.sync(path)
             record["digests"]["files"][path.name] = file_digest(path)
-        files.write_json(self.folder / RECORD, record)
+        text = files.to_text(record)
+        decode(text, Record)  # what no reader would take for a record is none
+        files.write(self.folder / RECORD, text)
         files.sync(self.folder)
 
     def _publish(self, record: Record) -> Committed:
@@ -193,19 +196,6 @@ class Attempt:
 def read_record(folder: Path) -> Record | None:
     """The record of a finished unit's folder; None if there is none that parses."""
     try:
-        record = files.read_json(folder / RECORD)
+        return decode(files.read(folder / RECORD), Record)
     except (OSError, ValueError):
         return None
-    return record if is_record(record) else None
-
-
-def is_record(value: Any) -> bool:
-    """Whether a JSON value has what the machinery reads of a record."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("spec"), dict)
-        and isinstance(value.get("digests"), dict)
-        and isinstance(value["digests"].get("result"), str)
-        and value.get("status") in ("ok", "diverged")
-        and all(key in value for key in ("format", "unit_id", "metrics", "reason"))
-    )

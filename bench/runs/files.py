@@ -69,33 +69,16 @@ def to_text(value: Any) -> str:
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file that anybody may have written.
+def read(path: Path, *, largest: int = LARGEST_JSON) -> bytes:
+    """The content of a file that anybody may have written.
 
     Raises:
-        ValueError: if it is too large or not JSON (NaN is not).
+        ValueError: if it is too large, or no file of its own.
         OSError: if it cannot be read.
     """
+    if path.is_symlink():
+        raise ValueError("it is a symbolic link")
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size > LARGEST_JSON:
-            raise ValueError(f"larger than {LARGEST_JSON} bytes")
-        return parse(file.read())
-
-
-def parse(data: bytes) -> Any:
-    """JSON from bytes that anybody may have written.
-
-    Raises:
-        ValueError: if it is not JSON.
-    """
-    try:
-        return _DECODER.decode(data.decode())
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+        if os.fstat(file.fileno()).st_size > largest:
+            raise ValueError(f"larger than {largest} bytes")
+        return file.read()

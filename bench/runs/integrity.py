@@ -17,10 +17,11 @@ from safetensors.numpy import load_file
 
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import StoreError, TicketBenchError
-from bench.record import FORMAT, Record
+from bench.record import Record
 from bench.runs import files
-from bench.runs.attempt import RECORD, STATES, is_record
+from bench.runs.attempt import RECORD, STATES
 from bench.runs.store import Store, curve
+from bench.schema import decode
 from bench.spec import Unit
 
 LARGEST_TENSORS = 8 * 2**30
@@ -56,12 +57,9 @@ def verify_alone(store: Store, folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> Record:
-    if folder.is_symlink() or (folder / RECORD).is_symlink():
+    if folder.is_symlink():
         raise ValueError("it is a symbolic link")
-    record: Record = files.read_json(folder / RECORD)
-    if not is_record(record) or record["format"] != FORMAT:
-        raise ValueError(f"it is not a record of format {FORMAT}")
-    return record
+    return decode(files.read(folder / RECORD), Record)
 
 
 def _findings(store: Store, family: Family, folder: Path, record: Record, checks: tuple[Check, ...]) -> Iterator[str]:

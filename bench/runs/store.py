@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterator
 from os import scandir
 from pathlib import Path
+from typing import Any
 
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
 from bench.runs import files
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, REASON, RECORD, Owner, read_record
+from bench.schema import decode
 from bench.spec import Unit
 
 DEFAULT = Path("results/runs")
@@ -45,7 +47,7 @@ class Store:
 
     def _check_format(self) -> None:
         try:
-            found = files.read_json(self.root / MARK)["format"]
+            found = decode(files.read(self.root / MARK), dict[str, Any])["format"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{self.root / MARK} cannot be read ({error!r}): name another --store") from error
         if not isinstance(found, int) or found > FORMAT:
@@ -148,9 +150,7 @@ def curve(folder: Path) -> list[CurvePoint]:
     """
     path = folder / CURVE
     try:
-        if path.stat().st_size > files.LARGEST_JSON:
-            raise ValueError(f"larger than {files.LARGEST_JSON} bytes")
-        return [files.parse(line) for line in path.read_bytes().splitlines()]
+        return [decode(line, CurvePoint) for line in files.read(path).splitlines()]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error
 

@@ -17,6 +17,7 @@ from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
 from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
+from bench.record import How
 from bench.runs.launch.local import usable_cores
 from bench.verbs.request import existing, say
 
@@ -91,7 +92,7 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
     chosen = audit.draw if audit.draw is not None else secrets.randbelow(DRAWS)
     replayed = remeasure.draw(remeasure.replayable(submission), audit.replay, seed=chosen)
     retrained = remeasure.draw(remeasure.retrainable(submission), audit.retrain, seed=chosen)
-    asked: list[tuple[remeasure.How, SubmittedUnit]] = [
+    asked: list[tuple[How, SubmittedUnit]] = [
         *(("replay", each) for each in replayed),
         *(("retrain", each) for each in retrained),
     ]

@@ -6,13 +6,15 @@ import csv
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from bench import registry
 from bench.errors import StoreError
+from bench.record import Record
 from bench.report.regression.gates import compare as compared
 from bench.report.regression.review import review
 from bench.report.regression.side import Side, of_records, of_table
-from bench.runs import files
+from bench.schema import decode
 from bench.spec import Task
 from bench.verbs.request import existing
 
@@ -37,7 +39,7 @@ def _side(path: Path, tasks: Mapping[str, Task]) -> Side:
         if path.suffix == TABLE:
             return of_table(str(path), text.splitlines(), tasks=tasks)
         if path.suffix == RECORDS:
-            return of_records(str(path), [files.parse(line.encode()) for line in text.splitlines()])
+            return of_records(str(path), [cast("Record", decode(line, dict[str, Any])) for line in text.splitlines()])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
         raise StoreError(f"{path} cannot be read as what `publish` writes ({error!r}): publish it again") from error
     raise StoreError(f"{path} is neither a store, nor records (*{RECORDS}), nor a table (*{TABLE}): name one of them")

@@ -9,10 +9,11 @@ import numpy as np
 from bench.exchange.checks import budgets
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import START
-from bench.runs import files
+from bench.record import StateRest
 from bench.runs.attempt import STATES
 from bench.runs.integrity import LARGEST_TENSORS
 from bench.runs.tensors import Tensors, read_tensors
+from bench.schema import decode
 
 
 def weights(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
@@ -63,7 +64,7 @@ def start(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
         leaked = int(np.count_nonzero(found.arrays[f"weights/{name}"][~mask]))
         if leaked:
             yield f"{leaked} pruned weights of {name!a} are not zero at the start"
-    step = files.parse(found.metadata["state"].encode())["step"]
+    step = decode(found.metadata["state"], StateRest)["step"]
     asked = entry.unit.task.rewind_step if entry.unit.method.weights == "rewind" else 0
     if step not in range(asked, asked + budgets.slack(entry.unit.task) + 1):
         yield f"its weights are those of step {step!a}, its method starts at {asked}"

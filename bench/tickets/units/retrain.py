@@ -91,7 +91,7 @@ def retrain(
     if unit.method.mask in BELIEVED:
         asked = replace(unit, method=replace(unit.method, mask=f"{__name__}:{submitted.__name__}"))
     result = run_unit(asked, kind, family, device=device, report=report)
-    named = {role: family[role] for role in unit.parents if role in family}
+    named = {role: family[role] for role in unit.parents if role in family and family[role].result}
     return finish(unit, result, named, folder, device=device, clock=clock)
 
 

@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 
 import bench
 from bench.digests import canonical_json, json_digest
 from bench.learner import State
-from bench.record import FORMAT, Digests, Metric, Record
+from bench.record import FORMAT, Digests, Metric, Provenance, Record
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit
 from bench.tickets.inputs import Parent
@@ -82,7 +81,11 @@ def finish(
 ) -> Record:
     """Write what a unit leaves into `folder`, and say what came out; see `work`."""
     _write(unit, result.trained, folder)
-    provenance = {**_provenance(device), "start": clock.begun.isoformat(), "end": datetime.now(UTC).isoformat()}
+    provenance: Provenance = {
+        **_provenance(device),
+        "start": clock.begun.isoformat(),
+        "end": datetime.now(UTC).isoformat(),
+    }
     return _record(unit, result, family, wall_seconds=clock.seconds, provenance=provenance)
 
 
@@ -95,7 +98,7 @@ def _write(unit: Unit, trained: Trained, folder: Path) -> None:
 
 
 def _record(
-    unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: dict[str, Any]
+    unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: Provenance
 ) -> Record:
     trained = result.trained
     scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
@@ -165,7 +168,7 @@ def _versions() -> dict[str, str]:
     return {**found, "torch": torch.__version__}  # with its build: +cpu, +cu130
 
 
-def _provenance(device: str) -> dict[str, Any]:
+def _provenance(device: str) -> Provenance:
     return {
         "commit": _commit(),
         "versions": _versions(),

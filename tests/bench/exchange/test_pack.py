@@ -13,7 +13,6 @@ from bench.errors import StoreError
 from bench.exchange import pack as packing
 from bench.exchange.manifest import NAME, Manifest
 from bench.exchange.pack import pack
-from bench.runs import files
 from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store
 
@@ -58,7 +57,7 @@ def test_the_same_store_gives_the_same_bytes(packed, filled, tmp_path, monkeypat
 
 def test_the_manifest_seals_every_file(packed, filled):
     archive = zipfile.ZipFile(packed())
-    manifest = Manifest.of(files.parse(archive.read(NAME)))
+    manifest = Manifest.of(archive.read(NAME))
     assert manifest.suite == "toy"
     assert set(manifest.files) == set(archive.namelist()) - {NAME}
     for path, sealed in manifest.files.items():

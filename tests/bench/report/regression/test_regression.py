@@ -372,7 +372,7 @@ def test_exit_codes(command, finished, published, run):
         ("x.jsonl", "{", "cannot be read as what `publish` writes"),
         ("x.jsonl", "[]\n", "cannot be read as what `publish` writes"),
         ("x.jsonl", '{"spec": {"task": {}}}\n', "cannot be read as what `publish` writes"),
-        ("x.jsonl", '{"a": NaN}\n', "NaN is not JSON"),
+        ("x.jsonl", '{"a": NaN}\n', "JSON is malformed"),
         ("x.jsonl", "\udcff", "cannot be read as what `publish` writes"),
         ("x.jsonl", "", "nothing in common; they have toy/chain@smoke and nothing"),
         ("x.csv", "", "nothing in common"),
