@@ -24,7 +24,7 @@ CLAIMS = (
     Column("the paper prints", number=False),
     Column("why, or what limits it", number=False),
 )
-MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "≈", "not run": "-"}
+MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "≈", "no verdict": "-", "not run": "-"}
 
 
 def claims(verdicts: Sequence[ClaimVerdict], pages: Sequence[Page]) -> str:
