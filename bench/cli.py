@@ -249,7 +249,7 @@ def compare(
     allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Do not fail for what was not run.")] = False,
     format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",  # noqa: A002
 ) -> None:
-    """Tell whether anything is worse than before, or missing, cell by cell."""
+    """Tell whether anything is worse than before, or missing."""
     raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format, allow_missing=allow_missing))
 
 

@@ -28,7 +28,7 @@ OPTIONS = {
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
-    "compare": ["BASELINE", "CANDIDATE", "--format"],
+    "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
     "pack": ["SUITE", "--output", "--store", *FILTERS, "--weights"],
