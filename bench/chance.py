@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import hypergeom
 
+FALSE_ALARM = 1e-6
+"""How often an honest random mask may be suspected of not being one."""
 LARGEST_EXACT = 4_000
 """Outcomes up to which the distribution of a sum is computed; beyond, Bernstein's bound, which alarms less."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from bench.chance import FALSE_ALARM, Draw, moments, p_value
 from bench.learner import Domain, Mask, State
 from bench.spec import DENSE, Method, Task
 from bench.tickets import masks
@@ -17,9 +18,6 @@ from bench.tickets.conformance.observe import Case, observe
 from bench.tickets.conformance.watch import Seen
 from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics
-
-CHANCE_SD = 5.0
-"""How many standard deviations of chance a random mask may overlap with the ticket."""
 
 
 def check_method(
@@ -193,13 +191,12 @@ def _by_chance(case: Case, ticket: Mask) -> Iterator[str]:
     theirs = masks.kept(ticket, case.entries)
     common = masks.kept({name: case.mask[name] & ticket[name] for name in case.entries}, case.entries)
     if case.promise.mask.drawn == "network":
-        draws = [(sum(sizes.values()), sum(ours.values()), sum(theirs.values()))]
+        draws = [Draw(sum(sizes.values()), sum(theirs.values()), sum(ours.values()))]
     else:
-        draws = [(sizes[name], ours[name], theirs[name]) for name in case.entries]
-    mean = sum(k * m / n for n, k, m in draws)
-    variance = sum(k * m / n * (n - k) / n * (n - m) / max(1, n - 1) for n, k, m in draws)
+        draws = [Draw(sizes[name], theirs[name], ours[name]) for name in case.entries]
     shared = sum(common.values())
-    if abs(shared - mean) > CHANCE_SD * math.sqrt(variance) + 0.5:
+    if p_value(draws, shared) < FALSE_ALARM:
+        mean, _ = moments(draws)
         yield f"the random mask shares {shared} weights with the ticket, chance gives {mean:.0f}: it is not random"
 
 

@@ -8,13 +8,13 @@ import torch
 from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 
+from bench.chance import FALSE_ALARM
 from bench.learner import State
 from bench.registry import methods
 from bench.spec import Method
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn
 from bench.tickets.conformance import check_learner, check_method
-from bench.tickets.conformance import methods as promises
 from bench.tickets.inputs import Start
 from bench.tickets.methods import METHODS, define
 
@@ -424,7 +424,7 @@ def test_chance_overlap_accepts_what_chance_gives():
     for seed in range(5):
         assert "C8" not in {each.check for each in check_method(
             METHODS["random-ticket"], ExampleDomain(), MOONS, seed=seed)}  # fmt: skip
-    assert promises.CHANCE_SD < 6
+    assert FALSE_ALARM < 1e-5
 
 
 # The door for methods and domains from outside: nothing is raised, everything is named.
