@@ -43,6 +43,8 @@ class Rollouts(ABC):
         model.num_timesteps = num_timesteps
         model._last_obs = model.env.reset()  # noqa: SLF001  as `_setup_learn` does it
         model._last_episode_starts = np.ones(model.n_envs, dtype=bool)  # noqa: SLF001
+        if model._vec_normalize_env is not None:  # noqa: SLF001
+            model._last_original_obs = model._vec_normalize_env.get_original_obs()  # noqa: SLF001
         model.ep_info_buffer.clear()
 
     @abstractmethod
@@ -111,8 +113,6 @@ class OffPolicy(Rollouts):
         """New episodes, an empty replay buffer, and the target network equal to the online network."""
         super().restart(num_timesteps=num_timesteps)
         model = self._model
-        if model._vec_normalize_env is not None:  # noqa: SLF001  as `_setup_learn` does it
-            model._last_original_obs = model._vec_normalize_env.get_original_obs()  # noqa: SLF001
         model.replay_buffer.reset()
         model._episode_num = 0  # noqa: SLF001
         self._follow(num_timesteps)

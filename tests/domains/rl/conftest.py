@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl import domain
+from domains.rl.episodes import Step
 
 AGENTS = ("rl/cartpole-a2c@smoke", "rl/cartpole-ppo@smoke", "rl/cartpole-dqn@smoke")
 
@@ -61,3 +64,49 @@ def same():
         )
 
     return equal
+
+
+class Walks:
+    """Walks of known lengths, whatever one does: the reward is 1 a step, and the score 10 a step.
+
+    Args:
+        lengths: copy -> steps of each of its episodes.
+        cut: copies whose episodes are cut off; the others end by themselves.
+        lives: copies that lose a life, which ends nothing, at every second step.
+    """
+
+    name = "walks"
+    action_space = spaces.Discrete(2)
+    observation_space = spaces.Box(-1e6, 1e6, (2,), dtype=np.float32)
+
+    def __init__(self, lengths, cut=(), lives=()):
+        self.n, self.lengths = len(lengths), np.array(lengths)
+        self.cut, self.lives = (np.isin(np.arange(self.n), copies) for copies in (cut, lives))
+        self.age, self.seeds, self.acted, self.closed = np.zeros(self.n, dtype=int), None, [], False
+
+    def seen(self):
+        """Which copy it is, and how far it has walked."""
+        return np.stack((np.arange(self.n), self.age), 1).astype(np.float32)
+
+    def reset(self, seeds):
+        self.seeds = list(seeds)
+        self.age[:] = 0
+        return self.seen()
+
+    def step(self, actions):
+        self.acted.append(np.array(actions))
+        self.age += 1
+        over, last = self.age >= self.lengths, self.seen()
+        lost = self.lives & (self.age % 2 == 0)
+        self.age[over] = 0
+        one = np.ones(self.n)
+        return Step(self.seen(), one, 10 * one, (over & ~self.cut) | lost, over & self.cut, over, last)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def walks():
+    """The class of `Walks`."""
+    return Walks

@@ -10,7 +10,7 @@ from ale_py.vector_env import AtariVectorEnv
 
 from bench.errors import DataError, UnknownName
 from bench.streams import Streams
-from domains.rl import domain
+from domains.rl import atari, domain
 from domains.rl.atari import PROTOCOLS, Ataris
 from domains.rl.episodes import Episodes
 
@@ -141,3 +141,35 @@ def test_no_such_rom_and_no_such_protocol():
         Ataris("SpaceInvaders", 1, protocol="nature")
     with pytest.raises(UnknownName, match="did you mean 'nature'"):
         Ataris("breakout", 1, protocol="natur")
+
+
+EMULATOR = {
+    "nature": {"life_loss_info": True},
+    "machado": {"repeat_action_probability": 0.25, "noop_max": 1, "use_fire_reset": False, "full_action_space": True},
+    "yu": {"frameskip": 3, "grayscale": False, "img_height": 105, "img_width": 80},
+}
+"""Protocol -> what differs from Nature's picture, or from its play."""
+EVERYWHERE = {
+    "repeat_action_probability": 0.0, "full_action_space": False, "life_loss_info": False, "noop_max": 30,
+    "use_fire_reset": True, "frameskip": 4, "maxpool": True, "stack_num": 4, "grayscale": True, "img_height": 84,
+    "img_width": 84, "max_num_frames_per_episode": 108_000, "reward_clipping": False, "episodic_life": False,
+    "num_threads": 1, "continuous": False,
+}  # fmt: skip
+"""Four frames, the brighter of the last two, stacked four deep in 84 x 84 greys; half an hour; raw scores."""
+
+
+@pytest.mark.parametrize("protocol", EMULATOR)
+def test_the_emulator_is_told_the_protocol(protocol, monkeypatch):
+    """The emulator's own defaults count where it is told nothing: they are read off its signature."""
+    given, real = {}, atari.AtariVectorEnv
+
+    def noted(name, n, **options):
+        given.update(options)
+        return real(name, n, **options)
+
+    monkeypatch.setattr(atari, "AtariVectorEnv", noted)
+    atari.Ataris("breakout", 1, protocol=protocol).close()
+    assert given.pop("autoreset_mode").value == "SameStep"
+    told = {option: given.get(option, real.__init__.__kwdefaults__[option]) for option in EVERYWHERE}
+    assert told == {**EVERYWHERE, **EMULATOR[protocol]}
+    assert given.keys() <= EVERYWHERE.keys()

@@ -69,25 +69,6 @@ def test_acrobot_swings_up_as_gymnasium_does():
     assert ended > 2
 
 
-def test_episodes_keep_raw_scores_and_scaled_rewards():
-    env = Episodes(classic("CartPole-v0", 4), scale=0.01)
-    env.reset_from(range(4))
-    lengths, finished = np.zeros(4, dtype=int), 0
-    for _ in range(60):
-        _, rewards, done, infos = env.act(np.zeros(4, dtype=np.int64))
-        lengths += 1
-        assert rewards.dtype == np.float32
-        assert np.allclose(rewards, 0.01)
-        assert [bool(info) for info in infos] == done.tolist()
-        for index in np.flatnonzero(done):
-            assert infos[index]["episode"] == {"r": lengths[index], "l": lengths[index]}
-            assert not infos[index]["TimeLimit.truncated"]
-            assert abs(infos[index]["terminal_observation"][2]) > 0.2
-            lengths[index] = 0
-            finished += 1
-    assert len(env.finished) == finished > 10
-
-
 def test_the_same_seeds_give_the_same_episodes():
     env = Episodes(classic("Acrobot-v1", 3))
     first = env.reset_from([1, 2, 3])

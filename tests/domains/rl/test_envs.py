@@ -14,7 +14,6 @@ from domains.rl import domain, envs
 from domains.rl.chance import random_returns
 from domains.rl.episodes import Episodes
 from domains.rl.gyms import Gyms
-from domains.rl.minatar import GAMES, MinAtars
 
 
 def changed(task, **config):
@@ -121,23 +120,6 @@ def test_gymnasium_environments_are_seeded_and_cut_off():
     assert [episode.length for episode in env.finished] == [200] * 3
     assert not np.array_equal(infos[0]["terminal_observation"], observations[0])
     assert np.array_equal(env.reset_from([1, 2, 3]), first)
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_minatar_games_are_functions_of_their_seeds(game):
-    played = []
-    for _ in range(2):
-        env = MinAtars(game, 4, limit=40, sticky=0.1)
-        seen = [env.reset([1, 2, 3, 4])]
-        assert seen[0].dtype == bool
-        for seed in (0, 1):
-            generator = np.random.default_rng(seed)
-            steps = [env.step(generator.integers(0, env.action_space.n, 4)) for _ in range(45)]
-            seen += [step.observations for step in steps]
-        assert any(step.truncated.any() for step in steps) or game != "freeway"
-        assert np.array_equal(env.reset([1, 2, 3, 4]), seen[0])
-        played.append(np.stack(seen))
-    assert np.array_equal(*played)
 
 
 def test_random_play_scores_its_chance():
