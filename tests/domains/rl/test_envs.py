@@ -11,7 +11,6 @@ import pytest
 from bench.errors import SpecError, UnknownName
 from bench.streams import Streams
 from domains.rl import domain, envs
-from domains.rl.chance import random_returns
 from domains.rl.episodes import Episodes
 from domains.rl.gyms import Gyms
 
@@ -120,13 +119,6 @@ def test_gymnasium_environments_are_seeded_and_cut_off():
     assert [episode.length for episode in env.finished] == [200] * 3
     assert not np.array_equal(infos[0]["terminal_observation"], observations[0])
     assert np.array_equal(env.reset_from([1, 2, 3]), first)
-
-
-def test_random_play_scores_its_chance():
-    task = domain.tasks()["rl/cartpole-a2c@smoke"]
-    returns = random_returns(task.config["env"], episodes=500, seed=1)
-    assert len(returns) == 500
-    assert abs(np.mean(returns) - task.chance) < 4 * np.std(returns) / np.sqrt(len(returns))
 
 
 def test_seeds_fit_every_environment():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.errors import UnknownName
 from bench.spec import to_json
 from bench.streams import Streams
 from bench.tickets import masks
@@ -114,3 +115,31 @@ def test_the_papers_atari_network_has_its_size(build):
     assert weights["features_extractor.layers.0.weight"] == (64, 12, 5, 5)
     assert (512, 1_920) in weights.values()
     assert abs(sum(each.numel() for each in agent.module.parameters()) - 1.44e6) < 2e4
+
+
+def test_an_unknown_scope_is_refused():
+    with pytest.raises(UnknownName, match="unknown pruning scope 'actors': did you mean 'actor'"):
+        pruning("actors")
+
+
+@pytest.mark.parametrize("key", TASKS)
+def test_every_task_says_where_its_steps_to_the_threshold_are_censored(key):
+    told = " ".join(TASKS[key].deviations)
+    assert ("censored at the budget, and" in told) == (TASKS[key].unit == "env_steps")
+    assert ("the most environment steps that the episode budget can take" in told) == (TASKS[key].unit == "episodes")
+
+
+def test_a_shorter_training_than_the_papers_is_said():
+    for key, task in TASKS.items():
+        whole = TASKS[f"{task.name}@paper"].budget
+        said = f"Trained for {task.budget:,} "
+        assert any(said in sentence for sentence in task.deviations) == (task.budget < whole), key
+
+
+@pytest.mark.parametrize("key", [key for key in TASKS if key.endswith("lander-a2c@paper") or "-a2c-steps@" in key])
+def test_what_is_counted_is_said(key):
+    counted = (
+        "The budget is counted in episodes" if TASKS[key].unit == "episodes" else "The paper counts episodes; here"
+    )
+    assert sum(sentence.startswith(("The budget is", "The paper counts")) for sentence in TASKS[key].deviations) == 1
+    assert any(sentence.startswith(counted) for sentence in TASKS[key].deviations)
