@@ -70,6 +70,12 @@ space-invaders 1668.7  142.1   143.6   148.55
 """
 """Game, score of a human (Mnih et al. 2015), random return under the protocols of Nature, Machado and Yu."""
 
+SOURCES = {
+    "trunk": "(1906.02768), classic control", "towers": "rl-baselines3-zoo 22e3ff2; protocol of 1906.02768",
+    "minatar": "(1903.03176); protocol of 1906.02768", "nature": "(1906.02768), Atari", "yu-elf": "(1906.02768), Atari",
+}  # fmt: skip
+"""Network -> whose recipe it is."""
+
 TRAINING_GAMES = {"split": "train", "splits": ("train",), "at": ("last-100",)}
 FRESH_GAMES = {"split": "test", "splits": ("train", "val", "test"), "at": ("final",)}
 PPO_TOWERS = {"name": "towers", "hidden": [64, 64], "activation": "tanh"}
@@ -268,5 +274,6 @@ def test_the_recipe_is_the_published_one(key):
     told = {field: getattr(task, field) for field in wanted}
     told["unsupported"] = set(task.unsupported)
     assert told == wanted
-    left = {"groups", "source", "deviations"}  # words of a table, and names of towers
+    left = {"groups", "source", "deviations"}  # names of towers, and words of a table, which `test_tasks` reads
+    assert SOURCES[task.config["network"]["name"]] in task.source
     assert wanted.keys() | left == task.__dataclass_fields__.keys()
