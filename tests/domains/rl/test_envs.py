@@ -42,6 +42,12 @@ def test_continuous_actions_are_refused(a2c):
         learner(changed(a2c, env={"kind": "gymnasium", "id": "Pendulum-v1"}))
 
 
+def test_observations_that_are_no_arrays_are_refused(a2c, dqn):
+    for task in (a2c, dqn):
+        with pytest.raises(SpecError, match=r"FrozenLake-v1, whose observation space is Discrete\(16\): only arrays"):
+            learner(changed(task, env={"kind": "gymnasium", "id": "FrozenLake-v1"}))
+
+
 def test_contradictions_are_refused(a2c, dqn):
     with pytest.raises(SpecError, match="constant_rate and a linear learning rate"):
         learner(changed(a2c, hyperparameters={**a2c.config["hyperparameters"], "learning_rate": {"linear": 1e-3}}))
