@@ -1,6 +1,7 @@
 """The language model reads running text as its papers do: windows of columns, the state carried along."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from bench.streams import Streams
 from domains.nlp import domain
 from domains.nlp.language import logits_of, updates
 
+KEY = "nlp/lstm-bible@smoke"
+
 
 @pytest.fixture
 def learner():
-    return domain.learner(domain.tasks()["nlp/lstm-bible@smoke"], streams=Streams(0), device="cpu")
+    return domain.learner(domain.tasks()[KEY], streams=Streams(0), device="cpu")
 
 
 def test_logits_equal_fairseqs_own_forward_pass(learner):
@@ -77,17 +80,119 @@ def test_memory_is_carried_from_window_to_window_and_not_into_the_graph(learner)
     assert not torch.equal(carried.total, objective.loss(1).total)
 
 
-def test_nll_is_that_of_the_columns_read_in_one_go(learner):
-    objective = learner._objective
-    columns = objective._laid(objective._text.splits["val"][:2_000], 20)
-    found = learner.evaluate("val")
+def remembering(learner):
+    """Recurrent weights so large that what is predicted depends on what was read long before."""
+    with torch.no_grad():
+        for name, parameter in learner.module.named_parameters():
+            parameter.mul_(10.0 if "weight_hh" in name or "weight_ih" in name else 4.0)
+    return learner
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_nll_is_that_of_the_columns_read_in_one_go(learner, split):
+    """The first 2,000 tokens as 20 columns, every token after the first of each predicted from all before it."""
+    text = remembering(learner)._objective._text.splits[split]
+    columns = torch.from_numpy(np.stack([text[100 * column : 100 * (column + 1)] for column in range(20)]))
+    found = learner.evaluate(split)
     learner.module.eval()
     with torch.no_grad():
-        logits, _ = logits_of(learner.module, columns[:, :-1], None)
+        logits, _ = learner.module(columns[:, :-1])
         expected = F.cross_entropy(logits.flatten(0, 1), columns[:, 1:].flatten()).item()
+        window = learner._objective._window
+        parts = [columns[:, start : start + window + 1] for start in range(0, 99, window)]
+        forgetful = sum(
+            F.cross_entropy(
+                learner.module(part[:, :-1])[0].flatten(0, 1), part[:, 1:].flatten(), reduction="sum"
+            ).item()
+            for part in parts
+        )
     assert found["nll"] == pytest.approx(expected, rel=1e-5)
+    assert abs(forgetful / (20 * 99) - expected) > 0.01, "memory matters here"
     assert found["perplexity"] == pytest.approx(math.exp(found["nll"]))
-    assert found["nll"] == pytest.approx(math.log(2_304), abs=0.3), "a fresh network knows nothing"
+    assert found.keys() == {"nll", "perplexity"}
+
+
+def test_all_of_a_text_is_read_without_a_limit(learner):
+    evaluation = {"columns": 7, "limit": None}
+    whole = domain.learner(replace(domain.tasks()[KEY], evaluation=evaluation), streams=Streams(0), device="cpu")
+    text = whole._objective._text.splits["val"]
+    length = len(text) // 7
+    columns = torch.from_numpy(text[: 7 * length].reshape(7, length))
+    found = whole.evaluate("val")["nll"]
+    whole.module.eval()
+    with torch.no_grad():
+        logits, _ = logits_of(whole.module, columns[:, :-1], None)
+        expected = F.cross_entropy(logits.flatten(0, 1), columns[:, 1:].flatten()).item()
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(math.log(2_304), abs=0.3), "a fresh network knows nothing"
+
+
+def test_where_an_epoch_begins_is_of_the_seed():
+    def columns(seed, epoch=0):
+        objective = domain.learner(domain.tasks()[KEY], streams=Streams(seed), device="cpu")._objective
+        objective.loss(epoch * objective._epoch_length)
+        return objective._columns, objective._text.splits["train"]
+
+    for epoch in (0, 1):
+        found, train = columns(0, epoch)
+        start = int(Streams(0).numpy("data", epoch).integers(len(train)))
+        rolled = np.concatenate((train[start:], train[:start]))
+        assert torch.equal(found, torch.from_numpy(rolled[: found.numel()].reshape(4, -1)))
+        assert torch.equal(found, columns(0, epoch)[0])
+        assert not torch.equal(found, columns(1, epoch)[0])
+
+
+def test_training_losses_are_of_the_next_tokens_with_the_memory_of_the_window_before(learner):
+    objective = remembering(learner)._objective
+    learner.module.eval()
+    with torch.no_grad():
+        losses = [objective.loss(index) for index in range(3)]
+        read = objective._columns[:, : 3 * 8]
+        logits, _ = learner.module(read)
+        per_token = F.cross_entropy(logits.transpose(1, 2), objective._columns[:, 1 : 3 * 8 + 1], reduction="none")
+    for index, loss in enumerate(losses):
+        assert loss.total.item() == pytest.approx(per_token[:, 8 * index : 8 * index + 8].sum().item(), rel=1e-4)
+        assert loss.tokens == 4 * 8
+
+
+def test_the_last_window_of_an_epoch_is_what_is_left(learner):
+    objective = learner._objective
+    length = len(objective._text.splits["train"]) // 4
+    left = (length - 1) % 8 or 8
+    assert objective.loss(objective._epoch_length - 1).tokens == 4 * left
+    assert left < 8, "else this tests nothing"
+
+
+def test_drawn_losses_are_read_with_an_empty_memory_and_divided_by_the_temperature(learner):
+    objective = remembering(learner)._objective
+    learner.module.eval()
+    with torch.no_grad():
+        objective.loss(5)
+        memory = objective._memory
+        drawn = objective.drawn(np.random.default_rng(3), temperature=7.0)
+        place = int(np.random.default_rng(3).integers(objective._epoch_length))
+        train = objective._text.splits["train"]
+        columns = torch.from_numpy(train[: len(train) // 4 * 4].reshape(4, -1))[:, 8 * place : 8 * place + 9]
+        logits, _ = learner.module(columns[:, :-1])
+        expected = F.cross_entropy((logits / 7.0).flatten(0, 1), columns[:, 1:].flatten(), reduction="sum")
+    assert drawn.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert drawn.tokens == 4 * 8
+    assert objective._memory is memory, "training goes on with its own"
+
+
+def test_dropout_is_fairseqs_between_the_layers_and_behind_the_last(learner):
+    """In training mode with the same draws, fairseq's own loop over the tokens aside."""
+    seen = []
+    decoder = learner.module.decoder
+    for name in ("dropout_in_module", "dropout_out_module"):
+        getattr(decoder, name).register_forward_hook(
+            lambda module, inputs, __: seen.append((module.p, inputs[0].shape))
+        )
+    learner.module.train()
+    learner._objective.loss(0)
+    width, places = 8, (4, 8)
+    assert [(rate, shape[-1]) for rate, shape in seen] == [(0.1, width)] * 3
+    assert {tuple(sorted(shape[:2])) for _, shape in seen} == {places}
 
 
 def test_updates_of_wikitext_2():

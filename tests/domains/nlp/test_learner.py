@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -110,6 +111,29 @@ def test_the_clip_sees_the_norm_of_the_live_weights(transformer, monkeypatch):
         assert seen == pytest.approx(live, rel=1e-5)
 
 
+@pytest.mark.parametrize("clip", [0.05, 1e9])
+def test_the_clip_is_torchs_of_the_gradient_of_the_mean_loss(transformer, clip):
+    """Its norm is that of the mean over tokens: clipping the sum would shrink nearly every gradient."""
+    dry = {**transformer.config["model"], "dropout": 0.0}
+    learner, twin = (build(transformer, clip=clip, model=dry) for _ in range(2))
+    taken = []
+    learner.optimizer.register_step_pre_hook(
+        lambda *_: taken.append([parameter.grad.clone() for parameter in learner.module.parameters()])
+    )
+    learner.train(1)
+    loss = twin._objective.loss(0)
+    (loss.total / loss.tokens).backward()
+    norm = nn.utils.clip_grad_norm_(twin.module.parameters(), clip)
+    assert 0.05 < norm < loss.tokens * 0.05, "the mean is clipped at the one norm and not at the other"
+    for ours, plain in zip(taken[0], twin.module.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_without_a_clip_nothing_is_clipped(transformer, monkeypatch):
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", None)
+    build(transformer, clip=0.0).train(1)
+
+
 def test_the_gradient_is_that_of_the_mean_over_tokens_however_many_batches(transformer):
     """Two batches an update: their summed losses over their tokens together, as fairseq's trainer has it."""
     dry = {**transformer.config["model"], "dropout": 0.0}
@@ -189,6 +213,84 @@ def test_dropout_depends_on_seed_and_step_alone(transformer):
     assert not same(dry.snapshot(), learner.snapshot())
 
 
+def of_these(objective, rows, *_, **__):
+    """The loss of the same sentences, whichever are asked for."""
+    return objective._loss(rows)
+
+
+def test_consecutive_batches_are_dropped_out_differently(transformer):
+    """The same sentences again and again: the loss differs by nothing but the dropout."""
+    learner, other = build(transformer), build(transformer, Streams(1))
+    other.load(learner.snapshot())
+    rows = learner._objective._batches[0]
+    for each in (learner, other):
+        each.module.train()
+        each._objective.loss = each._objective.drawn = partial(of_these, each._objective, rows)
+    losses = [learner._gradients(index).total.item() for index in range(4)]
+    assert len(set(losses)) == 4
+    assert [learner._gradients(index).total.item() for index in range(4)] == losses
+    assert [other._gradients(index).total.item() for index in range(4)] != losses
+    scored = [loss.item() for loss in learner.losses(3)]
+    assert len(set(scored)) == 3
+    assert [loss.item() for loss in other.losses(3)] != scored
+
+
+def test_every_batch_of_an_update_has_a_dropout_and_sentences_of_its_own(transformer):
+    learner = build(transformer, batches=3)
+    seen = []
+    loss = learner._objective.loss
+    learner._objective.loss = lambda index: (seen.append((index, torch.initial_seed())), loss(index))[1]
+    learner.train(2)
+    assert seen == [(index, Streams(0).integer("augment", index)) for index in range(6)]
+
+
+def test_adam_has_the_options_of_the_task(tasks):
+    adam = build(tasks[KEYS[0]], weight_decay=1e-3, betas=[0.8, 0.95], eps=1e-5).optimizer
+    assert isinstance(adam, torch.optim.Adam)
+    found = {name: adam.defaults[name] for name in ("betas", "eps", "weight_decay")}
+    assert found == {"betas": (0.8, 0.95), "eps": 1e-5, "weight_decay": 1e-3}
+    assert build(tasks[KEYS[0]]).optimizer.defaults["weight_decay"] == 0
+    assert build(tasks[KEYS[1]]).optimizer.param_groups[0]["lr"] == 3e-3
+
+
+def test_losses_are_per_token_in_training_mode(task):
+    learner = build(task)
+    learner.module.eval()
+    generator = Streams(0).numpy("score")
+    for index, loss in enumerate(learner.losses(2)):
+        assert loss.requires_grad
+        learner.module.train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(Streams(0).integer("score", index))
+            expected = learner._objective.drawn(generator, temperature=1.0)
+        learner.module.eval()
+        assert loss.item() == pytest.approx((expected.total / expected.tokens).item(), rel=1e-5)
+
+
+def test_losses_can_be_differentiated_twice(task):
+    learner = build(task)
+    parameters = list(learner.module.parameters())
+    [loss] = learner.losses(1)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    second = torch.autograd.grad(sum(gradient.square().sum() for gradient in gradients), parameters, allow_unused=True)
+    assert any(gradient is not None and gradient.any() for gradient in second)
+
+
+def test_a_loaded_state_forgets_gradients_moments_memory_and_what_was_scored(task):
+    learner = build(replace(task, budget=2, rewind_step=0), average={"last": 2, "every": 1})
+    begin = learner.snapshot()
+    learner.train(2)
+    learner.evaluate("test")
+    learner.load(replace(begin, step=2, updates=2))
+    assert learner.scored_items() is None
+    assert not learner.optimizer.state
+    assert all(parameter.grad is None for parameter in learner.module.parameters())
+    assert getattr(learner._objective, "_memory", None) is None
+    plain = build(replace(task, budget=2, rewind_step=0))
+    plain.load(replace(begin, step=2, updates=2))
+    assert learner.evaluate("test") == plain.evaluate("test"), "no checkpoint of the training before"
+
+
 def test_evaluation_changes_nothing_and_searches_at_the_end_only(transformer):
     learner = build(transformer)
     learner.train(transformer.budget - 1)
@@ -237,6 +339,18 @@ def test_the_average_is_evaluated_and_the_last_weights_are_kept(transformer):
     plain.load(replace(plain.snapshot(), weights=averaged))
     assert found == plain.evaluate("test")
     assert same(learner.snapshot(), replace(checkpoints[-1]))
+
+
+def test_the_average_is_not_evaluated_on_the_way(transformer):
+    learner = build(replace(transformer, budget=6), average={"last": 3, "every": 1})
+    plain = build(replace(transformer, budget=6))
+    for each in (learner, plain):
+        each.train(4)
+    for split in ("val", "test"):
+        assert learner.evaluate(split) == plain.evaluate(split), "four checkpoints were taken, none is used yet"
+    for each in (learner, plain):
+        each.train(6)
+    assert learner.evaluate("val") != plain.evaluate("val")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import sacrebleu
 
+from domains.nlp.border import Dictionary
 from domains.nlp.scores import SIGNATURES, metric, score, translation_scores
+from domains.nlp.sentences import Corpus as Real
 
 WORDS = ("<s>", "<pad>", "</s>", "⁇", "the", "sea", "was", "dark", ",", "and", "deep", ".", "God", "saw")
 
@@ -103,6 +105,32 @@ def test_bleu_is_of_the_text_and_tokenised_bleu_of_its_words():
     """Marks that hang on words are parted by 13a and by nothing else."""
     assert score("bleu", ["so, it was good."], ["so , it was good ."]) == pytest.approx(100)
     assert score("bleu_tok", ["so, it was good."], ["so , it was good ."]) < 100
+
+
+def test_bleu_and_chrf_are_of_the_detokenised_text():
+    """Moses's tokenisation of a hyphen and an apostrophe: its own words and ordinary text have other n-grams."""
+    dictionary = Dictionary()
+    for word in ["a", "well", "@-@", "known", "man", "did", "n't", "see", "the", "sea", "&apos;s", "end", "."]:
+        dictionary.add_symbol(word)
+    corpus = Real("tiny", ("de", "en"), dictionary, dictionary, {}, "", marker="@@")
+    hypothesis = dictionary.encode_line(
+        "a well @-@ known man did n't see the end .", append_eos=True, add_if_not_exist=False
+    )
+    reference = "a well @-@ known man did n't see the sea &apos;s end ."
+    plain, printed = "a well-known man didn't see the end.", "a well-known man didn't see the sea's end."
+    pairs = SimpleNamespace(references=(printed,), tokenised=(reference,))
+    found = translation_scores([hypothesis.tolist()], corpus, pairs, limit=None, tokenised=True)
+    assert found["bleu"] == pytest.approx(sacrebleu.corpus_bleu([plain], [[printed]]).score)
+    assert found["chrf"] == pytest.approx(sacrebleu.corpus_chrf([plain], [[printed]]).score)
+    tokenised = "a well @-@ known man did n't see the end ."
+    multi_bleu = sacrebleu.corpus_bleu([tokenised], [[reference]], tokenize="none", smooth_method="none", force=True)
+    assert found["bleu_tok"] == pytest.approx(multi_bleu.score)
+    assert len({round(value, 6) for value in found.values()}) == 3
+    wrong = (
+        sacrebleu.corpus_bleu([tokenised], [[reference]]).score,
+        sacrebleu.corpus_bleu([tokenised], [[printed]]).score,
+    )
+    assert found["bleu"] not in [pytest.approx(value) for value in wrong]
 
 
 def test_case_counts():

@@ -94,6 +94,17 @@ def test_losses_are_those_of_training_mode(normed):
     assert loss == in_training != in_evaluation
 
 
+@pytest.mark.parametrize("temperature", [1.0, 200.0])
+def test_losses_are_of_logits_divided_by_the_temperature(task, temperature):
+    """As GraSP has it: with the temperature ignored its row of the table is another method's."""
+    learner = build(task)
+    generator = Streams(0).numpy("score")
+    for loss in learner.losses(2, temperature=temperature):
+        images, labels = learner._splits["train"].at(torch.from_numpy(generator.choice(600, 60, replace=False)))
+        expected = F.cross_entropy(learner.module(images) / temperature, labels)
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
 def test_one_all_ones_example_goes_through_the_module(task):
     learner = build(task)
     output = learner.forward_ones()

@@ -96,6 +96,74 @@ def test_resnet_20_halves_the_image_twice():
 
 
 @pytest.mark.parametrize("name", ["lenet-300-100", "resnet-20"])
+def lenet(state, x):
+    x = x.reshape(len(x), 784)
+    for layer in ("hidden.0", "hidden.1"):
+        x = (x @ state[f"{layer}.weight"].T + state[f"{layer}.bias"]).clamp(min=0)
+    return x @ state["output.weight"].T + state["output.bias"]
+
+
+def conv(state, x):
+    depth = sum(name.startswith("conv.") and name.endswith("weight") for name in state)
+    for index in range(depth):
+        weight, bias = state[f"conv.{index}.weight"], state[f"conv.{index}.bias"]
+        x = torch.conv2d(x, weight, bias, padding=1).clamp(min=0)
+        if index % 2 == 1:
+            x = torch.max_pool2d(x, 2)
+    x = x.reshape(len(x), -1)
+    for layer in ("hidden.0", "hidden.1"):
+        x = (x @ state[f"{layer}.weight"].T + state[f"{layer}.bias"]).clamp(min=0)
+    return x @ state["output.weight"].T + state["output.bias"]
+
+
+def normed(state, name, x):
+    mean, var, weight, bias = (
+        state[f"{name}.{what}"][:, None, None] for what in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / (var + 1e-5).sqrt() * weight + bias
+
+
+def vgg(state, x):
+    index = 0
+    for group, depth in enumerate((2, 2, 4, 4, 4)):
+        x = torch.max_pool2d(x, 2) if group else x
+        for index in range(index, index + depth):  # noqa: B020  goes on where the group before ended
+            x = normed(state, f"norm.{index}", torch.conv2d(x, state[f"conv.{index}.weight"], padding=1)).clamp(min=0)
+        index += 1
+    return x.flatten(2).mean(2) @ state["output.weight"].T + state["output.bias"]
+
+
+def resnet(state, x):
+    x = normed(state, "norm", torch.conv2d(x, state["conv.weight"], padding=1)).clamp(min=0)
+    for block in range(9):
+        name, stride = f"blocks.{block}", 2 if block in {3, 6} else 1
+        inner = normed(state, f"{name}.norm1", torch.conv2d(x, state[f"{name}.conv1.weight"], stride=stride, padding=1))
+        inner = normed(
+            state, f"{name}.norm2", torch.conv2d(inner.clamp(min=0), state[f"{name}.conv2.weight"], padding=1)
+        )
+        if stride == 2:
+            x = normed(state, f"{name}.shortcut.1", torch.conv2d(x, state[f"{name}.shortcut.0.weight"], stride=2))
+        x = (inner + x).clamp(min=0)
+    return x.flatten(2).mean(2) @ state["output.weight"].T + state["output.bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [
+        ("lenet-300-100", lenet), ("conv-2", conv), ("conv-4", conv), ("conv-6", conv), ("vgg-19", vgg), ("resnet-20", resnet),
+    ],
+)  # fmt: skip
+def test_the_forward_pass_is_that_of_figure_2(name, by_hand):
+    """Written a second time, as sums and products of the weights; statistics, gains and biases are none that hide a term."""
+    model = build(name, width=0.125, generator=generator()).eval()
+    with torch.no_grad():
+        for key, tensor in model.state_dict().items():
+            if tensor.ndim == 1:
+                tensor.uniform_(0.5, 1.5, generator=generator(len(key)))
+        images = torch.rand(3, *IMAGE.get(name, (3, 32, 32)), generator=generator(1))
+        torch.testing.assert_close(model(images), by_hand(model.state_dict(), images), rtol=1e-4, atol=1e-4)
+
+
 def test_weights_are_gaussian_glorot_and_biases_zero(name):
     for module in build(name, width=1.0, generator=generator()).modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and module.weight.numel() > 20_000:

@@ -52,3 +52,18 @@ def test_an_unknown_schedule_is_named():
 def test_a_constant_schedule_with_drops_contradicts_itself():
     with pytest.raises(SpecError, match="milestones"):
         Schedule.of({"schedule": "constant", "rate": 1.0, "milestones": [5]}, 10)
+
+
+def test_a_position_of_one_is_a_step_and_below_it_a_share():
+    assert rates(Schedule(rate=1.0, budget=4, milestones=(1,), gamma=0.5)) == [1.0, 0.5, 0.5, 0.5]
+    assert rates(Schedule(rate=1.0, budget=4, milestones=(0.75,), gamma=0.5)) == [1.0, 1.0, 1.0, 0.5]
+
+
+def test_a_warm_up_may_be_a_share_of_the_length():
+    schedule = Schedule(rate=1.0, budget=20, warmup=0.2)
+    assert rates(schedule)[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert rates(schedule, origin=10)[:3] == [0.5, 1.0, 1.0]
+
+
+def test_a_drop_is_to_a_tenth_unless_it_is_said_otherwise():
+    assert Schedule.of({"schedule": "step", "rate": 1.0, "milestones": [2]}, 4).at(3) == pytest.approx(0.1)
