@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -26,6 +25,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 from mutants import mutants
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ FLOOR = 0.95
 """Share of the mutants that are not equivalent which a module's tests must kill."""
 PYTEST = (
     "-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning", "--hypothesis-profile", "mutation",
 )  # fmt: skip
 say = partial(print, flush=True)
 
@@ -129,31 +129,35 @@ def _end(process):
     return process.exitcode
 
 
+def survivors(module, chosen, *, jobs):
+    """The mutants that pass every test, as they are found."""
+    begun = time.monotonic()
+    if not all(passed for _, passed in outcomes(module, [module.path.read_text()], seconds=900)):
+        sys.exit(f"{module.path}: its tests fail without any mutant: run pytest {' '.join(module.tests)}")
+    seconds = 5 + 5 * (time.monotonic() - begun)
+    ends = outcomes(module, [mutant.source for mutant in chosen], seconds=seconds, jobs=jobs)
+    return (chosen[index] for index, passed in ends if passed)
+
+
 def examine(module, *, sample, seed, jobs):
     """Print a line for every survivor that is not known to be equivalent, and the summary; gives the share killed."""
-    source, begun = module.path.read_text(), time.monotonic()
-    if not all(passed for _, passed in outcomes(module, [source], seconds=900)):
-        sys.exit(f"{module.path}: its tests fail without any mutant: run pytest {' '.join(module.tests)}")
-    seconds = 5 + round(5 * (time.monotonic() - begun))
-    chosen = mutants(source)
+    begun, alive = time.monotonic(), []
+    chosen = mutants(module.path.read_text())
     if sample is not None:
         chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))
-    ends = outcomes(module, [mutant.source for mutant in chosen], seconds=seconds, jobs=jobs)
-    alive = [chosen[index] for index, passed in ends if passed]
-    counts = Counter(module.key(mutant) in module.equivalent for mutant in alive)
-    for mutant in sorted(alive, key=lambda mutant: mutant.line):
+    for mutant in survivors(module, chosen, jobs=jobs):
         line, change = module.key(mutant)
+        alive.append((line, change))
         if (line, change) not in module.equivalent:
             say(f"{module.path}:{mutant.line}: {change}    in: {line}")
-    if sample is None:
-        for line, change in module.equivalent.keys() - {module.key(mutant) for mutant in alive}:
-            say(f"{module.path}: no survivor any more: {change}    in: {line}")
-    killed, counted = len(chosen) - len(alive), len(chosen) - counts[True]
-    say(
-        f"{module.path}: {killed} of {counted} killed ({killed / max(1, counted):.1%}), {counts[True]} equivalent, "
-        f"{time.monotonic() - begun:.0f} s"
-    )
-    return killed / max(1, counted)
+    for line, change in module.equivalent.keys() - alive if sample is None else ():
+        say(f"{module.path}: no survivor any more: {change}    in: {line}")
+    equivalent = sum(key in module.equivalent for key in alive)
+    killed, counted = len(chosen) - len(alive), len(chosen) - equivalent
+    share = killed / max(1, counted)
+    seconds = time.monotonic() - begun
+    say(f"{module.path}: {killed} of {counted} killed ({share:.1%}), {equivalent} equivalent, {seconds:.0f} s")
+    return share
 
 
 def main():
@@ -168,6 +172,7 @@ def main():
     asked = parser.parse_args()
     for name in tomllib.loads((asked.folder / "modules.toml").read_text())["preload"]:
         import_module(name)
+    settings.register_profile("mutation", derandomize=True, phases=[Phase.generate])  # a failure need not be small
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     gc.freeze()  # or every child would walk through all that the libraries made
     chosen = list(modules(asked.paths, asked.tests, asked.folder))

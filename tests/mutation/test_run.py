@@ -32,6 +32,7 @@ def changes(source):
     ("f(a, b=c)", {"f(a, b=c) -> f(a)"}),
     ("a.detach()", {"a.detach() -> a"}),
     ("a.cpu()", set()),
+    ("zip(a, strict=True)", set()),
     ("min(a)", {"min(a) -> max(a)"}),
     ("abs(a)", {"abs(a) -> a"}),
     ("sorted(a)", {"sorted(a) -> a", "sorted(a) -> sorted(a)[::-1]"}),
