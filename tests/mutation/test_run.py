@@ -28,6 +28,7 @@ def changes(source):
     ("True", {"True -> False"}),
     ("a['key']", {"'key' -> 'key_mutant'"}),
     ("a['a whole sentence']", set()),
+    ("a in ('b c', 'c d')", {"a in ('b c', 'c d') -> a not in ('b c', 'c d')"}),
     ("f(a, b)", {"f(a, b) -> f(b, a)"}),
     ("f(a, b=c)", {"f(a, b=c) -> f(a)"}),
     ("a.detach()", {"a.detach() -> a"}),
@@ -63,6 +64,7 @@ def test_a_statement_has_the_mutants_of_its_kind(source, expected):
 @pytest.mark.parametrize("source", [
     '"""docstring"""', "__all__ = ['a', 'b']", "import a.b", "def f(a: 'int') -> 'str':\n    pass",
     "raise ValueError('text') from b", "raise ValueError(f'{a}text')", "a: 'int'",
+    "A = Literal['a', 'b']",
 ])  # fmt: skip
 def test_prose_is_never_edited(source):
     assert changes(source) == set()
