@@ -7,8 +7,22 @@ from types import MappingProxyType
 
 import pytest
 
+from bench.digests import canonical_json
 from bench.errors import SpecError
-from bench.spec import REPORTED_ONLY, SCALES, Method, Pruning, Task, Unit, coincident, to_json, unit_id
+from bench.spec import (
+    REPORTED_ONLY,
+    SCALES,
+    Method,
+    Pruning,
+    Task,
+    Unit,
+    coincident,
+    method_identity,
+    task_from_json,
+    task_identity,
+    to_json,
+    unit_id,
+)
 from bench.tickets.methods import METHODS
 
 GOLDEN = Path(__file__).parent / "golden" / "unit_ids.json"
@@ -75,6 +89,16 @@ def test_what_only_changes_how_results_read_leaves_the_id():
 def test_what_changes_the_training_or_its_evaluation_changes_the_id(change):
     unit = pinned()[0]
     assert replace(unit, task=replace(LENET, **change)).id != unit.id
+
+
+def test_tasks_and_methods_are_the_same_where_only_what_is_reported_differs():
+    task, method = to_json(LENET), to_json(OWN)
+    assert task_identity({**task, "chance": 0.0, "source": "elsewhere"}) == task_identity(task)
+    assert task_identity({**task, "budget": 1001}) != task_identity(task)
+    assert method_identity({**method, "about": "another sentence"}) == method_identity(method)
+    assert method_identity({**method, "version": 4}) != method_identity(method)
+    del method["about"]
+    assert method_identity(method) == canonical_json(method)
 
 
 def test_parents_are_part_of_the_id():
@@ -176,7 +200,14 @@ def test_a_chain_is_what_needs_the_round_before():
 def test_what_was_read_from_json_is_what_was_asked():
     agent = replace(AGENT, deviations=("one", "two"))
     unit = Unit(task=agent, method=CHAIN, level=3, seed=1, parents={"previous": "a" * 64, "dense": "b" * 64})
-    assert Unit.from_spec(json.loads(json.dumps(unit.spec()))) == unit
+    spec = json.loads(json.dumps(unit.spec()))
+    assert Unit.from_spec(spec) == unit
+    assert task_from_json(spec["task"]) == agent
+
+
+def test_a_method_has_no_parents_and_no_options_unless_it_says_so():
+    method = Method(name="mine", mask="ones", weights="initial", training="full")
+    assert (method.parents, method.options, method.version, method.about) == ((), {}, 1, "")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, (float("-inf"),)], {"a": float("nan")}])

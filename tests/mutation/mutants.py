@@ -88,8 +88,8 @@ def _is_prose(node: ast.AST, *, in_error: bool) -> bool:
         return ast.unparse(node.targets[0]) == "__all__"
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
-    if isinstance(node, ast.Subscript):
-        return ast.unparse(node.value) in ("Literal", "Callable")
+    if isinstance(node, (ast.Subscript, ast.Call)):  # types that stand alone
+        return ast.unparse(next(ast.iter_child_nodes(node))) in ("Literal", "Callable", "TypeVar")
     if isinstance(node, ast.keyword):
         return node.arg == "strict"
     return isinstance(node, (ast.Import, ast.ImportFrom)) or (in_error and _is_string(node))
@@ -202,7 +202,7 @@ def _(node: ast.Call) -> Iterator[ast.AST]:
         yield node.args[0]
     if name == "sorted":
         yield ast.Subscript(node, ast.Slice(step=ast.UnaryOp(ast.USub(), ast.Constant(1))))
-    for index in range(len(node.args) - 1):
+    for index in range(0 if name in ("min", "max") else len(node.args) - 1):
         swapped = [*node.args[:index], node.args[index + 1], node.args[index], *node.args[index + 2 :]]
         yield _changed(node, args=swapped)
     for index, keyword in enumerate(node.keywords):

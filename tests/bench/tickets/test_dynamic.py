@@ -123,11 +123,20 @@ def test_gradual_pruning_follows_the_cubic_path_cut_by_cut(optimizer, keep):
     nothing_at_pruned_entries(frames)
 
 
-@pytest.mark.parametrize(("start", "end"), [(0.1, 1.0), (0.7, 0.1), (-0.1, 0.5)])
+@pytest.mark.parametrize(("start", "end"), [(0.1, 1.0), (0.7, 0.1), (-0.1, 0.5), (0.5, 0.5)])
 def test_gradual_pruning_that_would_miss_its_last_cut_is_refused(start, end):
     _, entries = build()
     with pytest.raises(SpecError, match="choose 0 <= start < end < 1"):
         GradualPruning(entries, {"": 31}, budget=BUDGET, start=start, end=end, cuts=CUTS)
+
+
+def test_gradual_pruning_may_start_at_once():
+    learner, entries = build()
+    frames = film(
+        GradualPruning(entries, {"": 31}, budget=BUDGET, start=0.0, end=0.5, cuts=CUTS), learner, masks.ones(entries)
+    )
+    cuts = [frame.step for frame in frames if frame.changed]
+    assert [round(step / BUDGET / 0.5 * CUTS) for step in cuts] == [1, 2, 3, 4, 5, 6]
 
 
 def test_gradual_pruning_starts_and_ends_in_time_and_makes_every_cut():
@@ -271,6 +280,7 @@ def test_every_layer_keeps_its_count_and_the_mask_rests_in_the_end(by_gradient):
     assert all(masks.sizes(frame.mask) == masks.sizes(start) for frame in frames)
     changes = [frame.step / BUDGET for frame in frames if frame.changed]
     assert CHANGES / 2 < len(changes) <= CHANGES
+    assert FREEZE / CHANGES <= changes[0]
     assert changes[-1] <= FREEZE + 1 / BUDGET
     spacing = FREEZE / CHANGES
     assert all(abs(each / spacing - round(each / spacing)) * spacing < 2.5 / BUDGET for each in changes)
