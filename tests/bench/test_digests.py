@@ -14,6 +14,13 @@ def test_canonical_json_is_one_text_for_one_value():
     )
 
 
+def test_digests_are_the_sha256_of_what_they_say():
+    assert json_digest({"b": 1, "a": "ü"}) == hashlib.sha256('{"a":"ü","b":1}'.encode()).hexdigest()
+    arrays = {"b": np.array([True, False]), "a": np.arange(6, dtype="<f4").reshape(2, 3)}
+    parts = b'["a","<f4",[2,3]]', arrays["a"].tobytes(), b'["b","|b1",[2]]', b"\x01\x00"
+    assert tensors_digest(arrays) == hashlib.sha256(b"".join(parts)).hexdigest()
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_digest_of_no_number_is_refused(number):
     with pytest.raises(ValueError):

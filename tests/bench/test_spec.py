@@ -3,11 +3,26 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from bench.digests import canonical_json
 from bench.errors import SpecError
-from bench.spec import REPORTED_ONLY, Method, Pruning, Task, Unit, coincident, unit_id
+from bench.spec import (
+    REPORTED_ONLY,
+    SCALES,
+    Method,
+    Pruning,
+    Task,
+    Unit,
+    coincident,
+    method_identity,
+    task_from_json,
+    task_identity,
+    to_json,
+    unit_id,
+)
 from bench.tickets.methods import METHODS
 
 GOLDEN = Path(__file__).parent / "golden" / "unit_ids.json"
@@ -76,6 +91,16 @@ def test_what_changes_the_training_or_its_evaluation_changes_the_id(change):
     assert replace(unit, task=replace(LENET, **change)).id != unit.id
 
 
+def test_tasks_and_methods_are_the_same_where_only_what_is_reported_differs():
+    task, method = to_json(LENET), to_json(OWN)
+    assert task_identity({**task, "chance": 0.0, "source": "elsewhere"}) == task_identity(task)
+    assert task_identity({**task, "budget": 1001}) != task_identity(task)
+    assert method_identity({**method, "about": "another sentence"}) == method_identity(method)
+    assert method_identity({**method, "version": 4}) != method_identity(method)
+    del method["about"]
+    assert method_identity(method) == canonical_json(method)
+
+
 def test_parents_are_part_of_the_id():
     ticket = pinned()[1]
     assert replace(ticket, parents={**ticket.parents, "dense": "0" * 64}).id != ticket.id
@@ -86,6 +111,7 @@ def test_parents_are_part_of_the_id():
     [
         ({"scale": "huge"}, "scale 'huge'"),
         ({"rewind_step": 1000}, "rewinds to step 1000 of 1000"),
+        ({"rewind_step": -1}, "rewinds to step -1 of 1000"),
         ({"metric": "f1"}, "without a direction"),
         ({"select": None}, "go together"),
         ({"split": "train"}, "evaluated are val, test"),
@@ -116,10 +142,90 @@ def test_level_k_keeps_exactly_what_k_rounds_leave(level):
     assert Pruning(scope="global").keep(sizes, level) == {"": round(266_200 * 0.8**level)}
 
 
+def test_counts_are_rounded_to_the_nearest_and_not_down():
+    assert Pruning(rate=0.2).keep({"a": 7, "b": 3}, 1) == {"a": 6, "b": 2}
+    assert Pruning(rate=0.2, scope="global").keep({"a": 4, "b": 3}, 1) == {"": 6}
+
+
+PATTERNS = Pruning(rate=0.2, rates={"head.*": 0.1, "*.weight": 0.3}, exempt=("*.bias", "norm*"))
+
+
+@pytest.mark.parametrize(("name", "rate", "exempt"), [
+    ("head.weight", 0.1, False), ("body.weight", 0.3, False), ("HEAD.x", 0.2, False), ("norm1.weight", 0.3, True),
+    ("body.bias", 0.2, True), ("*.bia", 0.2, False), ("*.bias.x", 0.2, False),
+])  # fmt: skip
+def test_the_first_pattern_of_a_parameters_name_gives_its_rate_and_any_exempts_it(name, rate, exempt):
+    assert PATTERNS.rate_of(name) == rate
+    assert PATTERNS.is_exempt(name) is exempt
+
+
+def test_a_parameter_belongs_to_the_first_group_that_names_it():
+    task = replace(LENET, groups={"fc1.*": "first", "*.weight": "rest"})
+    names = ("fc1.weight", "fc2.weight", "fc2.bias")
+    assert [task.group_of(name) for name in names] == ["first", "rest", None]
+    assert LENET.group_of("fc1.weight") is None
+
+
+def test_a_task_says_its_domain_key_and_direction():
+    assert (AGENT.domain, AGENT.key, AGENT.direction) == ("rl", "rl/cartpole@small", "max")
+    assert replace(LENET, metric="loss").direction == "min"
+    assert LENET.at == ("final", "early-stop")
+    assert replace(LENET, at=("final",), select=None) == replace(
+        Task(**{name: getattr(LENET, name) for name in Task.__slots__ if name not in ("at", "select")})
+    )
+    assert SCALES == ("smoke", "quick", "small", "paper")  # from the least to the most of the source's budget
+
+
+def test_a_unit_says_in_a_message_and_in_a_path_what_it_is():
+    unit = Unit(task=AGENT, method=METHODS["snip"], level=4, seed=12)
+    assert unit.label == "rl/cartpole@small snip L4 s12"
+    assert unit.path == f"rl/cartpole/snip/s12/L04-{unit.id[:10]}"
+
+
+CHAIN = replace(OWN, name="chain", parents=("previous", "dense"))
+
+
+@pytest.mark.parametrize(("role", "level", "expected"), [
+    ("dense", 5, ("dense", 0)), ("ticket", 5, ("ticket", 5)), ("ticket", 1, ("ticket", 1)),
+    ("previous", 1, ("dense", 0)), ("previous", 2, ("chain", 1)), ("previous", 5, ("chain", 4)),
+])  # fmt: skip
+def test_parents_are_the_dense_network_the_round_before_and_the_ticket_of_the_level(role, level, expected):
+    assert CHAIN.parent_of(role, level) == expected
+
+
+def test_a_chain_is_what_needs_the_round_before():
+    assert [CHAIN.is_chain, OWN.is_chain, METHODS["one-shot"].is_chain] == [True, False, False]
+
+
+def test_what_was_read_from_json_is_what_was_asked():
+    agent = replace(AGENT, deviations=("one", "two"))
+    unit = Unit(task=agent, method=CHAIN, level=3, seed=1, parents={"previous": "a" * 64, "dense": "b" * 64})
+    spec = json.loads(json.dumps(unit.spec()))
+    assert Unit.from_spec(spec) == unit
+    assert task_from_json(spec["task"]) == agent
+
+
+def test_a_method_has_no_parents_and_no_options_unless_it_says_so():
+    method = Method(name="mine", mask="ones", weights="initial", training="full")
+    assert (method.parents, method.options, method.version, method.about) == ((), {}, 1, "")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1, (float("-inf"),)], {"a": float("nan")}])
+def test_a_number_that_is_not_finite_has_no_id(value):
+    with pytest.raises(SpecError, match="only finite numbers have an id"):
+        to_json(value)
+
+
+def test_mappings_of_any_kind_are_plain_json():
+    data = MappingProxyType({"a": (1, 2.5, None), "b": MappingProxyType({1: True})})
+    assert json.dumps(to_json(data)) == '{"a": [1, 2.5, null], "b": {"1": true}}'
+
+
 def test_methods_coincide_where_nothing_tells_them_apart():
     assert coincident("ticket-init", LENET) == "ticket"
     assert coincident("fine-tune", LENET) == "lr-rewind"
     assert coincident("ticket-init", AGENT) is None
+    assert coincident("fine-tune", AGENT) is None
     assert coincident("ticket", LENET) is None
 
 

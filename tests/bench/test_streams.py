@@ -1,4 +1,8 @@
+import zlib
+
+import numpy as np
 import pytest
+import torch
 
 from bench.streams import PER_LEVEL, PER_SEED, Streams
 
@@ -35,6 +39,26 @@ def test_draws_are_pinned():
     assert [Streams(0).integer(name) for name in ("init", "data")] == [7290039654019473914, 1605858607080498671]
 
 
+NAMES = ("init", "data", "augment", "env", "score", "eval", "fresh", "mask")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("index", [(), (4,), (4, 1)])
+def test_a_stream_is_seeded_by_seed_name_level_and_index(name, index):
+    level = 7 if name in ("fresh", "mask") else 0
+    sequence = np.random.SeedSequence([3, zlib.crc32(name.encode()), level, *index])
+    seed = int(sequence.generate_state(1, np.uint64)[0]) // 2
+    streams = Streams(3, 7)
+    assert streams.integer(name, *index) == seed
+    assert streams.numpy(name, *index).bytes(8) == np.random.default_rng(sequence).bytes(8)
+    generator = streams.torch(name, *index)
+    assert (generator.device, generator.initial_seed()) == (torch.device("cpu"), seed)
+
+
+def test_level_zero_is_meant_where_none_is_said():
+    assert Streams(3) == Streams(3, 0, "init")
+
+
 def test_an_unknown_stream_is_refused():
-    with pytest.raises(ValueError, match="no stream 'noise'"):
+    with pytest.raises(ValueError, match=f"no stream 'noise': streams are {', '.join(NAMES)}$"):
         Streams(0).numpy("noise")

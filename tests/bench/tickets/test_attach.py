@@ -455,6 +455,21 @@ def test_dropped_and_grown_weights_start_at_zero_with_fresh_moments_and_the_othe
         attached.check()
 
 
+def test_what_is_dropped_from_a_whole_mask_forgets_its_moments_and_stays_at_zero():
+    """Nothing was pruned when the optimizer was fresh, so zero stands for its fresh moments."""
+    net = Net(mlp(), OPTIMIZERS["adam"])
+    whole = {name: torch.ones_like(each, dtype=torch.bool) for name, each in net.module.named_parameters()}
+    with Attached(net, whole) as attached:
+        for index in range(5):
+            update(net, index)
+        mask = half_of(net.module)
+        for name, kept in mask.items():
+            attached.change(name, kept)
+        assert all(int(part.count_nonzero()) == 0 for part in pruned_parts(net, mask))
+        update(net, 5)
+        attached.check()
+
+
 class FromOne(optim.Optimizer):
     """RMSprop as TensorFlow has it: the second moment starts at one, and so divides little by itself."""
 

@@ -123,11 +123,20 @@ def test_gradual_pruning_follows_the_cubic_path_cut_by_cut(optimizer, keep):
     nothing_at_pruned_entries(frames)
 
 
-@pytest.mark.parametrize(("start", "end"), [(0.1, 1.0), (0.7, 0.1), (-0.1, 0.5)])
+@pytest.mark.parametrize(("start", "end"), [(0.1, 1.0), (0.7, 0.1), (-0.1, 0.5), (0.5, 0.5)])
 def test_gradual_pruning_that_would_miss_its_last_cut_is_refused(start, end):
     _, entries = build()
     with pytest.raises(SpecError, match="choose 0 <= start < end < 1"):
         GradualPruning(entries, {"": 31}, budget=BUDGET, start=start, end=end, cuts=CUTS)
+
+
+def test_gradual_pruning_may_start_at_once():
+    learner, entries = build()
+    frames = film(
+        GradualPruning(entries, {"": 31}, budget=BUDGET, start=0.0, end=0.5, cuts=CUTS), learner, masks.ones(entries)
+    )
+    cuts = [frame.step for frame in frames if frame.changed]
+    assert [round(step / BUDGET / 0.5 * CUTS) for step in cuts] == [1, 2, 3, 4, 5, 6]
 
 
 def test_gradual_pruning_starts_and_ends_in_time_and_makes_every_cut():
@@ -243,10 +252,10 @@ def indices(mask):
 def test_rigl_drops_the_smallest_weights_and_grows_the_largest_dense_gradients(optimizer):
     learner, entries = build(optimizer)
     frames = film(regrowth(entries, by_gradient=True), learner, sparse(entries))
-    for frame in frames:
+    changes = [frame for frame in frames if frame.changed]
+    assert len(changes) > CHANGES / 2
+    for frame in changes:
         for name in entries:
-            if not frame.changed:
-                continue
             stays, gradients = staying(frame, name), frame.dense_gradients[name].abs().flatten().tolist()
             grown = first_of(gradients, set(range(128)) - stays, moving(frame, name))
             assert indices(frame.mask[name]) == stays | set(grown)
@@ -256,9 +265,23 @@ def test_rigl_drops_the_smallest_weights_and_grows_the_largest_dense_gradients(o
 def test_set_drops_the_smallest_weights_and_lets_every_other_stay():
     learner, entries = build()
     frames = film(regrowth(entries, by_gradient=False), learner, sparse(entries))
-    for frame in filter(lambda frame: frame.changed, frames):
+    changes = [frame for frame in frames if frame.changed]
+    assert len(changes) > CHANGES / 2
+    for frame in changes:
         assert all(staying(frame, name) <= indices(frame.mask[name]) for name in entries)
     nothing_at_pruned_entries(frames)
+
+
+def test_each_change_of_set_grows_by_a_draw_of_its_own_from_the_mask_stream():
+    learner, entries = build()
+    frames = film(regrowth(entries, by_gradient=False), learner, sparse(entries))
+    for frame in [frame for frame in frames if frame.changed]:
+        number = math.floor((frame.step - 1) / BUDGET / FREEZE * CHANGES + 1e-9)
+        generator = Streams(0, 3).torch("mask", 4, number)
+        for name, layer in entries.items():
+            draw, stays = torch.rand(layer.shape, generator=generator).flatten().tolist(), staying(frame, name)
+            grown = first_of(draw, set(range(128)) - stays, moving(frame, name))
+            assert indices(frame.mask[name]) == stays | set(grown)
 
 
 @pytest.mark.parametrize("by_gradient", [True, False], ids=["rigl", "set"])
@@ -269,6 +292,7 @@ def test_every_layer_keeps_its_count_and_the_mask_rests_in_the_end(by_gradient):
     assert all(masks.sizes(frame.mask) == masks.sizes(start) for frame in frames)
     changes = [frame.step / BUDGET for frame in frames if frame.changed]
     assert CHANGES / 2 < len(changes) <= CHANGES
+    assert changes[0] >= FREEZE / CHANGES
     assert changes[-1] <= FREEZE + 1 / BUDGET
     spacing = FREEZE / CHANGES
     assert all(abs(each / spacing - round(each / spacing)) * spacing < 2.5 / BUDGET for each in changes)
@@ -365,6 +389,19 @@ def test_layers_that_are_empty_or_full_stay_so_and_others_keep_their_count(by_gr
 
 
 @pytest.mark.parametrize("by_gradient", [True, False], ids=["rigl", "set"])
+@pytest.mark.parametrize(("second", "moves"), [(65, True), (120, False)])
+def test_nothing_moves_where_a_jump_of_the_step_leaves_the_end_behind(by_gradient, second, moves):
+    learner = Rollouts()
+    mask = masks.uniform(learner.entries, 50, torch.Generator().manual_seed(0))
+    learner.module.weight.data.mul_(mask["weight"])
+    with Attached(learner, mask) as attached:
+        regrowth(learner.entries, by_gradient=by_gradient).bind(attached, learner)
+        for step in (60, second):  # a change is due at the first, and made at the second
+            learner.train(step=step)
+        assert torch.equal(attached.mask["weight"], mask["weight"]) is not moves
+
+
+@pytest.mark.parametrize("by_gradient", [True, False], ids=["rigl", "set"])
 def test_entries_that_may_not_be_pruned_never_move(by_gradient):
     learner = Rollouts()
     entries = {"weight": torch.ones(5, 20, dtype=torch.bool)}
@@ -380,20 +417,28 @@ def test_entries_that_may_not_be_pruned_never_move(by_gradient):
     assert not torch.equal(attached.mask["weight"], mask["weight"])
 
 
-def test_a_layer_that_the_loss_does_not_reach_is_no_obstacle_to_rigl():
-    class Unused(nn.Linear):
+@pytest.mark.parametrize("by_gradient", [True, False], ids=["rigl", "set"])
+def test_a_layer_that_the_loss_does_not_reach_rests_under_rigl_and_is_no_obstacle(by_gradient):
+    class Unused(nn.Module):
         def __init__(self):
-            super().__init__(20, 5, bias=False)
-            self.spare = nn.Linear(4, 4, bias=False)
+            super().__init__()
+            self.spare, self.used = nn.Linear(8, 8, bias=False), nn.Linear(20, 5, bias=False)
+
+        def forward(self, x):
+            return self.used(x)
 
     learner = Rollouts(Unused())
-    mask = masks.uniform(learner.entries, 50, torch.Generator().manual_seed(0))
+    mask = masks.uniform_per_layer(
+        learner.entries, {"spare.weight": 32, "used.weight": 50}, torch.Generator().manual_seed(0)
+    )
     for name, each in learner.module.named_parameters():
         each.data.mul_(mask[name])
     with Attached(learner, mask) as attached:
-        regrowth(learner.entries, by_gradient=True).bind(attached, learner)
+        regrowth(learner.entries, by_gradient=by_gradient).bind(attached, learner)
         learner.train(step=20, updates=3)
         assert masks.sizes(attached.mask) == masks.sizes(mask)
+        moved = {name: not torch.equal(attached.mask[name], mask[name]) for name in mask}
+    assert moved == {"spare.weight": not by_gradient, "used.weight": True}
 
 
 @pytest.mark.parametrize(("moved", "expected"), [

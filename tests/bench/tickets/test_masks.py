@@ -86,8 +86,12 @@ def test_equal_scores_go_by_index(value):
 def test_a_score_that_is_not_a_number_is_divergence_even_where_nothing_competes(where):
     scores = torch.tensor([1.0, 2.0, 3.0])
     scores[where] = torch.nan
-    with pytest.raises(Diverged, match="score"):
+    with pytest.raises(Diverged, match="^a pruning score is not finite$"):
         masks.largest(scores, torch.tensor([False, True, True]), 1)
+
+
+def test_a_parameter_without_entries_has_nothing_to_rank():
+    assert masks.largest(torch.zeros(0), torch.zeros(0, dtype=torch.bool), 0).tolist() == []
 
 
 def test_more_weights_than_compete_are_never_invented():
@@ -184,6 +188,17 @@ def test_exempt_patterns_and_wholly_protected_parameters_are_not_prunable():
     assert masks.prunable(learner_with(Protects), Pruning(exempt=("*",))) == {}
 
 
+def test_a_parameter_of_which_only_some_entries_may_be_pruned_is_prunable():
+    class Pads(Moons):
+        def prunable(self):
+            entries = super().prunable()
+            entries["0.weight"][0] = False
+            return entries
+
+    entries = masks.prunable(learner_with(Pads), Pruning())
+    assert sizes(entries) == {"0.weight": 30, "4.weight": 32}
+
+
 # Chance.
 
 
@@ -217,6 +232,26 @@ def test_a_random_mask_follows_its_generator_and_nothing_else(draw):
     torch.manual_seed(2)
     assert flat(one).tolist() == flat(draw(seeded(5))).tolist()
     assert flat(one).tolist() != flat(draw(seeded(6))).tolist()
+
+
+def test_weights_are_drawn_by_the_rank_of_double_precision_numbers():
+    """Single precision has ties in large networks, and the first index wins a tie."""
+    entries, draws = entries_of(SHAPES), seeded(3)
+    scores = {name: torch.rand(each.shape, generator=draws, dtype=torch.float64) for name, each in entries.items()}
+    pooled = by_sorting(flat(scores), flat(entries), 90)
+    assert flat(masks.uniform(entries, 90, seeded(3))).tolist() == pooled.tolist()
+    counts = {"conv": 50, "hidden": 30, "output": 9}
+    layers = [
+        by_sorting(scores[name].flatten().numpy(), np.ones(each.numel()), counts[name])
+        for name, each in entries.items()
+    ]
+    assert flat(masks.uniform_per_layer(entries, counts, seeded(3))).tolist() == np.concatenate(layers).tolist()
+
+
+def test_shuffling_a_mask_leaves_a_parameter_whole_that_the_mask_does_not_name():
+    entries = entries_of(SHAPES)
+    mask = {"conv": masks.uniform(entries, 90, seeded())["conv"]}
+    assert sizes(masks.shuffled(mask, entries, seeded(1))) == {**sizes(entries), **sizes(mask)}
 
 
 def test_a_shuffled_mask_keeps_every_layers_count_and_differs_in_every_layer():
@@ -288,6 +323,10 @@ def test_erk_equals_a_brute_force_search_on_any_shapes(shapes, density):
 @pytest.mark.parametrize("keep", [0, 1, 206, 207])
 def test_erk_keeps_nothing_and_everything_exactly(keep):
     holds_erk(SHAPES, keep)
+
+
+def test_erk_of_no_layers_keeps_nothing():
+    assert masks.erk({}, 0) == {}
 
 
 def test_erk_fills_small_layers_first_and_gives_large_layers_the_rest():

@@ -1,0 +1,107 @@
+"""What each built-in column promises, written down a second time; and how a column of a name is found."""
+
+from dataclasses import fields
+
+import pytest
+
+from bench.errors import SpecError
+from bench.named import named
+from bench.spec import Method
+from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn, columns
+from bench.tickets.methods import METHODS
+
+DYNAMIC = {"begins": "start", "length": "budget", "dynamic": True}
+PROMISES = {  # what differs from promising nothing
+    "none": {"whole": True},
+    "ones": {"whole": True},
+    "iterative": {"needs": ("previous",), "ranked": "previous", "layers": "level"},
+    "one-shot": {"needs": ("dense",), "ranked": "dense", "layers": "level"},
+    "ticket": {"needs": ("ticket",), "taken": True, "layers": "ticket"},
+    "shuffled": {"needs": ("ticket",), "drawn": "layers", "layers": "ticket"},
+    "uniform": {"drawn": "network"},
+    "erk": {"drawn": "layers", "layers": "shape"},
+    "magnitude": {"scored": "initial"},
+    "snip": {"scored": "initial"},
+    "grasp": {"scored": "initial"},
+    "synflow": {"scored": "initial", "ones": True},
+    "initial": {"state": "initial", "exact": True},
+    "rewind": {"needs": ("dense",), "state": "rewind", "exact": True},
+    "trained": {"needs": ("previous",), "state": "trained", "exact": True},
+    "fresh": {"state": "fresh", "exact": True},
+    "fresh-signed": {"needs": ("dense",), "state": "fresh", "keeps": "signs"},
+    "permuted": {"needs": ("dense",), "state": "rewind", "keeps": "values"},
+    "narrow": {"state": "fresh", "narrower": True},
+    "full": {"begins": "start", "length": "budget"},
+    "rewound": {"needs": ("dense",), "begins": "rewind", "length": "rewound"},
+    "last-rate": {"needs": ("dense",), "begins": "budget", "length": "rewound"},
+    "gmp": {**DYNAMIC, "cuts": True},
+    "set": DYNAMIC,
+    "rigl": DYNAMIC,
+}
+BUILT_IN = {**MASKS, **WEIGHTS, **TRAININGS}
+
+
+def promised(column):
+    return {
+        item.name: getattr(column, item.name)
+        for item in fields(column)
+        if item.name != "function" and getattr(column, item.name) not in (None, False, ())
+    }
+
+
+def test_the_columns_are_those_of_the_list():
+    assert [*MASKS, *WEIGHTS, *TRAININGS] == list(PROMISES)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_a_column_promises_what_it_is_known_for_and_names_its_function(name):
+    assert promised(BUILT_IN[name]) == PROMISES[name]
+    assert callable(named(BUILT_IN[name].function, "method column"))
+
+
+def test_no_two_columns_share_a_function():
+    assert len({column.function for column in BUILT_IN.values()}) == len(BUILT_IN)
+
+
+def test_what_is_not_said_is_not_promised():
+    for kind in (MaskColumn, WeightsColumn, TrainingColumn):
+        assert promised(kind(function="a:b")) == {}
+
+
+def test_weights_are_inherited_where_other_arms_start_from_them_to_the_bit():
+    assert {name for name, column in WEIGHTS.items() if column.inherited} == {"initial", "rewind", "trained"}
+
+
+def test_parents_follow_from_the_columns_each_once():
+    assert columns(METHODS["ticket"]).needs == ("previous", "dense")
+    assert columns(METHODS["permuted"]).needs == ("ticket", "dense")
+    assert columns(METHODS["snip"]).needs == ()
+
+
+# Columns from outside.
+
+OWN = MaskColumn(function="bench.tickets.choose:ones", drawn="network")
+
+
+def own_function(inputs):
+    return {}
+
+
+def method(**changes):
+    return Method(**{"name": "mine", "mask": "ones", "weights": "initial", "training": "full", **changes})
+
+
+def test_a_column_from_outside_is_the_record_or_a_function_that_promises_nothing():
+    assert columns(method(mask=f"{__name__}:OWN")).mask is OWN
+    column = columns(method(training=f"{__name__}:own_function")).training
+    assert (type(column), column.function, promised(column)) == (TrainingColumn, own_function, {})
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"mask": "rewind"}, "method column 'rewind': write one of none, ones, iterative, .*, or package.module:name"),
+    ({"weights": f"{__name__}:OWN"}, "is MaskColumn: give a WeightsColumn or its function"),
+    ({"training": f"{__name__}:PROMISES"}, "is dict: give a TrainingColumn or its function"),
+])  # fmt: skip
+def test_what_is_no_column_of_the_kind_is_refused_with_what_to_give(wrong, said):
+    with pytest.raises(SpecError, match=said):
+        columns(method(**wrong))
