@@ -103,7 +103,7 @@ def _told(verdict: ClaimVerdict) -> tuple[int, int]:
     return known, SCALES.index(verdict.scale) if verdict.scale else -1
 
 
-def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison]) -> ClaimVerdict:
+def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) -> ClaimVerdict:
     if claim.blocked is not None:
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
@@ -114,7 +114,8 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison
         return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=f"{missing} to be run: {command}")
 
 
-def _comparison(comparisons: Mapping[tuple[str, str | None], Comparison], name: str, claim: Claim) -> Comparison:
+def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, claim: Claim) -> Comparison:
+    assert claim.scale is not None
     if (name, claim.scale) not in comparisons:
         raise Missing(f"{name} at {claim.scale} scale")
     return comparisons[name, claim.scale]
