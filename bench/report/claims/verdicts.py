@@ -76,9 +76,7 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
         records: of any suites; those of tasks that are not installed here decide nothing.
     """
     installed = [comparison for comparison in comparisons(records) if comparison.installed]
-    newest: dict[tuple[str, str | None], Comparison] = {
-        (comparison.task.name, comparison.task.scale): comparison for comparison in installed
-    }
+    newest = {(comparison.task.name, comparison.task.scale): comparison for comparison in installed}  # versions ascend
     papers = {(claim.paper, claim.scale) for claim in claims}
     whole = [claim for claim in definitions.load() if (claim.paper, claim.scale) in papers]
     family = {(claim.id, claim.scale): claim for claim in (*whole, *claims)}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from bench.digests import json_digest
 from bench.errors import StoreError
 from bench.report.regression.gates import ALARM, compare_sides
 from bench.report.regression.review import COLUMNS, review, summary
@@ -112,13 +113,13 @@ def honest_run(record, task):
         arm = method, level, repr(asked)
         template = templates.setdefault(arm, None) or record(method, level, 0, 0.0, task=asked)  # 0.5 ms, 20,000 times
         templates[arm] = template
-        name = f"{template['unit_id']} {seed}"
+        name = json_digest([template["unit_id"], seed])
         return {
             **template,
             "unit_id": name,
             "spec": {**template["spec"], "seed": seed},
             "metrics": [{**each, "value": value} for each in template["metrics"]],
-            "digests": {**template["digests"], "result": f"{name} {value}"},
+            "digests": {**template["digests"], "result": json_digest([name, value])},
         }
 
     def make(seeds, *, levels=(1, 2, 3), noise=0.004, arms=ARMS, drops=None, **changes):
