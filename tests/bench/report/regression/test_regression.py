@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from bench.digests import json_digest
 from bench.errors import StoreError
 from bench.report.regression.gates import ALARM, compare_sides
-from bench.report.regression.review import COLUMNS, review, summary
+from bench.report.regression.review import COLUMNS, outcome, review
 from bench.report.regression.side import of_records, of_table
 from bench.report.table.render import render
 from bench.spec import Method
@@ -238,7 +238,7 @@ def test_what_the_candidate_lacks_is_missing_and_what_it_adds_is_new(run):
         **dict.fromkeys(("reinit", "shuffled", "random-ticket"), "missing"),
         "snip": "new",
     }
-    assert summary(found) == "9 missing of 16 cells (4 same, 3 new)"
+    assert outcome(found) == "9 missing of 16 cells (4 same, 3 new)"
     with pytest.raises(StoreError, match="nothing in common; they have vision/toy@small and vision/other@small"):
         compare_sides(of_records("a", before), of_records("b", run(range(3), name="vision/other")))
 
@@ -322,13 +322,13 @@ def test_markdown_begins_with_what_matters(run):
     before, after = run(range(5)), run(range(5), noise=0.0041, drops={("ticket", 1): -0.5})
     found = compare_sides(of_records("main", before), of_records("change", after))
     lines = review(found, "md").splitlines()
-    assert lines[0] == f"**{summary(found)}**"
+    assert lines[0] == f"**{outcome(found)}**"
     assert re.match(r"\*\*\d worse of 22 cells \(", lines[0])
     worse = lines.index("<details>")
     assert all("| worse |" in line for line in lines[6 : worse - 1])
     assert not any("| worse |" in line for line in lines[worse:])
     assert (
-        summary(compare_sides(of_records("a", before), of_records("b", before)))
+        outcome(compare_sides(of_records("a", before), of_records("b", before)))
         == "Nothing worse or missing in 22 cells (22 same)"
     )
 
