@@ -341,6 +341,11 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
     )
 
 
+def method_from_json(data: Mapping[str, Any]) -> Method:
+    """The method that `to_json` described."""
+    return Method(**{**data, "parents": tuple(data["parents"])})
+
+
 def to_json(value: Any) -> Any:
     """Frozen dataclasses, tuples and mappings as plain JSON values.
 

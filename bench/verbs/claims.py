@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import registry
 from bench.errors import UnknownName
 from bench.report.claims.definitions import Claim, find, load
-from bench.report.claims.text import blocks, markdown
+from bench.report.claims.text import blocks, verdict_table
 from bench.report.claims.verdicts import judge
 from bench.report.published import read
 from bench.runs import overview
@@ -33,7 +33,7 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, style: 
         say(_listed(chosen))
         return
     verdicts = judge(chosen, [record for suite in read(records).values() for record in suite])
-    say((markdown(verdicts) if style == "md" else blocks(verdicts)).rstrip())
+    say((verdict_table(verdicts) if style == "md" else blocks(verdicts)).rstrip())
 
 
 def _at(name: str | None, scale: str | None) -> list[Claim]:

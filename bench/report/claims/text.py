@@ -27,7 +27,7 @@ def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def markdown(verdicts: Sequence[ClaimVerdict]) -> str:
+def verdict_table(verdicts: Sequence[ClaimVerdict]) -> str:
     """A table of the verdicts, the reasons under it."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(verdict) for verdict in verdicts)]
     table = [f"| {' | '.join(row)} |" for row in rows]

@@ -76,9 +76,7 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
         records: of any suites; those of tasks that are not installed here decide nothing.
     """
     installed = [comparison for comparison in comparisons(records) if comparison.installed]
-    newest: dict[tuple[str, str | None], Comparison] = {
-        (comparison.task.name, comparison.task.scale): comparison for comparison in installed
-    }
+    newest = {(comparison.task.name, comparison.task.scale): comparison for comparison in installed}  # versions ascend
     papers = {(claim.paper, claim.scale) for claim in claims}
     whole = [claim for claim in definitions.load() if (claim.paper, claim.scale) in papers]
     family = {(claim.id, claim.scale): claim for claim in (*whole, *claims)}
@@ -103,7 +101,7 @@ def _told(verdict: ClaimVerdict) -> tuple[int, int]:
     return known, SCALES.index(verdict.scale) if verdict.scale else -1
 
 
-def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison]) -> ClaimVerdict:
+def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) -> ClaimVerdict:
     if claim.blocked is not None:
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
@@ -114,7 +112,8 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison
         return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=f"{missing} to be run: {command}")
 
 
-def _comparison(comparisons: Mapping[tuple[str, str | None], Comparison], name: str, claim: Claim) -> Comparison:
+def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, claim: Claim) -> Comparison:
+    assert claim.scale is not None
     if (name, claim.scale) not in comparisons:
         raise Missing(f"{name} at {claim.scale} scale")
     return comparisons[name, claim.scale]

@@ -38,7 +38,7 @@ def review(regression: Regression, style: str) -> str:
     return STYLES[style](regression)
 
 
-def summary(regression: Regression) -> str:
+def outcome(regression: Regression) -> str:
     """One line: how many cells of each verdict."""
     counts = regression.counts
     total = len(regression.cells)
@@ -55,14 +55,16 @@ def _markdown(regression: Regression) -> str:
     bad = [cell for cell in cells if cell.verdict in FAILURES]
     rest = [cell for cell in cells if cell.verdict not in FAILURES]
     sides = f"Candidate {regression.candidate.name}, baseline {regression.baseline.name}."
-    lines = [f"**{summary(regression)}**", "", escaping.markdown(sides), ""]
+    lines = [f"**{outcome(regression)}**", "", escaping.markdown(sides), ""]
     lines += [*_table(bad), ""] if bad else []
     lines += ["<details>", f"<summary>{'The rest' if bad else 'All cells'}, and how it was judged</summary>", ""]
     lines += [*_table(rest), ""] if rest else []
-    return "\n".join([*lines, *(f"- {escaping.markdown(note)}" for note in notes(regression)), "", "</details>", ""])
+    return "\n".join(
+        [*lines, *(f"- {escaping.markdown(note)}" for note in explanations(regression)), "", "</details>", ""]
+    )
 
 
-def notes(regression: Regression) -> list[str]:
+def explanations(regression: Regression) -> list[str]:
     """How the verdicts came about, a sentence or two each."""
     tests = Counter(cell.test for cell in regression.cells if cell.p is not None)
     kinds = ", ".join(f"{count} {name}" for name, count in sorted(tests.items()))
@@ -150,7 +152,7 @@ def _json(regression: Regression) -> str:
         "candidate": regression.candidate.name,
         "summary": regression.counts,
         "tests": regression.tests,
-        "notes": notes(regression),
+        "notes": explanations(regression),
         "cells": [_values(cell) for cell in regression.cells],
     }
     return json.dumps(told, indent=1, allow_nan=False) + "\n"

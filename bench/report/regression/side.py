@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bench import registry
 from bench.record import Record
 from bench.report.escaping import unquoted
 from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.rows import OPPONENTS
-from bench.spec import DENSE, Task, method_identity, task_identity
+from bench.spec import DENSE, Task, method_from_json, method_identity, task_identity
+from bench.tickets.columns import Columns
 
 TICKET = "ticket"
 RIVALS = {column: method for column, method in OPPONENTS.items() if method != DENSE}
@@ -62,6 +64,7 @@ class ArmSummary:
         fewest: seeds below which there is no verdict.
         records: seed -> record; empty of a table.
         dense: seed -> record of the dense network; empty of a table.
+        columns: what the method's columns promise; None of a table, and of a method that is not installed here.
     """
 
     key: Key
@@ -77,6 +80,7 @@ class ArmSummary:
     fewest: int = FEWEST
     records: Mapping[int, Record] = field(default_factory=dict)
     dense: Mapping[int, Record] = field(default_factory=dict)
+    columns: Columns | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,7 @@ def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[
         if arm.method == TICKET and rival and (gap := _gap(comparison, arm, rival))
     }
     densities = [record["density"] for record in arm.records.values()]
+    spec = next(iter(arm.records.values()))["spec"]
     return ArmSummary(
         key=Key(task.name, task.scale, arm.method, arm.level),
         protocol=protocols[id(arm)],
@@ -140,6 +145,7 @@ def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[
         fewest=max(FEWEST, task.fewest_seeds),
         records=arm.records,
         dense=dense.records if dense else {},
+        columns=registry.columns_of(method_from_json(spec["method"])),
     )
 
 

@@ -11,7 +11,7 @@ A score hides a broken protocol behind its noise. These do not:
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from bench.chance import Draw, moments
@@ -19,11 +19,10 @@ from bench.record import LayerCount, Record
 from bench.report.regression.difference import Sample
 from bench.report.regression.side import ArmSummary
 from bench.report.statistics.seeds import Estimate
+from bench.tickets.columns import Columns
 
 ROUNDED = 1e-5
 """Relative; a table gives six digits."""
-LAYERED = ("iterative", "one-shot", "ticket", "shuffled")
-"""Masks whose counts per layer follow from the level where weights are ranked layer by layer."""
 
 Fact = tuple[str, float, float]
 
@@ -33,7 +32,7 @@ def changed_facts(baseline: ArmSummary, candidate: ArmSummary) -> list[Fact]:
     if not (baseline.records and candidate.records):
         same = math.isclose(baseline.density, candidate.density, rel_tol=ROUNDED)
         return [] if same else [("density", baseline.density, candidate.density)]
-    before, now = _facts(baseline.records), _facts(candidate.records)
+    before, now = _facts(baseline), _facts(candidate)
     return [
         (name, _apart(before[name], now[name]), _apart(now[name], before[name]))
         for name in before
@@ -46,17 +45,17 @@ def _apart(values: set[float], others: set[float]) -> float:
     return min(values - others or values)
 
 
-def _facts(records: Mapping[int, Record]) -> dict[str, set[float]]:
+def _facts(known: ArmSummary) -> dict[str, set[float]]:
     """Fact -> its values over the seeds; a training that diverged ends where it ends."""
-    found: dict[str, set[float]] = {}
-    for record in records.values():
-        for name, value in _fixed(record).items() if record["status"] == "ok" else ():
-            found.setdefault(name, set()).add(value)
-    return found
+    facts: dict[str, set[float]] = {}
+    for record in known.records.values():
+        for name, value in _fixed(record, known.columns).items() if record["status"] == "ok" else ():
+            facts.setdefault(name, set()).add(value)
+    return facts
 
 
-def _fixed(record: Record) -> dict[str, float]:
-    counts, task, mask = record["counts"], record["spec"]["task"], record["spec"]["method"]["mask"]
+def _fixed(record: Record, columns: Columns | None) -> dict[str, float]:
+    counts, task = record["counts"], record["spec"]["task"]
     facts: dict[str, float] = {
         "density": record["density"],
         "kept weights": counts["kept"],
@@ -65,11 +64,17 @@ def _fixed(record: Record) -> dict[str, float]:
     }
     if task["unit"] != "episodes":  # how many an update ends is the agent's luck
         facts["steps"] = record["steps"]
-    if mask == "ticket" and record["overlap"] is not None:
+    if columns and columns.mask.taken and record["overlap"] is not None:
         facts["overlap"] = record["overlap"]
-    if mask == "erk" or (mask in LAYERED and task["pruning"]["scope"] == "layer"):
+    if columns and _fixes_layers(columns, task["pruning"]["scope"]):
         facts |= {f"kept in {name}": layer["kept"] for name, layer in counts["layers"].items()}
     return facts
+
+
+def _fixes_layers(columns: Columns, scope: str) -> bool:
+    """Whether a method leaves each layer as many weights at every seed; pooled ranks leave that to the weights."""
+    by_level = columns.mask.layers in ("level", "ticket") or columns.training.cuts
+    return columns.mask.layers == "shape" or (by_level and scope == "layer")
 
 
 def shuffled_overlap(known: ArmSummary) -> Sample | None:
@@ -78,16 +83,14 @@ def shuffled_overlap(known: ArmSummary) -> Sample | None:
     Returns:
         None if the method does not shuffle the ticket's mask.
     """
-    shuffled = {
-        seed: record
-        for seed, record in known.records.items()
-        if record["overlap"] is not None and record["spec"]["method"]["mask"] == "shuffled"
-    }
+    if not (known.columns and known.columns.mask.drawn == "layers" and known.columns.mask.layers == "ticket"):
+        return None
+    shuffled = [record for record in known.records.values() if record["overlap"] is not None]
     if not shuffled:
         return None
     n = len(shuffled)
-    mean = math.fsum(record["overlap"] or 0.0 for record in shuffled.values()) / n
-    variance = math.fsum(_share_variance(record["counts"]["layers"].values()) for record in shuffled.values())
+    mean = math.fsum(record["overlap"] or 0.0 for record in shuffled) / n
+    variance = math.fsum(_share_variance(record["counts"]["layers"].values()) for record in shuffled)
     return Sample(estimate=Estimate(mean, math.sqrt(variance) / n, math.inf, n))
 
 

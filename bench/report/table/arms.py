@@ -8,7 +8,7 @@ from typing import Any
 from bench import registry
 from bench.record import Record, score_of
 from bench.report.table.merge import Replicate, merged
-from bench.spec import DENSE, SCALES, Method, Task, task_from_json
+from bench.spec import DENSE, SCALES, Task, method_from_json, task_from_json
 from bench.tickets.methods import METHODS
 
 _ORDER = {name: place for place, name in enumerate(METHODS)}
@@ -119,8 +119,7 @@ def _arm(task: Task, seeds: dict[int, Record]) -> Arm:
 
 
 def _is_installed(method: Mapping[str, Any]) -> bool:
-    told = Method(**{**method, "parents": tuple(method["parents"])})
-    return registry.installed_method(told) is not None
+    return registry.installed_method(method_from_json(method)) is not None
 
 
 def _scores(task: Task, records: Mapping[int, Record], metric: str, at: str) -> dict[int, float]:

@@ -30,7 +30,7 @@ def runs(comparisons: Iterable[Comparison]) -> dict[str, Floats]:
     return arrays
 
 
-def columns(comparisons: Iterable[Comparison]) -> list[str]:
+def normalised_tasks(comparisons: Iterable[Comparison]) -> list[str]:
     """The tasks that are the columns of `runs`."""
     return [comparison.task.key for comparison in _normalisable(comparisons)]
 

@@ -11,7 +11,7 @@ from bench.record import Record
 from bench.report import escaping
 from bench.report.table import bootstrap
 from bench.report.table.compact import HEADER, besides, cells, title
-from bench.report.table.normalised import columns, runs
+from bench.report.table.normalised import normalised_tasks, runs
 from bench.report.table.notes import notes
 from bench.report.table.rows import COLUMNS, Row, Section, sections
 
@@ -135,7 +135,7 @@ def _rliable(found: list[Section]) -> str:
     scores = {
         label: array.tolist() for label, array in runs(each.comparison for each in found).items() if label in shown
     }
-    return json.dumps({"tasks": columns(each.comparison for each in found), "scores": scores}, indent=1) + "\n"
+    return json.dumps({"tasks": normalised_tasks(each.comparison for each in found), "scores": scores}, indent=1) + "\n"
 
 
 def _rows(found: list[Section]) -> Iterable[Row]:

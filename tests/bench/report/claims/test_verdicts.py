@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.text import blocks, markdown
-from bench.report.claims.verdicts import judge
+from bench.report.claims.text import blocks, claimed, measured, verdict_table
+from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.seeds import detectable
 
 CLAIM = Claim(
@@ -87,17 +89,15 @@ def test_what_cannot_be_run_says_why():
 
 def test_claims_of_a_paper_share_their_false_alarms(study):
     """Twenty claims without any effect: uncorrected, one of them would hold or fail by chance more often than not."""
-    records, flagged = [], 0
+    names, flagged = [f"vision/t{k}" for k in range(20)], 0
+    family = [replace(CLAIM, id=f"X-{name}", tasks=(name,)) for name in names]
+    base = [record for name in names for record in world(study, ticket=0.0, name=name)]
     for world_number in range(40):
-        generator = np.random.default_rng(world_number)
-        family = [replace(CLAIM, id=f"X-{k}", tasks=(f"vision/t{k}",)) for k in range(20)]
-        records = []
-        for k in range(20):
-            base = study({"dense": 0.0, "ticket": 0.0, "reinit": 0.0}, seeds=5, name=f"vision/t{k}")
-            for record in base:
-                for metric in record["metrics"]:
-                    metric["value"] += float(generator.normal(scale=0.01))
-            records += base
+        noise = np.random.default_rng(world_number).normal(scale=0.01, size=len(base))
+        records = [
+            {**record, "metrics": [{**metric, "value": metric["value"] + shift} for metric in record["metrics"]]}
+            for record, shift in zip(base, noise.tolist(), strict=True)
+        ]
         flagged += any(verdict.status in ("holds", "fails") for verdict in judge(family, records))
     assert flagged <= 6, "5 % of 40 are 2; 7 or more have a chance of 0.3 %"
 
@@ -109,6 +109,23 @@ def test_holm_is_within_a_paper_and_scale(study):
     apart = judge([CLAIM, replace(CLAIM, id="X-2", paper="1906.02768")], records)
     assert twice[0].p == pytest.approx(2 * alone.p)
     assert apart[0].p == alone.p
+
+
+def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
+    names = ("vision/toy", "vision/other", "vision/never")
+    family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
+    elsewhere = replace(CLAIM, id="X-0", scale="paper")
+    monkeypatch.setattr(definitions, "load", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG")))
+    records = world(study, ticket=0.02) + world(study, ticket=0.001, name="vision/other")
+    whole = judge(family, records)
+    assert [judge([claim], records) for claim in family] == [[verdict] for verdict in whole]
+    assert judge(family[::-1], records) == whole[::-1]
+    assert (whole[0].tested, whole[0].family) == (2, 3), "the third was not run"
+    assert "(Holm, 2 of 3 claims run)" in blocks(whole[:1])
+    monkeypatch.setattr(definitions, "load", lambda: family[:1])
+    alone = one(family[0], records)
+    assert whole[0].p == pytest.approx(2 * alone.p)
+    assert "(Holm, 1 claim)" in blocks([alone])
 
 
 def test_a_verdict_that_the_correction_takes_back_says_so(study):
@@ -160,13 +177,146 @@ def test_exact_claims_have_no_interval(study):
     assert (failed.status, failed.interval.low, failed.p) == ("fails", None, None)
 
 
+@pytest.fixture(name="sampled")
+def records_of_gaps(record, task):
+    """Gap of each seed -> records of a ticket that is so much better than reinit, to the bit."""
+
+    def make(gaps, **changes):
+        asked = task(**changes)
+        arms = [("dense", 0, [0.5] * len(gaps)), ("ticket", 1, gaps), ("reinit", 1, [0.0] * len(gaps))]
+        return [record(name, level, s, float(v), task=asked) for name, level, all_ in arms for s, v in enumerate(all_)]
+
+    return make
+
+
+def test_the_p_value_is_the_t_test_of_the_distance_from_the_threshold(sampled):
+    gaps = [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert one(CLAIM, sampled(gaps)).p == pytest.approx(0.0132356, rel=1e-5), "one-sided .0066178, ddof 0 .0090145"
+    moved = one(replace(CLAIM, threshold=0.01), sampled(gaps))
+    assert moved.p == pytest.approx(stats.ttest_1samp(gaps, 0.01).pvalue)
+    assert moved.signs == pytest.approx(2 * 2 / 2**5), "one distance is zero, the others have one sign"
+    least = one(replace(CLAIM, test="not-worse", margin=0.01), sampled(gaps))
+    assert least.p == pytest.approx(stats.ttest_1samp(gaps, -0.01).pvalue)
+
+
+@pytest.mark.parametrize(
+    ("shift", "status"), [(0.0, "holds"), (0.19, "inconclusive"), (0.3, "inconclusive"), (1.0, "fails")]
+)
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_equivalence_is_tested_from_its_nearer_margin(sampled, shift, status, side):
+    gaps = [side * (shift + wiggle) for wiggle in (-0.15, 0.05, 0.1, -0.1, 0.1)]
+    verdict = one(replace(CLAIM, test="equivalent", margin=0.25), sampled(gaps))
+    p = max(stats.ttest_1samp(gaps, margin).pvalue for margin in (-0.25, 0.25))
+    assert (verdict.status, verdict.p) == (status, pytest.approx(p))
+    assert (verdict.p < 0.05) == (status != "inconclusive")
+
+
+TESTS = [
+    {"test": "greater"},
+    {"test": "less"},
+    {"test": "not-worse", "margin": 0.3},
+    {"test": "equivalent", "margin": 0.8},
+]
+
+
+@pytest.mark.parametrize("change", TESTS, ids=lambda change: change["test"])
+def test_a_claim_that_is_alone_never_blames_the_correction(sampled, change):
+    """The p-value inverts the interval: by itself a claim is decided exactly where the interval clears the thresholds."""
+    rng, claim = np.random.default_rng(2), replace(CLAIM, seeds=3, **change)
+    thresholds = {"not-worse": (-0.3,), "equivalent": (-0.8, 0.8)}.get(claim.test, (0.0,))
+    seen = set()
+    for n in (3, 5, 8, 9, 13, 20) * 5:
+        verdict = one(claim, sampled(rng.exponential(1, n) - rng.choice([0.3, 1.0, 1.5])))
+        low, high = verdict.interval.low, verdict.interval.high
+        assert (verdict.status == "inconclusive") == any(low <= threshold <= high for threshold in thresholds)
+        assert (verdict.reason, verdict.tested) == ("", 1)
+        seen.add(verdict.status)
+    assert len(seen) >= 2
+
+
+def test_no_spread_is_certain_and_on_the_threshold_nothing_is_told(sampled):
+    assert [one(CLAIM, sampled([gap] * 5)).status for gap in (0.25, 0.0, -0.25)] == ["holds", "inconclusive", "fails"]
+    edge = replace(CLAIM, test="equivalent", margin=0.25)
+    assert [one(edge, sampled([gap] * 5)).status for gap in (0.1, 0.25, 0.5)] == ["holds", "inconclusive", "fails"]
+
+
+def test_ratios_of_steps_are_tested_as_logarithms(study):
+    records = study({"dense": 0.0, "ticket": 0.0}, seeds=5, at=("final", "early-stop"), select="accuracy")
+    steps = {0: [600, 500, 640, 580, 610], 1: [300, 410, 280, 390, 350]}
+    for record in records:
+        for metric in record["metrics"]:
+            metric["step"] = steps[record["spec"]["level"]][record["spec"]["seed"]]
+    claim = replace(CLAIM, statistic="early-stop", comparator="dense", test="less", threshold=0.7)
+    logs, verdict = np.log(np.array(steps[1]) / steps[0]), one(claim, records)
+    told = stats.ttest_1samp(logs, math.log(0.7))
+    assert verdict.p == pytest.approx(told.pvalue)
+    assert (verdict.interval.low, verdict.interval.high) == pytest.approx(tuple(np.exp(told.confidence_interval(0.95))))
+    assert verdict.status == "inconclusive"
+    assert verdict.detectable == pytest.approx(math.exp(detectable(logs))), "a ratio, like the interval beside it"
+
+
+def iqm_world(study, *gaps, seeds=6):
+    """Tasks whose tickets are so much better than reinit."""
+    names = [f"vision/t{place}" for place in range(len(gaps))]
+    records = [
+        r for name, gap in zip(names, gaps, strict=True) for r in world(study, ticket=gap, seeds=seeds, name=name)
+    ]
+    return records, replace(CLAIM, statistic="iqm", tasks=tuple(names))
+
+
 def test_the_iqm_is_over_tasks(study):
-    records = world(study, ticket=0.04) + world(study, ticket=0.04, name="vision/other")
-    claim = replace(CLAIM, statistic="iqm", tasks=("vision/toy", "vision/other"))
+    records, claim = iqm_world(study, 0.04, 0.04)
     verdict = one(claim, records)
     assert verdict.status == "holds"
     assert verdict.interval.mean == pytest.approx(0.05, abs=0.01)
-    assert "vision/other at small scale" in one(claim, world(study, ticket=0.04)).reason
+    only = [record for record in records if record["spec"]["task"]["name"] == "vision/t0"]
+    assert "vision/t1 at small scale" in one(claim, only).reason
+
+
+def middle(scores):
+    """The mean of the middle half."""
+    ordered = sorted(np.ravel(scores))
+    cut = len(ordered) // 4
+    return np.mean(ordered[cut : len(ordered) - cut])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.01])
+def test_the_gap_of_iqms_is_of_two_iqms_and_its_p_value_that_of_its_interval(study, threshold):
+    records, claim = iqm_world(study, 0.004, 0.002)
+    wild = next(r for r in records if (r["spec"]["method"]["name"], r["spec"]["seed"]) == ("ticket", 3))
+    for metric in wild["metrics"]:
+        metric["value"] = 100.0
+    scores = {"ticket": [], "reinit": []}
+    for name in claim.tasks:
+        values = {
+            (r["spec"]["method"]["name"], r["spec"]["seed"]): r["metrics"][0]["value"]
+            for r in records
+            if r["spec"]["task"]["name"] == name
+        }
+        dense = np.mean([value for (method, _), value in values.items() if method == "dense"])
+        for method, told in scores.items():
+            told.append([(values[method, seed] - 0.1) / (dense - 0.1) for seed in range(6)])
+    verdict = one(replace(claim, threshold=threshold), records)
+    low, high = verdict.interval.low, verdict.interval.high
+    assert verdict.interval.mean == pytest.approx(middle(scores["ticket"]) - middle(scores["reinit"]))
+    assert verdict.interval.mean == pytest.approx((low + high) / 2)
+    distance = abs(verdict.interval.mean - threshold)
+    assert verdict.p == pytest.approx(2 * stats.norm.cdf(-distance * 3.92 / (high - low)), rel=2e-3)
+    assert (verdict.p < 0.05) == (not low <= threshold <= high) == (verdict.status != "inconclusive")
+    differences = np.array(scores["ticket"]) - np.array(scores["reinit"])
+    assert verdict.values == pytest.approx(dict(enumerate(differences.mean(axis=0))))
+
+
+def test_an_iqm_reads_losses_the_other_way_round_and_the_mean_over_levels(study):
+    turned = {"directions": {"accuracy": "min"}, "chance": 3.0, "levels": (1, 2)}
+    records = study({"dense": 0.0, "ticket": -0.04, "reinit": 0.0}, seeds=5, **turned)
+    for record in records:
+        if record["spec"]["level"] == 2:
+            for metric in record["metrics"]:
+                metric["value"] = 1.0
+    verdict = one(replace(CLAIM, statistic="iqm", levels=(1, 2)), records)
+    assert verdict.interval.mean == pytest.approx(0.04 / 2.1 / 2, abs=0.001)
+    assert verdict.status == "holds"
 
 
 def test_a_newer_version_of_a_task_takes_the_place_of_the_old(study):
@@ -175,9 +325,78 @@ def test_a_newer_version_of_a_task_takes_the_place_of_the_old(study):
     assert one(CLAIM, records[::-1]).status == "holds"
 
 
+def test_what_is_not_installed_decides_nothing(study, install, task):
+    install(task())
+    records = world(study, ticket=0.02) + world(study, ticket=-0.5, version=99)
+    assert one(CLAIM, records).status == "holds"
+    assert one(CLAIM, world(study, ticket=-0.5, version=99)).status == "not run"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [*TESTS, {"statistic": "iqm"}, {"test": "exact", "statistic": "weights", "margin": 0.1, "expected": {1: 99.0}}],
+)
+@pytest.mark.parametrize("scale", ["smoke", "quick"])
+def test_scales_without_verdicts_have_none(study, change, scale):
+    claim = replace(CLAIM, scale=scale, **change)
+    verdict = one(claim, world(study, ticket=0.5, scale=scale))
+    assert (verdict.status, verdict.p, verdict.tested) == ("no verdict", None, 0)
+    assert verdict.interval.mean != 0, "what was measured is told all the same"
+    text = blocks([verdict])
+    assert f"X-1     no verdict at {scale} scale" in text
+    assert f"{scale} scale spends too little of the paper's budget" in text
+    assert not {"holds", "fails", "inconclusive"} & set(text.split())
+    assert "| X-1 | no verdict | " in verdict_table([verdict])
+
+
+def test_a_verdict_is_shown_before_a_larger_scale_without_one(study):
+    none, small, paper = (replace(CLAIM, scale=scale) for scale in ("quick", "small", "paper"))
+    records = world(study, ticket=0.5, scale="quick") + world(study, ticket=0.5)
+    assert [v.scale for v in shown(judge([none, small, paper], records))] == ["small"]
+    assert [v.scale for v in shown(judge([paper, none], records))] == ["quick"]
+    assert [v.scale for v in shown(judge([none, small, paper], []))] == ["paper"]
+    both = records + world(study, ticket=0.5, scale="paper")
+    assert [v.scale for v in shown(judge([paper, none, small], both))] == ["paper"]
+
+
+def test_a_task_that_asks_for_more_seeds_than_the_claim_gets_them(study):
+    assert one(CLAIM, world(study, ticket=0.02, fewest_seeds=6)).reason.startswith("6 seeds of which there are 5")
+    assert one(CLAIM, world(study, ticket=0.02, seeds=6, fewest_seeds=6)).status == "holds"
+    records, claim = iqm_world(study, 0.04, 0.04)
+    more = [r for r in records if r["spec"]["task"]["name"] == "vision/t0"]
+    more += world(study, ticket=0.04, name="vision/t1", fewest_seeds=7)
+    assert "7 seeds of which there are 5" in one(claim, more).reason
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threshold": 0.5}, "> 0.5"),
+        ({"test": "less"}, "< 0"),
+        ({"test": "not-worse", "margin": 0.25}, "> -0.25"),
+        ({"test": "equivalent", "margin": 0.25}, "within 0.25"),
+        ({"test": "exact", "margin": 0.25, "statistic": "weights"}, "within 0.25"),
+        ({"test": "exact", "margin": 0.0, "statistic": "weights"}, "exactly 0"),
+        ({"test": "exact", "margin": 0.0, "statistic": "effective"}, "exactly 1"),
+    ],
+)
+def test_what_is_claimed_is_said(change, said):
+    assert claimed(replace(CLAIM, **change)) == said
+
+
+def test_an_exact_claim_shows_what_it_fails_by(study):
+    records = study({"dense": 0.0, "synflow": 0.0}, seeds=2)
+    claim = replace(CLAIM, method="synflow", comparator=None, statistic="effective", test="exact", margin=0.0, seeds=1)
+    exact = one(claim, records)
+    assert (exact.status, measured(exact), exact.interval.n) == ("holds", "1", 2)
+    lossy = [{**r, "effective_density": r["density"] / (1.0011 if r["spec"]["seed"] else 1)} for r in records]
+    failed = one(claim, lossy)
+    assert (failed.status, measured(failed), failed.p, failed.family) == ("fails", "1.0011", None, 0)
+
+
 def test_the_text_has_the_verdict_its_numbers_and_its_scale(study):
     verdicts = judge([CLAIM, replace(CLAIM, id="X-2", blocked="no VGG", scale=None)], world(study, ticket=0.02))
-    text, table = blocks(verdicts), markdown(verdicts)
+    text, table = blocks(verdicts), verdict_table(verdicts)
     assert "X-1     holds at small scale" in text
     assert "claimed > 0; 5 seeds; p " in text
     assert "X-2     not run" in text

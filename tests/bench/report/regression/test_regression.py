@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from bench.digests import json_digest
 from bench.errors import StoreError
 from bench.report.regression.gates import ALARM, compare_sides
-from bench.report.regression.review import COLUMNS, review, summary
+from bench.report.regression.review import COLUMNS, outcome, review
 from bench.report.regression.side import of_records, of_table
 from bench.report.table.render import render
 from bench.spec import Method
@@ -112,13 +113,13 @@ def honest_run(record, task):
         arm = method, level, repr(asked)
         template = templates.setdefault(arm, None) or record(method, level, 0, 0.0, task=asked)  # 0.5 ms, 20,000 times
         templates[arm] = template
-        name = f"{template['unit_id']} {seed}"
+        name = json_digest([template["unit_id"], seed])
         return {
             **template,
             "unit_id": name,
             "spec": {**template["spec"], "seed": seed},
             "metrics": [{**each, "value": value} for each in template["metrics"]],
-            "digests": {**template["digests"], "result": f"{name} {value}"},
+            "digests": {**template["digests"], "result": json_digest([name, value])},
         }
 
     def make(seeds, *, levels=(1, 2, 3), noise=0.004, arms=ARMS, drops=None, **changes):
@@ -237,7 +238,7 @@ def test_what_the_candidate_lacks_is_missing_and_what_it_adds_is_new(run):
         **dict.fromkeys(("reinit", "shuffled", "random-ticket"), "missing"),
         "snip": "new",
     }
-    assert summary(found) == "9 missing of 16 cells (4 same, 3 new)"
+    assert outcome(found) == "9 missing of 16 cells (4 same, 3 new)"
     with pytest.raises(StoreError, match="nothing in common; they have vision/toy@small and vision/other@small"):
         compare_sides(of_records("a", before), of_records("b", run(range(3), name="vision/other")))
 
@@ -321,13 +322,13 @@ def test_markdown_begins_with_what_matters(run):
     before, after = run(range(5)), run(range(5), noise=0.0041, drops={("ticket", 1): -0.5})
     found = compare_sides(of_records("main", before), of_records("change", after))
     lines = review(found, "md").splitlines()
-    assert lines[0] == f"**{summary(found)}**"
+    assert lines[0] == f"**{outcome(found)}**"
     assert re.match(r"\*\*\d worse of 22 cells \(", lines[0])
     worse = lines.index("<details>")
     assert all("| worse |" in line for line in lines[6 : worse - 1])
     assert not any("| worse |" in line for line in lines[worse:])
     assert (
-        summary(compare_sides(of_records("a", before), of_records("b", before)))
+        outcome(compare_sides(of_records("a", before), of_records("b", before)))
         == "Nothing worse or missing in 22 cells (22 same)"
     )
 
@@ -398,11 +399,11 @@ def test_a_candidate_without_scores_is_missing_them(run):
     ("name", "content", "said"),
     [
         ("nowhere", None, "no store "),
-        ("x.jsonl", "{", "cannot be read as what `publish` writes"),
-        ("x.jsonl", "[]\n", "cannot be read as what `publish` writes"),
-        ("x.jsonl", '{"spec": {"task": {}}}\n', "cannot be read as what `publish` writes"),
-        ("x.jsonl", '{"a": NaN}\n', "JSON is malformed"),
-        ("x.jsonl", "\udcff", "cannot be read as what `publish` writes"),
+        ("x.jsonl", "{", "x.jsonl, line 1: not a record"),
+        ("x.jsonl", "\n[]\n", "x.jsonl, line 2: not a record"),
+        ("x.jsonl", '{"spec": {"task": {}}}\n', "x.jsonl, line 1: not a record"),
+        ("x.jsonl", '{"a": NaN}\n', "line 1: not a record"),
+        ("x.jsonl", "\udcff", "x.jsonl, line 1: not a record"),
         ("x.jsonl", "", "nothing in common; they have toy/chain@smoke and nothing"),
         ("x.csv", "", "nothing in common"),
         ("x.csv", "task,scale\na,b\n", "KeyError('versions')"),

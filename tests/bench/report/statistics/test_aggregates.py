@@ -42,6 +42,26 @@ def test_resamples_stay_within_their_task():
     assert (found.mean, found.low, found.high, found.n) == (0.5, 0.5, 0.5, 5)
 
 
+def mean(*arms):
+    return float(np.mean(arms[0]) - sum(np.mean(other) for other in arms[1:]))
+
+
+def test_resamples_of_every_task_are_its_own_and_the_same_every_time():
+    """Two tasks whose scores add to 9 in every run: had they the same rows, no resample would differ from another."""
+    scores = np.array([[k, 9 - k] for k in range(10)], dtype=float)
+    found = stratified(mean, scores)
+    assert (found.mean, found.low, found.high) == (4.5, 3.25, pytest.approx(5.7012, abs=1e-4))
+    assert found == stratified(mean, scores)
+    assert found != stratified(mean, scores, seed=1)
+
+
+def test_the_width_of_the_stratified_bootstrap_is_that_of_its_standard_errors():
+    scores = np.random.default_rng(0).normal(size=(40, 3))
+    found, error = stratified(mean, scores), np.sqrt((scores.var(axis=0) / 40).sum()) / 3
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+    assert found.n == 40
+
+
 def test_arms_of_the_same_seeds_are_resampled_together():
     own = np.random.default_rng(0).normal(size=(6, 2))
     found = stratified(lambda a, b: float((a - b).mean()), own + 1, own)

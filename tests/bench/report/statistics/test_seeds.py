@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,11 +8,16 @@ from scipy import stats
 
 from bench.report.statistics.seeds import (
     BOOTSTRAPPED,
+    Estimate,
     Interval,
     detectable,
+    estimate,
     interval,
     not_worse,
+    p_value,
     paired,
+    quantile,
+    welch,
 )
 
 scores = st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 6)), min_size=3, max_size=7)
@@ -65,6 +72,109 @@ def test_the_order_of_the_seeds_changes_no_bit():
     )
 
 
+def test_the_bounds_from_eight_seeds_on_are_these_and_no_others():
+    assert interval(range(1, 9)) == Interval(4.5, 2.5, 6.625, 8)
+    tail = stats.norm.cdf(-((12 / 11) ** 0.5) * stats.t.ppf(0.975, 11))
+    most = stats.binom.ppf(1 - tail, 12, 1 / 12) / 12  # how often one of twelve is drawn again in twelve draws
+    assert interval([0.0] * 11 + [1.0]) == Interval(1 / 12, 0.0, pytest.approx(most), 12)
+
+
+def test_the_p_value_is_two_sided_with_n_minus_1_degrees_of_freedom():
+    values = [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert p_value(values) == pytest.approx(0.0132356, rel=1e-5), "one-sided .0066178, divided by n .0090145"
+    assert p_value(values, 0.01) == pytest.approx(stats.ttest_1samp(values, 0.01).pvalue)
+    assert p_value(values, 0.03) == pytest.approx(1)
+    assert p_value(values, 0.06) == pytest.approx(p_value(values))
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.4, 0.6]])
+def test_fewer_than_three_seeds_have_no_p_value(values):
+    assert p_value(values) is None
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_seeds_without_variance_are_certain(n):
+    assert (p_value([0.1] * n, 0.1), p_value([0.1] * n, 0.2)) == (1, 0)
+    assert interval([1e-200, 2e-200, 3e-200]) == Interval(2e-200, 2e-200, 2e-200, 3), "too close for a square"
+    assert p_value([1e-200, 2e-200, 3e-200]) == 0
+
+
+SHAPES = {
+    "normal": lambda rng, n: rng.normal(0.3, 1, n),
+    "exponential": lambda rng, n: rng.exponential(1, n) - 0.5,
+    "lognormal": lambda rng, n: rng.lognormal(0, 1.5, n) - 1,
+    "few values": lambda rng, n: rng.integers(0, 3, n).astype(float) - 0.5,
+    "one wild": lambda rng, n: np.append(rng.normal(0.5, 0.1, n - 1), -30.0),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_p_value_is_below_5_per_cent_exactly_where_the_interval_leaves_the_threshold_out(shape):
+    rng = np.random.default_rng(5)
+    for n in (number for number in range(3, 31) for _ in range(30)):
+        sample = SHAPES[shape](rng, n).tolist()
+        found = interval(sample)
+        hair = 1e-9 * (found.high - found.low) or 1e-9  # rounding may decide on the bound of a t interval itself
+        bounds = (found.low - hair, found.low + hair, found.high - hair, found.high + hair)
+        for threshold in (0.0, found.mean, *rng.normal(0, 1, 2), *(bounds if found.low < found.high else ())):
+            outside = threshold < found.low or threshold > found.high
+            assert (p_value(sample, threshold) < 0.05) == outside, (shape, n, sample, threshold)
+
+
+@pytest.mark.parametrize("n", [8, 9, 12, 30, 100, 400])
+def test_on_the_bound_of_a_bootstrapped_interval_the_last_bit_decides(n):
+    sample = np.random.default_rng(n).exponential(1, n).tolist()
+    found = interval(sample)
+    for bound, out in ((found.low, -math.inf), (found.high, math.inf)):
+        assert p_value(sample, bound) >= 0.05
+        assert p_value(sample, math.nextafter(bound, out)) < 0.05
+
+
+def test_a_p_value_shrinks_with_the_distance_and_beyond_the_last_resample_is_students():
+    sample = np.random.default_rng(1).normal(0, 1, 10).tolist()
+    distances = np.linspace(0.1, 3, 400)
+    for side in (-1, 1):
+        p_values = np.array([p_value(sample, np.mean(sample) + side * distance) for distance in distances])
+        assert (np.diff(p_values) <= 1e-12).all()
+        assert p_value(sample, np.mean(sample)) > 0.9
+    for far in (-3.0, 3.0):
+        assert p_value(sample, far) == pytest.approx(stats.ttest_1samp(sample, far).pvalue)
+    skewed = [0.0] * 9 + [1e6]
+    assert p_value(skewed, -1.0) < stats.ttest_1samp(skewed, -1.0).pvalue, "no resample has a mean below 0"
+
+
+@pytest.mark.parametrize(("n", "level"), [(5, 0.05), (8, 0.05), (8, 0.2), (12, 0.05), (12, 0.2), (25, 0.5)])
+def test_without_an_effect_p_values_are_as_small_as_often_as_they_say(n, level):
+    samples = np.random.default_rng(11).normal(size=(1_500, n))
+    assert np.mean([p_value(sample) < level for sample in samples]) == pytest.approx(level, abs=0.03)
+
+
+def test_welchs_difference_is_scipys():
+    one, two = [0.91, 0.94, 0.90, 0.95, 0.92], [0.89, 0.93, 0.91]
+    gap, told = welch(estimate(one), estimate(two)), stats.ttest_ind(one, two, equal_var=False)
+    bounds = told.confidence_interval(0.95)
+    assert gap.freedom == pytest.approx(told.df)
+    assert gap.p_value() == pytest.approx(told.pvalue)
+    assert (gap.interval.low, gap.interval.high) == pytest.approx((bounds.low, bounds.high))
+    assert (gap.mean, gap.n) == (pytest.approx(np.mean(one) - np.mean(two)), 3)
+
+
+def test_without_an_error_on_either_side_there_is_no_test():
+    for pair in ((estimate([1.0, 2.0]), estimate([1.0, 2.0, 4.0])), (estimate([1.0, 2.0, 4.0]), estimate([1.0]))):
+        gap = welch(*pair)
+        assert (gap.error, gap.p_value(), gap.interval.low, gap.interval.high) == (None,) * 4
+        assert gap.mean == pair[0].mean - pair[1].mean
+    assert estimate([1.0, 2.0]) == Estimate(1.5, None, 1, 2)
+    certain = welch(estimate([2.0] * 3), estimate([1.0] * 4))
+    assert (certain.interval, certain.freedom, certain.p_value()) == (Interval(1, 1, 1, 3), math.inf, 0)
+
+
+def test_quantiles_are_those_of_students_t():
+    assert quantile(4) == pytest.approx(2.7764451)
+    assert quantile(4, 0.99) == pytest.approx(4.6040949)
+    assert quantile(math.inf) == pytest.approx(1.9599640)
+
+
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_95_of_100_intervals_hold_the_truth(n):
     rng = np.random.default_rng(n)
@@ -100,6 +210,8 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
         p_values = stats.ttest_1samp(generator.normal(told, 1, (20_000, n)), 0, axis=1).pvalue
         assert np.mean(p_values < 0.05) == pytest.approx(0.8, abs=0.012)
     assert detectable([1.0, 2.0]) is None
+    shift, bound = detectable([0.0, 1.0, 2.0, 3.0, 4.0]) / 0.5**0.5, stats.t.ppf(0.975, 4)
+    assert stats.nct.sf(bound, 4, shift) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(
