@@ -55,16 +55,14 @@ def _record(line: bytes, held: dict[str, Any], where: str) -> Record:
         raise StoreError(f"{where}: not a record ({error}); publish the suite again") from error
 
 
-def _shared(record: Any, held: dict[str, Any]) -> Record:
+def _shared(record: Record, held: dict[str, Any]) -> Record:
     for *above, name in SHARED:
-        inside = record
+        inside: Any = record
         for step in above:
             inside = inside[step]
         if name in inside:
             inside[name] = held.setdefault(canonical_json(inside[name]), inside[name])
     for metric in record["metrics"]:
-        for name, value in metric.items():
-            if isinstance(value, str):
-                metric[name] = held.setdefault(value, value)
-    shared: Record = record
-    return shared
+        for text in ("name", "split", "at", "direction"):
+            metric[text] = held.setdefault(metric[text], metric[text])
+    return record
