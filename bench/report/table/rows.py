@@ -13,9 +13,9 @@ from bench.spec import DENSE, Direction, Scale, Task
 UNCLAIMED = ("smoke", "quick")
 """Scales that spend too little of a source's budget to carry a verdict on its claims."""
 
-RANDOM = "random-ticket"
+TICKET, RANDOM = "ticket", "random-ticket"
 OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
-"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0."""
+"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0. They are there to judge `TICKET`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
