@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.digests import canonical_json
+from msgspec.json import encode
+
 from bench.errors import StoreError
 from bench.record import Record
 from bench.report.table.merge import merged
@@ -30,13 +31,13 @@ def read(path: Path) -> dict[str, list[Record]]:
     paths = sorted(path.glob(f"*{RECORDS}")) if path.is_dir() else [path]
     if not paths or not all(file.is_file() for file in paths):
         raise StoreError(f"no published records in {path}: name a folder of *{RECORDS} files, or one of them")
-    held: dict[str, Any] = {}
+    held: dict[str | bytes, Any] = {}
     suites = {file.stem: _read(file, held) for file in paths}
     merged({f"{suite}{RECORDS}": records for suite, records in suites.items()})
     return suites
 
 
-def _read(path: Path, held: dict[str, Any]) -> list[Record]:
+def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:
     records = []
     try:
         with path.open("rb") as lines:
@@ -48,23 +49,21 @@ def _read(path: Path, held: dict[str, Any]) -> list[Record]:
     return records
 
 
-def _record(line: bytes, held: dict[str, Any], where: str) -> Record:
+def _record(line: bytes, held: dict[str | bytes, Any], where: str) -> Record:
     try:
         return _shared(decode(line, Record), held)
     except ValueError as error:
         raise StoreError(f"{where}: not a record ({error}); publish the suite again") from error
 
 
-def _shared(record: Any, held: dict[str, Any]) -> Record:
+def _shared(record: Record, held: dict[str | bytes, Any]) -> Record:
     for *above, name in SHARED:
-        inside = record
+        inside: Any = record
         for step in above:
             inside = inside[step]
         if name in inside:
-            inside[name] = held.setdefault(canonical_json(inside[name]), inside[name])
+            inside[name] = held.setdefault(encode(inside[name]), inside[name])
     for metric in record["metrics"]:
-        for name, value in metric.items():
-            if isinstance(value, str):
-                metric[name] = held.setdefault(value, value)
-    shared: Record = record
-    return shared
+        for text in ("name", "split", "at", "direction"):
+            metric[text] = held.setdefault(metric[text], metric[text])
+    return record

@@ -7,19 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from rich.console import Console
+
 from bench.errors import StoreError, UnknownName
 from bench.record import Record
-from bench.runs.attempt import read_record
-from bench.runs.store import curve
+from bench.runs.attempt import CONFLICTS, read_record
+from bench.runs.store import Store, curve
 from bench.verbs.request import Request, existing, names, say, some
+
+MARKDOWN = "md"
 
 
 def table(asked: Request, root: Path, *, style: str | None, output: Path | None) -> None:
     """Print or write the table."""
-    style = style or (output.suffix.removeprefix(".") if output else "") or "md"
-    records = replace(asked, methods=None).listed(existing(root))  # a row needs those of its opponents too
+    style = style or (output.suffix.removeprefix(".") if output else None)
+    store = existing(root)
+    records = replace(asked, methods=None).listed(store)  # a row needs those of its opponents too
     some(asked.among(records), asked, root)
-    text = rendered(records, style, methods=names(asked.methods))
+    tell_conflicts(store)
+    if output is None and style is None:
+        display(records, methods=names(asked.methods))
+        return
+    text = rendered(records, style or MARKDOWN, methods=names(asked.methods))
     if output is None:
         sys.stdout.write(text)
         return
@@ -29,11 +38,29 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
         raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
 
 
+def display(records: list[Record], *, methods: tuple[str, ...] | None = None) -> None:
+    """Print the table: compact on a terminal, Markdown in a file or pipe."""
+    from bench.report.table.terminal import show as print_table  # noqa: PLC0415  only tables need scipy
+
+    if sys.stdout.isatty():
+        print_table(Console(), records, methods)
+    else:
+        sys.stdout.write(rendered(records, MARKDOWN, methods=methods))
+
+
+def tell_conflicts(store: Store) -> None:
+    """Warn of other results of finished units, which the store keeps aside."""
+    aside = store.root / CONFLICTS
+    if count := len(list(aside.glob("*.json"))):
+        what = "another result of a unit" if count == 1 else f"{count} other results of units"
+        sys.stderr.write(f"warning: {aside} holds {what} of this store; what was there first is shown\n")
+
+
 def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | None = None) -> str:
     from bench.report.table.render import Style, render  # noqa: PLC0415  only tables need scipy
 
     known: tuple[Style, ...] = get_args(Style)
-    chosen = next((each for each in known if each == style), None)
+    chosen = next((name for name in known if name == style), None)
     if chosen is None:
         raise UnknownName("format", style, known)
     return render(records, chosen, methods=methods)
@@ -55,7 +82,9 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     if asked.suite is None:
         say(*map(str, refresh(folder)))
         return
-    records = some(asked.records(existing(root)), asked, root)
+    store = existing(root)
+    records = some(asked.records(store), asked, root)
+    tell_conflicts(store)
     say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
 
 

@@ -16,7 +16,7 @@ from bench.runs.pace import Pace
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
 from bench.runs.store import Store
-from bench.verbs.reports import rendered
+from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
 
 INTERRUPTED = 130
@@ -28,7 +28,9 @@ def run(asked: Request, root: Path, *, workers: int | None, threads: int, device
     frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
     if frontier is None:
         return INTERRUPTED
-    say(rendered(asked.listed(store), "md"))
+    display(asked.listed(store))
+    tell_conflicts(store)
+    say("")
     say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
     return 1 if frontier.failed else 0
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -126,6 +127,36 @@ def test_a_table_of_methods_while_the_suite_is_running(command, suite_file, tmp_
     code, out, err = command("table", suite_file, "--store", store, "--methods", "rigl")
     assert (code, out) == (2, "")
     assert "unknown method of suite" in err
+
+
+def test_a_terminal_gets_the_compact_table_and_a_pipe_gets_markdown(command, suite_file, finished, monkeypatch):
+    asked = ("table", suite_file, "--store", finished)
+    assert command(*asked)[1].startswith("## toy/chain @ smoke\n")
+    assert command(*asked, "--format", "md")[1] == command(*asked)[1]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for words in (asked, ("run", suite_file, "--store", finished)):
+        code, out, _ = command(*words)
+        out = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", out)
+        assert code == 0
+        assert "toy/chain @ smoke\naccuracy ↑ on test" in out
+        assert "\n| method" not in out
+        table = out.partition("toy/chain")[2].partition("Brackets")[0]
+        assert max(map(len, table.splitlines())) <= 100
+    assert command(*asked, "--format", "md")[1].startswith("## toy/chain @ smoke\n")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_results_that_a_store_keeps_aside_are_told(command, suite_file, finished, tmp_path, count):
+    (finished / "conflicts").mkdir()
+    for place in range(count):
+        (finished / "conflicts" / f"{place}.json").write_text("{}")
+    told = ["", "another result of a unit of this store", "2 other results of units of this store"][count]
+    for words in (("table",), ("publish", suite_file, "--output", tmp_path / "results")):
+        code, _, err = command(*words, "--store", finished)
+        assert code == 0
+        assert err == (
+            f"warning: {finished / 'conflicts'} holds {told}; what was there first is shown\n" if count else ""
+        )
 
 
 @pytest.mark.parametrize(("name", "begins"), [("t.md", "## "), ("t.csv", "task,"), ("t.json", "["), ("t.tex", "")])

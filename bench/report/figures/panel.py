@@ -12,18 +12,30 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.report.escaping import plain
 from bench.report.figures.style import DENSE_COLOUR, Look, looks
 from bench.report.table.arms import Arm
-from bench.report.table.compact import ARROWS
+from bench.report.table.compact import ARROWS, method
 from bench.report.table.rows import Row, Section
 from bench.spec import DENSE
 
-SPREAD = 0.6
-"""Octaves of density over which the methods of one level are drawn side by side, at most."""
+SPREAD, SHARE = 0.5, 0.06
+"""How far apart the methods of one level are drawn, at most: of the way to the next level, and of the axis.
+
+Wider, arms of one density look like arms of several.
+"""
+
+LEFT, RIGHT = 0.3, 0.4
+"""Octaves of density beside all points."""
 
 TICKS = 8
 """Labelled densities, at most."""
 
 ZOOM = 2.0
 """How many times higher than the range near dense the whole range must be to deserve two panels."""
+
+WIDEST = 2.5
+"""How many times wider than the range of the scores an interval may be, and still lie wholly inside a panel.
+
+Of three seeds, one that falls far behind alone makes it 2.9 times as wide, beyond every possible score.
+"""
 
 Limits = tuple[float, float]
 
@@ -48,18 +60,25 @@ def lines(section: Section) -> list[Line]:
     drawn = [
         (arm, row) for arm, row in section.headline if row.method != DENSE and row.mean is not None and row.density > 0
     ]
-    chosen = looks({row.method for _, row in drawn})
-    spread = min(SPREAD, 0.06 * len(chosen), 0.6 * _spacing({row.level: row.density for _, row in drawn}.values()))
+    chosen = looks({method(arm) for arm, _ in drawn})
+    spread = _spread({row.level: row.density for _, row in drawn}.values())
     places = {name: place / max(len(chosen) - 1, 1) - 0.5 for place, name in enumerate(chosen)}
     return [
         Line(
             method=name,
             look=look,
-            points=sorted((pair for pair in drawn if pair[1].method == name), key=lambda pair: -pair[1].density),
+            points=sorted((pair for pair in drawn if method(pair[0]) == name), key=lambda pair: -pair[1].density),
             shift=2 ** (-spread * places[name]),
         )
         for name, look in chosen.items()
     ]
+
+
+def _spread(densities: Iterable[float]) -> float:
+    """Octaves from the first to the last method of a level."""
+    octaves = sorted({0.0, *(math.log2(density) for density in densities)})
+    closest = min((b - a for a, b in pairwise(octaves)), default=1.0)
+    return min(SPREAD * closest, SHARE * (LEFT - octaves[0] + RIGHT))
 
 
 def panel(axes: Axes, section: Section, limits: Limits) -> None:
@@ -78,7 +97,7 @@ def panel(axes: Axes, section: Section, limits: Limits) -> None:
     for line in found:
         _line(axes, line)
     axes.set_xscale("log", base=2)
-    axes.set_xlim(2**0.3, lowest / 2**0.4)
+    axes.set_xlim(2**LEFT, lowest / 2**RIGHT)
     octaves = math.ceil(-math.log2(lowest))
     step = math.ceil((octaves + 1) / TICKS)
     axes.xaxis.set_major_locator(FixedLocator([2.0**-octave for octave in range(0, octaves + 1, step)]))
@@ -90,11 +109,23 @@ def panel(axes: Axes, section: Section, limits: Limits) -> None:
 
 
 def ranges(section: Section) -> list[Limits]:
-    """The score's range in each panel: that of every seed and, where it hides the rest, the range near dense.
+    """The score's range in each panel: that of all seeds and, where it hides the rest, the range near dense.
 
-    Intervals may leave the panels: of three seeds one of which diverged, the interval is wider than any score. Near
-    dense lie the better two thirds of the arms; one collapsed control must not flatten what the figure is about.
+    A panel holds the whole interval of each of its means, but for those that are `WIDEST`. Near dense lie the better two
+    thirds of the arms; one collapsed control must not flatten what the figure is about.
     """
+    return [_padded(*_holding(section, core)) for core in _cores(section)]
+
+
+def cuts(section: Section) -> bool:
+    """Whether a panel leaves out a part of an interval for being too wide."""
+    return any(
+        high - low > WIDEST * (core[1] - core[0]) for core in _cores(section) for low, high in _intervals(section, core)
+    )
+
+
+def _cores(section: Section) -> list[Limits]:
+    """What each panel is about: the scores of all seeds, and those near dense if they deserve a panel."""
     task = section.comparison.task
     sign = 1 if task.direction == "max" else -1
     scores = [score for arm, row in section.headline for score in arm.scores[row.metric, row.at].values()]
@@ -104,10 +135,23 @@ def ranges(section: Section) -> list[Limits]:
     dense, half = _dense_score(section, sign) or (max(means), 0.0)
     losses = sorted(dense - mean for mean in means)
     near = max(1.1 * losses[2 * (len(losses) - 1) // 3], 3 * task.tolerance, half)
-    whole, zoomed = (min(scores), max(scores)), sorted((sign * max(*means, dense + half), sign * (dense - near)))
-    if whole[1] - whole[0] < ZOOM * (zoomed[1] - zoomed[0]):
-        return [_padded(*whole)]
-    return [_padded(*whole), _padded(*zoomed)]
+    ends = sign * max(*means, dense + half), sign * (dense - near)
+    whole, zoomed = (min(scores), max(scores)), (min(ends), max(ends))
+    heights = [high - low for low, high in (_holding(section, core) for core in (whole, zoomed))]
+    return [whole] if heights[0] < ZOOM * heights[1] else [whole, zoomed]
+
+
+def _intervals(section: Section, core: Limits) -> list[Limits]:
+    """Of the means inside."""
+    rows = [row for _, row in section.headline if row.mean is not None and core[0] <= row.mean <= core[1]]
+    return [(row.low, row.high) for row in rows if row.low is not None and row.high is not None]
+
+
+def _holding(section: Section, core: Limits) -> Limits:
+    """As much more than `core` as the intervals inside need."""
+    low, high = core
+    held = [pair for pair in _intervals(section, core) if pair[1] - pair[0] <= WIDEST * (high - low)]
+    return min([low, *(first for first, _ in held)]), max([high, *(last for _, last in held)])
 
 
 def _dense_score(section: Section, sign: int) -> tuple[float, float] | None:
@@ -151,9 +195,3 @@ def _bar(look: Look) -> dict[str, Any]:
 def _seeds(axes: Axes, x: float, scores: Mapping[int, float], colour: str, *, main: bool) -> None:
     size: dict[str, Any] = {"s": 45, "linewidths": 1.2} if main else {"s": 10, "linewidths": 0.8}
     axes.scatter([x] * len(scores), list(scores.values()), marker="_", color=colour, alpha=0.7, zorder=2, **size)
-
-
-def _spacing(densities: Iterable[float]) -> float:
-    """Octaves between the two closest levels."""
-    octaves = sorted({math.log2(density) for density in densities})
-    return min((b - a for a, b in pairwise(octaves)), default=1.0)

@@ -18,10 +18,11 @@ from matplotlib.transforms import Transform
 
 from bench.record import Record
 from bench.report.escaping import plain
-from bench.report.figures.panel import lines, panel, ranges
+from bench.report.figures.panel import WIDEST, cuts, lines, panel, ranges
 from bench.report.figures.style import DENSE_COLOUR, RC
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.compact import title
+from bench.report.table.notes import UNKNOWN
 from bench.report.table.rows import UNCLAIMED, Section, at_chance, sections
 from bench.spec import DENSE
 
@@ -59,6 +60,7 @@ def plot(records: Iterable[Record], folder: Path, *, stem: str) -> list[Path]:
 
 def figure(section: Section) -> Figure:
     """The figure of one task: every method over the whole range and, where that hides them, once more near dense."""
+    found = ranges(section)
     caption = _caption(section)
     height = HEIGHT + LINE * len(caption)
     drawn = Figure(figsize=(WIDTH, height))
@@ -69,7 +71,6 @@ def figure(section: Section) -> Figure:
         bottom=(BOTTOM + LINE * len(caption)) / height,
         wspace=0.2,
     )
-    found = ranges(section)
     panels = drawn.subplots(1, len(found), squeeze=False, width_ratios=(2, 3)[-len(found) :])[0]
     for axes, limits, name in zip(panels, found, ("all", "near dense"), strict=False):
         panel(axes, section, limits)
@@ -104,7 +105,10 @@ def _legend(drawn: Figure, section: Section, *, top: float) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LABEL else f"{name[: LABEL - 1]}…"
+    if len(name) <= LABEL:
+        return name
+    mark = f"… {UNKNOWN}" if name.endswith(UNKNOWN) else "…"
+    return name[: LABEL - len(mark)] + mark
 
 
 class _Heading(HandlerBase):
@@ -135,12 +139,20 @@ def _caption(section: Section) -> list[str]:
         "The methods of a level are drawn side by side.",
         "They share seeds: their paired differences, in the table, are sharper than their bars.",
     ]
+    if cuts(section):
+        sentences.append(
+            f"Bars leave a panel where they are more than {WIDEST:g} times as high as its range of scores."
+        )
     if any(row.n < FEWEST for row in rows):
         sentences.append(f"Fewer than {FEWEST} seeds: no interval.")
     if any(row.n_diverged for row in rows):
         sentences.append(f"A diverged seed counts at chance ({task.chance:g}).")
     if any(row.density == 0 for row in rows):
         sentences.append("Arms without a single weight are not drawn.")
+    if not section.comparison.installed:
+        sentences.append("This task is not installed here: there is no verdict.")
+    if any(not arm.installed for arm in section.arms):
+        sentences.append(f"{UNKNOWN} Not installed here, or another version of it: nothing is compared with it.")
     if task.scale in UNCLAIMED:
         sentences.append(f"Scale {task.scale}: no verdict on a claim.")
     if at_chance(section.comparison, task.at[0]):

@@ -1,13 +1,18 @@
 """How figures look: one place for colours, markers, lines and the settings of matplotlib.
 
-A colour says where the mask or the weights come from, the marker and the line which method it is, so that every figure
-reads without colour too. Colours: Okabe and Ito 2008, distinguishable with any colour vision.
+A colour says where the mask or the weights come from, which the facts of a method's columns tell; the marker and the line
+say which method of that family it is, so that every figure reads without colour too. Colours: Okabe and Ito 2008,
+distinguishable with any colour vision.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
+
+from bench import registry
+from bench.report.table.rows import OPPONENTS, TICKET
+from bench.spec import DENSE
+from bench.tickets.columns import Columns
 
 RC = {
     "font.family": "DejaVu Sans",
@@ -31,8 +36,45 @@ RC = {
 
 DENSE_COLOUR = "#555555"
 
-_ORANGE, _SKY, _GREEN, _BLUE, _RED, _PURPLE = "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7"
-_BLACK = "#333333"
+MAIN = {TICKET, *OPPONENTS.values()} - {DENSE}
+"""The ticket and the opponents that decide its verdict."""
+
+MARKERS, LINES = "o^sDXvP*d<>", ("-", "--", ":", "-.")
+TOGETHER = len(MARKERS) * len(LINES)
+"""Methods of a family that these tell apart; as many more have hollow markers."""
+
+ROOM = 6
+"""Markers between the first of one family and the first of the next: small families share no look, even without colour."""
+
+
+class Family(NamedTuple):
+    """Methods of one colour.
+
+    Args:
+        title: its heading in the legend.
+        colour: of its lines.
+        holds: whether it holds a method of these columns; the first family that does has it.
+    """
+
+    title: str
+    colour: str
+    holds: Callable[[Columns], bool]
+
+
+FAMILIES = (
+    Family("ticket", "#d55e00", lambda told: told.mask.ranked == "previous" and told.weights.state != "trained"),
+    Family("ticket's mask", "#0072b2", lambda told: told.mask.taken or told.mask.layers == "ticket"),
+    Family("random or small", "#cc79a7", lambda told: told.weights.narrower or _is_random(told)),
+    Family("trained weights", "#e69f00", lambda told: told.weights.state == "trained" or told.mask.ranked == "dense"),
+    Family("at initialisation", "#009e73", lambda told: told.mask.scored is not None),
+    Family("while training", "#56b4e9", lambda told: told.training.dynamic),
+    Family("others", "#333333", lambda _: True),
+)
+"""In the order of the legend."""
+
+
+def _is_random(told: Columns) -> bool:
+    return told.mask.drawn is not None and not told.training.dynamic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +83,8 @@ class Look:
 
     Args:
         family: the legend's heading it stands under.
-        filled: whether the marker is; a hollow one marks the variant of a filled one.
-        main: the ticket and the opponents that decide its verdict: a heavier line, and a band for the interval.
+        filled: whether the marker is.
+        main: the ticket and the opponents that decide its verdict: a heavier line, and a heavier bar for the interval.
     """
 
     family: str
@@ -66,61 +108,38 @@ class Look:
         }
 
 
-MAIN = ("ticket", "reinit", "shuffled", "random-ticket")
-HOLLOW = ("ticket-init", "reinit-signed", "one-shot-reinit")
-
-
-def _family(title: str, colour: str, *marks: tuple[str, str, str]) -> dict[str, Look]:
-    """Looks of one colour.
-
-    Args:
-        title: of the family.
-        colour: of the family.
-        marks: method, marker and line of each.
-    """
-    return {
-        name: Look(family=title, colour=colour, marker=marker, line=line, filled=name not in HOLLOW, main=name in MAIN)
-        for name, marker, line in marks
-    }
-
-
-LOOKS: dict[str, Look] = {
-    **_family("ticket", _RED, ("ticket", "o", "-"), ("ticket-init", "o", "--")),
-    **_family(
-        "ticket's mask",
-        _BLUE,
-        ("reinit", "^", "-"),
-        ("reinit-signed", "^", ":"),
-        ("permuted", "v", ":"),
-        ("shuffled", "s", "--"),
-    ),
-    **_family(
-        "random or small", _PURPLE, ("random-ticket", "X", "-"), ("random-erk", "P", "--"), ("small-dense", "*", ":")
-    ),
-    **_family(
-        "trained weights",
-        _ORANGE,
-        ("one-shot", "s", "-"),
-        ("one-shot-reinit", "s", "--"),
-        ("fine-tune", "D", "-"),
-        ("lr-rewind", "d", "--"),
-    ),
-    **_family(
-        "at initialisation",
-        _GREEN,
-        ("magnitude-init", "<", "-"),
-        ("snip", "s", "-"),
-        ("grasp", "D", "--"),
-        ("synflow", "o", ":"),
-    ),
-    **_family("while training", _SKY, ("gmp", ">", "-"), ("set", "^", "--"), ("rigl", "D", ":")),
-}
-"""Method -> look, in the order of the legend."""
+def family(name: str) -> Family:
+    """The family of a method; what is not installed here is of the others."""
+    method = registry.methods().get(name)
+    told = registry.columns_of(method) if method else None
+    return FAMILIES[-1] if told is None else next(family for family in FAMILIES if family.holds(told))
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """The looks of `methods` in the order of the legend: the built-in ones, then others in grey by name."""
-    asked = set(methods)
-    spare = cycle("ovs^D<>PXd*")
-    others = {name: Look(family="others", colour=_BLACK, marker=next(spare)) for name in sorted(asked - LOOKS.keys())}
-    return {name: look for name, look in {**LOOKS, **others}.items() if name in asked}
+    """The looks of `methods` in the order of the legend.
+
+    A method that is installed looks the same whatever stands beside it: its place in the family is that among all that
+    are installed. Others follow by name.
+    """
+    asked = set(methods) - {DENSE}
+    known = [name for name in registry.methods() if name != DENSE]
+    members: dict[Family, list[str]] = {each: [] for each in FAMILIES}
+    for name in (*known, *sorted(asked.difference(known))):
+        members[family(name)].append(name)
+    return {
+        name: _look(told, place, name)
+        for told, names in members.items()
+        for place, name in enumerate(names)
+        if name in asked
+    }
+
+
+def _look(family: Family, place: int, name: str) -> Look:
+    return Look(
+        family=family.title,
+        colour=family.colour,
+        marker=MARKERS[(ROOM * FAMILIES.index(family) + place) % len(MARKERS)],
+        line=LINES[place % len(LINES)],
+        filled=place // TOGETHER % 2 == 0,
+        main=name in MAIN,
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.figures.style import LOOKS
+from bench import registry
+from bench.report.figures.style import looks
 from bench.report.site.anchors import Page
 from bench.report.site.markup import label
 from bench.report.table.arms import Arm
@@ -12,6 +13,7 @@ from bench.report.table.compact import ARROWS
 from bench.report.table.rows import Row
 from bench.spec import DENSE
 
+LOOKS = looks(registry.methods())
 FAMILIES = {family: f"c{place}" for place, family in enumerate(dict.fromkeys(look.family for look in LOOKS.values()))}
 """Family of methods -> the custom property of the style sheet that has its colour."""
 

@@ -1,5 +1,6 @@
 """Records brought together into comparisons: the arms of one task, each with its records by seed."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,16 @@ class Arm:
     def diverged(self) -> list[int]:
         """The seeds whose training diverged."""
         return [seed for seed, record in self.records.items() if record["status"] == "diverged"]
+
+    @property
+    def flops_ratio(self) -> float | None:
+        """Theoretical multiply-adds over those of the dense network, on average over the seeds that tell both."""
+        pairs = [(record["flops"], record["flops_dense"]) for record in self.records.values()]
+        return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
+
+    def average(self, field: str) -> float | None:
+        """The mean of a number of the records, over the seeds that tell it."""
+        return _mean([value for record in self.records.values() if (value := dict(record)[field]) is not None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +142,12 @@ def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     if record["status"] == "diverged":
         return task.chance if metric == task.metric else None
     return score_of(record, metric, at)
+
+
+def _mean(values: list[Any]) -> float | None:
+    if len(set(values)) == 1:
+        return float(values[0])  # to the bit: the mean of equal densities must be that density
+    return math.fsum(values) / len(values) if values else None
 
 
 def _end(record: Record) -> tuple[str, str]:

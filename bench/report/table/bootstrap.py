@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import StoreError
 from bench.record import Items, Record
 from bench.report.table.arms import Arm, Comparison
-from bench.report.table.rows import OPPONENTS, Section
+from bench.report.table.rows import OPPONENTS, TICKET, Section
 from bench.spec import DENSE, Scale, Task
 
 RESAMPLES = 1_000
@@ -89,7 +89,7 @@ def resampled(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Resampl
 
 def cells(section: Section) -> list[tuple[str, ...]]:
     """The ticket against its controls, a column per seed, the header first; empty if no record keeps its items."""
-    tickets = tuple(arm for arm in section.arms if arm.method == "ticket")
+    tickets = tuple(arm for arm in section.arms if arm.method == TICKET)
     found: dict[tuple[int, str], dict[int, str]] = {}
     for row in resampled(section.comparison, tickets):
         if row.opponent != DENSE:
@@ -97,7 +97,7 @@ def cells(section: Section) -> list[tuple[str, ...]]:
             found.setdefault((row.level, row.opponent), {})[row.seed] = text
     seeds = sorted({seed for texts in found.values() for seed in texts})
     lines = [
-        ("ticket", str(level), opponent, *(texts.get(seed, "") for seed in seeds))
+        (TICKET, str(level), opponent, *(texts.get(seed, "") for seed in seeds))
         for (level, opponent), texts in found.items()
     ]
     return [("bootstrap", "level", "against", *(f"seed {seed}" for seed in seeds)), *lines] if lines else []

@@ -77,10 +77,10 @@ def method(arm: Arm) -> str:
     return arm.method if arm.installed else f"{arm.method} (version {arm.version}) {UNKNOWN}"
 
 
-def cells(section: Section) -> list[tuple[str, ...]]:
-    """The rows of the headline score, one text per column of `COMPACT`; an empty text stands for null."""
+def cells(section: Section, columns: tuple[Column, ...] = COMPACT) -> list[tuple[str, ...]]:
+    """The rows of the headline score, one text per column; an empty text stands for null."""
     decimals = _decimals([row for _, row in section.headline])
-    return [tuple(column.text(row, arm, decimals) for column in COMPACT) for arm, row in section.headline]
+    return [tuple(column.text(row, arm, decimals) for column in columns) for arm, row in section.headline]
 
 
 def besides(section: Section) -> list[tuple[str, ...]]:
@@ -100,6 +100,11 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     return list(zip(names, levels, *columns, strict=True))
 
 
+def bracket(name: str) -> Text:
+    """The interval alone of a difference; without one, the difference."""
+    return lambda row, _, decimals: _bracket(row.bounds(name), decimals)
+
+
 def _density(row: Row, arm: Arm) -> str:
     return _percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else "")
 
@@ -115,6 +120,13 @@ def _interval(bounds: tuple[float | None, float | None, float | None], decimals:
     if low is None or high is None:
         return f"{mean:{sign}.{decimals}f} (n < {FEWEST})"
     return f"{mean:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def _bracket(bounds: tuple[float | None, float | None, float | None], decimals: int) -> str:
+    mean, low, high = bounds
+    if low is None or high is None:
+        return "" if mean is None else f"{mean:+.{decimals}f}"
+    return f"[{low:+.{decimals}f}, {high:+.{decimals}f}]"
 
 
 def _percent(fraction: float) -> str:

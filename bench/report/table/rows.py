@@ -1,6 +1,5 @@
 """The uniform table: one row per task, method, level, metric and way of reading it; the same columns for every domain."""
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,9 +12,9 @@ from bench.spec import DENSE, Direction, Scale, Task
 UNCLAIMED = ("smoke", "quick")
 """Scales that spend too little of a source's budget to carry a verdict on its claims."""
 
-RANDOM = "random-ticket"
+TICKET, RANDOM = "ticket", "random-ticket"
 OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
-"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0."""
+"""Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0. They are there to judge `TICKET`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +209,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
     task, own = comparison.task, arm.scores[metric, at]
     mean = interval(own.values()) if own else None
     gaps = {column: _gap(comparison, arm, (metric, at), method) for column, method in OPPONENTS.items()}
-    averages: dict[str, Any] = {name: _average(arm, name) for name in _AVERAGED}
+    averages: dict[str, Any] = {name: arm.average(name) for name in _AVERAGED}
     claims = metric == task.metric
     judged = claims and comparison.installed
     return Row(
@@ -229,7 +228,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         score_normalised=_normalised(comparison, at, mean) if judged else None,
         matching=not_worse(gaps["dense"], task.tolerance) if judged else None,
         verdict=verdict(task, arm.method, gaps, why_none=unjudged(comparison, at)) if claims else None,
-        flops_ratio=_flops_ratio(arm),
+        flops_ratio=arm.flops_ratio,
         versions=_versions(comparison, arm),
         **averages,
         **_fields("mean", mean),
@@ -256,21 +255,6 @@ def _normalised(comparison: Comparison, at: str, mean: Interval | None) -> float
         return None
     own = mean.mean - task.chance
     return (own if task.direction == "max" else -own) / gain
-
-
-def _average(arm: Arm, name: str) -> float | None:
-    return _mean([value for record in arm.records.values() if (value := dict(record)[name]) is not None])
-
-
-def _flops_ratio(arm: Arm) -> float | None:
-    pairs = [(record["flops"], record["flops_dense"]) for record in arm.records.values()]
-    return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
-
-
-def _mean(values: list[Any]) -> float | None:
-    if len(set(values)) == 1:
-        return float(values[0])  # to the bit: the mean of equal densities must be that density
-    return math.fsum(values) / len(values) if values else None
 
 
 def _versions(comparison: Comparison, arm: Arm) -> str:

@@ -1,16 +1,22 @@
+import itertools
 import re
 import zlib
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from bench.report.figures.panel import lines, ranges
+from bench import registry
+from bench.report.figures.panel import cuts, lines, panel, ranges
 from bench.report.figures.plots import plot
-from bench.report.figures.style import LOOKS, MAIN, looks
+from bench.report.figures.style import looks
+from bench.report.statistics.seeds import interval
 from bench.report.table.rows import sections
+from bench.spec import Pruning
 from bench.tickets.methods import METHODS
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "random-ticket": -0.05}
@@ -98,7 +104,9 @@ def test_hostile_names_are_drawn_as_they_are(record, task, tmp_path):
     texts = _texts(
         plot([record(name, 1, seed, 0.5, task=asked) for name in names for seed in range(3)], tmp_path, stem="x")[0]
     )
-    assert {"$x_1$ <b>&", "\u6f22\u5b57", "two lines", "a-name-that-is-longer\u2026"} <= set(texts)
+    drawn = ("$x_1$ <b>& (version", "\u6f22\u5b57 (version 1)", "two lines (version", "a-name-that-is-long")
+    for name in drawn:
+        assert any(text.startswith(name) and text.endswith("\u2016") and len(text) <= 22 for text in texts)
 
 
 def test_less_is_better_and_one_seed_and_no_dense(study, tmp_path):
@@ -144,12 +152,113 @@ def test_methods_of_a_level_stand_beside_each_other(every_method):
     assert shifts[0] * shifts[-1] == pytest.approx(1)
 
 
-def test_every_built_in_method_has_a_look_of_its_own():
-    assert set(LOOKS) == set(METHODS) - {"dense"}
-    assert len({(look.colour, look.marker, look.line, look.filled) for look in LOOKS.values()}) == len(LOOKS)
-    assert {name for name, look in LOOKS.items() if look.main} == set(MAIN)
+def test_every_method_has_a_look_of_its_own_even_without_colour():
+    drawn = looks(METHODS)
+    assert set(drawn) == set(METHODS) - {"dense"}
+    assert len({(look.marker, look.line, look.filled) for look in drawn.values()}) == len(drawn)
+    assert {name for name, look in drawn.items() if look.main} == {"ticket", "reinit", "shuffled", "random-ticket"}
+
+
+FAMILIES = {
+    "ticket": ("ticket", "ticket-init"),
+    "ticket's mask": ("reinit", "reinit-signed", "permuted", "shuffled"),
+    "random or small": ("random-ticket", "random-erk", "small-dense"),
+    "trained weights": ("one-shot", "one-shot-reinit", "fine-tune", "lr-rewind"),
+    "at initialisation": ("magnitude-init", "snip", "grasp", "synflow"),
+    "while training": ("gmp", "set", "rigl"),
+    "others": ("a", "b"),
+}
+
+
+def test_colours_say_where_masks_and_weights_come_from():
+    drawn = looks(["b", "a", *reversed(METHODS)])
+    assert [(name, look.family) for name, look in drawn.items()] == [
+        (name, family) for family, names in FAMILIES.items() for name in names
+    ]
+    assert len({look.colour for look in drawn.values()}) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "others"])
+@pytest.mark.parametrize("count", [5, 12, 30, 60])
+def test_a_family_may_grow(monkeypatch, family, count):
+    (first, *_), before = FAMILIES[family], looks(METHODS)
+    many = {f"{first}-{place}": replace(METHODS[first], name=f"{first}-{place}") for place in range(count)}
+    monkeypatch.setattr(registry, "methods", lambda: {**METHODS, **many})
+    drawn = looks([*many, *METHODS])
+    assert {name: drawn[name] for name in before} == before, "those that were there look as before"
+    grown = [look for look in drawn.values() if look.family == family]
+    assert len(grown) == count + len(FAMILIES[family])
+    assert len({(look.colour, look.marker, look.line, look.filled) for look in grown}) == len(grown)
+    assert looks(list(many)[3:5]) == {name: drawn[name] for name in list(many)[3:5]}
 
 
 def test_strangers_get_looks_that_do_not_depend_on_the_order():
     assert looks(["b", "ticket", "a"]) == looks(["a", "b", "ticket"])
-    assert list(looks(["b", "a", "ticket"])) == ["ticket", "a", "b"]
+    assert list(looks(["b", "a", "ticket", "dense"])) == ["ticket", "a", "b"]
+
+
+def test_a_stranger_called_like_a_method_is_a_line_of_its_own(study, record, tmp_path):
+    forged = replace(METHODS["ticket"], version=99)
+    found = study(EFFECTS) + [record(forged, 1, seed, 0.2) for seed in range(3)]
+    (section,) = sections(found)
+    drawn = {line.method: line for line in lines(section)}
+    assert [row.mean > 0.9 for _, row in drawn["ticket"].points] == [True]
+    assert drawn["ticket (version 99) ‖"].look.family == "others"
+    texts = _texts(plot(found, tmp_path, stem="x")[0])
+    assert "ticket (version 99) ‖" in texts
+    assert any("‖ Not installed here" in text for text in texts)
+
+
+def _octaves(section):
+    """Of the axis, and from the first to the last point of each level."""
+    axes = Figure().add_subplot()
+    panel(axes, section, (0.0, 1.0))
+    left, right = axes.get_xlim()
+    places = {}
+    for line in lines(section):
+        for _, row in line.points:
+            places.setdefault(row.level, []).append(np.log2(row.density * line.shift))
+    return np.log2(left / right), {level: (min(at), max(at)) for level, at in places.items()}
+
+
+@pytest.mark.parametrize("levels", [(1,), (3,), (1, 2), (1, 5), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+def test_methods_of_one_level_stand_close_together_however_few_levels_there_are(study, levels, rate):
+    effects = dict.fromkeys(METHODS, 0.0)
+    (section,) = sections(study(effects, levels=levels, pruning=Pruning(rate=rate)))
+    axis, places = _octaves(section)
+    assert len(places) == len(levels)
+    for first, last in places.values():
+        assert 0 < last - first <= 0.06 * axis + 1e-9
+    ends = [(0.0, 0.0), *(places[level][::-1] for level in sorted(places))]
+    for (_, right), (left, _) in itertools.pairwise(ends):
+        assert right - left > 0.2 * -np.log2(1 - rate), "the next level begins further right"
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_panel_holds_every_interval_of_few_levels(record, task, seeds, sign):
+    asked = task(metric="accuracy" if sign > 0 else "loss", chance=-sign * 1e3)
+    rng = np.random.default_rng(0)
+    found = [
+        record(method, int(method != "dense"), seed, sign * 0.9 + rng.normal(scale=0.01), task=asked)
+        for method in EFFECTS
+        for seed in range(seeds)
+    ]
+    (section,) = sections(found)
+    assert not cuts(section)
+    for limits in ranges(section):
+        assert all(limits[0] < bound < limits[1] for row in section.rows for bound in (row.low, row.high))
+
+
+def test_an_interval_beyond_every_score_leaves_the_panel_and_that_is_said(record, tmp_path):
+    found = [record("dense", 0, seed, 0.9 + seed / 1000) for seed in range(3)]
+    found += [record("ticket", 1, seed, value) for seed, value in enumerate((0.9, 0.9, None))]
+    (section,) = sections(found)
+    whole = ranges(section)[0]
+    top = interval([0.9, 0.901, 0.902]).high
+    assert whole == pytest.approx((0.1 - 0.08 * (top - 0.1), top + 0.08 * (top - 0.1)))
+    assert cuts(section)
+    said = "Bars leave a panel where they are more than 2.5 times as high as its range of scores."
+    assert said in " ".join(_texts(plot(found, tmp_path, stem="x")[0]))
+    assert said not in " ".join(_texts(plot(found[:3], tmp_path, stem="y")[0]))

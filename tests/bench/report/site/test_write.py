@@ -13,10 +13,9 @@ import pytest
 
 from bench.report.claims.definitions import load
 from bench.report.claims.verdicts import judge
-from bench.report.figures.style import LOOKS
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
-from bench.report.site.charts import chart
+from bench.report.site.charts import LOOKS, chart
 from bench.report.site.layers import families
 from bench.report.site.standings import overall, standings
 from bench.report.site.write import PARTS, policy, scripts, site, vendor, write_site
