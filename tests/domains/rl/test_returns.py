@@ -169,15 +169,15 @@ def test_a_window_comes_back_in_its_order():
         assert returns.metrics() == {
             "return": -7.0, "episode_length": 0.0, "area": -7.0, "steps_to_threshold": 999.0, "reached": 0.0,
         }  # fmt: skip
-        returns.add([Finished(float(score), score + 1) for score in range(filled)], env_steps=1, new_steps=1)
+        returns.add([Finished(score + 1 / 3, score + 1) for score in range(filled)], env_steps=1, new_steps=1)
         other = Returns(threshold=1e9, censored=999, nothing=-7.0)
         other.add([Finished(50.0, 1)], env_steps=1, new_steps=1)
         other.restore(returns.tensors(), returns.scalars())
         for either in (returns, other):
             either.add([Finished(1_000.0, 1)] * 98, env_steps=9, new_steps=8)
         assert other.metrics() == returns.metrics()
-        kept = [filled - 2, filled - 1, *[1_000] * 98]
-        assert returns.metrics()["return"] == pytest.approx(np.mean(kept))
+        kept = [filled - 5 / 3, filled - 2 / 3, *[1_000] * 98]
+        assert returns.metrics()["return"] == pytest.approx(np.mean(kept), rel=1e-12)
 
 
 @pytest.mark.parametrize(
