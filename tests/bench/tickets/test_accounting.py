@@ -185,7 +185,7 @@ def test_nothing_collapses_in_a_whole_network():
 ], ids=str)  # fmt: skip
 def test_multiply_adds_by_hand(module, ones, expected):
     learner = Ones(module, *ones)
-    assert accounting.flops(learner, {}) == expected
+    assert repr(accounting.flops(learner, {})) == repr(expected)  # records hold whole numbers
     weights = {name: torch.zeros_like(each, dtype=torch.bool) for name, each in weights_of(learner).items()}
     assert accounting.flops(learner, weights) == 0
     for each in weights.values():

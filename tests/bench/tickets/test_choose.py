@@ -410,6 +410,7 @@ def replaced(name, change):
     [
         (replaced("0.weight", lambda kept: kept.float()), "is torch.float32 in 0.weight: give a bool tensor"),
         (replaced("0.weight", lambda kept: kept.numpy()), "is ndarray in 0.weight: give a bool tensor"),
+        (replaced("0.weight", lambda kept: kept.tolist()), "is list in 0.weight: give a bool tensor"),
         (replaced("0.weights", lambda _: torch.ones(1) > 0), "names '0.weights', which is no parameter: .* 0.weight,"),
         (replaced("0.weight", lambda kept: kept.T), r"has shape \(2, 16\) in 0.weight, the parameter \(16, 2\)"),
     ],
