@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import re
 import subprocess
@@ -157,6 +158,51 @@ def test_results_that_a_store_keeps_aside_are_told(command, suite_file, finished
         assert err == (
             f"warning: {finished / 'conflicts'} holds {told}; what was there first is shown\n" if count else ""
         )
+
+
+CONTRADICTIONS = {
+    "a later copy": {"provenance": {"end": "2099-01-01"}},
+    "an earlier copy": {"provenance": {"end": "1999-01-01"}},
+    "a copy of the same digest": {"digests": {}},
+    "another id": {"unit_id": "0" * 64},
+    "a divergence": {"status": "diverged", "metrics": []},
+    "a cheaper search": {"search_cost": 1},
+}
+
+
+@pytest.mark.parametrize("kind", [*CONTRADICTIONS, "no JSON", "no record", "a number beyond all bounds"])
+def test_what_contradicts_or_cannot_be_read_is_one_line_for_every_verb(command, suite_file, finished, tmp_path, kind):
+    results = tmp_path / "results"
+    assert command("publish", suite_file, "--store", finished, "--output", results)[0] == 0
+    path = results / "records" / "toy.jsonl"
+    first = json.loads(path.read_text().splitlines()[0])
+    if kind in CONTRADICTIONS:
+        changes = {
+            name: {**first[name], **part} if isinstance(part, dict) else part
+            for name, part in CONTRADICTIONS[kind].items()
+        }
+        forged = {**first, **changes, "metrics": [{**each, "value": 0.5} for each in first["metrics"]]}
+        forged["metrics"] = changes.get("metrics", forged["metrics"])
+        line, says = json.dumps(forged), "has two results"
+    else:
+        says = "more.jsonl, line 3: not a record"
+        line = {"no JSON": "{", "no record": "{}"}.get(kind) or json.dumps({**first, "flops": 1.7e308})
+    (results / "records" / "more.jsonl").write_text(f"{json.dumps(first)}\n\n{line}\n")
+    before = {file: file.read_bytes() for file in results.rglob("*") if file.is_file()}
+    for words in (
+        ("publish", suite_file, "--store", finished, "--output", results),
+        ("publish", "--output", results),
+        ("claims", "F1-4", "--records", results / "records"),
+        ("site", "--records", results / "records", "--output", tmp_path / "index.html"),
+        ("compare", path, results / "records" / "more.jsonl"),
+    ):
+        code, out, err = command(*words)
+        assert (code, out) == (2, "")
+        assert err.startswith("ticketbench: ")
+        assert says in err
+        assert len(err.splitlines()) == 1
+    assert {file: file.read_bytes() for file in results.rglob("*") if file.is_file()} == before
+    assert not (tmp_path / "index.html").exists()
 
 
 @pytest.mark.parametrize(("name", "begins"), [("t.md", "## "), ("t.csv", "task,"), ("t.json", "["), ("t.tex", "")])

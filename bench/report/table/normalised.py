@@ -14,14 +14,14 @@ def runs(comparisons: Iterable[Comparison]) -> dict[str, Floats]:
     """`ticket L5` -> its normalised headline scores, the array (runs, tasks) that rliable's functions take.
 
     Only arms that every task has, at the seeds that all of them have; tasks whose dense network is at chance, or was
-    not run, cannot be normalised and are left out.
+    not run, cannot be normalised and are left out, as is what is not installed here.
 
     Args:
         comparisons: of one or several tasks, the columns in their order.
     """
     chosen = _normalisable(comparisons)
     arrays = {}
-    for label in dict.fromkeys(arm.label for arm in chosen[0].arms) if chosen else ():
+    for label in dict.fromkeys(arm.label for arm in chosen[0].arms if arm.installed) if chosen else ():
         arms = [_named(comparison, label) for comparison in chosen]
         scores = [normalised(comparison, arm) for comparison, arm in zip(chosen, arms, strict=True) if arm]
         seeds = sorted(set.intersection(*map(set, scores)))
@@ -51,8 +51,8 @@ def normalised(comparison: Comparison, arm: Arm) -> dict[int, float]:
 
 
 def _normalisable(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    return [one for one in comparisons if one.arm(DENSE, 0) and not at_chance(one, one.task.at[0])]
+    return [one for one in comparisons if one.installed and one.arm(DENSE, 0) and not at_chance(one, one.task.at[0])]
 
 
 def _named(comparison: Comparison, label: str) -> Arm | None:
-    return next((arm for arm in comparison.arms if arm.label == label), None)
+    return next((arm for arm in comparison.arms if arm.installed and arm.label == label), None)

@@ -99,7 +99,12 @@ def test_bleu_of_a_perfect_output_is_100_and_shortness_costs():
     perfect = np.array([10, 10, 10, 9, 8, 7, 10, 9, 8, 7.0])
     assert bleu(perfect) == pytest.approx(100)
     assert bleu(perfect + np.eye(10)[1] * 5) == pytest.approx(100 * np.exp(-0.5))
+    assert bleu(perfect - np.eye(10)[1] * 5) == pytest.approx(100), "length is no merit"
     assert bleu(np.zeros(10)) == 0
+    assert bleu(np.array([10, 10, 0, 0, 0, 0, 10, 9, 8, 7.0])) == 0, "nothing matches"
+    assert bleu(np.array([3, 3, 3, 2, 1, 0, 3, 2, 1, 0.0])) == 0, "too short for the longest n-grams"
+    halves = np.array([10, 10, 10, 9, 0, 0, 10, 9, 8, 7.0])
+    assert bleu(halves) == pytest.approx(100 * (0.5 / 8 * 0.25 / 7) ** 0.25)
     assert bleu(np.stack([perfect, np.zeros(10)])) == pytest.approx([100, 0])
 
 
