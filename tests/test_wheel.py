@@ -32,6 +32,7 @@ def test_the_wheel_holds_data_suites_and_licence(wheel):
     for wanted in (
         "bench/suites/quick.toml",
         "bench/claims/1803.03635.toml",
+        "bench/report/site/page/index.html",
         "bench/report/site/page/page.css",
         "bench/report/site/page/vendor/LICENSES.txt",
         "bench/report/site/page/vendor/vega.min.js",

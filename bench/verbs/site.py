@@ -15,16 +15,17 @@ MEASURED = "measured"
 def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
     from bench.report.claims.definitions import load  # noqa: PLC0415  only tables need scipy
-    from bench.report.claims.verdicts import judge, shown  # noqa: PLC0415
+    from bench.report.claims.verdicts import judge  # noqa: PLC0415
     from bench.report.published import read  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
-    from bench.report.site.write import write_site  # noqa: PLC0415
+    from bench.report.site.write import site as page  # noqa: PLC0415
+    from bench.report.site.write import write  # noqa: PLC0415
 
     suites = read(records)
-    verdicts = shown(judge(load(), [record for suite in suites.values() for record in suite]))
+    verdicts = judge(load(), [record for suite in suites.values() for record in suite])
+    measured = measurements(records.parent / MEASURED, suites)
     try:
-        measured = measurements(records.parent / MEASURED)
-        write_site(output, suites, verdicts, measured=measured, records_url=_from(output, records))
+        write(output, page(suites, verdicts, measured=measured, records_url=_from(output, records)))
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
     say(str(output))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from bench.digests import canonical_json
 from bench.record import Measurement, Record
-from bench.report.site.measured import of_task
-from bench.report.table.arms import Arm
-from bench.report.table.compact import HEADER, cells
+from bench.report.site.measured import DIGITS
+from bench.report.table.arms import Arm, Comparison
+from bench.report.table.compact import COMPACT, cells
 from bench.report.table.rows import Section, sections
-from bench.spec import REPORTED_ONLY, Task, to_json
+from bench.spec import Task, method_identity, task_identity, to_json
+
+NAMES = tuple(column.name for column in COMPACT)
 
 _ID = re.compile("[0-9a-f]{64}")
-DIGITS = 12
-"""Hexadecimal digits by which the page names units and digests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +30,9 @@ class Page:
         arms: of each arm of the section.
         records: of each arm of the section, seed -> anchor of its record.
         suites: in which it was trained.
-        newest: whether there is no higher version of this task at this scale.
-        cells: of each arm of the section, its line of the compact table, one text per column of `HEADER`.
-        measured: unit id -> what was measured again of its score, of its units.
+        cells: of each arm of the section, its line of the compact table: field of `Row` -> text.
+        measured: unit id -> what was measured again, of its units.
+        successor: the page of the installed version of this task, if this one is an older version.
     """
 
     section: Section
@@ -41,19 +40,34 @@ class Page:
     arms: tuple[str, ...]
     records: tuple[Mapping[int, str], ...]
     suites: tuple[str, ...]
-    newest: bool
     cells: tuple[Mapping[str, str], ...]
     measured: Mapping[str, Measurement] = field(default_factory=dict)
+    successor: Page | None = None
 
     @property
     def task(self) -> Task:
         """What was trained."""
         return self.section.comparison.task
 
+    @property
+    def installed(self) -> bool:
+        """Whether the task is installed here: then no other version of it is newer."""
+        return self.section.comparison.installed
+
+    @property
+    def outdated(self) -> str:
+        """Why its numbers decide nothing here; empty if they do."""
+        return "" if self.installed else "superseded" if self.successor else "not installed here"
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return sum(map(len, self.records))
+
     def anchor_of(self, method: str, level: int) -> str | None:
         """Of the arm that a comparison with `method` at `level` uses."""
-        arm = self.section.comparison.arm(method, level)
-        return next((self.arms[place] for place, each in enumerate(self.section.arms) if each is arm), None)
+        opponent = self.section.comparison.arm(method, level)
+        return next((self.arms[place] for place, arm in enumerate(self.section.arms) if arm is opponent), None)
 
 
 def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measurement] | None = None) -> list[Page]:
@@ -63,52 +77,65 @@ def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measure
         suites: name -> records, in any order.
         measured: unit id -> what was measured again.
     """
-    found = sections(record for records in suites.values() for record in records)
-    newest = {(each.comparison.task.key): each.comparison.task.version for each in found}  # versions ascend
-    names = _tasks([each.comparison.task for each in found])
+    tables = sections(record for records in suites.values() for record in records)
     holders = _holders(suites)
     taken: Counter[str] = Counter()
-    return [
+    made = [
         Page(
             section=section,
             anchor=name,
-            arms=_unique([_arm(name, arm) for arm in section.arms], taken),
+            arms=_unique(_arms(name, section.arms), taken),
             records=tuple(_records(arm, taken) for arm in section.arms),
-            suites=_within(section, holders),
-            newest=section.comparison.task.version == newest[section.comparison.task.key],
-            cells=tuple(dict(zip(HEADER, line, strict=True)) for line in cells(section)),
-            measured=of_task(section, measured or {}),
+            suites=tuple(sorted({suite for unit_id in _units(section) for suite in holders[unit_id]})),
+            cells=tuple(dict(zip(NAMES, line, strict=True)) for line in cells(section)),
+            measured={unit_id: measured[unit_id] for unit_id in _units(section) if unit_id in measured}
+            if measured
+            else {},
         )
-        for name, section in zip(names, found, strict=True)
+        for name, section in zip(_tasks([section.comparison for section in tables]), tables, strict=True)
+    ]
+    installed = {page.task.key: page for page in made if page.installed}
+    older = [page.task.version < installed.get(page.task.key, page).task.version for page in made]
+    return [
+        replace(page, successor=installed[page.task.key]) if old else page
+        for page, old in zip(made, older, strict=True)
     ]
 
 
 def _slug(name: str) -> str:
     """Letters, digits and dashes; what they cannot say is told apart by a digest."""
-    found = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:48]
-    return found if name in (found, found.replace("-", "/", 1)) else f"{found}-{_digest(name)[:6]}"
+    slug = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:48]
+    return slug if name in (slug, slug.replace("-", "/", 1)) else f"{slug}-{_digest(name)[:6]}"
 
 
-def _tasks(tasks: Sequence[Task]) -> list[str]:
-    names = [f"task-{_slug(task.name)}-{_slug(task.scale)}-v{task.version:d}" for task in tasks]
-    often = Counter(names)
+def _tasks(comparisons: Sequence[Comparison]) -> list[str]:
+    names = []
+    for each in comparisons:
+        name = f"task-{_slug(each.task.name)}-{_slug(each.task.scale)}-v{each.task.version:d}"
+        names.append((name, each.installed, task_identity(to_json(each.task))))
+    return _distinct(names)
+
+
+def _arms(page: str, arms: Sequence[Arm]) -> list[str]:
+    names = []
+    for arm in arms:
+        version = f"-v{arm.version:d}" if arm.version > 1 else ""
+        name = f"{page}.{_slug(arm.method)}{version}-L{arm.level:d}"
+        names.append((name, arm.installed, method_identity(next(iter(arm.records.values()))["spec"]["method"])))
+    return _distinct(names)
+
+
+def _distinct(names: Sequence[tuple[str, bool, str]]) -> list[str]:
+    """Anchors of (name, whether it is installed here, identity): who borrows an installed one's name gets another."""
+    often = Counter(name for name, _, _ in names)
     return [
-        name if often[name] == 1 else f"{name}-{_digest(_identity(task))[:6]}"
-        for name, task in zip(names, tasks, strict=True)
+        name if installed or often[name] == 1 else f"{name}-{_digest(identity)[:6]}"
+        for name, installed, identity in names
     ]
-
-
-def _identity(task: Task) -> str:
-    return canonical_json({key: value for key, value in to_json(task).items() if key not in REPORTED_ONLY})
 
 
 def _digest(text: str) -> str:
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def _arm(page: str, arm: Arm) -> str:
-    version = f"-v{arm.version:d}" if arm.version > 1 else ""
-    return f"{page}.{_slug(arm.method)}{version}-L{arm.level:d}"
 
 
 def _records(arm: Arm, taken: Counter[str]) -> dict[int, str]:
@@ -121,23 +148,22 @@ def unit(unit_id: str) -> str:
     return f"u-{known[:DIGITS]}"
 
 
-def _unique(anchors: Sequence[str], taken: Counter[str]) -> tuple[str, ...]:
-    found = []
+def _unique(anchors: Iterable[str], taken: Counter[str]) -> tuple[str, ...]:
+    unique = []
     for anchor in anchors:
         taken[anchor] += 1
-        found.append(anchor if taken[anchor] == 1 else f"{anchor}-{taken[anchor]}")
-    return tuple(found)
+        unique.append(anchor if taken[anchor] == 1 else f"{anchor}-{taken[anchor]}")
+    return tuple(unique)
 
 
-def _holders(suites: Mapping[str, Sequence[Record]]) -> dict[str, set[str]]:
+def _holders(suites: Mapping[str, Sequence[Record]]) -> Mapping[str, set[str]]:
     """Unit id -> suites that hold its record."""
-    found: dict[str, set[str]] = {}
+    holders: dict[str, set[str]] = defaultdict(set)
     for name, records in suites.items():
         for record in records:
-            found.setdefault(record["unit_id"], set()).add(name)
-    return found
+            holders[record["unit_id"]].add(name)
+    return holders
 
 
-def _within(section: Section, holders: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    units = (record["unit_id"] for arm in section.arms for record in arm.records.values())
-    return tuple(sorted({suite for each in units for suite in holders[each]}))
+def _units(section: Section) -> list[str]:
+    return [record["unit_id"] for arm in section.arms for record in arm.records.values()]

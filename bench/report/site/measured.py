@@ -1,114 +1,154 @@
-"""What somebody measured again of the scores that are claimed: `ticketbench verify --measured`, published beside them."""
+"""What somebody measured again of the scores that are claimed: `ticketbench verify --measured`, published beside them.
+
+Anybody may write such a file. A line counts only if it is of a published result, digest for digest, and of what that
+result claims; everything else is set aside, and the page says so.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any
 
 from bench.errors import StoreError
-from bench.record import Measurement
+from bench.record import Measurement, Record, score_of
 from bench.report.table.arms import Arm
-from bench.report.table.rows import Section
+from bench.schema import decode
 
 WORDS = {"replay": "replayed", "retrain": "retrained"}
-NOTE = (
-    "Measured: by somebody who evaluated the stored weights (replayed) or trained the unit anew from its seed (retrained); "
-    "claimed: by the records of the same seeds. Empty where nobody measured again."
-)
+DIGITS = 12
+"""Hexadecimal digits by which a digest is named."""
 
 
-def measurements(folder: Path) -> dict[str, Measurement]:
-    """Unit id -> what was measured of it again; of several, the last training, else the last replay.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is published of measurements.
+
+    Args:
+        believed: unit id -> what was measured of it; of several, the last training, else the last replay.
+        aside: a sentence on every line that does not count, with file and line.
+    """
+
+    believed: Mapping[str, Measurement] = field(default_factory=dict)
+    aside: tuple[str, ...] = ()
+
+
+NOTHING = Measured()
+
+
+def measurements(folder: Path, suites: Mapping[str, Sequence[Record]]) -> Measured:
+    """What was measured of published records.
 
     Args:
         folder: of `*.jsonl` files; it need not exist.
+        suites: name -> its records.
 
     Raises:
         StoreError: if a file cannot be read, or a line is no measurement.
     """
-    found: dict[str, Measurement] = {}
+    published = {record["unit_id"]: record for records in suites.values() for record in records}
+    believed: dict[str, Measurement] = {}
+    aside = []
+    for place, line in _lines(folder):
+        doubt = _doubt(line, published.get(line["unit_id"]))
+        if doubt:
+            aside.append(f"{place}: {doubt}")
+        elif line["how"] == "retrain" or believed.get(line["unit_id"], line)["how"] == "replay":
+            believed[line["unit_id"]] = line
+    return Measured(believed=believed, aside=tuple(aside))
+
+
+def _lines(folder: Path) -> Iterator[tuple[str, Measurement]]:
+    """`FILE, line N` and what stands there."""
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(_lines(path), start=1):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror}; remove it, or make it readable") from error
+        for number, line in enumerate(content.split(b"\n"), start=1):
             try:
-                each = _measurement(json.loads(line))
-            except (ValueError, OverflowError, RecursionError) as error:
+                if line.strip():
+                    yield f"{path.name}, line {number}", decode(line, Measurement)
+            except ValueError as error:
                 raise StoreError(f"{path}, line {number}: not a measurement ({error}); remove the line") from error
-            before = found.get(each["unit_id"])
-            if before is None or (before["how"], each["how"]) != ("retrain", "replay"):
-                found[each["unit_id"]] = each
-    return found
 
 
-def _lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().splitlines()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}; remove it, or make it readable") from error
-
-
-def _measurement(value: Any) -> Measurement:
-    asked = get_type_hints(Measurement)
-    if not isinstance(value, dict) or value.keys() != asked.keys():
-        raise ValueError(f"its keys are not {', '.join(asked)}")
-    if value["how"] not in get_args(asked["how"]) or type(value["equal"]) is not bool:
-        raise ValueError("its `how` or its `equal` is none")
-    for name in ("claimed", "measured"):
-        number = value[name]
-        if number is not None and (type(number) not in (int, float) or not math.isfinite(number)):
-            raise ValueError(f"its `{name}` is no number")
-    if not all(isinstance(value[name], str) for name in ("unit_id", "metric", "split")):
-        raise ValueError("its texts are none")
-    if value["equal"] and value["claimed"] != value["measured"]:
-        raise ValueError("it is `equal`, and yet `claimed` and `measured` differ")
-    return cast("Measurement", value)
-
-
-def of_task(section: Section, measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
-    """Unit id -> what was measured again of its score, for the units of a task; another metric or split says nothing of it."""
-    task = section.comparison.task
-    units = (record["unit_id"] for arm in section.arms for record in arm.records.values())
-    found = {each: measured[each] for each in units if each in measured}
-    wanted = (task.metric, task.split)
-    return {each: told for each, told in found.items() if (told["metric"], told["split"]) == wanted}
+def _doubt(line: Measurement, record: Record | None) -> str | None:
+    """Why a measurement says nothing about what is published; None if it does."""
+    if record is None:
+        return f"unit {line['unit_id'][:DIGITS]} is not published"
+    task, result = record["spec"]["task"], record["digests"]["result"]
+    if line["result"] != result:
+        return f"it measured result {line['result'][:DIGITS]}, published is {result[:DIGITS]}"
+    if (line["metric"], line["split"]) != (task["metric"], task["split"]):
+        return f"it measured {line['metric']} on {line['split']}, the score is {task['metric']} on {task['split']}"
+    if line["claimed"] != score_of(record):
+        return f"it says that {line['claimed']} was claimed, the record claims {score_of(record)}"
+    if line["equal"] and line["measured"] != line["claimed"]:
+        return f"it says that {line['measured']} is equal to {line['claimed']}"
+    return None
 
 
 def of_arm(arm: Arm, measured: Mapping[str, Measurement]) -> str:
     """Measured and claimed of an arm's units that were measured again, side by side; empty if none was."""
-    again = {seed: measured[each["unit_id"]] for seed, each in arm.records.items() if each["unit_id"] in measured}
+    again = [measured[record["unit_id"]] for record in arm.records.values() if record["unit_id"] in measured]
     if not again:
         return ""
-    how = " or ".join(sorted({WORDS[each["how"]] for each in again.values()}))
-    both = f"{_mean([each['measured'] for each in again.values()])} / {_mean([_claimed(arm, seed) for seed in again])}"
-    return f"{both}, {len(again)} of {len(arm.records)} {how}"
+    how = " or ".join(sorted({WORDS[line["how"]] for line in again}))
+    both = f"{_mean([line['measured'] for line in again])} / {_mean([line['claimed'] for line in again])}"
+    return f"{both}, {len(again)} of {len(arm.records)} {how}{_on_trust(again)}"
 
 
-def of_unit(arm: Arm, seed: int, measured: Mapping[str, Measurement]) -> str:
+def of_unit(record: Record, measured: Mapping[str, Measurement]) -> str:
     """The same of one unit, and whether it is equal to the bit or by how much it differs."""
-    found = measured.get(arm.records[seed]["unit_id"])
-    if found is None:
+    line = measured.get(record["unit_id"])
+    if line is None:
         return ""
-    claimed = _claimed(arm, seed)
-    return f"{_mean([found['measured']])} / {_mean([claimed])}, {WORDS[found['how']]}, {_difference(found, claimed)}"
+    both = f"{_mean([line['measured']])} / {_mean([line['claimed']])}"
+    return f"{both}, {WORDS[line['how']]}, {_difference(line)}{_on_trust([line])}"
 
 
-def _claimed(arm: Arm, seed: int) -> float | None:
-    """By the record, whatever a measurement says was claimed; None if training diverged."""
-    return None if seed in arm.diverged else next(iter(arm.scores.values())).get(seed)
+def measurers(measured: Mapping[str, Measurement]) -> list[str]:
+    """How many units were measured how, when and with what: a sentence each, as whoever measured tells it."""
+    counts = Counter(
+        (
+            setting(line["provenance"]),
+            str(line["provenance"].get("end", ""))[:10] or "an unknown day",
+            WORDS[line["how"]],
+        )
+        for line in measured.values()
+    )
+    return [
+        f"{how.capitalize()}: {count} unit{'s' * (count > 1)}, on {day}, with {told}."
+        for (told, day, how), count in sorted(counts.items())
+    ]
 
 
-def _difference(found: Measurement, claimed: float | None) -> str:
-    measured = found["measured"]
+def setting(provenance: Mapping[str, Any]) -> str:
+    """Everything about where a unit was trained or measured but when."""
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(provenance.get("versions", {}).items()))
+    names = ("commit", "device", "machine", "cpu", "capability", "threads")
+    told = [f"{name} {provenance[name]}" for name in names if provenance.get(name) is not None]
+    return ", ".join([*told, versions])
+
+
+def _on_trust(lines: Sequence[Measurement]) -> str:
+    parts = sorted({part for line in lines for part in line.get("believed", ())})
+    return f", {' and '.join(parts)} believed" if parts else ""
+
+
+def _difference(line: Measurement) -> str:
+    claimed, measured = line["claimed"], line["measured"]
     if measured == claimed:
-        return "equal to the bit" if found["equal"] else "equal in this score only"
+        return "equal to the bit" if line["equal"] else "equal in this score only"
     if measured is None or claimed is None:
         return "not equal to the bit"
     return f"differs by {measured - claimed:+.2g}"
 
 
 def _mean(values: Sequence[float | None]) -> str:
-    """A sum of what anybody may have written could overflow; a sum of shares cannot."""
-    shares = [value / len(values) for value in values if value is not None]
-    return f"{math.fsum(shares):.4g}" if len(shares) == len(values) else "diverged"
+    finished = [value for value in values if value is not None]
+    return f"{math.fsum(finished) / len(finished):.4g}" if len(finished) == len(values) else "diverged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.site.anchors import Page
@@ -20,18 +20,28 @@ class Standing:
     Args:
         page: of the task.
         method: its name, with its version where the task has several.
+        installed: whether the task and the method are installed here; who is not stands apart.
         rows: its levels from 1 on, each with the place of its arm on the page; densities descend.
-        best: the sparsest of them that matches dense; None if none does.
+        place: of the arm of its sparsest network that matches dense; where none does, of its sparsest.
+        best: the row of the sparsest network that matches dense; None if none does.
         unbroken: density down to which every network that was trained matches; None if the densest one does not.
         rank: among the methods of the task, ties share theirs; None without a matching network.
     """
 
     page: Page
     method: str
+    installed: bool
     rows: tuple[tuple[int, Row], ...]
-    best: tuple[int, Row] | None
+    place: int
+    best: Row | None
     unbroken: float | None
     rank: int | None = None
+
+    @property
+    def cells(self) -> Mapping[str, str]:
+        """The line of its best network in the compact table; without one, nothing under every column."""
+        cells = self.page.cells[self.place]
+        return cells if self.best else dict.fromkeys(cells, "")
 
     @property
     def matched(self) -> int:
@@ -44,8 +54,8 @@ class Standing:
         return sum(row.matching is not None for _, row in self.rows)
 
     @property
-    def told(self) -> str:
-        """The outcome in a word, where there is no density."""
+    def outcome(self) -> str:
+        """In a word, where there is no density."""
         if at_chance(self.page.section.comparison, self.page.task.at[0]):
             return "dense at chance"
         if self.judged:
@@ -76,66 +86,66 @@ class Overall:
 
 def standings(pages: Sequence[Page]) -> list[Standing]:
     """Every method on every task, the sparsest first within a task; tasks of which nothing can be told come last."""
-    found = [_of(page) for page in pages]
-    return [standing for each in sorted(found, key=_untold) for standing in each]
+    by_page = sorted((_of(page) for page in pages), key=_is_untold)
+    return [standing for several in by_page for standing in several]
 
 
-def overall(found: Sequence[Standing]) -> list[Overall]:
+def overall(standings: Sequence[Standing]) -> list[Overall]:
     """The methods over all tasks that can carry a verdict, the sparsest first.
 
-    Of a task that was run at several scales the largest counts, and of it the newest version.
+    Only installed methods on installed tasks count; of a task that was run at several scales, the largest.
     """
     largest: dict[str, int] = {}
-    judged = [each for each in found if _counts(each)]
-    for each in judged:
-        place = SCALES.index(each.page.task.scale)
-        largest[each.page.task.name] = max(place, largest.get(each.page.task.name, 0))
+    counting = [standing for standing in standings if _counts(standing)]
+    for standing in counting:
+        task = standing.page.task
+        largest[task.name] = max(SCALES.index(task.scale), largest.get(task.name, 0))
     by_method: dict[str, list[Standing]] = defaultdict(list)
-    for each in judged:
-        if SCALES.index(each.page.task.scale) == largest[each.page.task.name]:
-            by_method[each.method].append(each)
-    told = [_overall(method, each) for method, each in by_method.items()]
-    return sorted(told, key=lambda each: (-each.tasks, each.density, each.method))
+    for standing in counting:
+        if SCALES.index(standing.page.task.scale) == largest[standing.page.task.name]:
+            by_method[standing.method].append(standing)
+    summaries = [_overall(method, several) for method, several in by_method.items()]
+    return sorted(summaries, key=lambda summary: (-summary.tasks, summary.density, summary.method))
 
 
 def _counts(standing: Standing) -> bool:
-    page = standing.page
-    hopeless = at_chance(page.section.comparison, page.task.at[0])
-    return page.newest and page.task.scale not in UNCLAIMED and standing.judged > 0 and not hopeless
+    hopeless = at_chance(standing.page.section.comparison, standing.page.task.at[0])
+    return standing.installed and standing.page.task.scale not in UNCLAIMED and standing.judged > 0 and not hopeless
 
 
-def _overall(method: str, found: Sequence[Standing]) -> Overall:
+def _overall(method: str, standings: Sequence[Standing]) -> Overall:
     by_domain: dict[str, list[Standing]] = defaultdict(list)
-    for each in found:
-        by_domain[each.page.task.domain].append(each)
+    for standing in standings:
+        by_domain[standing.page.task.domain].append(standing)
     return Overall(
         method=method,
-        tasks=len(found),
-        matched=sum(each.best is not None for each in found),
-        first=sum(each.rank == 1 for each in found),
-        density=_mean(found),
-        domains={domain: _mean(each) for domain, each in sorted(by_domain.items())},
+        tasks=len(standings),
+        matched=sum(standing.best is not None for standing in standings),
+        first=sum(standing.rank == 1 for standing in standings),
+        density=_mean(standings),
+        domains={domain: _mean(several) for domain, several in sorted(by_domain.items())},
     )
 
 
-def _mean(found: Sequence[Standing]) -> float:
-    return math.exp(math.fsum(math.log(_density(each)) for each in found) / len(found))
+def _mean(standings: Sequence[Standing]) -> float:
+    return math.exp(math.fsum(math.log(_density(standing)) for standing in standings) / len(standings))
 
 
 def _density(standing: Standing) -> float:
-    return standing.best[1].density if standing.best else 1.0
+    return standing.best.density if standing.best else 1.0
 
 
-def _untold(found: Sequence[Standing]) -> tuple[bool, bool]:
-    return not any(each.judged for each in found), any(each.page.task.scale in UNCLAIMED for each in found)
+def _is_untold(standings: Sequence[Standing]) -> tuple[bool, bool]:
+    judged = any(standing.judged for standing in standings)
+    return not judged, any(standing.page.task.scale in UNCLAIMED for standing in standings)
 
 
 def _of(page: Page) -> list[Standing]:
     rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
     for place, (arm, row) in enumerate(page.section.headline):
         if arm.method != DENSE and row.density > 0:
-            rows[page.cells[place]["method"]].append((place, row))
-    return _ranked([_standing(page, method, found) for method, found in rows.items()])
+            rows[page.cells[place]["method"]].append((place, row))  # who is not installed has a name that says so
+    return _ranked([_standing(page, method, several) for method, several in rows.items()])
 
 
 def _standing(page: Page, method: str, rows: list[tuple[int, Row]]) -> Standing:
@@ -146,15 +156,27 @@ def _standing(page: Page, method: str, rows: list[tuple[int, Row]]) -> Standing:
         if not row.matching:
             break
         unbroken = row.density
-    return Standing(page=page, method=method, rows=ordered, best=matching[-1] if matching else None, unbroken=unbroken)
+    place, _ = (matching or ordered)[-1]
+    best = matching[-1][1] if matching else None
+    return Standing(
+        page=page,
+        method=method,
+        installed=page.installed and page.section.arms[place].installed,
+        rows=ordered,
+        place=place,
+        best=best,
+        unbroken=unbroken,
+    )
 
 
-def _ranked(found: list[Standing]) -> list[Standing]:
-    ordered = sorted(found, key=lambda each: (each.best is None, _density(each), each.method))
-    densities = [each.best[1].density for each in ordered if each.best]
+def _ranked(standings: list[Standing]) -> list[Standing]:
+    ordered = sorted(standings, key=lambda standing: (standing.best is None, _density(standing), standing.method))
+    densities = [standing.best.density for standing in ordered if standing.best and standing.installed]
     return [
-        replace(each, rank=1 + sum(_sparser(other, each.best[1].density) for other in densities)) if each.best else each
-        for each in ordered
+        replace(standing, rank=1 + sum(_sparser(density, _density(standing)) for density in densities))
+        if standing.best and standing.installed
+        else standing
+        for standing in ordered
     ]
 
 

@@ -3,90 +3,100 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
-import tomllib
-from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from hashlib import sha256
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 
-from bench.record import Measurement, Record
-from bench.report.claims.verdicts import ClaimVerdict
-from bench.report.site.anchors import Page, pages
-from bench.report.site.boards import tickets
-from bench.report.site.claims import claims
-from bench.report.site.pages import index, page
+from jinja2 import Template
 
-PARTS = files("bench.report.site") / "page"
-VIEWS = {"tickets": "Tickets", "claims": "Claims", "tasks": "Tasks"}
-"""Anchor -> name of what the navigation leads to; the first is where a reader starts."""
+from bench.record import Record
+from bench.report.claims import text
+from bench.report.claims.definitions import papers
+from bench.report.claims.verdicts import ClaimVerdict, shown
+from bench.report.site.anchors import Page, pages, unit
+from bench.report.site.charts import chart, styles
+from bench.report.site.claims import ClaimLine, claim_lines
+from bench.report.site.densities import families, layers_of
+from bench.report.site.measured import NOTHING, Measured, measurers, of_arm, of_unit, setting
+from bench.report.site.records import method_of, settings, task_of
+from bench.report.site.scripts import policy, scripts, style
+from bench.report.site.standings import overall, standings
+from bench.report.site.templates import environment
+from bench.report.table import bootstrap
+from bench.report.table.compact import ARROWS, COMPACT, besides, title
+from bench.report.table.notes import notes
+
+ASIDE = 20
+"""Measurements that were set aside, named one by one, at most."""
+
+ORDER = (
+    *("level", "density", "n", "mean", "search_cost", "vs_dense", "matching", "verdict"),
+    *("vs_random", "vs_reinit", "vs_shuffled", "score_normalised", "density_weights"),
+)
+"""The columns of a task's numbers behind the method, what decides first: on a phone the rest is out of sight."""
+
+COLUMNS = {column.name: column for column in COMPACT}
+
+FUNCTIONS = (
+    *(text.about, text.claimed, papers, besides, title, notes, families, layers_of),
+    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit),
+)
+"""What the templates call by name."""
+
+CHUNK = 1_000
+"""Pieces of the page that are written at once."""
 
 
 def site(
     suites: Mapping[str, Sequence[Record]],
     verdicts: Sequence[ClaimVerdict],
     *,
-    measured: Mapping[str, Measurement] | None = None,
+    measured: Measured = NOTHING,
     records_url: str | None = None,
-) -> str:
-    """The page as text; the same records and verdicts give the same bytes, in whatever order they come.
+) -> Iterator[str]:
+    """The page piece by piece: a large one is never in memory whole.
+
+    The same records and verdicts give the same page, in whatever order they come.
 
     Args:
         suites: name -> its records.
         verdicts: on the papers' claims, in the order in which they are listed.
-        measured: unit id -> what was measured again.
-        records_url: folder of the published records, as a link from the page; None if they are not beside it.
+        measured: what was measured again.
+        records_url: path from the page to the folder of the published records; None if they are not beside it.
     """
-    return "".join(_parts(suites, verdicts, measured, records_url))
+    made = pages(suites, measured.believed)
+    told, ranked, drawn = shown(verdicts), standings(made), styles(made)
+    summaries = overall(ranked)
+
+    def claims_of(page: Page) -> list[ClaimLine]:
+        name, scale = page.task.name, page.task.scale
+        about = [verdict for verdict in told if name in verdict.claim.tasks and verdict.scale == scale]
+        return claim_lines(about, made) if page.installed else []
+
+    stream = _template().stream(
+        facts=f"{sum(page.count for page in made):,} records, {len(made)} tasks, {len(suites)} suites",
+        pages=made,
+        known={anchor for page in made for anchors in page.records for anchor in anchors.values()},
+        standings=ranked,
+        overall=summaries,
+        domains=sorted({domain for summary in summaries for domain in summary.domains}),
+        claims=claim_lines(told, made),
+        claims_of=claims_of,
+        chart=lambda page: chart(page, drawn),
+        measured=measured,
+        records_url=records_url,
+    )
+    stream.enable_buffering(CHUNK)
+    return stream
 
 
-def _parts(
-    suites: Mapping[str, Sequence[Record]],
-    verdicts: Sequence[ClaimVerdict],
-    measured: Mapping[str, Measurement] | None,
-    records_url: str | None,
-) -> Iterator[str]:
-    """The page piece by piece, so that a large one need not be in memory whole."""
-    found = pages(suites, measured)
-    known = {anchor for each in found for anchors in each.records for anchor in anchors.values()}
-    yield _head()
-    yield _masthead(suites, found)
-    yield "<main id=main tabindex=-1>\n"
-    yield _section("tickets", tickets(found), kind="page board")
-    yield _section("claims", claims(verdicts, found), kind="page board")
-    yield _section("tasks", index(found), kind="page board")
-    for each in found:
-        yield _section(each.anchor, page(each, found, verdicts, known, records_url))
-    yield "</main>\n"
-    for script in scripts()[1:]:
-        yield f"<script>{script}</script>\n"
-
-
-def write_site(
-    path: Path,
-    suites: Mapping[str, Sequence[Record]],
-    verdicts: Sequence[ClaimVerdict],
-    *,
-    measured: Mapping[str, Measurement] | None = None,
-    records_url: str | None = None,
-) -> Path:
-    """Write the page, all of it or nothing.
-
-    Args:
-        path: of the file; its folder is made.
-        suites: see `site`.
-        verdicts: see `site`.
-        measured: see `site`.
-        records_url: see `site`.
-    """
+def write(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file, all of it or nothing; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as file:
         try:
-            file.writelines(_parts(suites, verdicts, measured, records_url))
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).chmod(0o644)
@@ -94,66 +104,13 @@ def write_site(
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
-    return path
 
 
 @cache
-def scripts() -> tuple[str, ...]:
-    """The scripts in the order in which they stand: one line for the head, the vendored ones, our own."""
-    vendored = (_part("vendor", each["name"]) for each in vendor())
-    return ("document.documentElement.className='js'", *map(_unmapped, vendored), _part("page.js"))
-
-
-@cache
-def vendor() -> tuple[dict[str, str], ...]:
-    """What `vendor.toml` says about the vendored scripts."""
-    return tuple(tomllib.loads(_part("vendor", "vendor.toml"))["file"])
-
-
-def policy() -> str:
-    """The Content-Security-Policy: these scripts and this style sheet, and nothing else from anywhere."""
-    allowed = " ".join(_hash(script) for script in scripts())
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src {_hash(_part('page.css'))}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _head() -> str:
-    return (
-        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy())}">\n'
-        '<meta name=viewport content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name=referrer content=no-referrer>\n'
-        f"<title>Ticket Bench</title>\n<style>{_part('page.css')}</style>\n<script>{scripts()[0]}</script>\n"
-        "</head>\n<body>\n"
-    )
-
-
-def _masthead(suites: Mapping[str, Sequence[Record]], found: Sequence[Page]) -> str:
-    views = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in VIEWS.items())
-    records = sum(len(arm.records) for each in found for arm in each.section.arms)
-    facts = f"{records:,} records, {len(found)} tasks, {len(suites)} suites"
-    return (
-        '<a class=skip href="#main">Skip to the tables</a>\n'
-        f"<header><h1>Ticket Bench</h1><p class=facts>Sparsity against performance of lottery tickets, random tickets and "
-        f"pruning baselines. {facts}.</p>\n<nav aria-label=Boards>{views}</nav>\n{_part('filters.html')}</header>\n"
-    )
-
-
-def _section(anchor: str, inner: str, *, kind: str = "page") -> str:
-    return f'<section class="{kind}" id="{anchor}">\n{inner}</section>\n'
-
-
-@cache
-def _part(*names: str) -> str:
-    return PARTS.joinpath(*names).read_text(encoding="utf-8")
-
-
-def _unmapped(script: str) -> str:
-    """Without the last line, which names a source map that is not here."""
-    return re.sub(r"\n//# sourceMappingURL=\S+\s*\Z", "\n", script)
-
-
-def _hash(inline: str) -> str:
-    return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
+def _template() -> Template:
+    """The page, with what it asks for when it comes to it, so that one task is in memory at a time."""
+    made = environment()
+    made.globals.update({function.__name__: function for function in FUNCTIONS})
+    made.globals.update(statistic=text.measured, bootstrap=bootstrap.cells, arrows=ARROWS, most=ASIDE)
+    made.globals.update(policy=policy(), style=style(), scripts=scripts(), columns=[COLUMNS[name] for name in ORDER])
+    return made.get_template("index.html")

@@ -91,9 +91,10 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     columns = [
         (
             f"{metric.replace('_', ' ')} {ARROWS[task.directions[metric]]}",
-            *(_interval(row.bounds("mean"), _decimals(rows), "") for row in rows),
+            *(_interval(row.bounds("mean"), decimals, "") for row in rows),
         )
         for metric, rows in section.besides.items()
+        for decimals in (_decimals(rows),)
     ]
     names = ("method", *map(method, arms))
     levels = ("level", *(str(arm.level) for arm in arms))

@@ -176,7 +176,7 @@
     const rows = values(told).filter(row => !off.has(row.place)), names = told.methods.map(each => each.name), log = x === 'x';
     const seeds = rows.flatMap(row => row.seeds.map(([s, v]) => ({m: row.m, x: row.x, cost: row.cost, d: row.d, level: row.level, s, v, a: row.a})));
     const color = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => colour(each.colour)), colour('dense')]}};
-    const dash = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]][each.line]), [1, 0]]}};
+    const dash = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => each.dash), [1, 0]]}};
     const base = {x: {field: x, type: 'quantitative', title, scale: {type: 'log', ...(log && {base: 2, reverse: true}), nice: false, domain: span([...rows.map(row => row[x]), log ? 100 : told.dense?.[3]], log ? 1.25 : 1.15)},
       axis: log ? {values: octaves(rows), format: '.3~g'} : {format: '~s', tickCount: 5}}, color};
     const y = {field: 'v', type: 'quantitative', title: told.score, scale: {domain: range, nice: false, zero: false}};
@@ -243,7 +243,7 @@
       const item = document.createElement('li'), button = document.createElement('button');
       const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
       for (const [name, value] of Object.entries({width: 26, height: 10, 'aria-hidden': true})) svg.setAttribute(name, value);
-      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(each.colour), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': ['none', '6 3', '2 2', '8 3 2 3'][each.line]})) line.setAttribute(name, value);
+      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(each.colour), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': each.dash.join(' ')})) line.setAttribute(name, value);
       svg.append(line);
       button.type = 'button';
       button.setAttribute('aria-pressed', !off.has(place));
@@ -260,7 +260,7 @@
   }
 
   function options(name) {
-    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => ['tickets', 'claims', 'tasks'].includes(row.closest('table').dataset.key)).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
+    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => ['tickets', 'strangers', 'claims', 'tasks'].includes(row.closest('table').dataset.key)).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
     for (const value of [...known].filter(Boolean).sort(collator.compare)) form.elements[name].append(new Option(value, value));
   }
 

@@ -5,10 +5,11 @@ import re
 import shutil
 
 import pytest
+from pages import measurement, write_site
 
 from bench.report.claims.definitions import load
 from bench.report.claims.verdicts import judge
-from bench.report.site.write import write_site
+from bench.report.site.measured import Measured
 from bench.spec import Pruning
 
 pytestmark = pytest.mark.browser
@@ -326,6 +327,29 @@ def test_a_line_takes_one_stop_of_the_keyboard(visit):
     assert line.locator("a:not([tabindex])").count() == 1
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_not_installed_or_set_aside_is_readable_and_filtered(
+    visit, study, task, install, tmp_path, width, scheme
+):
+    install(task())
+    records = [*study(EFFECTS), *study(EFFECTS, version=99), *study({"unheard-of": 0.1})]
+    measured = Measured(
+        believed={records[0]["unit_id"]: measurement(records[0])}, aside=("some.jsonl, line 2: forged",)
+    )
+    path = write_site(tmp_path / "index.html", {"some": records}, [], measured=measured, records_url="records")
+    page = visit(path=path, width=width, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(CONTRAST) == []
+    assert "some.jsonl, line 2: forged" in page.locator("#tickets").inner_text()
+    page.select_option("select[name=method]", "unheard-of (version 1) ‖")
+    assert column(page, "tickets", 2) == []
+    assert column(page, "strangers", 2) == ["unheard-of (version 1) ‖"]
+    page = visit("task-vision-toy-small-v99", path=path, width=width, scheme=scheme)
+    assert page.locator(".warning:visible").count() == 1
+    assert page.evaluate(CONTRAST) == []
+
+
 def test_hostile_names_are_shown_and_do_nothing(visit, record, task, tmp_path):
     names = (HOSTILE, "x" * 10_000, "\u05e9\u05dc\u05d5\u05dd")
     records = [
@@ -348,7 +372,7 @@ def test_hostile_names_are_shown_and_do_nothing(visit, record, task, tmp_path):
         page.locator(".page.on .chart").first.locator("svg .mark-symbol").last.locator("path").first.hover(force=True)
         page.wait_for_selector("#vg-tooltip-element.visible")
     page = visit(path=path)
-    method = next(text for text in column(page, "tickets", 2) if text.startswith("</script>"))
+    method = next(text for text in column(page, "strangers", 2) if text.startswith("</script>"))
     page.select_option("select[name=method]", method)
-    assert set(column(page, "tickets", 2)) == {method}
-    assert column(visit(page.url.partition("#")[2], path=path), "tickets", 2) == column(page, "tickets", 2)
+    assert set(column(page, "strangers", 2)) == {method}
+    assert column(visit(page.url.partition("#")[2], path=path), "strangers", 2) == column(page, "strangers", 2)

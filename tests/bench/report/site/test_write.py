@@ -2,67 +2,31 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
 import subprocess
 import sys
 import tomllib
-from html.parser import HTMLParser
+from dataclasses import replace
 
 import pytest
+import records as records_of
+from pages import Reader, site, write_site
 
+from bench import registry
 from bench.report.claims.definitions import load
 from bench.report.claims.verdicts import judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
-from bench.report.site.charts import LOOKS, chart
-from bench.report.site.layers import families
+from bench.report.site.charts import chart, styles
+from bench.report.site.densities import families
+from bench.report.site.scripts import PARTS, policy, scripts, vendor
 from bench.report.site.standings import overall, standings
-from bench.report.site.write import PARTS, policy, scripts, site, vendor, write_site
+from bench.tickets.methods import METHODS
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
 HOSTILE = "</script><script>alert(1)</script>\"'&lt;`=\u202egpj.exe"
-
-
-class Reader(HTMLParser):
-    """Collects what the tests ask about; a folded `noscript` is read like the rest."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.ids, self.links, self.tags, self.inline, self.rows, self.cells = [], [], [], [], [], []
-        self._within = None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.tags.append((tag, attrs))
-        if "id" in attrs:
-            self.ids.append(attrs["id"])
-        if tag == "a":
-            self.links.append(attrs["href"])
-        if tag in ("script", "style"):
-            self._within = [tag, attrs, ""]
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th") and self.rows:
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        if self._within and tag == self._within[0]:
-            self.inline.append(tuple(self._within))
-            self._within = None
-        if tag in ("thead", "table"):
-            self.rows.append([])
-
-    def handle_data(self, data):
-        if self._within:
-            self._within[2] += data
-        elif self.rows and self.rows[-1]:
-            self.rows[-1][-1] += data
-
-    @property
-    def told(self):
-        return [[cell.strip() for cell in row] for row in self.rows]
 
 
 @pytest.fixture
@@ -103,27 +67,73 @@ def test_a_record_shows_what_identifies_it(records):
         assert line[0] == str(record["spec"]["seed"])
         for name in ("result", "curve", "mask", "weights"):
             assert record["digests"][name][:12] in line
-    assert json.dumps(records[0]["spec"]["task"]["config"], indent=1)[2:-2].strip() in site({"some": records}, [])
+    config = json.dumps(records[0]["spec"]["task"]["config"], indent=1)[2:-2].strip()
+    assert config in html.unescape(site({"some": records}, []))
 
 
-def test_versions_of_a_protocol_stand_apart(study):
+def test_versions_of_a_protocol_stand_apart(study, task, install):
+    install(task(version=2))
     old = study(EFFECTS, levels=(2,), seeds=3, tolerance=0.02)
     new = study(EFFECTS, levels=(2,), seeds=3, version=2)
-    found = pages({"some": [*old, *new]})
-    assert [(page.anchor, page.newest) for page in found] == [
-        ("task-vision-toy-small-v1", False),
-        ("task-vision-toy-small-v2", True),
+    made = pages({"some": [*old, *new]})
+    assert [(page.anchor, page.outdated) for page in made] == [
+        ("task-vision-toy-small-v1", "superseded"),
+        ("task-vision-toy-small-v2", ""),
     ]
     text = site({"some": [*old, *new]}, [])
     assert 'superseded by <a href="#task-vision-toy-small-v2">version 2</a>' in text
-    ranked = overall(standings(found))
-    assert {each.tasks for each in ranked} == {1}
+    assert {summary.tasks for summary in overall(standings(made))} == {1}
 
 
-def test_tasks_that_differ_in_more_than_the_version_have_anchors_of_their_own(study):
-    found = pages({"some": [*study(EFFECTS), *study(EFFECTS, data={"set": "0" * 64})]})
-    assert len({page.anchor for page in found}) == 2
-    assert all(page.anchor.startswith("task-vision-toy-small-v1-") for page in found)
+def test_a_borrowed_name_moves_no_anchor_of_the_installed_task(study, task, install):
+    install(task())
+    honest, borrowed = study(EFFECTS), study(EFFECTS, data={"set": "0" * 64})
+    (alone,), both = pages({"some": honest}), pages({"some": [*honest, *borrowed]})
+    assert alone.anchor == "task-vision-toy-small-v1"
+    assert {page.anchor: page.arms for page in both if page.installed} == {alone.anchor: alone.arms}
+    (other,) = [page for page in both if not page.installed]
+    assert re.fullmatch("task-vision-toy-small-v1-[0-9a-f]{6}", other.anchor)
+    text = site({"some": [*honest, *borrowed]}, [])
+    assert len(Reader(text).ids) == len(set(Reader(text).ids))
+
+
+def test_a_task_of_a_higher_version_supersedes_nothing_and_counts_nowhere(study, task, install):
+    """Anybody can write a record of version 99."""
+    install(task())
+    honest = study(EFFECTS, levels=(1, 2))
+    forged = study({method: effect + 0.05 for method, effect in EFFECTS.items()}, levels=(1, 2), version=99)
+    alone, both = standings(pages({"some": honest})), standings(pages({"some": [*honest, *forged]}))
+    assert overall(both) == overall(alone)
+    assert [(each.method, each.rank) for each in both if each.installed] == [(each.method, each.rank) for each in alone]
+    assert {each.rank for each in both if not each.installed} == {None}
+    found = Reader(site({"some": [*honest, *forged]}, judge(load(), [*honest, *forged])))
+    text = site({"some": [*honest, *forged]}, [])
+    assert "superseded" not in text
+    assert text.count("<p class=warning>Not installed here") == 1
+    board = text[text.index('data-key="tickets"') :]
+    assert "not installed here" not in board[: board.index("</table>")]
+    strangers = text[text.index('data-key="strangers"') :]
+    assert strangers[: strangers.index("</table>")].count("version 99, not installed here") == 4
+    assert [row[3] for row in found.told if row and row[0] == "vision/toy"] == ["1", "99 (not installed here)"]
+
+
+def test_a_method_that_is_not_installed_stands_apart_without_a_rank(study, record):
+    """A random ticket of version 99 that scores nothing would make every arm a winner."""
+    honest = study(EFFECTS, levels=(1,))
+    weak = replace(METHODS["random-ticket"], version=99)
+    forged = [record(weak, 1, seed, 0.2) for seed in range(3)]
+    alone, both = pages({"some": honest})[0], pages({"some": [*honest, *forged]})[0]
+    assert set(both.arms) > set(alone.arms)
+    numbers = [cells for cells in both.cells if "version 99" not in cells["method"]]
+    assert numbers == list(alone.cells)
+    ranked = standings([both])
+    assert [each.rank for each in ranked if not each.installed] == [None]
+    assert [(each.method, each.rank) for each in ranked if each.installed] == [
+        (each.method, each.rank) for each in standings([alone])
+    ]
+    text = site({"some": [*honest, *forged]}, [])
+    strangers = text[text.index('data-key="strangers"') :]
+    assert strangers[: strangers.index("</table>")].count("<td>random-ticket (version 99)") == 1
 
 
 def test_the_order_of_records_changes_no_byte(records):
@@ -142,7 +152,7 @@ def test_the_sparsest_matching_network_is_ranked_first(study):
         *study({"reinit": -0.1}, levels=(1, 2, 3), seeds=5),
     ]
     found = standings(pages({"some": records}))
-    told = [(each.method, each.rank, each.best and each.best[1].level, each.matched, each.judged) for each in found]
+    told = [(each.method, each.rank, each.best and each.best.level, each.matched, each.judged) for each in found]
     assert told == [("ticket", 1, 3, 3, 3), ("one-shot", 2, 1, 1, 2), ("reinit", None, None, 0, 3)]
     assert [each.unbroken for each in found] == [0.125, 0.5, None]
     summary = {each.method: each for each in overall(found)}
@@ -154,7 +164,7 @@ def test_the_sparsest_matching_network_is_ranked_first(study):
 def test_without_enough_seeds_nothing_is_ranked(study):
     records = study(EFFECTS, seeds=2)
     found = standings(pages({"some": records}))
-    assert {each.told for each in found} == {"n < 3"}
+    assert {each.outcome for each in found} == {"n < 3"}
     assert overall(found) == []
     assert "n &lt; 3" in site({"some": records}, [])
 
@@ -179,19 +189,48 @@ def test_methods_that_prune_alike_share_their_layers(records, study):
     assert by_level[1] == {"all hidden": 0.5, "all head": 0.5, "fc1.weight": 0.5, "fc2.weight": 0.5}
 
 
+def drawn(records):
+    made = pages({"some": records})
+    return chart(made[0], styles(made))
+
+
 def test_the_chart_has_every_seed_and_interval(records):
-    drawn = chart(pages({"some": records})[0])
-    assert [each["name"] for each in drawn["methods"]] == list(EFFECTS)[1:]
-    assert len(drawn["arms"]) == 8
-    for arm in drawn["arms"]:
+    told = drawn(records)
+    assert [each["name"] for each in told["methods"]] == list(EFFECTS)[1:]
+    assert len(told["arms"]) == 8
+    for arm in told["arms"]:
         assert arm[4] < arm[3] < arm[5]
         assert [seed for seed, _ in arm[-1]] == [0, 1, 2, 3]
 
 
 def test_no_two_methods_are_drawn_alike(study):
-    drawn = chart(pages({"some": study(dict.fromkeys(LOOKS, 0.0) | {"dense": 0.0}, seeds=2)})[0])
-    assert len(drawn["methods"]) == len(LOOKS)
-    assert len({(each["colour"], each["line"]) for each in drawn["methods"]}) == len(LOOKS)
+    told = drawn(study(dict.fromkeys(METHODS, 0.0), seeds=2))
+    assert len(told["methods"]) == len(METHODS) - 1
+    assert len({(each["colour"], tuple(each["dash"])) for each in told["methods"]}) == len(METHODS) - 1
+
+
+def test_any_number_of_methods_of_one_family_is_drawn(study, monkeypatch):
+    """Twelve methods from outside are drawn, told apart, ranked, and stand beside the built-in ones."""
+    outside = {f"reinit-{place}": replace(METHODS["reinit"], name=f"reinit-{place}") for place in range(12)}
+    monkeypatch.setattr(registry, "methods", lambda: {**METHODS, **outside})
+    monkeypatch.setattr(records_of, "METHODS", {**METHODS, **outside})
+    records = study({**EFFECTS, **dict.fromkeys(outside, -0.01)}, seeds=3)
+    told = drawn(records)
+    assert {each["name"] for each in told["methods"]} == {*list(EFFECTS)[1:], *outside}
+    assert len({(each["colour"], tuple(each["dash"])) for each in told["methods"]}) == len(told["methods"])
+    text = site({"some": records}, judge(load(), records))
+    assert 'data-key="strangers"' not in text
+    for name in outside:
+        assert len({row[2] for row in Reader(text).told if row[:2] == ["vision/toy@small", name]}) == 1
+
+
+def test_the_same_method_is_drawn_alike_on_every_page(study):
+    records = [*study(EFFECTS), *study({"dense": 0.0, "shuffled": 0.0}, name="vision/other")]
+    made = pages({"some": records})
+    looks = [
+        {each["name"]: (each["colour"], each["dash"]) for each in chart(page, styles(made))["methods"]} for page in made
+    ]
+    assert looks[0]["shuffled"] == looks[1]["shuffled"]
 
 
 def test_hostile_names_stay_text(record, task):
@@ -219,10 +258,10 @@ def test_hostile_names_stay_text(record, task):
 
 
 def test_half_a_character_can_be_written(records, tmp_path):
-    for number, record in enumerate(records):
-        record["spec"]["task"]["name"] = "vision/\ud800"
-        record["spec"]["method"]["name"] = record["unit_id"] = f"vision/\ud800{number}"
-        record["provenance"]["commit"] = "\ud800"
+    for each in records:
+        each["spec"]["task"]["name"] = each["spec"]["method"]["name"] = "vision/\ud800"
+        each["unit_id"] += "\ud800"
+        each["provenance"]["commit"] = "\ud800"
     assert write_site(tmp_path / "index.html", {"\ud800": records}, [], records_url="records").stat().st_size
 
 
