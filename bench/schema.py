@@ -37,7 +37,6 @@ Name = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^<>&\"'`\\]
 """Of a parameter, a metric, a package: without the characters that none is called by and a page could trip over."""
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d:\d\d)?)?\Z")]
-Integer = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 Level = Annotated[int, Meta(ge=0, le=10_000)]

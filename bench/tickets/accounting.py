@@ -12,22 +12,8 @@ from torch.nn.modules.conv import _ConvNd
 from bench.errors import Unsupported
 from bench.learner import ForwardsOnes, Learner, Mask
 from bench.record import Counts, LayerCount
-from bench.spec import Pruning, Task
+from bench.spec import Task
 from bench.tickets import masks, saliency
-
-
-def published_density(module: nn.Module, pruning: Pruning, level: int) -> float:
-    """The papers' P_m as a fraction: kept over all weights, exempt ones included, biases and norms left out.
-
-    Args:
-        module: the architecture.
-        pruning: what the paper prunes, and how fast.
-        level: number of rounds.
-    """
-    weights = {name: weight.numel() for name, weight in module.named_parameters() if weight.ndim > 1}
-    pruned = {name: size for name, size in weights.items() if not pruning.is_exempt(name)}
-    exempt = sum(weights.values()) - sum(pruned.values())
-    return (sum(pruning.keep(pruned, level).values()) + exempt) / sum(weights.values())
 
 
 def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_asks: int) -> Counts:

@@ -13,7 +13,6 @@ from bench.errors import SpecError, UnknownName
 from bench.spec import SCALES, Scale, Task
 
 Test = Literal["greater", "less", "equivalent", "not-worse", "exact"]
-TESTS: tuple[Test, ...] = ("greater", "less", "equivalent", "not-worse", "exact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

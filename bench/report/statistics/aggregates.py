@@ -3,10 +3,10 @@
 Arrays are normalised scores (runs, tasks). Every random draw is from a seeded generator.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from scipy.stats import rankdata, trim_mean
+from scipy.stats import trim_mean
 
 from bench.report.statistics.seeds import CONFIDENCE, Floats, Interval
 
@@ -21,28 +21,6 @@ def iqm(scores: Floats) -> float:
         scores: (runs, tasks).
     """
     return float(trim_mean(scores, 0.25, axis=None))
-
-
-def improvement(own: Floats, other: Floats) -> float:
-    """The probability that a run is better than one of the opponent's, on a task drawn at random; ties count half.
-
-    Args:
-        own: (runs, tasks).
-        other: (its runs, tasks).
-    """
-    n, m = len(own), len(other)
-    ranks = rankdata(np.concatenate([own, other]), axis=0)[:n].sum(axis=0)
-    return float(np.mean((ranks - n * (n + 1) / 2) / (n * m)))
-
-
-def profile(scores: Floats, thresholds: Sequence[float]) -> list[float]:
-    """The performance profile: the share of runs, over all tasks, above each threshold.
-
-    Args:
-        scores: (runs, tasks).
-        thresholds: of the normalised score.
-    """
-    return [float(np.mean(scores > threshold)) for threshold in thresholds]
 
 
 def stratified(statistic: Callable[..., float], *arms: Floats, seed: int = SEED) -> Interval:

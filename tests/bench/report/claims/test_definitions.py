@@ -1,11 +1,13 @@
 """The claims as data: whole, well formed, and of tasks and methods that exist."""
 
+from typing import get_args
+
 import pytest
 
 from bench import registry
 from bench.errors import SpecError, UnknownName
 from bench.report.claims import definitions as claims
-from bench.report.claims.definitions import TESTS, find, load, papers
+from bench.report.claims.definitions import Test, find, load, papers
 from bench.report.claims.measures import STATISTICS
 from bench.report.claims.text import about
 from bench.runs.plan import refusal
@@ -28,7 +30,7 @@ def test_a_claim_is_whole(claim):
     assert (claim.blocked is None) == bool(claim.scale and claim.tasks and claim.levels and claim.seeds)
     if claim.blocked is not None:
         return
-    assert claim.test in TESTS
+    assert claim.test in get_args(Test)
     assert (claim.margin is None) == (claim.test in ("greater", "less"))
     assert claim.statistic in {"iqm", *STATISTICS}
     assert about(claim)

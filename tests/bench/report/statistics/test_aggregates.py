@@ -1,14 +1,12 @@
 """Several tasks together: rliable's definitions, against brute force and against what they promise."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.report.statistics.aggregates import area, improvement, iqm, profile, stratified
+from bench.report.statistics.aggregates import area, iqm, stratified
 
 tables = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 3)), elements=st.integers(-3, 3).map(float))
 
@@ -18,22 +16,6 @@ def test_the_iqm_is_the_mean_of_the_middle_half_of_all_runs(scores):
     ordered = sorted(scores.flatten())
     cut = len(ordered) // 4
     assert iqm(scores) == pytest.approx(np.mean(ordered[cut : len(ordered) - cut]))
-
-
-@given(tables, st.integers(1, 4))
-def test_the_probability_of_improvement_counts_pairs(own, n):
-    other = np.random.default_rng(n).integers(-3, 4, (n, own.shape[1])).astype(float)
-    wins = [
-        (a > b) + (a == b) / 2
-        for task in range(own.shape[1])
-        for a, b in itertools.product(own[:, task], other[:, task])
-    ]
-    assert improvement(own, other) == pytest.approx(np.mean(wins))
-    assert improvement(own, other) + improvement(other, own) == pytest.approx(1)
-
-
-def test_the_profile_is_the_share_above_each_threshold():
-    assert profile(np.array([[0.2, 0.8], [0.5, 1.1]]), [0.0, 0.5, 1.0, 2.0]) == [1.0, 0.5, 0.25, 0.0]
 
 
 def test_resamples_stay_within_their_task():
