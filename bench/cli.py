@@ -245,10 +245,12 @@ def reproduce(
 def compare(
     baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A store, published *.jsonl, or its *.csv.")],
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same of what is in question.")],
+    *,
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Do not fail for what was not run.")] = False,
     format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",  # noqa: A002
 ) -> None:
-    """Tell whether anything is worse than before, cell by cell."""
-    raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format))
+    """Tell whether anything is worse than before, or missing, cell by cell."""
+    raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format, allow_missing=allow_missing))
 
 
 @app.command(epilog="Example: ticketbench site --output results/index.html")

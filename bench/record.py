@@ -159,3 +159,23 @@ class Measurement(TypedDict):
     equal: bool  # whether everything it says (replay: of the last point) is the same to the bit
     believed: list[Literal["mask"]]  # what was taken from the record, and not measured
     provenance: Provenance  # of who measured
+def metric_of(record: Record, metric: str | None = None, at: str | None = None) -> Metric | None:
+    """One measurement of a record on the split where its task scores.
+
+    Args:
+        record: of any status.
+        metric: name; the task's own, if None.
+        at: where it was read; the headline, if None.
+
+    Returns:
+        None if it was not measured, as where training diverged.
+    """
+    task = record["spec"]["task"]
+    wanted = (metric or task["metric"], task["split"], at or task["at"][0])
+    return next((m for m in record["metrics"] if (m["name"], m["split"], m["at"]) == wanted), None)
+
+
+def score_of(record: Record, metric: str | None = None, at: str | None = None) -> float | None:
+    """Its value; None as well where a task cannot give it."""
+    measured = metric_of(record, metric, at)
+    return measured["value"] if measured else None

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from bench.errors import SpecError, UnknownName
-from bench.spec import SCALES, Scale
+from bench.spec import SCALES, Scale, Task
 
 Test = Literal["greater", "less", "equivalent", "not-worse", "exact"]
 TESTS: tuple[Test, ...] = ("greater", "less", "equivalent", "not-worse", "exact")
@@ -37,7 +37,7 @@ class Claim:
         scale: of the tasks; None where nothing can be run.
         tasks: names; more than one for a statistic over tasks.
         levels: fixed in advance.
-        seeds: the fewest that carry a verdict, and as many as are run: 0 to seeds - 1.
+        seeds: the fewest that carry a verdict; see `seeds_of`.
         expected: level -> value that the paper prints, for `exact`.
         blocked: why this version cannot run it.
     """
@@ -70,6 +70,10 @@ class Claim:
     def methods(self) -> tuple[str, ...]:
         """Those that have to be run."""
         return tuple(name for name in dict.fromkeys(("dense", self.method, self.comparator)) if name)
+
+    def seeds_of(self, task: Task) -> int:
+        """How many seeds of a task it needs: no fewer than any verdict on that task, unless it is exact."""
+        return self.seeds if self.test == "exact" else max(self.seeds, task.fewest_seeds)
 
 
 @cache

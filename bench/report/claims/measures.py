@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.record import metric_of
 from bench.report.claims.definitions import Claim
-from bench.report.statistics.aggregates import normalised
-from bench.report.statistics.seeds import area
+from bench.report.statistics.aggregates import area
 from bench.report.table.arms import Arm, Comparison
+from bench.report.table.normalised import normalised
 from bench.report.table.rows import at_chance
 from bench.spec import DENSE
 
@@ -42,10 +43,28 @@ def arm(comparison: Comparison, method: str | None, level: int) -> Arm:
         Missing: if none of its units is there.
     """
     assert method is not None, "the claim names no method"
-    found = comparison.arm(method, level)
-    if found is None:
+    known = comparison.arm(method, level)
+    if known is None:
         raise Missing(f"{method} at level {level}")
-    return found
+    return known
+
+
+def normalised_scores(comparison: Comparison, claim: Claim, method: str | None) -> list[dict[int, float]]:
+    """Level by level: seed -> headline score, 0 at chance and 1 at the dense mean.
+
+    Raises:
+        Missing: if an arm was not run, or the dense network learned nothing.
+    """
+    arm(comparison, DENSE, 0)
+    if at_chance(comparison, comparison.task.at[0]):
+        raise Missing(f"a dense network of {comparison.task.name} that learned something")
+    return [normalised(comparison, arm(comparison, method, level)) for level in claim.levels]
+
+
+def level_mean(levels: list[dict[int, float]]) -> dict[int, float]:
+    """Seed -> mean over the levels, of the seeds that all of them have."""
+    seeds = sorted(set.intersection(*map(set, levels)))
+    return {seed: math.fsum(scores[seed] for scores in levels) / len(levels) for seed in seeds}
 
 
 def _scores(comparison: Comparison, claim: Claim, method: str | None, level: int) -> Mapping[int, float]:
@@ -57,50 +76,37 @@ def _gain(comparison: Comparison, claim: Claim) -> dict[int, float]:
     sign = 1 if comparison.task.direction == "max" else -1
     gaps = []
     for level in claim.levels:
-        own, other = (_scores(comparison, claim, each, level) for each in (claim.method, claim.comparator))
+        own, other = (_scores(comparison, claim, name, level) for name in (claim.method, claim.comparator))
         gaps.append({seed: sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys()})
-    return _mean(gaps)
-
-
-def _mean(levels: list[dict[int, float]]) -> dict[int, float]:
-    """Seed -> mean over the levels, of the seeds that all of them have."""
-    seeds = sorted(set.intersection(*map(set, levels)))
-    return {seed: math.fsum(each[seed] for each in levels) / len(levels) for seed in seeds}
+    return level_mean(gaps)
 
 
 def _normalised_area(comparison: Comparison, claim: Claim) -> dict[int, float]:
-    own, other = (_curve_area(comparison, claim, each) for each in (claim.method, claim.comparator))
+    own, other = (_curve_area(comparison, claim, name) for name in (claim.method, claim.comparator))
     return {seed: own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())}
 
 
 def _curve_area(comparison: Comparison, claim: Claim, method: str | None) -> dict[int, float]:
-    arm(comparison, DENSE, 0)
-    if at_chance(comparison, comparison.task.at[0]):
-        raise Missing("a dense network that learned something")
-    arms = [arm(comparison, method, level) for level in claim.levels]
-    scores = [normalised(comparison, each) for each in arms]
-    densities = [next(iter(each.records.values()))["density"] for each in arms]
+    scores = normalised_scores(comparison, claim, method)
+    densities = [next(iter(arm(comparison, method, level).records.values()))["density"] for level in claim.levels]
     seeds = set.intersection(*map(set, scores))
-    return {seed: area({d: each[seed] for d, each in zip(densities, scores, strict=True)}) for seed in seeds}
+    return {seed: area({d: level[seed] for d, level in zip(densities, scores, strict=True)}) for seed in seeds}
 
 
 def _early_stop(comparison: Comparison, claim: Claim) -> dict[int, float]:
     (level,) = claim.levels
-    own, other = (_stops(comparison, each, level) for each in (claim.method, claim.comparator))
+    own, other = (_stops(comparison, name, level) for name in (claim.method, claim.comparator))
     return {seed: math.log(own[seed] / other[seed]) for seed in sorted(own.keys() & other.keys())}
 
 
 def _stops(comparison: Comparison, method: str | None, level: int) -> dict[int, int]:
-    found = {}
-    for seed, record in arm(comparison, method, level).records.items():
-        for metric in record["metrics"]:
-            if (metric["name"], metric["at"]) == (comparison.task.metric, "early-stop") and metric["step"]:
-                found[seed] = metric["step"]
-    return found
+    records = arm(comparison, method, level).records
+    measured = {seed: metric_of(record, at="early-stop") for seed, record in records.items()}
+    return {seed: metric["step"] for seed, metric in measured.items() if metric and metric["step"]}
 
 
 def _rounds(comparison: Comparison, claim: Claim) -> dict[int, float]:
-    own, other = (_last_matching(comparison, claim, each) for each in (claim.method, claim.comparator))
+    own, other = (_last_matching(comparison, claim, name) for name in (claim.method, claim.comparator))
     return {seed: float(own[seed] - other[seed]) for seed in sorted(own.keys() & other.keys())}
 
 
@@ -120,9 +126,9 @@ def _last_matching(comparison: Comparison, claim: Claim, method: str | None) -> 
 def _ratio(comparison: Comparison, claim: Claim) -> dict[int, float]:
     ratios = []
     for level in claim.levels:
-        own, other = (_scores(comparison, claim, each, level) for each in (claim.method, claim.comparator))
+        own, other = (_scores(comparison, claim, name, level) for name in (claim.method, claim.comparator))
         ratios.append({seed: own[seed] / other[seed] for seed in own.keys() & other.keys() if other[seed]})
-    return _mean(ratios)
+    return level_mean(ratios)
 
 
 def _weights(comparison: Comparison, claim: Claim) -> dict[int, float]:
@@ -136,11 +142,9 @@ def _weights(comparison: Comparison, claim: Claim) -> dict[int, float]:
 
 def _effective(comparison: Comparison, claim: Claim) -> dict[int, float]:
     (level,) = claim.levels
-    found = {}
-    for seed, record in arm(comparison, claim.method, level).records.items():
-        if record["effective_density"]:
-            found[seed] = math.log(record["density"] / record["effective_density"])
-    return found
+    records = arm(comparison, claim.method, level).records
+    connected = {seed: record["effective_density"] for seed, record in records.items()}
+    return {seed: math.log(records[seed]["density"] / density) for seed, density in connected.items() if density}
 
 
 STATISTICS: Mapping[str, Statistic] = {
@@ -157,6 +161,11 @@ STATISTICS: Mapping[str, Statistic] = {
 """By the word that a claim's file uses; `iqm` is over several tasks, see `bench.report.claims.verdicts`."""
 
 
+def printed(claim: Claim) -> Callable[[float], float]:
+    """Turns a value of the claim's statistic into what is printed."""
+    return STATISTICS[claim.statistic].shown if claim.statistic in STATISTICS else float
+
+
 def logarithmic(claim: Claim) -> bool:
     """Whether its values are logarithms of what is printed and of its threshold."""
-    return claim.statistic in STATISTICS and STATISTICS[claim.statistic].shown is math.exp
+    return printed(claim) is math.exp

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from bench.report.claims.definitions import Claim, papers
-from bench.report.claims.measures import STATISTICS
+from bench.report.claims.measures import STATISTICS, printed
 from bench.report.claims.verdicts import ClaimVerdict
 
 IQM = "difference of interquartile means over the tasks, normalised scores"
@@ -29,28 +29,30 @@ def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
 
 def markdown(verdicts: Sequence[ClaimVerdict]) -> str:
     """A table of the verdicts, the reasons under it."""
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(each) for each in verdicts)]
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(verdict) for verdict in verdicts)]
     table = [f"| {' | '.join(row)} |" for row in rows]
-    notes = [f"- {each.claim.id}: {each.reason}" for each in verdicts if each.reason]
+    notes = [f"- {verdict.claim.id}: {verdict.reason}" for verdict in verdicts if verdict.reason]
     return "\n".join([*table, *([""] if notes else []), *notes]) + "\n"
 
 
 def claimed(claim: Claim) -> str:
-    """The test in symbols: `> 0`, `within 0.2`."""
+    """The test in symbols: `> 0`, `within 0.2`, `exactly 1`."""
     if claim.test in SIGNS:
         return f"{SIGNS[claim.test]} {claim.threshold:g}"
     if claim.test == "not-worse":
         return f"> -{claim.margin:g}"
-    return f"within {claim.margin:g}"
+    return f"within {claim.margin:g}" if claim.margin else f"exactly {printed(claim)(0.0):g}"
 
 
 def measured(verdict: ClaimVerdict) -> str:
     """`0.476 [0.281, 0.671]`; empty where nothing was run."""
-    told = verdict.interval
-    if told is None:
+    limits, claim = verdict.interval, verdict.claim
+    if limits is None:
         return ""
-    bounds = "" if told.low is None or told.high is None else f" [{told.low:.3g}, {told.high:.3g}]"
-    return f"{told.mean:.3g}{bounds}"
+    if claim.test == "exact" and not claim.margin:
+        return f"{limits.mean:.6g}"  # three digits may hide what it fails by
+    bounds = "" if limits.low is None or limits.high is None else f" [{limits.low:.3g}, {limits.high:.3g}]"
+    return f"{limits.mean:.3g}{bounds}"
 
 
 def about(claim: Claim) -> str:
@@ -77,9 +79,14 @@ def _numbers(verdict: ClaimVerdict) -> str:
     assert verdict.interval is not None
     n = verdict.interval.n
     parts = [f"{measured(verdict)}, claimed {claimed(verdict.claim)}", f"{n} seed{'s' * (n > 1)}"]
-    parts += [f"p {verdict.p:.2g} (Holm)"] if verdict.p is not None else []
+    parts += [f"p {verdict.p:.2g} (Holm, {_family(verdict)})"] if verdict.p is not None else []
     parts += [f"detectable {verdict.detectable:.3g}"] if verdict.detectable is not None else []
     return "; ".join(parts)
+
+
+def _family(verdict: ClaimVerdict) -> str:
+    claims = f"{verdict.family} claim{'s' * (verdict.family > 1)}"
+    return claims if verdict.tested == verdict.family else f"{verdict.tested} of {claims} run"
 
 
 def _wrapped(text: str) -> list[str]:
@@ -87,7 +94,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _row(verdict: ClaimVerdict) -> tuple[str, ...]:
-    claim, told = verdict.claim, verdict.interval
+    claim, limits = verdict.claim, verdict.interval
     numbers = (verdict.p, verdict.signs, verdict.detectable)
     return (
         claim.id,
@@ -95,7 +102,7 @@ def _row(verdict: ClaimVerdict) -> tuple[str, ...]:
         verdict.scale or "",
         measured(verdict),
         claimed(claim) if claim.scale else "",
-        str(told.n) if told else "",
+        str(limits.n) if limits else "",
         *("" if value is None else f"{value:.2g}" for value in numbers),
         claim.statement,
     )

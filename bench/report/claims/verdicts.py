@@ -1,26 +1,36 @@
-"""What records say about claims: holds, fails, inconclusive, or not run."""
+"""What records say about claims: holds, fails, inconclusive, no verdict at so small a scale, or not run."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr, stdtr
 
 from bench.record import Record
+from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.measures import STATISTICS, Missing, arm, logarithmic
-from bench.report.statistics.aggregates import iqm, normalised, stratified
-from bench.report.statistics.seeds import CONFIDENCE, FEWEST, Floats, Interval, detectable, holm, interval, sign_flip
+from bench.report.claims.measures import STATISTICS, Missing, level_mean, logarithmic, normalised_scores, printed
+from bench.report.statistics.aggregates import iqm, stratified
+from bench.report.statistics.families import holm, sign_flip
+from bench.report.statistics.seeds import (
+    CONFIDENCE,
+    Estimate,
+    Floats,
+    Interval,
+    detectable,
+    interval,
+    p_value,
+    quantile,
+)
 from bench.report.table.arms import Comparison, comparisons
-from bench.report.table.rows import at_chance
-from bench.spec import DENSE, SCALES, Scale
+from bench.report.table.rows import UNCLAIMED
+from bench.spec import SCALES, Scale
 
-Status = Literal["holds", "fails", "inconclusive", "not run"]
+Status = Literal["holds", "fails", "inconclusive", "no verdict", "not run"]
 ALPHA = 1 - CONFIDENCE
 
 
@@ -30,8 +40,8 @@ class ClaimVerdict:
 
     Args:
         claim: with its scale.
-        status: `holds` or `fails` if the whole interval is on one side, and the p-value is below 5 % after Holm's
-            correction within paper and scale; else `inconclusive`.
+        status: `holds` or `fails` if the p-value is below 5 % after Holm's correction within paper and scale, and then the
+            whole interval is on one side; else `inconclusive`. `no verdict` at a scale that carries none.
         interval: of the statistic as it is printed; None where nothing was run, and for exact claims its mean alone.
         detectable: the smallest distance from the threshold that so many seeds with this spread would have shown with
             80 % power; of what is inconclusive.
@@ -39,6 +49,8 @@ class ClaimVerdict:
         reason: why there is no verdict, or what limits it.
         values: seed -> statistic, before it is turned into what is printed.
         p: after Holm's correction.
+        tested: over how many claims it was corrected: those of the family that were run.
+        family: how many claims of the paper could be tested at this scale.
         signs: of the exact sign-flip test, uncorrected; with five seeds at least 0.0625.
     """
 
@@ -50,6 +62,8 @@ class ClaimVerdict:
     reason: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
     p: float | None = None
+    tested: int = 0
+    family: int = 0
     signs: float | None = None
 
 
@@ -57,17 +71,23 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
     """A verdict on every claim, in the same order.
 
     Args:
-        claims: those of one paper and scale are one family: what is said about one depends on how many there are.
-        records: of any suites.
+        claims: those that are asked for. Whatever they are, every claim of their papers at their scales is judged, so that
+            what is said about one does not depend on what else was asked.
+        records: of any suites; those of tasks that are not installed here decide nothing.
     """
-    newest: dict[tuple[str, str | None], Comparison] = {}
-    for each in comparisons(records):
-        newest[each.task.name, each.task.scale] = each  # versions ascend: the newest stays
-    return _corrected([_alone(claim, newest) for claim in claims])
+    installed = [comparison for comparison in comparisons(records) if comparison.installed]
+    newest = {(comparison.task.name, comparison.task.scale): comparison for comparison in installed}
+    papers = {(claim.paper, claim.scale) for claim in claims}
+    whole = [claim for claim in definitions.load() if (claim.paper, claim.scale) in papers]
+    family = {(claim.id, claim.scale): claim for claim in (*whole, *claims)}
+    verdicts = {
+        (v.claim.id, v.claim.scale): v for v in _corrected([_alone(claim, newest) for claim in family.values()])
+    }
+    return [verdicts[claim.id, claim.scale] for claim in claims]
 
 
 def shown(verdicts: Iterable[ClaimVerdict]) -> list[ClaimVerdict]:
-    """One verdict per claim: at the largest scale that was run; of what was not run, at the largest that could be."""
+    """One verdict per claim: at the largest scale that tells one; of what was not run, at the largest that could be."""
     best: dict[str, ClaimVerdict] = {}
     for verdict in verdicts:
         known = best.get(verdict.claim.id)
@@ -76,55 +96,104 @@ def shown(verdicts: Iterable[ClaimVerdict]) -> list[ClaimVerdict]:
     return list(best.values())
 
 
-def _told(verdict: ClaimVerdict) -> tuple[bool, int]:
-    return verdict.status != "not run", SCALES.index(verdict.scale) if verdict.scale else -1
+def _told(verdict: ClaimVerdict) -> tuple[int, int]:
+    known = {"not run": 0, "no verdict": 1}.get(verdict.status, 2)
+    return known, SCALES.index(verdict.scale) if verdict.scale else -1
 
 
 def _alone(claim: Claim, comparisons: Mapping[tuple[str, str | None], Comparison]) -> ClaimVerdict:
     if claim.blocked is not None:
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
-        found = [_found(comparisons, name, claim) for name in claim.tasks]
-        return _across(claim, found) if claim.statistic == "iqm" else _judged(claim, *found)
+        tasks = [_comparison(comparisons, name, claim) for name in claim.tasks]
+        return _across(claim, tasks) if claim.statistic == "iqm" else _within(claim, *tasks)
     except Missing as missing:
         command = f"ticketbench reproduce {claim.id} --scale {claim.scale}"
         return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=f"{missing} to be run: {command}")
 
 
-def _found(comparisons: Mapping[tuple[str, str | None], Comparison], name: str, claim: Claim) -> Comparison:
+def _comparison(comparisons: Mapping[tuple[str, str | None], Comparison], name: str, claim: Claim) -> Comparison:
     if (name, claim.scale) not in comparisons:
         raise Missing(f"{name} at {claim.scale} scale")
     return comparisons[name, claim.scale]
 
 
-def _judged(claim: Claim, comparison: Comparison) -> ClaimVerdict:
-    statistic = STATISTICS[claim.statistic]
-    values = statistic.of(comparison, claim)
-    if len(values) < claim.seeds:
-        raise Missing(f"{claim.seeds} seeds of which there are {len(values)}")
+def _within(claim: Claim, comparison: Comparison) -> ClaimVerdict:
+    """The statistic of one task, seed by seed."""
+    values = STATISTICS[claim.statistic].of(comparison, claim)
+    _enough(claim, [comparison], values)
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
-    limits = interval(sample)
-    assert limits.n >= FEWEST, f"{claim.id} asks for too few seeds"
-    verdict = ClaimVerdict(
-        claim=claim,
-        status=_side(claim, limits),
-        interval=_shown(limits, claim),
-        scale=claim.scale,
+    least, signs = detectable(sample), sign_flip([value - _threshold(claim) for value in sample])
+    return replace(
+        _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold)),
         values=values,
-        p=_p(claim, sample, limits),
-        signs=sign_flip([value - _threshold(claim) for value in sample]),
+        signs=signs,
+        detectable=math.exp(least) if least is not None and logarithmic(claim) else least,
     )
-    return replace(verdict, detectable=_least(claim, sample))
+
+
+def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
+    """The interquartile mean over runs and tasks, and its stratified bootstrap's standard error."""
+    own, other = (_normalised(claim, comparisons, method) for method in (claim.method, claim.comparator))
+    shared = sorted(own.keys() & other.keys())
+    _enough(claim, comparisons, shared)
+    limits = stratified(_iqm_gap, *(np.array([scores[seed] for seed in shared]) for scores in (own, other)))
+    assert limits.low is not None
+    assert limits.high is not None
+    gap = Estimate(limits.mean, (limits.high - limits.low) / 2 / quantile(math.inf), math.inf, limits.n)
+    values = {seed: float(np.mean(own[seed] - other[seed])) for seed in shared}
+    return replace(_tested(claim, gap.interval, gap.p_value), values=values)
+
+
+def _iqm_gap(own: Floats, other: Floats) -> float:
+    return iqm(own) - iqm(other)
+
+
+def _normalised(claim: Claim, comparisons: Sequence[Comparison], method: str | None) -> dict[int, Floats]:
+    """Seed -> normalised score of every task, mean over the levels."""
+    columns = [level_mean(normalised_scores(comparison, claim, method)) for comparison in comparisons]
+    common = sorted(set.intersection(*map(set, columns)))
+    return {seed: np.array([column[seed] for column in columns]) for seed in common}
+
+
+def _enough(claim: Claim, comparisons: Sequence[Comparison], seeds: Iterable[int]) -> None:
+    """Raises Missing if there are fewer seeds than the claim and its tasks ask for."""
+    asked, known = max(claim.seeds_of(comparison.task) for comparison in comparisons), len(list(seeds))
+    if known < asked:
+        raise Missing(f"{asked} seeds of which there are {known}")
 
 
 def _exact(claim: Claim, values: Mapping[int, float]) -> ClaimVerdict:
     assert claim.margin is not None
     worst = max(map(abs, values.values()))
+    limits = Interval(printed(claim)(worst), None, None, len(values))
     status: Status = "holds" if worst <= claim.margin else "fails"
-    told = Interval(worst, None, None, len(values))
-    return ClaimVerdict(claim=claim, status=status, interval=told, scale=claim.scale, values=values)
+    return _claimed(ClaimVerdict(claim=claim, status=status, interval=limits, scale=claim.scale, values=values))
+
+
+def _tested(claim: Claim, limits: Interval, p_of: Callable[[float], float | None]) -> ClaimVerdict:
+    """The verdict by itself: one test decides, and the interval is its inversion.
+
+    Args:
+        claim: not an exact one.
+        limits: of its statistic, in the unit of the values.
+        p_of: threshold -> two-sided p-value.
+    """
+    p, show = _p(claim, p_of), printed(claim)
+    low, high = (None if bound is None else show(bound) for bound in (limits.low, limits.high))
+    status: Status = "inconclusive" if p >= ALPHA else "holds" if _is_claimed(claim, limits.mean) else "fails"
+    interval = Interval(show(limits.mean), low, high, limits.n)
+    return _claimed(ClaimVerdict(claim=claim, status=status, interval=interval, scale=claim.scale, p=p))
+
+
+def _claimed(verdict: ClaimVerdict) -> ClaimVerdict:
+    """`verdict`, or what was measured alone where the scale carries none."""
+    if verdict.scale not in UNCLAIMED:
+        return verdict
+    reason = f"{verdict.scale} scale spends too little of the paper's budget"
+    return replace(verdict, status="no verdict", p=None, reason=reason)
 
 
 def _threshold(claim: Claim) -> float:
@@ -135,99 +204,43 @@ def _threshold(claim: Claim) -> float:
     return math.log(claim.threshold) if logarithmic(claim) else claim.threshold
 
 
-def _shown(limits: Interval, claim: Claim) -> Interval:
-    shown = STATISTICS[claim.statistic].shown
-    low, high = (None if bound is None else shown(bound) for bound in (limits.low, limits.high))
-    return Interval(shown(limits.mean), low, high, limits.n)
-
-
-def _side(claim: Claim, limits: Interval) -> Status:
-    low, high, threshold = limits.low, limits.high, _threshold(claim)
-    assert low is not None
-    assert high is not None
+def _is_claimed(claim: Claim, mean: float) -> bool:
+    """Whether a mean is on the side of the threshold that is claimed."""
     if claim.test == "equivalent":
-        margin = claim.margin
-        assert margin is not None
-        outside = low >= margin or high <= -margin
-        return "holds" if -margin < low and high < margin else "fails" if outside else "inconclusive"
-    if claim.test == "less":
-        low, high, threshold = -high, -low, -threshold
-    return "holds" if low > threshold else "fails" if high < threshold else "inconclusive"
+        assert claim.margin is not None
+        return abs(mean) < claim.margin
+    return mean < _threshold(claim) if claim.test == "less" else mean > _threshold(claim)
 
 
-def _p(claim: Claim, sample: Sequence[float], limits: Interval) -> float:
-    """Two-sided; of an equivalence twice the larger of its two tests (Schuirmann 1987), or the distance from its nearer margin."""
-    if claim.test != "equivalent":
-        return _two_sided(sample, _threshold(claim))
-    assert claim.margin is not None
-    sides = [_two_sided(sample, margin) for margin in (-claim.margin, claim.margin)]
-    return max(sides) if abs(limits.mean) < claim.margin else min(sides)
-
-
-def _two_sided(sample: Sequence[float], threshold: float) -> float:
-    """Of Student's t test."""
-    distance = np.array(sample) - threshold
-    error = float(distance.std(ddof=1)) / math.sqrt(len(sample))
-    if error == 0:
-        return float(distance[0] == 0)
-    return float(2 * stdtr(len(sample) - 1, -abs(float(distance.mean())) / error))
-
-
-def _least(claim: Claim, sample: Sequence[float]) -> float | None:
-    least = detectable(sample)
-    return math.exp(least) if least is not None and logarithmic(claim) else least
-
-
-def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
-    """The interquartile mean over runs and tasks, and its stratified bootstrap."""
-    own, other = (_scores(claim, comparisons, method) for method in (claim.method, claim.comparator))
-    shared = sorted(own.keys() & other.keys())
-    if len(shared) < claim.seeds:
-        raise Missing(f"{claim.seeds} seeds of which there are {len(shared)}")
-    arrays = [np.array([each[seed] for seed in shared]) for each in (own, other)]
-    limits = stratified(_iqm_gap, *arrays)
-    assert limits.low is not None
-    assert limits.high is not None
-    error = (limits.high - limits.low) / 2 / 1.96
-    p = float(2 * ndtr(-abs(limits.mean - claim.threshold) / error)) if error else float(limits.mean == claim.threshold)
-    values = {seed: float(np.mean(own[seed] - other[seed])) for seed in shared}
-    status = _side(claim, limits)
-    return ClaimVerdict(claim=claim, status=status, interval=limits, scale=claim.scale, values=values, p=p)
-
-
-def _iqm_gap(own: Floats, other: Floats) -> float:
-    return iqm(own) - iqm(other)
-
-
-def _scores(claim: Claim, comparisons: Sequence[Comparison], method: str | None) -> dict[int, Floats]:
-    """Seed -> normalised score of every task, mean over the levels."""
-    columns = []
-    for each in comparisons:
-        arm(each, DENSE, 0)
-        if at_chance(each, each.task.at[0]):
-            raise Missing(f"a dense network of {each.task.name} that learned something")
-        levels = [normalised(each, arm(each, method, level)) for level in claim.levels]
-        seeds = set.intersection(*map(set, levels))
-        columns.append({seed: math.fsum(level[seed] for level in levels) / len(levels) for seed in seeds})
-    common = sorted(set.intersection(*map(set, columns)))
-    return {seed: np.array([column[seed] for column in columns]) for seed in common}
+def _p(claim: Claim, p_of: Callable[[float], float | None]) -> float:
+    """Two-sided; of an equivalence from the nearer margin, so twice the larger of its two tests (Schuirmann 1987) if it holds."""
+    margin = claim.margin if claim.test == "equivalent" else None
+    thresholds = (_threshold(claim),) if margin is None else (-margin, margin)
+    p_values = [p for threshold in thresholds if (p := p_of(threshold)) is not None]
+    assert p_values, f"{claim.id} asks for too few seeds"
+    return max(p_values)
 
 
 def _corrected(verdicts: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
-    families: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+    families: dict[tuple[str, Scale | None], list[int]] = defaultdict(list)
     for place, verdict in enumerate(verdicts):
-        if verdict.p is not None:
-            families[verdict.claim.paper, verdict.scale].append(place)
-    found = list(verdicts)
+        if verdict.claim.blocked is None and verdict.claim.test != "exact":
+            families[verdict.claim.paper, verdict.claim.scale].append(place)
+    corrected = list(verdicts)
     for places in families.values():
-        adjusted = holm([p for place in places if (p := verdicts[place].p) is not None])
-        for place, p in zip(places, adjusted, strict=True):
-            found[place] = _after(verdicts[place], p, len(places))
-    return found
+        run = [place for place in places if verdicts[place].p is not None]
+        adjusted = holm([p for place in run if (p := verdicts[place].p) is not None])
+        for place, p in zip(run, adjusted, strict=True):
+            corrected[place] = _after(replace(verdicts[place], p=p, tested=len(run), family=len(places)))
+    return corrected
 
 
-def _after(verdict: ClaimVerdict, p: float, family: int) -> ClaimVerdict:
-    if verdict.status in ("holds", "fails") and p >= ALPHA:
-        reason = f"it {verdict.status} by itself, but not after Holm's correction for {family} claims"
-        return replace(verdict, status="inconclusive", p=p, reason=reason)
-    return replace(verdict, p=p, detectable=verdict.detectable if verdict.status == "inconclusive" else None)
+def _after(verdict: ClaimVerdict) -> ClaimVerdict:
+    """With its corrected p-value, which may take a verdict back."""
+    assert verdict.p is not None
+    if verdict.status == "inconclusive":
+        return verdict
+    if verdict.p < ALPHA:
+        return replace(verdict, detectable=None)
+    reason = f"it {verdict.status} by itself, but not after Holm's correction for {verdict.tested} claims"
+    return replace(verdict, status="inconclusive", reason=reason)

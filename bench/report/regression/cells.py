@@ -8,8 +8,10 @@ from typing import Literal, get_args
 
 from bench.report.regression.side import Key, Side
 
-CellVerdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed"]
+CellVerdict = Literal["worse", "better", "same", "inconclusive", "missing", "protocol changed", "new"]
 VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
+FAILURES: tuple[CellVerdict, ...] = ("worse", "missing")
+"""What a candidate must not have; missing cells may be allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class Cell:
         quantity: the task's metric and where it is read; `vs_*`, the ticket's distance from a control; `overlap`; or a
             fact that should not have changed.
         direction: `max` or `min`; `equal` where any difference is a fault.
-        verdict: `same` means shown to be: the 95 % interval of the difference lies within the tolerance.
+        verdict: `same` means shown to be: the 95 % interval of the difference lies within the tolerance; `missing` is what
+            the candidate has not, `new` what the baseline has not.
         baseline: mean over the seeds.
         candidate: the same.
         difference: positive where the candidate is better, or more where neither is.
@@ -32,7 +35,7 @@ class Cell:
         n_baseline: number of seeds.
         n_candidate: number of seeds.
         test: how the difference was told from chance.
-        otherwise: whether the method itself was trained otherwise, to the bit.
+        trained_differently: whether the method itself was, to the bit.
         reason: why there is this verdict, where the numbers do not say it.
     """
 
@@ -50,7 +53,7 @@ class Cell:
     n_baseline: int = 0
     n_candidate: int = 0
     test: Literal["paired", "Welch", "chance", "exact", ""] = ""
-    otherwise: bool = False
+    trained_differently: bool = False
     reason: str = ""
 
 
@@ -71,8 +74,8 @@ class Regression:
     @property
     def counts(self) -> dict[CellVerdict, int]:
         """CellVerdict -> number of cells."""
-        found = Counter(cell.verdict for cell in self.cells)
-        return {verdict: found[verdict] for verdict in VERDICTS}
+        cells = Counter(cell.verdict for cell in self.cells)
+        return {verdict: cells[verdict] for verdict in VERDICTS}
 
     @property
     def tests(self) -> int:

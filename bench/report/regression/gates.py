@@ -16,11 +16,10 @@ from bench.errors import StoreError
 from bench.report.escaping import plain
 from bench.report.regression.cells import Cell, CellVerdict, Regression
 from bench.report.regression.difference import Sample, difference
-from bench.report.regression.side import Key, Known, Side, changes
-from bench.report.regression.structure import changed, otherwise, overlap, repeated
-from bench.report.statistics.seeds import holm
+from bench.report.regression.side import ArmSummary, Key, Side, changes
+from bench.report.regression.structure import changed_facts, identical, shuffled_overlap, trained_differently
+from bench.report.statistics.families import holm
 
-JUDGED: tuple[CellVerdict, ...] = ("worse", "better", "same", "inconclusive")
 ALARM = 0.05
 """How often two honest runs may differ anywhere."""
 SHARED = 0.01
@@ -30,7 +29,7 @@ NAMED = 4
 SILENT = "under the same protocol: what is meant to change needs a new version"
 
 
-def compare(baseline: Side, candidate: Side) -> Regression:
+def compare_sides(baseline: Side, candidate: Side) -> Regression:
     """Compare every arm that both sides have.
 
     Args:
@@ -40,67 +39,75 @@ def compare(baseline: Side, candidate: Side) -> Regression:
     Raises:
         StoreError: if no arm of the candidate can be compared with one of the baseline.
     """
-    measured = [cell for before, now in _pairs(baseline, candidate) for cell in _cells(before, now)]
+    pairs = list(_pairs(baseline, candidate))
+    measured = [cell for before, now in pairs for cell in _cells(before, now)]
     adjusted = iter(holm([cell.p for cell in measured if cell.p is not None]))
     cells = [_settled(cell if cell.p is None else replace(cell, p=next(adjusted))) for cell in measured]
-    if not any(cell.verdict in JUDGED for cell in cells):
+    if not any(before and now and not _changes(before, now) for before, now in pairs):
         raise StoreError(_nothing(baseline, candidate, cells))
     return Regression(baseline=baseline, candidate=candidate, cells=tuple(cells))
 
 
-def _pairs(baseline: Side, candidate: Side) -> Iterator[tuple[Known | None, Known | None]]:
+def _pairs(baseline: Side, candidate: Side) -> Iterator[tuple[ArmSummary | None, ArmSummary | None]]:
     """Every arm with its counterpart: the one of the same protocol, else what is left of the same name."""
-    partly = baseline.tabulated or candidate.tabulated
     for key in dict.fromkeys([*baseline.arms, *candidate.arms]):
-        left, ours = list(candidate.arms.get(key, [])), []
+        left, alone = list(candidate.arms.get(key, [])), []
         for before in baseline.arms.get(key, []):
-            now = next((each for each in left if not changes(before.protocol, each.protocol, partly=partly)), None)
+            now = next((arm for arm in left if not _changes(before, arm)), None)
             if now is None:
-                ours.append(before)
+                alone.append(before)
             else:
                 left.remove(now)
                 yield before, now
-        yield from zip_longest(ours, left)
+        yield from zip_longest(alone, left)
 
 
-def _cells(before: Known | None, now: Known | None) -> Iterator[Cell]:
+def _changes(before: ArmSummary, now: ArmSummary) -> dict[str, tuple[Any, Any]]:
+    return changes(before.protocol, now.protocol, partly=_partly(before, now))
+
+
+def _partly(before: ArmSummary, now: ArmSummary) -> bool:
+    """Whether a table tells of one of them, and so not of its whole protocol."""
+    return not (before.records and now.records)
+
+
+def _cells(before: ArmSummary | None, now: ArmSummary | None) -> Iterator[Cell]:
     known = before or now
     assert known is not None
     quantity = f"{known.metric} {known.at}"
     if before is None or now is None:
-        where = "candidate" if now is None else "baseline"
         cell = _numbers(Cell(key=known.key, quantity=quantity, direction=known.direction), before, now)
-        yield replace(cell, verdict="missing", reason=f"not in the {where}")
+        missing = now is None
+        yield replace(cell, verdict="missing" if missing else "new", reason="" if missing else "not in the baseline")
         return
-    partly = not (before.records and now.records)
-    if differing := changes(before.protocol, now.protocol, partly=partly):
+    if differing := _changes(before, now):
         cell = Cell(key=known.key, quantity=quantity, direction=known.direction)
         yield replace(_numbers(cell, before, now), verdict="protocol changed", reason=_listed(differing))
         return
-    if facts := changed(before, now):
+    if facts := changed_facts(before, now):
         yield _fact(before, now, facts)
     yield _score(before, now, quantity)
-    yield from _gaps(before, now, partly=partly)
-    if (shared := overlap(before)) and (shares := overlap(now)):
+    yield from _gaps(before, now)
+    if (shared := shuffled_overlap(before)) and (shares := shuffled_overlap(now)):
         cell = Cell(key=known.key, quantity="overlap", direction="equal", tolerance=SHARED)
         yield replace(_tested(cell, shared, shares, fewest=1), test="chance")
 
 
-def _numbers(cell: Cell, before: Known | None, now: Known | None) -> Cell:
+def _numbers(cell: Cell, before: ArmSummary | None, now: ArmSummary | None) -> Cell:
     """`cell` with the scores, so far as they are known."""
     one, two = (known.score if known else None for known in (before, now))
     return replace(
         cell,
-        baseline=one.mean if one else None,
-        candidate=two.mean if two else None,
-        n_baseline=one.n if one else 0,
-        n_candidate=two.n if two else 0,
+        baseline=one.estimate.mean if one else None,
+        candidate=two.estimate.mean if two else None,
+        n_baseline=one.estimate.n if one else 0,
+        n_candidate=two.estimate.n if two else 0,
     )
 
 
-def _fact(before: Known, now: Known, facts: list[tuple[str, float, float]]) -> Cell:
+def _fact(before: ArmSummary, now: ArmSummary, facts: list[tuple[str, float, float]]) -> Cell:
     (name, was, is_now), *others = facts
-    also = "".join(f"; {each}: {one:g} → {two:g}" for each, one, two in others[:3])
+    also = "".join(f"; {fact}: {one:g} → {two:g}" for fact, one, two in others[:3])
     return Cell(
         key=before.key,
         quantity=name,
@@ -109,36 +116,45 @@ def _fact(before: Known, now: Known, facts: list[tuple[str, float, float]]) -> C
         baseline=was,
         candidate=is_now,
         difference=is_now - was,
-        n_baseline=before.score.n if before.score else 0,
-        n_candidate=now.score.n if now.score else 0,
+        n_baseline=before.score.estimate.n if before.score else 0,
+        n_candidate=now.score.estimate.n if now.score else 0,
         tolerance=0.0,
         test="exact",
         reason=f"differs {SILENT}{also}",
     )
 
 
-def _score(before: Known, now: Known, quantity: str) -> Cell:
+def _score(before: ArmSummary, now: ArmSummary, quantity: str) -> Cell:
     tolerance = before.tolerance if before.tolerance is not None else now.tolerance
     cell = Cell(key=before.key, quantity=quantity, direction=before.direction, tolerance=tolerance)
+    fewest = max(before.fewest, now.fewest)
+    if lacking := _lacking(before.score, now.score, fewest):
+        return replace(_numbers(cell, before, now), verdict="missing", reason=lacking)
     if before.score is None or now.score is None:
-        return replace(_numbers(cell, before, now), reason="no score on one side at least")
-    cell = _tested(cell, before.score, now.score, fewest=max(before.fewest, now.fewest))
-    if repeated(before, now):
+        return replace(_numbers(cell, before, now), reason="no score in the baseline")
+    cell = _tested(cell, before.score, now.score, fewest=fewest)
+    if identical(before, now):
         return replace(cell, verdict="same", p=None, test="exact", reason="the same to the bit")
     diverged = f"diverged: {before.diverged} → {now.diverged}" if before.diverged != now.diverged else ""
-    seeds = otherwise(before, now)
-    trained = (
-        f"trained otherwise at seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))} {SILENT}" if seeds else ""
-    )
-    return replace(cell, otherwise=bool(seeds), reason="; ".join(filter(None, (diverged, trained, cell.reason))))
+    seeds = trained_differently(before, now)
+    where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    trained = f"trained differently at {where} {SILENT}" if seeds else ""
+    reason = "; ".join(filter(None, (diverged, trained, cell.reason)))
+    return replace(cell, trained_differently=bool(seeds), reason=reason)
 
 
-def _gaps(before: Known, now: Known, *, partly: bool) -> Iterator[Cell]:
+def _lacking(before: Sample | None, now: Sample | None, fewest: int) -> str:
+    """What the candidate has not run that the baseline has: its seeds down to too few for a verdict; empty if nothing."""
+    had, has = (sample.estimate.n if sample else 0 for sample in (before, now))
+    return f"{has} of {had} seeds: n < {fewest}" if has < min(had, fewest) else ""
+
+
+def _gaps(before: ArmSummary, now: ArmSummary) -> Iterator[Cell]:
     """The ticket's distance from its controls: a control that is too good is no gain."""
     tolerance = before.tolerance if before.tolerance is not None else now.tolerance
     for column, gap in before.gaps.items():
         other = now.gaps.get(column)
-        if other and not changes(gap.protocol, other.protocol, partly=partly):
+        if other and not changes(gap.protocol, other.protocol, partly=_partly(before, now)):
             cell = Cell(key=before.key, quantity=column, tolerance=tolerance)
             yield _tested(cell, gap.sample, other.sample, fewest=max(before.fewest, now.fewest))
 
@@ -146,29 +162,29 @@ def _gaps(before: Known, now: Known, *, partly: bool) -> Iterator[Cell]:
 def _tested(cell: Cell, before: Sample, now: Sample, *, fewest: int) -> Cell:
     """`cell` with both means, their difference and its p-value, not yet corrected."""
     gap = difference(before, now) if cell.direction == "min" else difference(now, before)
-    few = min(before.n, now.n) < fewest
+    limits, few = gap.interval, min(before.estimate.n, now.estimate.n) < fewest
     reason = f"n < {fewest}" if few else "no table tells the tolerance" if cell.tolerance is None else ""
     return replace(
         cell,
-        baseline=before.mean,
-        candidate=now.mean,
-        difference=gap.mean,
-        low=gap.low,
-        high=gap.high,
+        baseline=before.estimate.mean,
+        candidate=now.estimate.mean,
+        difference=limits.mean,
+        low=limits.low,
+        high=limits.high,
         p=None if reason else gap.p,
-        n_baseline=before.n,
-        n_candidate=now.n,
+        n_baseline=before.estimate.n,
+        n_candidate=now.estimate.n,
         test="paired" if gap.paired else "Welch",
         reason=reason,
     )
 
 
 def _settled(cell: Cell) -> Cell:
-    """`cell` with its verdict; what was silently trained otherwise must be shown to be the same, a gain is none."""
+    """`cell` with its verdict; what was silently trained differently must be shown to be the same, a gain is none."""
     if cell.verdict != "inconclusive":
         return cell
     verdict = _verdict(cell)
-    return replace(cell, verdict="worse" if verdict != "same" and cell.otherwise else verdict)
+    return replace(cell, verdict="worse" if verdict != "same" and cell.trained_differently else verdict)
 
 
 def _verdict(cell: Cell) -> CellVerdict:
@@ -177,7 +193,7 @@ def _verdict(cell: Cell) -> CellVerdict:
     if cell.p < ALARM and not _within(cell.difference, cell.tolerance):
         return "better" if cell.difference > 0 and cell.direction != "equal" else "worse"
     bounds = (cell.low, cell.high)
-    return "same" if all(each is not None and _within(each, cell.tolerance) for each in bounds) else "inconclusive"
+    return "same" if all(bound is not None and _within(bound, cell.tolerance) for bound in bounds) else "inconclusive"
 
 
 def _within(value: float, tolerance: float) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.errors import UnknownName
 from bench.report import escaping
-from bench.report.regression.cells import Cell, Regression
+from bench.report.regression.cells import FAILURES, Cell, Regression
 from bench.report.regression.gates import ALARM, SHARED
 
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 HEADER = ("task", "method", "level", "quantity", "verdict", "baseline", "candidate", "difference", "p", "why")
 ARROWS = {"max": " ↑", "min": " ↓", "equal": ""}
-RANK = ("worse", "better", "inconclusive", "protocol changed", "missing", "same")
+RANK = ("worse", "missing", "better", "inconclusive", "protocol changed", "new", "same")
 """Order of the verdicts in Markdown: what needs a reader's eye comes first."""
 
 
@@ -42,19 +42,22 @@ def summary(regression: Regression) -> str:
     """One line: how many cells of each verdict."""
     counts = regression.counts
     total = len(regression.cells)
-    rest = ", ".join(f"{counts[verdict]} {verdict}" for verdict in counts if verdict != "worse" and counts[verdict])
-    head = f"{counts['worse']} of {total} cells worse" if counts["worse"] else f"Nothing worse in {total} cells"
+    bad = ", ".join(f"{counts[verdict]} {verdict}" for verdict in FAILURES if counts[verdict])
+    rest = ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in counts if verdict not in FAILURES and counts[verdict]
+    )
+    head = f"{bad} of {total} cells" if bad else f"Nothing worse or missing in {total} cells"
     return f"{head} ({rest})" if rest else head
 
 
 def _markdown(regression: Regression) -> str:
     cells = sorted(regression.cells, key=lambda cell: RANK.index(cell.verdict))
-    worse = [cell for cell in cells if cell.verdict == "worse"]
-    rest = [cell for cell in cells if cell.verdict != "worse"]
+    bad = [cell for cell in cells if cell.verdict in FAILURES]
+    rest = [cell for cell in cells if cell.verdict not in FAILURES]
     sides = f"Candidate {regression.candidate.name}, baseline {regression.baseline.name}."
     lines = [f"**{summary(regression)}**", "", escaping.markdown(sides), ""]
-    lines += [*_table(worse), ""] if worse else []
-    lines += ["<details>", f"<summary>{'The rest' if worse else 'All cells'}, and how it was judged</summary>", ""]
+    lines += [*_table(bad), ""] if bad else []
+    lines += ["<details>", f"<summary>{'The rest' if bad else 'All cells'}, and how it was judged</summary>", ""]
     lines += [*_table(rest), ""] if rest else []
     return "\n".join([*lines, *(f"- {escaping.markdown(note)}" for note in notes(regression)), "", "</details>", ""])
 
@@ -67,6 +70,7 @@ def notes(regression: Regression) -> list[str]:
     return [
         f"Worse and better: {gates}, and a difference above the task's tolerance.",
         "Same: the 95 % interval of the difference, in brackets, lies within the tolerance.",
+        "Missing: not run by the candidate, or at too few seeds; fails like worse, unless --allow-missing.",
         "Differences: positive where the candidate is better; paired where both have the same seeds, else Welch's.",
         "Rows `vs`: the ticket's distance from its controls, paired by seed within a side.",
         *_facts(regression),
@@ -87,7 +91,7 @@ def _facts(regression: Regression) -> list[str]:
     return [
         "Densities, counts and lengths: equal, or worse.",
         f"Overlap of a shuffled mask with the ticket's: what chance shares, within {SHARED:g}.",
-        f"Trained otherwise: {silent}.",
+        f"Trained differently: {silent}.",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,12 +16,11 @@ from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.rows import OPPONENTS
-from bench.spec import DENSE, REPORTED_ONLY, Task
+from bench.spec import DENSE, Task, method_identity, task_identity
 
 TICKET = "ticket"
 RIVALS = {column: method for column, method in OPPONENTS.items() if method != DENSE}
 """Column `vs_*` -> the control from which the ticket's distance is compared, not only its score."""
-_UNSPOKEN = frozenset({*REPORTED_ONLY, "name", "scale", "about"})
 
 
 class Key(NamedTuple):
@@ -45,7 +45,7 @@ class Gap(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class ArmSummary:
     """What one side knows of one arm.
 
     Args:
@@ -90,7 +90,7 @@ class Side:
     """
 
     name: str
-    arms: Mapping[Key, list[Known]]
+    arms: Mapping[Key, list[ArmSummary]]
     tabulated: bool = False
 
 
@@ -108,7 +108,7 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any], *, partly: bool) -
 
 def of_records(name: str, records: Iterable[Record]) -> Side:
     """What records tell."""
-    arms: dict[Key, list[Known]] = defaultdict(list)
+    arms: dict[Key, list[ArmSummary]] = defaultdict(list)
     for comparison in comparisons(records):
         protocols = {id(arm): _protocol(arm) for arm in comparison.arms}
         for arm in comparison.arms:
@@ -117,7 +117,7 @@ def of_records(name: str, records: Iterable[Record]) -> Side:
     return Side(name=name, arms=dict(arms))
 
 
-def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[str, Any]]) -> Known:
+def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[str, Any]]) -> ArmSummary:
     task, dense = comparison.task, comparison.arm(DENSE, 0)
     rivals = {column: comparison.arm(method, arm.level) for column, method in RIVALS.items()}
     gaps = {
@@ -126,7 +126,7 @@ def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[
         if arm.method == TICKET and rival and (gap := _gap(comparison, arm, rival))
     }
     densities = [record["density"] for record in arm.records.values()]
-    return Known(
+    return ArmSummary(
         key=Key(task.name, task.scale, arm.method, arm.level),
         protocol=protocols[id(arm)],
         metric=task.metric,
@@ -152,10 +152,8 @@ def _gap(comparison: Comparison, arm: Arm, rival: Arm) -> Sample | None:
 
 def _protocol(arm: Arm) -> dict[str, Any]:
     spec = next(iter(arm.records.values()))["spec"]
-    told = {
-        part: {key: value for key, value in spec[part].items() if key not in _UNSPOKEN} for part in ("task", "method")
-    }
-    return dict(_flat({**told, "spec_version": spec["spec_version"]}, ""))
+    task, method = json.loads(task_identity(spec["task"])), json.loads(method_identity(spec["method"]))
+    return dict(_flat({"task": task, "method": method, "spec_version": spec["spec_version"]}, ""))
 
 
 def _flat(value: Any, path: str) -> Iterable[tuple[str, Any]]:
@@ -187,7 +185,7 @@ def of_table(name: str, lines: Iterable[str], *, tasks: Mapping[str, Task]) -> S
         if (row["metric"], row["at"]) == headline:
             key = Key(row["task"], row["scale"], row["method"], int(row["level"]))
             shown.setdefault((key, row["versions"]), row)
-    arms: dict[Key, list[Known]] = defaultdict(list)
+    arms: dict[Key, list[ArmSummary]] = defaultdict(list)
     for (key, _), row in shown.items():
         arms[key].append(_tabulated(key, row, shown, tasks.get(f"{key.task}@{key.scale}")))
     return Side(name=name, arms=dict(arms), tabulated=True)
@@ -195,7 +193,7 @@ def of_table(name: str, lines: Iterable[str], *, tasks: Mapping[str, Task]) -> S
 
 def _tabulated(
     key: Key, row: Mapping[str, str], shown: Mapping[tuple[Key, str], Mapping[str, str]], task: Task | None
-) -> Known:
+) -> ArmSummary:
     known = task is not None and task.version == int(_versions(row)["task"])
     rivals = {column: shown.get((key._replace(method=RIVALS[column]), row["versions"])) for column in RIVALS}
     gaps = {
@@ -203,7 +201,7 @@ def _tabulated(
         for column, rival in rivals.items()
         if key.method == TICKET and (gap := _sample(row, f"vs_{column}", int((rival or row)["n"])))
     }
-    return Known(
+    return ArmSummary(
         key=key,
         protocol=_told(row),
         metric=row["metric"],

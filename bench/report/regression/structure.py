@@ -11,12 +11,14 @@ A score hides a broken protocol behind its noise. These do not:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from bench.chance import Draw, moments
 from bench.record import LayerCount, Record
 from bench.report.regression.difference import Sample
-from bench.report.regression.side import Known
+from bench.report.regression.side import ArmSummary
+from bench.report.statistics.seeds import Estimate
 
 ROUNDED = 1e-5
 """Relative; a table gives six digits."""
@@ -26,7 +28,7 @@ LAYERED = ("iterative", "one-shot", "ticket", "shuffled")
 Fact = tuple[str, float, float]
 
 
-def changed(baseline: Known, candidate: Known) -> list[Fact]:
+def changed_facts(baseline: ArmSummary, candidate: ArmSummary) -> list[Fact]:
     """The facts that the same protocol fixes and that differ all the same: name, before, now; density first."""
     if not (baseline.records and candidate.records):
         same = math.isclose(baseline.density, candidate.density, rel_tol=ROUNDED)
@@ -70,10 +72,8 @@ def _fixed(record: Record) -> dict[str, float]:
     return facts
 
 
-def overlap(known: Known) -> Sample | None:
+def shuffled_overlap(known: ArmSummary) -> Sample | None:
     """The share of the ticket's weights that shuffled masks keep, with the error that chance gives it.
-
-    Both masks keep k of a layer's n weights; shared are k^2 / n of them, with the hypergeometric variance.
 
     Returns:
         None if the method does not shuffle the ticket's mask.
@@ -87,28 +87,26 @@ def overlap(known: Known) -> Sample | None:
         return None
     n = len(shuffled)
     mean = math.fsum(record["overlap"] or 0.0 for record in shuffled.values()) / n
-    variance = math.fsum(_variance(record["counts"]["layers"].values()) for record in shuffled.values())
-    return Sample(mean=mean, error=math.sqrt(variance) / n, freedom=math.inf, n=n)
+    variance = math.fsum(_share_variance(record["counts"]["layers"].values()) for record in shuffled.values())
+    return Sample(estimate=Estimate(mean, math.sqrt(variance) / n, math.inf, n))
 
 
-def _variance(layers: Any) -> float:
-    def of(layer: LayerCount) -> float:
-        n, k = layer["prunable"], layer["kept"]
-        return k * k * (n - k) ** 2 / (n * n * (n - 1)) if n > 1 else 0.0
-
+def _share_variance(layers: Collection[LayerCount]) -> float:
+    """Of the share that two masks with the same counts have in common by chance."""
     kept = sum(layer["kept"] for layer in layers)
-    return math.fsum(of(layer) for layer in layers) / kept**2 if kept else 0.0
+    _, variance = moments(Draw(layer["prunable"], layer["kept"], layer["kept"]) for layer in layers)
+    return variance / kept**2 if kept else 0.0
 
 
-def repeated(baseline: Known, candidate: Known) -> bool:
+def identical(baseline: ArmSummary, candidate: ArmSummary) -> bool:
     """Whether every seed of both sides is the same unit with the same result, to the bit."""
     before, now = baseline.records, candidate.records
     same = before.keys() == now.keys() and all(_result(before[seed]) == _result(now[seed]) for seed in now)
     return same and bool(now)
 
 
-def otherwise(baseline: Known, candidate: Known) -> list[int]:
-    """The seeds at which the method itself was trained otherwise, whatever its score says.
+def trained_differently(baseline: ArmSummary, candidate: ArmSummary) -> list[int]:
+    """The seeds at which the method itself was trained differently, whatever its score says.
 
     The same unit from the same parents, by the same software on the same kind of machine, has another result, although
     the dense network of that seed has the same: neither the data nor the arithmetic changed, so the method did.

@@ -1,17 +1,14 @@
-"""Scores of several tasks together, as rliable defines them (2108.13264), on normalised scores (runs, tasks).
+"""One number of many scores: of several tasks as rliable defines them (2108.13264), of a whole curve its area.
 
-0 is chance and 1 the dense mean of a task. Every random draw is from a seeded generator.
+Arrays are normalised scores (runs, tasks). Every random draw is from a seeded generator.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata, trim_mean
 
 from bench.report.statistics.seeds import CONFIDENCE, Floats, Interval
-from bench.report.table.arms import Arm, Comparison
-from bench.report.table.rows import at_chance, learned
-from bench.spec import DENSE
 
 RESAMPLES = 2_000
 SEED = 0
@@ -61,58 +58,24 @@ def stratified(statistic: Callable[..., float], *arms: Floats, seed: int = SEED)
     """
     generator = np.random.default_rng(seed)
     shared = len({arm.shape for arm in arms}) == 1
-    found = []
+    resamples = []
     for _ in range(RESAMPLES):
         drawn = [generator.integers(0, len(arm), arm.shape) for arm in (arms[:1] if shared else arms)]
         rows = drawn * len(arms) if shared else drawn
-        found.append(statistic(*(np.take_along_axis(arm, row, axis=0) for arm, row in zip(arms, rows, strict=True))))
-    low, high = np.quantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+        again = (np.take_along_axis(arm, row, axis=0) for arm, row in zip(arms, rows, strict=True))
+        resamples.append(statistic(*again))
+    low, high = np.quantile(resamples, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(statistic(*arms), float(low), float(high), len(arms[0]))
 
 
-def runs(comparisons: Iterable[Comparison]) -> dict[str, Floats]:
-    """`ticket L5` -> its normalised headline scores, the array (runs, tasks) that rliable's functions take.
-
-    Only arms that every task has, at the seeds that all of them have; tasks whose dense network is at chance, or was
-    not run, cannot be normalised and are left out.
+def area(scores: Mapping[float, float]) -> float:
+    """The mean score over log density: one number for a whole curve of sparsity against performance.
 
     Args:
-        comparisons: of one or several tasks, the columns in their order.
+        scores: density in (0, 1] -> score, at two densities or more; trapezoids between them.
     """
-    found = _normalisable(comparisons)
-    labels = [arm.label for arm in found[0].arms if all(_named(each, arm.label) for each in found)] if found else []
-    arrays = {}
-    for label in labels:
-        columns = [normalised(each, arm) for each in found if (arm := _named(each, label))]
-        seeds = sorted(set.intersection(*(set(column) for column in columns)))
-        if seeds:
-            arrays[label] = np.array([[column[seed] for column in columns] for seed in seeds])
-    return arrays
-
-
-def columns(comparisons: Iterable[Comparison]) -> list[str]:
-    """The tasks that are the columns of `runs`."""
-    return [each.task.key for each in _normalisable(comparisons)]
-
-
-def normalised(comparison: Comparison, arm: Arm) -> dict[int, float]:
-    """Seed -> headline score of an arm: 0 at chance, 1 at the dense mean.
-
-    Args:
-        comparison: whose dense network is above chance.
-        arm: of it.
-    """
-    task = comparison.task
-    at = task.at[0]
-    gain = learned(comparison, at)
-    assert gain, f"{task.key} has no dense network above chance"
-    sign = 1 if task.direction == "max" else -1
-    return {seed: sign * (score - task.chance) / gain for seed, score in arm.scores[task.metric, at].items()}
-
-
-def _normalisable(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    return [each for each in comparisons if each.arm(DENSE, 0) and not at_chance(each, each.task.at[0])]
-
-
-def _named(comparison: Comparison, label: str) -> Arm | None:
-    return next((arm for arm in comparison.arms if arm.label == label), None)
+    densities = sorted(scores)
+    assert len(densities) > 1, "an area needs two densities"
+    places = np.log2(densities)
+    heights = np.array([scores[density] for density in densities])
+    return float(np.trapezoid(heights, places) / (places[-1] - places[0]))

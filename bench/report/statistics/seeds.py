@@ -1,6 +1,7 @@
-"""Samples of seeds: means, differences paired by seed, their 95 % intervals, tests and what they could have detected.
+"""Samples of seeds: means, differences paired by seed, their 95 % intervals, p-values and what they could have detected.
 
-The sample is always the seed, one replicate of the whole pipeline: never test items, never evaluations of one run.
+The sample is always the seed, one replicate of the whole pipeline: never test items, never evaluations of one run. This is
+the one place of standard errors, quantiles and t tests; an interval and its p-value always invert the same test.
 """
 
 import math
@@ -11,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import nctdtr, ndtr, stdtrit
+from scipy.special import nctdtr, ndtr, ndtri, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -20,11 +21,6 @@ FEWEST = 3
 BOOTSTRAPPED = 8
 """Seeds from which on intervals are bootstrapped; with fewer, resamples repeat each other."""
 RESAMPLES = 4_000
-ENUMERATED = 16
-"""Differences up to which all 2^n signs are tried; with more, `SIGNS` are drawn."""
-
-SIGNS = 100_000
-
 Floats = NDArray[np.float64]
 
 
@@ -45,6 +41,73 @@ class Interval:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean whose standard error is known, and with it Student's t interval and test.
+
+    Args:
+        mean: over the seeds.
+        error: standard error of the mean; None where too few seeds tell it.
+        freedom: its degrees of freedom; infinite where the error is known from theory, or bootstrapped.
+        n: number of seeds.
+    """
+
+    mean: float
+    error: float | None
+    freedom: float
+    n: int
+
+    @property
+    def interval(self) -> Interval:
+        """The t interval; without bounds if there is no error."""
+        if self.error is None:
+            return Interval(self.mean, None, None, self.n)
+        half = quantile(self.freedom) * self.error
+        return Interval(self.mean, self.mean - half, self.mean + half, self.n)
+
+    def p_value(self, threshold: float = 0.0) -> float | None:
+        """Of the t test that `interval` inverts, two-sided, of the mean being `threshold`; None if there is no error."""
+        if self.error is None:
+            return None
+        if self.error == 0:
+            return float(self.mean == threshold)
+        return float(2 * stdtr(self.freedom, -abs(self.mean - threshold) / self.error))
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """The mean of `values` with its standard error, from `FEWEST` seeds on.
+
+    Args:
+        values: one per seed, at least one.
+    """
+    sample = list(values)
+    n = len(sample)
+    assert n > 0, "an estimate needs at least one value"
+    if min(sample) == max(sample):  # to the bit, where summing would round
+        return Estimate(sample[0], 0.0 if n >= FEWEST else None, n - 1, n)
+    mean = math.fsum(sample) / n
+    if n < FEWEST:
+        return Estimate(mean, None, n - 1, n)
+    squares = math.fsum((value - mean) ** 2 for value in sample)
+    return Estimate(mean, math.sqrt(squares / (n - 1) / n), n - 1, n)
+
+
+def welch(first: Estimate, second: Estimate) -> Estimate:
+    """The difference of two independent means (Welch 1947, with Satterthwaite's degrees of freedom)."""
+    mean, n = first.mean - second.mean, min(first.n, second.n)
+    if first.error is None or second.error is None:
+        return Estimate(mean, None, 0, n)
+    squares = (first.error**2, second.error**2)
+    lost = squares[0] ** 2 / first.freedom + squares[1] ** 2 / second.freedom
+    return Estimate(mean, math.sqrt(sum(squares)), sum(squares) ** 2 / lost if lost > 0 else math.inf, n)
+
+
+@cache
+def quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """Of Student's t: how many standard errors an interval of that confidence reaches either way."""
+    return float(stdtrit(freedom, (1 + confidence) / 2))
+
+
 def interval(values: Iterable[float]) -> Interval:
     """The mean of `values` with its interval: Student's t below `BOOTSTRAPPED` seeds, the bootstrap from there on.
 
@@ -55,19 +118,36 @@ def interval(values: Iterable[float]) -> Interval:
         values: one per seed, at least one. Equal ones give an interval of width zero.
     """
     sample = list(values)
-    n = len(sample)
-    assert n > 0, "an interval needs at least one value"
-    mean = math.fsum(sample) / n
-    if n < FEWEST:
-        return Interval(mean, None, None, n)
-    if min(sample) == max(sample):
-        return Interval(sample[0], sample[0], sample[0], n)
-    if n >= BOOTSTRAPPED:
-        first, last = _places(n)
-        means = np.partition(_weights(n) @ np.array(sample), (first, last))
-        return Interval(mean, float(means[first]), float(means[last]), n)
-    half = _quantile(n - 1) * _error(sample)
-    return Interval(mean, mean - half, mean + half, n)
+    known = estimate(sample)
+    if known.n < BOOTSTRAPPED or not known.error:
+        return known.interval
+    last = RESAMPLES - 1 - _first(known.n)
+    means = np.partition(_means(sample), (_first(known.n), last))
+    return Interval(known.mean, float(means[_first(known.n)]), float(means[last]), known.n)
+
+
+def p_value(values: Iterable[float], threshold: float = 0.0) -> float | None:
+    """Two-sided, of the mean being `threshold`: below 5 % exactly where `interval` leaves the threshold out.
+
+    From `BOOTSTRAPPED` seeds on it is the rank of the threshold among the resampled means, through the same expansion as
+    the bounds. Beyond the outermost resample nothing is left to rank: the smaller of that bound and Student's p-value.
+
+    Args:
+        values: one per seed, at least one.
+        threshold: in their unit.
+
+    Returns:
+        None below `FEWEST` seeds.
+    """
+    sample = list(values)
+    known = estimate(sample)
+    if known.n < BOOTSTRAPPED or not known.error:
+        return known.p_value(threshold)
+    means = _means(sample)
+    rank = min(np.count_nonzero(means <= threshold), np.count_nonzero(means >= threshold))
+    students, bound = known.p_value(threshold), _ranked(max(int(rank), 1), known.n)
+    assert students is not None
+    return bound if rank else min(bound, students)
 
 
 def paired(a: Mapping[int, float], b: Mapping[int, float]) -> Interval | None:
@@ -100,44 +180,6 @@ def not_worse(gap: Interval | None, margin: float) -> bool | None:
     return gap.low > -margin or math.isclose(gap.low, -margin, rel_tol=1e-9)
 
 
-def sign_flip(differences: Sequence[float]) -> float:
-    """The two-sided p-value of a mean difference, if each could as well have had the other sign (Fisher 1935).
-
-    Exact up to `ENUMERATED` differences. Five seeds cannot get below 2 / 2^5 = 0.0625.
-
-    Args:
-        differences: paired by seed, at least one.
-    """
-    sample = np.array(differences, dtype=np.float64)
-    n = len(sample)
-    assert n > 0, "a test needs at least one difference"
-    if n <= ENUMERATED:
-        flips = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    else:
-        flips = np.random.default_rng(n).integers(0, 2, (SIGNS, n))
-        flips[0] = 0  # what was observed is one of the possibilities: no p-value is zero
-    means = np.abs((1 - 2 * flips) @ sample)
-    observed = abs(sample.sum())
-    return float(np.mean(means >= observed * (1 - 1e-9)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted so that the chance of any false alarm in the family stays below the level (Holm 1979).
-
-    Args:
-        p_values: of one family, in any order.
-
-    Returns:
-        In the given order.
-    """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(order):
-        least = max(least, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = least
-    return adjusted
-
-
 def detectable(values: Sequence[float]) -> float | None:
     """The smallest true mean that so many seeds with this spread would tell from zero with 80 % power, two-sided at 5 %.
 
@@ -147,43 +189,27 @@ def detectable(values: Sequence[float]) -> float | None:
     Returns:
         In their unit; None below three of them.
     """
-    n = len(values)
-    if n < FEWEST:
-        return None
-    return _detectable_errors(n) * _error(values)
+    known = estimate(values)
+    return None if known.error is None else _detectable_errors(known.n) * known.error
 
 
-def area(scores: Mapping[float, float]) -> float:
-    """The mean score over log density: one number for a whole curve of sparsity against performance.
-
-    Args:
-        scores: density in (0, 1] -> score, at two densities or more; trapezoids between them.
-    """
-    densities = sorted(scores)
-    assert len(densities) > 1, "an area needs two densities"
-    places = np.log2(densities)
-    heights = np.array([scores[density] for density in densities])
-    return float(np.trapezoid(heights, places) / (places[-1] - places[0]))
-
-
-def _error(sample: Sequence[float]) -> float:
-    """The standard error of the mean."""
-    n = len(sample)
-    mean = math.fsum(sample) / n
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in sample) / (n - 1) / n)
+def _means(sample: Sequence[float]) -> Floats:
+    """(RESAMPLES,): of the sample drawn again."""
+    means: Floats = _weights(len(sample)) @ np.array(sample)
+    return means
 
 
 @cache
-def _quantile(freedom: int) -> float:
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+def _first(n: int) -> int:
+    """Where the lower bound stands among the sorted means of the resamples; the upper one as far from the end."""
+    tail = float(ndtr(-math.sqrt(n / (n - 1)) * quantile(n - 1)))
+    return round(tail * (RESAMPLES - 1))
 
 
-@cache
-def _places(n: int) -> tuple[int, int]:
-    """Where the bounds stand among the sorted means of the resamples."""
-    tail = float(ndtr(-math.sqrt(n / (n - 1)) * _quantile(n - 1)))
-    first = round(tail * (RESAMPLES - 1))
-    return first, RESAMPLES - 1 - first
+def _ranked(rank: int, n: int) -> float:
+    """The p-value of the mean that stands there, counted from 1; `_first` turned round, so that at most `_first` is below 5 %."""
+    tail = min((rank - 0.5) / (RESAMPLES - 1), 0.5)
+    return float(2 * stdtr(n - 1, math.sqrt((n - 1) / n) * ndtri(tail)))
 
 
 @cache
@@ -196,7 +222,7 @@ def _weights(n: int) -> Floats:
 @cache
 def _detectable_errors(n: int) -> float:
     """The same in standard errors: where the noncentral t distribution leaves the acceptance region with that power."""
-    freedom, bound = n - 1, _quantile(n - 1)
+    freedom, bound = n - 1, quantile(n - 1)
 
     def lacking(shift: float) -> float:
         return float(1 - nctdtr(freedom, shift, bound)) - POWER  # the other tail adds less than 1e-4

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import registry
-from bench.record import Record
+from bench.record import Record, score_of
 from bench.report.table.merge import Replicate, merged
 from bench.spec import DENSE, SCALES, Method, Task, task_from_json
 from bench.tickets.methods import METHODS
@@ -131,8 +131,7 @@ def _scores(task: Task, records: Mapping[int, Record], metric: str, at: str) -> 
 def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     if record["status"] == "diverged":
         return task.chance if metric == task.metric else None
-    wanted = (metric, task.split, at)
-    return next((m["value"] for m in record["metrics"] if (m["name"], m["split"], m["at"]) == wanted), None)
+    return score_of(record, metric, at)
 
 
 def _end(record: Record) -> tuple[str, str]:

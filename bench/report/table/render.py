@@ -9,9 +9,9 @@ from typing import Any, Literal
 from bench.errors import UnknownName
 from bench.record import Record
 from bench.report import escaping
-from bench.report.statistics.aggregates import columns, runs
 from bench.report.table import bootstrap
 from bench.report.table.compact import HEADER, besides, cells, title
+from bench.report.table.normalised import columns, runs
 from bench.report.table.notes import notes
 from bench.report.table.rows import COLUMNS, Row, Section, sections
 

@@ -1,11 +1,12 @@
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from bench.report.regression.difference import Sample, difference, observed, tabulated
-from bench.report.statistics.seeds import interval
+from bench.report.statistics.seeds import Estimate, Interval, interval
 
 ONE = {0: 0.91, 1: 0.94, 2: 0.90, 3: 0.95, 4: 0.92}
 TWO = {0: 0.89, 1: 0.90, 2: 0.91, 3: 0.88, 4: 0.86}
@@ -17,7 +18,7 @@ def test_the_same_seeds_are_paired_as_scipy_does():
     bounds = told.confidence_interval(0.95)
     assert gap.paired
     assert gap.p == pytest.approx(told.pvalue, rel=1e-9)
-    assert (gap.low, gap.high) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
+    assert (gap.interval.low, gap.interval.high) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
 
 
 @pytest.mark.parametrize("seeds", [(5, 6, 7, 8, 9), (0, 1, 2, 3, 9), (5, 6, 7)])
@@ -28,13 +29,13 @@ def test_other_seeds_are_compared_as_scipy_does_by_welch(seeds):
     bounds = told.confidence_interval(0.95)
     assert not gap.paired
     assert gap.p == pytest.approx(told.pvalue, rel=1e-9)
-    assert (gap.low, gap.high) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
+    assert (gap.interval.low, gap.interval.high) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
 
 
 def test_what_a_table_tells_gives_what_the_seeds_give():
     told = interval(ONE.values())
     known, seeds = tabulated(told.mean, told.low, told.high, told.n), observed(ONE)
-    assert (known.mean, known.error, known.freedom) == pytest.approx((seeds.mean, seeds.error, seeds.freedom), rel=1e-9)
+    assert asdict(known.estimate) == pytest.approx(asdict(seeds.estimate), rel=1e-9)
     assert not difference(known, seeds).paired
 
 
@@ -43,7 +44,8 @@ def test_from_eight_seeds_on_a_table_tells_the_error_up_to_a_few_per_cent():
     for seed in range(50):
         values = dict(enumerate(np.random.default_rng(seed).normal(size=10)))
         told = interval(values.values())
-        ratios.append(tabulated(told.mean, told.low, told.high, told.n).error / observed(values).error)
+        known = tabulated(told.mean, told.low, told.high, told.n)
+        ratios.append(known.estimate.error / observed(values).estimate.error)
     assert 0.9 < min(ratios) < 1.1 > max(ratios)
 
 
@@ -53,19 +55,19 @@ def test_fewer_than_three_seeds_have_a_mean_and_nothing_else():
         difference(observed({0: 0.9, 1: 0.8}), observed({2: 0.7, 3: 0.7, 4: 0.7})),
         difference(tabulated(0.85, None, None, 2), observed(TWO)),
     ):
-        assert gap.mean != 0
-        assert (gap.low, gap.high, gap.p) == (None, None, None)
+        assert gap.interval.mean != 0
+        assert (gap.interval.low, gap.interval.high, gap.p) == (None, None, None)
     assert observed({}) is None
 
 
 def test_seeds_without_variance():
     assert difference(observed(ONE), observed(ONE)).p == 1
     gap = difference(observed(dict.fromkeys(range(3), 2.0)), observed(dict.fromkeys(range(3), 1.0)))
-    assert (gap.mean, gap.low, gap.high, gap.p) == (1, 1, 1, 0)
+    assert (gap.interval, gap.p) == (Interval(1, 1, 1, 3), 0)
     gap = difference(observed(dict.fromkeys(range(3), 2.0)), observed(dict.fromkeys(range(5, 9), 2.0)))
-    assert (gap.mean, gap.p) == (0, 1)
+    assert (gap.interval.mean, gap.p) == (0, 1)
 
 
 def test_an_error_known_from_theory_is_a_normal_one():
-    one, two = (Sample(mean=mean, error=0.1, freedom=math.inf, n=1) for mean in (0.3, 0.0))
+    one, two = (Sample(estimate=Estimate(mean, 0.1, math.inf, 1)) for mean in (0.3, 0.0))
     assert difference(one, two).p == pytest.approx(2 * stats.norm.sf(0.3 / math.hypot(0.1, 0.1)))

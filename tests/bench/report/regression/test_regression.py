@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bench.errors import StoreError
-from bench.report.regression.gates import ALARM, compare
+from bench.report.regression.gates import ALARM, compare_sides
 from bench.report.regression.review import COLUMNS, review, summary
 from bench.report.regression.side import of_records, of_table
 from bench.report.table.render import render
@@ -30,7 +30,7 @@ def of_one_cell(record, task):
         before = {seed: base + spread * WIGGLE[seed % 5] for seed in range(len(deltas))}
         after = {seed: base + delta for seed, delta in zip(seeds or before, deltas, strict=True)}
         one, two = ([record("ticket", 1, s, v, task=asked) for s, v in each.items()] for each in (before, after))
-        (cell,) = compare(of_records("before", one), of_records("after", two)).cells
+        (cell,) = compare_sides(of_records("before", one), of_records("after", two)).cells
         return cell
 
     return judged
@@ -84,21 +84,21 @@ def test_seeds_that_fall_apart_need_more_of_them(verdicts):
 def test_the_tolerance_is_the_baselines(record, task):
     before = [record("ticket", 1, s, 0.9, task=task(tolerance=0.01)) for s in range(3)]
     after = [record("ticket", 1, s, 0.85, task=task(tolerance=0.5)) for s in range(3)]
-    (cell,) = compare(of_records("a", before), of_records("b", after)).cells
+    (cell,) = compare_sides(of_records("a", before), of_records("b", after)).cells
     assert (cell.verdict, cell.tolerance) == ("worse", 0.01)
 
 
 def test_diverged_seeds_count_at_chance(record):
     before = [record("ticket", 1, s, 0.9 + s / 1e4) for s in range(4)]
     after = [record("ticket", 1, s, None) for s in range(4)]
-    (cell,) = compare(of_records("a", before), of_records("b", after)).cells
+    (cell,) = compare_sides(of_records("a", before), of_records("b", after)).cells
     assert (cell.verdict, cell.candidate) == ("worse", pytest.approx(0.1))
     assert cell.reason == "diverged: 0 → 4"
 
 
 def test_the_same_to_the_bit_is_the_same_at_any_number_of_seeds(record):
     records = [record(method, level, 0, 0.9) for method, level in (("dense", 0), ("ticket", 1))]
-    found = compare(of_records("a", records), of_records("b", records))
+    found = compare_sides(of_records("a", records), of_records("b", records))
     assert [(cell.verdict, cell.reason) for cell in found.cells] == [("same", "the same to the bit")] * 2
     assert found.tests == 0
 
@@ -140,7 +140,7 @@ def honest_run(record, task):
 def flagged(before, after, verdicts=("worse",)):
     return [
         (cell.key.method, cell.key.level, cell.quantity)
-        for cell in compare(of_records("a", before), of_records("b", after)).cells
+        for cell in compare_sides(of_records("a", before), of_records("b", after)).cells
         if cell.verdict in verdicts
     ]
 
@@ -153,7 +153,7 @@ def test_two_honest_runs_with_other_seeds_are_rarely_told_apart(run, tolerance):
     for each in range(simulations):
         first = 1000 * each
         before, after = (run(range(at, at + 5), tolerance=tolerance) for at in (first, first + 500))
-        found = {cell.verdict for cell in compare(of_records("a", before), of_records("b", after)).cells}
+        found = {cell.verdict for cell in compare_sides(of_records("a", before), of_records("b", after)).cells}
         for verdict in alarms:
             alarms[verdict] += verdict in found
     assert alarms["worse"] <= ALARM * simulations
@@ -189,10 +189,10 @@ def test_a_control_that_is_too_good_is_seen_in_the_distance_from_it(run):
 
 
 def test_the_correction_is_holms_over_everything_that_was_tested(run):
-    found = compare(of_records("a", run(range(5))), of_records("b", run(range(5, 10))))
+    found = compare_sides(of_records("a", run(range(5))), of_records("b", run(range(5, 10))))
     assert found.tests == len(found.cells) == 13 + 9
     assert "over the 22 tests" in review(found, "md")
-    alone = compare(
+    alone = compare_sides(
         of_records("a", run(range(5), arms={"dense": 0.0})), of_records("b", run(range(5, 10), arms={"dense": 0}))
     )
     (dense,) = [cell for cell in found.cells if cell.key.method == "dense"]
@@ -205,9 +205,9 @@ def test_a_changed_protocol_is_named_and_not_compared(run):
     with pytest.raises(
         StoreError, match=r"protocol changed everywhere .* task.budget: 1000 → 2000; task.version: 1 → 2"
     ):
-        compare(of_records("a", before), of_records("b", after))
-    both = compare(of_records("a", before), of_records("b", [*before, *after]))
-    assert [cell.verdict for cell in both.cells] == ["same", "missing", "same", "missing"]
+        compare_sides(of_records("a", before), of_records("b", after))
+    both = compare_sides(of_records("a", before), of_records("b", [*before, *after]))
+    assert [cell.verdict for cell in both.cells] == ["same", "new", "same", "new"]
 
 
 def test_a_changed_method_is_named_and_its_distance_not_compared(record, run):
@@ -217,7 +217,7 @@ def test_a_changed_method_is_named_and_its_distance_not_compared(record, run):
         record(moved, 1, each["spec"]["seed"], 0.5) if each["spec"]["method"]["name"] == "reinit" else each
         for each in before
     ]
-    found = compare(of_records("a", before), of_records("b", after))
+    found = compare_sides(of_records("a", before), of_records("b", after))
     assert {(cell.key.method, cell.quantity): cell.verdict for cell in found.cells} == {
         ("dense", "accuracy final"): "same",
         ("ticket", "accuracy final"): "same",
@@ -230,17 +230,16 @@ def test_a_changed_method_is_named_and_its_distance_not_compared(record, run):
     assert "method.version: 1 → 2" in next(cell.reason for cell in found.cells if cell.verdict == "protocol changed")
 
 
-def test_what_one_side_lacks_is_missing_and_no_regression(run):
+def test_what_the_candidate_lacks_is_missing_and_what_it_adds_is_new(run):
     before, after = run(range(3)), run(range(3), arms={"dense": 0.0, "ticket": 0.0, "snip": 0.0})
-    found = compare(of_records("a", before), of_records("b", after))
-    reasons = {cell.key.method: cell.reason for cell in found.cells if cell.verdict == "missing"}
-    assert reasons == {
-        **dict.fromkeys(("reinit", "shuffled", "random-ticket"), "not in the candidate"),
-        "snip": "not in the baseline",
+    found = compare_sides(of_records("a", before), of_records("b", after))
+    assert {cell.key.method: cell.verdict for cell in found.cells if cell.verdict != "same"} == {
+        **dict.fromkeys(("reinit", "shuffled", "random-ticket"), "missing"),
+        "snip": "new",
     }
-    assert found.counts["worse"] == 0
+    assert summary(found) == "9 missing of 16 cells (4 same, 3 new)"
     with pytest.raises(StoreError, match="nothing in common; they have vision/toy@small and vision/other@small"):
-        compare(of_records("a", before), of_records("b", run(range(3), name="vision/other")))
+        compare_sides(of_records("a", before), of_records("b", run(range(3), name="vision/other")))
 
 
 def table(records, name="t.csv", tasks=()):
@@ -251,12 +250,12 @@ def table(records, name="t.csv", tasks=()):
 def test_a_table_gives_the_verdicts_that_its_records_give(run, n):
     before = run(range(n), noise=0.001)
     after = run(range(500, 500 + n), noise=0.001, drops={("ticket", 2): -0.03, ("reinit", 1): 0.03})
-    full = compare(of_records("a", before), of_records("b", after))
+    full = compare_sides(of_records("a", before), of_records("b", after))
     for one, two in (
         (table(before), of_records("b", after)),
         (of_records("a", before), table(after)),
     ):
-        found = compare(one, two)
+        found = compare_sides(one, two)
         assert [(c.key, c.quantity, c.verdict) for c in found.cells] == [
             (c.key, c.quantity, c.verdict) for c in full.cells
         ]
@@ -268,30 +267,30 @@ def test_a_table_gives_the_verdicts_that_its_records_give(run, n):
 
 def test_a_table_of_the_same_seeds_is_not_paired_and_says_so(run):
     before = run(range(5))
-    assert {cell.test for cell in compare(table(before), of_records("b", run(range(5)))).cells} == {"Welch"}
+    assert {cell.test for cell in compare_sides(table(before), of_records("b", run(range(5)))).cells} == {"Welch"}
 
 
 def test_two_tables_need_an_installed_task_to_know_what_is_tolerated(run, task):
     before, after = run(range(5), noise=1e-4), run(range(5), noise=1e-4, drops={("ticket", 1): -0.05})
-    unknown = compare(table(before), table(after))
+    unknown = compare_sides(table(before), table(after))
     assert {cell.verdict for cell in unknown.cells} == {"inconclusive"}
     assert unknown.cells[0].reason == "no table tells the tolerance"
-    known = compare(table(before, tasks=[task()]), table(after))
+    known = compare_sides(table(before, tasks=[task()]), table(after))
     assert ("ticket", 1) in {(c.key.method, c.key.level) for c in known.cells if c.verdict == "worse"}
-    other = compare(table(before, tasks=[task(version=2)]), table(after))
+    other = compare_sides(table(before, tasks=[task(version=2)]), table(after))
     assert {cell.verdict for cell in other.cells} == {"inconclusive"}
 
 
 def test_a_table_tells_versions_of_what_changed(run):
     before, after = run(range(3), arms={"dense": 0.0}), run(range(3), arms={"dense": 0.0}, version=2, budget=2000)
     with pytest.raises(StoreError, match=r"vision/toy@small dense L0: task.version: 1 → 2\)"):
-        compare(table(before), of_records("b", after))
+        compare_sides(table(before), of_records("b", after))
 
 
 def test_names_in_a_table_are_those_in_the_records(run):
     for name in ("=vision/toy", "vision/a, b\"c'", "-x/<b>"):
         records = run(range(3), arms={"dense": 0.0}, name=name)
-        assert compare(table(records), of_records("b", records)).cells[0].key.task == name
+        assert compare_sides(table(records), of_records("b", records)).cells[0].key.task == name
 
 
 HOSTILE = ["a|b", "</summary><script>alert(1)</script>", "**bold** [x](http://y)", "`<b>`", "\u202egnp\x1b[31m\n\n# no"]
@@ -301,7 +300,7 @@ HOSTILE = ["a|b", "</summary><script>alert(1)</script>", "**bold** [x](http://y)
 def test_markdown_shows_hostile_names_and_never_obeys_them(run, name):
     task = f"vision/{name}"
     before, after = run(range(5), name=task), run(range(5), name=task, drops={("ticket", 1): -0.5})
-    found = compare(of_records(name, before), of_records(name, after))
+    found = compare_sides(of_records(name, before), of_records(name, after))
     text = review(found, "md")
     kinds = {token.type for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)}
     assert not kinds & {"heading_open", "fence", "code_block"}
@@ -320,18 +319,23 @@ def test_markdown_shows_hostile_names_and_never_obeys_them(run, name):
 
 def test_markdown_begins_with_what_matters(run):
     before, after = run(range(5)), run(range(5), noise=0.0041, drops={("ticket", 1): -0.5})
-    found = compare(of_records("main", before), of_records("change", after))
+    found = compare_sides(of_records("main", before), of_records("change", after))
     lines = review(found, "md").splitlines()
     assert lines[0] == f"**{summary(found)}**"
-    assert re.match(r"\*\*\d of 22 cells worse \(", lines[0])
+    assert re.match(r"\*\*\d worse of 22 cells \(", lines[0])
     worse = lines.index("<details>")
     assert all("| worse |" in line for line in lines[6 : worse - 1])
     assert not any("| worse |" in line for line in lines[worse:])
-    assert summary(compare(of_records("a", before), of_records("b", before))) == "Nothing worse in 22 cells (22 same)"
+    assert (
+        summary(compare_sides(of_records("a", before), of_records("b", before)))
+        == "Nothing worse or missing in 22 cells (22 same)"
+    )
 
 
 def test_csv_and_json_give_every_cell(run):
-    found = compare(of_records("a", run(range(3))), of_records("b", run(range(3), arms={"dense": 0, "ticket": -0.5})))
+    found = compare_sides(
+        of_records("a", run(range(3))), of_records("b", run(range(3), arms={"dense": 0, "ticket": -0.5}))
+    )
     rows = list(csv.DictReader(io.StringIO(review(found, "csv"))))
     told = json.loads(review(found, "json"))
     assert tuple(rows[0]) == COLUMNS == tuple(told["cells"][0])
@@ -358,11 +362,36 @@ def test_exit_codes(command, finished, published, run):
     for one, two in ((before, before), (published(run(range(5)), "before.csv"), before), (finished, finished)):
         code, out, err = command("compare", one, two)
         assert (code, err) == (0, "")
-        assert out.startswith("**Nothing worse in ")
+        assert out.startswith("**Nothing worse or missing in ")
     code, out, err = command("compare", before, after, "--format", "json")
     assert (code, err) == (1, "")
     assert json.loads(out)["summary"]["worse"] >= 1
     assert command("compare", after, before)[0] in (0, 1)
+
+
+def test_a_run_that_crashed_half_way_fails_unless_that_is_allowed(command, published, run):
+    whole, half = (published(run(seeds), f"{len(seeds)}.jsonl") for seeds in (range(5), range(2)))
+    dense = published(run(range(5), arms={"dense": 0.0}), "dense.jsonl")
+    for lacking, told in (
+        (dense, "12 missing of 13 cells (1 same)"),
+        (half, "13 missing of 22 cells (9 inconclusive)"),
+    ):
+        code, out, err = command("compare", whole, lacking)
+        assert (code, err) == (1, "")
+        assert out.startswith(f"**{told}**")
+        assert "Missing: not run by the candidate, or at too few seeds; fails like worse, unless --allow-missing" in out
+        assert command("compare", whole, lacking, "--allow-missing")[0] == 0
+    assert "2 of 5 seeds: n < 3" in out
+    assert command("compare", dense, whole)[0] == 0, "what is new fails nobody"
+    worse = published(run(range(5), arms={"dense": -0.5}), "worse.jsonl")
+    assert command("compare", whole, worse, "--allow-missing")[0] == 1
+
+
+def test_a_candidate_without_scores_is_missing_them(run):
+    before = run(range(3), arms={"dense": 0.0})
+    after = [{**record, "metrics": []} for record in before]
+    (cell,) = compare_sides(of_records("a", before), of_records("b", after)).cells[:1]
+    assert (cell.verdict, cell.reason) == ("missing", "0 of 3 seeds: n < 3")
 
 
 @pytest.mark.parametrize(

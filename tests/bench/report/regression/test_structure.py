@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from bench.report.regression.gates import compare
+from bench.report.regression.gates import compare_sides
 from bench.report.regression.side import of_records
-from bench.report.regression.structure import overlap
+from bench.report.regression.structure import shuffled_overlap
 
 OTHER = range(10, 13)
 
 
 def cells(before, after):
-    return {(c.key.method, c.quantity): c for c in compare(of_records("a", before), of_records("b", after)).cells}
+    return {(c.key.method, c.quantity): c for c in compare_sides(of_records("a", before), of_records("b", after)).cells}
 
 
 @pytest.fixture(name="arm")
@@ -109,9 +109,9 @@ def test_the_chance_of_an_overlap_is_that_of_shuffled_masks(record):
     rng = np.random.default_rng(0)
     drawn = [shares([0], rng)[0] for _ in range(20_000)]
     side = of_records("a", [record("shuffled", 1, 0, 0.9, overlap=0.5)])
-    told = overlap(next(iter(side.arms.values()))[0])
-    assert told.error == pytest.approx(np.std(drawn), rel=0.02)
-    assert (told.mean, told.freedom, told.n) == (0.5, math.inf, 1)
+    told = shuffled_overlap(next(iter(side.arms.values()))[0])
+    assert told.estimate.error == pytest.approx(np.std(drawn), rel=0.02)
+    assert (told.estimate.mean, told.estimate.freedom, told.estimate.n) == (0.5, math.inf, 1)
 
 
 def test_honest_shuffles_are_rarely_told_apart(record):
@@ -155,9 +155,9 @@ def lineage(record, seeds, *, ticket="t", dense="d", score=0.9, ended=(), **made
 )
 def test_the_same_unit_from_the_same_parents_must_have_the_same_result(record, changes, expected):
     cell = cells(lineage(record, (0, 1)), lineage(record, (0, 1), **changes))["ticket", "accuracy final"]
-    assert cell.otherwise is expected
+    assert cell.trained_differently is expected
     assert (cell.verdict == "worse") is expected, "two seeds: scores alone say nothing"
-    assert ("trained otherwise at seeds 0, 1" in cell.reason) is expected
+    assert ("trained differently at seeds 0, 1" in cell.reason) is expected
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.9001, "same"), (0.8, "worse"), (1.0, "worse")])
@@ -175,8 +175,8 @@ def test_only_the_origin_of_a_change_is_named(record):
         child["digests"] = {**child["digests"], "result": f"child of {digest}"}
         child["provenance"] = side[0]["provenance"]
         side.append(child)
-    found = compare(of_records("a", before), of_records("b", after)).cells
-    assert [cell.key.level for cell in found if cell.otherwise] == [1]
+    found = compare_sides(of_records("a", before), of_records("b", after)).cells
+    assert [cell.key.level for cell in found if cell.trained_differently] == [1]
 
 
 @pytest.mark.parametrize(("dense", "expected"), [("d", True), ("e", False)])
@@ -188,5 +188,5 @@ def test_without_parents_only_the_dense_network_tells_the_method_from_the_arithm
         return found
 
     found = cells(run(["d", "r"]), run([dense, "s"]))
-    assert found["random-ticket", "accuracy final"].otherwise is expected
-    assert not found["dense", "accuracy final"].otherwise
+    assert found["random-ticket", "accuracy final"].trained_differently is expected
+    assert not found["dense", "accuracy final"].trained_differently

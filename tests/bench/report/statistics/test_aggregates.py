@@ -1,7 +1,6 @@
 """Several tasks together: rliable's definitions, against brute force and against what they promise."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -9,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.report.statistics.aggregates import improvement, iqm, profile, runs, stratified
-from bench.report.table.arms import comparisons
-from bench.report.table.render import render
+from bench.report.statistics.aggregates import area, improvement, iqm, profile, stratified
 
 tables = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 3)), elements=st.integers(-3, 3).map(float))
 
@@ -62,24 +59,8 @@ def test_the_stratified_bootstrap_covers_what_it_says():
     assert np.mean(covered) >= 0.85
 
 
-def test_runs_have_the_shape_that_rliable_takes(study):
-    records = study({"dense": 0.0, "ticket": 0.02, "reinit": -0.02}, seeds=4)
-    records += study({"dense": 0.0, "ticket": 0.03}, seeds=3, name="vision/other")
-    found = runs(comparisons(records))
-    assert {label: array.shape for label, array in found.items()} == {"dense L0": (3, 2), "ticket L1": (3, 2)}
-    assert found["dense L0"].mean() == pytest.approx(1, abs=0.02)
-    assert found["ticket L1"].mean(axis=0) == pytest.approx([1 + 0.02 / 0.8, 1 + 0.03 / 0.8], abs=0.02)
-
-
-def test_a_task_whose_dense_network_learned_nothing_cannot_be_normalised(study):
-    records = study({"dense": -0.8, "ticket": 0.0}) + study({"dense": 0.0, "ticket": 0.0}, name="vision/other")
-    assert {array.shape for array in runs(comparisons(records)).values()} == {(3, 1)}
-    assert runs(comparisons(study({"ticket": 0.0}))) == {}
-
-
-def test_the_export_is_what_rliable_reads(study):
-    records = study({"dense": 0.0, "ticket": 0.02, "reinit": -0.02}, seeds=4)
-    told = json.loads(render(records, "rliable", methods=["ticket"]))
-    assert told["tasks"] == ["vision/toy@small"]
-    assert list(told["scores"]) == ["ticket L1"]
-    assert np.array(told["scores"]["ticket L1"]).shape == (4, 1)
+def test_the_area_is_the_mean_over_log_density():
+    assert area({1.0: 90.0, 0.5: 80.0, 0.25: 70.0}) == pytest.approx(80)
+    assert area({0.5: 80.0, 0.25: 60.0, 1.0: 80.0}) == pytest.approx(75)
+    assert area({1.0: 3.0, 0.01: 3.0}) == pytest.approx(3)
+    assert area({1.0: 0.0, 0.1: 1.0, 0.01: 1.0}) == pytest.approx(0.75)

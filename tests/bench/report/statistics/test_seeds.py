@@ -1,21 +1,16 @@
-import itertools
-
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from bench.report.statistics.seeds import (
     BOOTSTRAPPED,
     Interval,
-    area,
     detectable,
-    holm,
     interval,
     not_worse,
     paired,
-    sign_flip,
 )
 
 scores = st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 6)), min_size=3, max_size=7)
@@ -97,44 +92,6 @@ def test_the_bootstrap_is_repeatable_and_free_of_scale():
     assert (scaled.low, scaled.high) == pytest.approx((3 * found.low + 1, 3 * found.high + 1))
 
 
-@given(st.lists(st.integers(-4, 4), min_size=1, max_size=8))
-def test_the_sign_flip_test_tries_every_sign(differences):
-    means = [
-        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
-        for signs in itertools.product((1, -1), repeat=len(differences))
-    ]
-    assert sign_flip(differences) == np.mean([mean >= abs(sum(differences)) for mean in means])
-
-
-def test_the_sign_flip_test_agrees_with_scipy_and_with_its_own_draws():
-    differences = np.random.default_rng(2).normal(0.4, size=12)
-    scipys = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert sign_flip(differences) == pytest.approx(scipys.pvalue)
-    many = np.random.default_rng(2).normal(0.4, size=24)
-    t_test = stats.ttest_1samp(many, 0).pvalue
-    assert sign_flip(many) == pytest.approx(t_test, abs=0.01)
-    assert 0 < sign_flip(many + 10) < 1e-4
-
-
-def test_five_seeds_cannot_be_significant_by_signs_alone():
-    assert sign_flip([1, 2, 3, 4, 5]) == 2 / 2**5
-
-
-@example([1.0, 1.0, 1.0, 1.0, 1.0, 0.05])
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
-def test_holm_is_holms_step_down_procedure(p_values):
-    """Brute force: at each level, reject the smallest while it is below level / how many are left, but for rounding."""
-    adjusted = holm(p_values)
-    for level in (0.01 * (1 + 1e-12), 0.05 * (1 + 1e-12), 0.3 * (1 + 1e-12)):
-        left, rejected = sorted(p_values), set()
-        for place, p_value in enumerate(left):
-            if (len(left) - place) * p_value > level:
-                break
-            rejected.add(p_value)
-        told = {p for p, each in zip(p_values, adjusted, strict=True) if each <= level}
-        assert told == rejected
-
-
 def test_the_detectable_effect_is_detected_four_times_in_five():
     generator = np.random.default_rng(3)
     for n in (3, 5, 10):
@@ -157,10 +114,3 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
 )
 def test_not_worse_asks_for_the_lower_bound(gap, margin, told):
     assert not_worse(gap, margin) is told
-
-
-def test_the_area_is_the_mean_over_log_density():
-    assert area({1.0: 90.0, 0.5: 80.0, 0.25: 70.0}) == pytest.approx(80)
-    assert area({0.5: 80.0, 0.25: 60.0, 1.0: 80.0}) == pytest.approx(75)
-    assert area({1.0: 3.0, 0.01: 3.0}) == pytest.approx(3)
-    assert area({1.0: 0.0, 0.1: 1.0, 0.01: 1.0}) == pytest.approx(0.75)
