@@ -9,7 +9,7 @@ from bench.digests import canonical_json
 from bench.errors import StoreError
 from bench.record import Record
 from bench.report.table.merge import merged
-from bench.runs import files
+from bench.schema import decode
 
 RECORDS = ".jsonl"
 
@@ -50,7 +50,7 @@ def _read(path: Path, held: dict[str, Any]) -> list[Record]:
 
 def _record(line: bytes, held: dict[str, Any], where: str) -> Record:
     try:
-        return _shared(files.parse(line), held)
+        return _shared(decode(line, Record), held)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{where}: not a record ({error!r}); publish the suite again") from error
 

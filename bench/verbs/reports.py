@@ -11,7 +11,7 @@ from bench.errors import StoreError, UnknownName
 from bench.record import Record
 from bench.runs.attempt import read_record
 from bench.runs.store import curve
-from bench.verbs.request import Request, existing, names, say, some
+from bench.verbs.request import Request, existing, kept_suite, names, say, some
 
 
 def table(asked: Request, root: Path, *, style: str | None, output: Path | None) -> None:
@@ -52,11 +52,12 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415
 
-    if asked.suite is None:
+    name = Path(asked.suite).stem if asked.suite else kept_suite(root)
+    if name is None:
         say(*map(str, refresh(folder)))
         return
     records = some(asked.records(existing(root)), asked, root)
-    say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
+    say(*map(str, write(records, folder, name=name)))
 
 
 def show(text: str, root: Path) -> None:
