@@ -318,7 +318,9 @@ def verify(
         Path, typer.Argument(metavar="[SUBMISSION]", help="A store, an archive or a ticket file.")
     ] = DEFAULT_STORE,
     replay: Annotated[int, typer.Option(min=0, metavar="N", help="Evaluate the stored weights of N units.")] = 0,
-    retrain: Annotated[int, typer.Option(min=0, metavar="N", help="Train N units again.")] = 0,
+    retrain: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Train N units or more again: whole comparisons.")
+    ] = 0,
     draw: Annotated[int | None, typer.Option(min=0, help="Which units: the same number, the same ones.")] = None,
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")

@@ -4,7 +4,7 @@ A value that a task cannot give is null, and `nulls` says why. No number is NaN.
 it through `bench.schema`, which holds it to these types and their bounds.
 """
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, cast
 
 from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, json_of
 from bench.spec import Direction, Method, Role, Task
@@ -14,6 +14,8 @@ FORMAT: Final = 1
 
 How = Literal["replay", "retrain"]
 """Evaluated from the stored weights, or trained again."""
+SUBMITTED = cast("Role", "submitted")
+"""The role that a submitted unit plays for itself when it is measured again; no method names it."""
 
 
 class Metric(TypedDict):

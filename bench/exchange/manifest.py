@@ -10,11 +10,11 @@ from typing import Final, Literal, NamedTuple, TypedDict
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
-from bench.runs.integrity import MASK
-from bench.runs.store import CURVE
+from bench.runs.store import CURVE, KeptSuite
+from bench.runs.tensors import MASK
 from bench.schema import Count, Digest, Text, decode
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the archive's layout; one with a higher version is refused."""
 KIND: Final = "ticketbench archive"
 NAME = "manifest.json"
@@ -41,9 +41,9 @@ class Sealed(NamedTuple):
 class Told(TypedDict):
     """`manifest.json`, as written."""
 
-    format: Literal[1]
+    format: Literal[2]
     kind: Literal["ticketbench archive"]
-    suite: Text
+    suite: KeptSuite
     files: dict[Text, tuple[Count, Digest]]
 
 
@@ -52,17 +52,17 @@ class Manifest:
     """The content of `manifest.json`.
 
     Args:
-        suite: whose units these are; a name for people.
+        suite: whose units these are, in full.
         files: path inside the store -> what the file must be.
     """
 
-    suite: str
+    suite: KeptSuite
     files: Mapping[str, Sealed]
 
     def text(self) -> str:
         """The same bytes for the same content."""
-        told = {path: list(sealed) for path, sealed in self.files.items()}
-        return canonical_json({"format": FORMAT, "kind": KIND, "suite": self.suite, "files": told}) + "\n"
+        sealed = {path: list(file) for path, file in self.files.items()}
+        return canonical_json({"format": FORMAT, "kind": KIND, "suite": self.suite, "files": sealed}) + "\n"
 
     @classmethod
     def of(cls, data: bytes) -> Manifest:
@@ -71,10 +71,14 @@ class Manifest:
         Raises:
             SubmissionError: if it is none, is newer, or names what no archive may hold.
         """
-        told = decode(data, Told)
+        try:
+            told = decode(data, Told)
+        except ValueError as error:
+            advice = f"this ticketbench reads format {FORMAT} of a {KIND}: make it with `ticketbench pack`"
+            raise SubmissionError(f"its {NAME} cannot be read ({error}); {advice}") from error
         for path in told["files"]:
             check_path(path)
-        return cls(suite=told["suite"], files={path: Sealed(*sealed) for path, sealed in told["files"].items()})
+        return cls(suite=told["suite"], files={path: Sealed(*file) for path, file in told["files"].items()})
 
 
 def check_path(path: str) -> None:
@@ -83,10 +87,10 @@ def check_path(path: str) -> None:
     Raises:
         SubmissionError: if not; so no name is absolute, leads upwards, or means something to a shell.
     """
-    found = UNIT.fullmatch(path)
-    if not found or found["name"] not in (*FILES, *STATES):
+    unit = UNIT.fullmatch(path)
+    if not unit or unit["name"] not in (*FILES, *STATES):
         raise SubmissionError(f"it holds {quoted(path)}, which is no file of a unit: nothing was unpacked")
-    parts = found["above"].split("/")
+    parts = unit["above"].split("/")
     allowed = 2 <= len(parts) <= MOST_PARTS and all(PART.fullmatch(part) for part in parts)
     if not allowed or RESERVED.intersection(parts):
         raise SubmissionError(f"it holds {quoted(path)}, whose folder is no unit's: nothing was unpacked")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.digests import file_digest
-from bench.errors import StoreError
+from bench.errors import StoreError, SubmissionError
 from bench.exchange.manifest import FILES, MOST_FILES, NAME, Manifest, Sealed
 from bench.runs import files
 from bench.runs.attempt import RECORD, STATES
-from bench.runs.store import Store
-from bench.spec import Unit
+from bench.runs.store import KeptSuite, Store
+from bench.spec import Suite, Unit
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """When every member was made, by its own account; the earliest that a zip can say."""
@@ -30,7 +30,7 @@ class Packed(NamedTuple):
     bytes: int
 
 
-def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: str, weights: bool) -> Packed:
+def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: Suite, weights: bool) -> Packed:
     """Write the finished ones of `units` into one archive.
 
     The same store gives the same bytes (with the same zlib; the manifest's digests do not depend on it).
@@ -39,7 +39,7 @@ def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: str, weigh
         units: those that are not finished are left out.
         store: where they are.
         output: the archive; a file of that name is replaced in one step.
-        suite: a name for people.
+        suite: theirs; the archive keeps it.
         weights: whether the states go with them; `--replay` needs them.
 
     Raises:
@@ -47,18 +47,40 @@ def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: str, weigh
     """
     finished = [unit for unit in units if store.record(unit)]
     if not finished:
-        raise StoreError(f"no finished unit of suite {suite} in {store.root}: run it, or name another --store")
+        raise StoreError(f"no finished unit of suite {suite.name} in {store.root}: run it, or name another --store")
     names = (*FILES, *STATES) if weights else FILES
-    sealed = {path: each for unit in finished for path, each in _seal(store, unit, names)}
+    sealed = {path: file for unit in finished for path, file in _seal(store, unit, names)}
     if len(sealed) > MOST_FILES:
         raise StoreError(f"{len(sealed)} files are more than {MOST_FILES}: pack some --tasks at a time")
-    manifest = Manifest(suite=suite, files=dict(sorted(sealed.items())))
+    manifest = Manifest(suite=_kept(suite), files=dict(sorted(sealed.items())))
+    try:
+        Manifest.of(manifest.text().encode())
+    except SubmissionError as error:
+        raise StoreError(
+            f"suite {suite.name!r} cannot be packed: {error}; call its file by letters and digits"
+        ) from error
     try:
         with files.drafted(output) as draft:
             _write(draft, manifest, store.root)
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}; name another --output") from error
     return Packed(len(finished), output.stat().st_size)
+
+
+def _kept(suite: Suite) -> KeptSuite:
+    return {
+        "name": suite.name,
+        "title": suite.title,
+        "tasks": [
+            {
+                "task": entry.task.key,
+                "methods": [method.name for method in entry.methods],
+                "levels": list(entry.levels),
+                "seeds": list(entry.seeds),
+            }
+            for entry in suite.entries
+        ],
+    }
 
 
 def _seal(store: Store, unit: Unit, names: Iterable[str]) -> Iterable[tuple[str, Sealed]]:

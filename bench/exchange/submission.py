@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from bench.digests import canonical_json
 from bench.errors import TicketBenchError
+from bench.exchange.installed import Catalogue, Installed
 from bench.record import CurvePoint, Record
-from bench.runs.attempt import read_record
-from bench.runs.integrity import Arrays, read_mask
+from bench.runs.attempt import STATES, read_record
 from bench.runs.store import Store, curve
-from bench.spec import Method, Task, Unit
+from bench.runs.tensors import Mask, read_mask
+from bench.spec import Unit
+from bench.tickets.columns import Columns
 
 MASKS_KEPT = 64
+
+Place = tuple[str, int, str, int, int]
+"""Task key, task version, method, level, seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +32,29 @@ class SubmittedUnit:
         folder: where its files are.
         unit: what it says was asked.
         record: what it says came out.
+        installed: what is known here of its task and method.
         load: reads the mask of a folder; the last few are kept.
     """
 
     folder: Path
     unit: Unit
     record: Record
-    load: Callable[[Path], Arrays] = read_mask
+    installed: Installed
+    load: Callable[[Path], Mask] = read_mask
 
     @property
-    def mask(self) -> Arrays:
+    def columns(self) -> Columns:
+        """What its method promises."""
+        return self.installed.columns
+
+    @property
+    def place(self) -> Place:
+        """Which one of its task's units it says it is."""
+        unit = self.unit
+        return unit.task.key, unit.task.version, unit.method.name, unit.level, unit.seed
+
+    @property
+    def mask(self) -> Mask:
         """Parameter name -> bool array of its shape."""
         return self.load(self.folder)
 
@@ -49,6 +69,16 @@ class SubmittedUnit:
         return self.record["status"] == "diverged"
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether its mask is a fair draw that training left alone."""
+        return self.columns.mask.drawn is not None and not self.columns.training.dynamic
+
+    @property
+    def has_trained_weights(self) -> bool:
+        """Whether its weights at the end of training were submitted."""
+        return (self.folder / STATES[-1]).exists()
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Parameter name -> number of prunable weights, of those that have any."""
         layers = self.record["counts"]["layers"]
@@ -57,11 +87,10 @@ class SubmittedUnit:
     @property
     def kept(self) -> dict[str, int]:
         """Parameter name -> number of prunable weights that the mask keeps."""
-        layers = self.record["counts"]["layers"]
+        layers, mask = self.record["counts"]["layers"], self.mask
         fixed = {name: layers[name]["all"] - layers[name]["prunable"] for name in self.sizes}
         return {
-            name: int(self.mask[name].sum()) - fixed[name] if name in self.mask else size
-            for name, size in self.sizes.items()
+            name: int(mask[name].sum()) - fixed[name] if name in mask else size for name, size in self.sizes.items()
         }
 
 
@@ -71,63 +100,79 @@ class Submission:
 
     Args:
         entries: unit id -> entry.
-        tasks: key -> task, of those that are installed here.
-        methods: name -> method, likewise.
     """
 
     entries: Mapping[str, SubmittedUnit]
-    tasks: Mapping[str, Task] = field(default_factory=dict)
-    methods: Mapping[str, Method] = field(default_factory=dict)
 
     @cached_property
-    def by_place(self) -> Mapping[tuple[str, int, str, int, int], list[SubmittedUnit]]:
-        """(task key, task version, method, level, seed) -> the entries that claim it; honestly one."""
-        found: dict[tuple[str, int, str, int, int], list[SubmittedUnit]] = {}
-        for each in self.entries.values():
-            unit = each.unit
-            place = (unit.task.key, unit.task.version, unit.method.name, unit.level, unit.seed)
-            found.setdefault(place, []).append(each)
-        return found
+    def by_place(self) -> Mapping[Place, list[SubmittedUnit]]:
+        """Place -> the entries that claim it; honestly one."""
+        claims: dict[Place, list[SubmittedUnit]] = {}
+        for entry in self.entries.values():
+            claims.setdefault(entry.place, []).append(entry)
+        return claims
 
     @cached_property
     def seeds(self) -> Mapping[tuple[str, int, str, int], list[int]]:
         """(task key, task version, method, level) -> the seeds that were submitted, in order."""
-        found: dict[tuple[str, int, str, int], list[int]] = {}
+        arms: dict[tuple[str, int, str, int], list[int]] = {}
         for key, version, method, level, seed in sorted(self.by_place):
-            found.setdefault((key, version, method, level), []).append(seed)
-        return found
+            arms.setdefault((key, version, method, level), []).append(seed)
+        return arms
 
     @cached_property
-    def by_weights(self) -> Mapping[tuple[str, str], list[SubmittedUnit]]:
-        """(task key, digest of the trained weights) -> the entries that ended there."""
-        found: dict[tuple[str, str], list[SubmittedUnit]] = {}
-        for each in self.entries.values():
-            found.setdefault((each.unit.task.key, each.record["digests"]["weights"]), []).append(each)
-        return found
+    def first_to_end(self) -> Mapping[tuple[str, str], SubmittedUnit]:
+        """(task key, digest of the trained weights) -> the entry of the lowest seed that ended there."""
+        first: dict[tuple[str, str], SubmittedUnit] = {}
+        for entry in self.entries.values():
+            end = entry.unit.task.key, entry.record["digests"]["weights"]
+            if end not in first or entry.unit.seed < first[end].unit.seed:
+                first[end] = entry
+        return first
+
+    @cached_property
+    def models(self) -> Mapping[str, SubmittedUnit]:
+        """Task, as JSON -> the first entry of it whose network is the task's own."""
+        models: dict[str, SubmittedUnit] = {}
+        for entry in self.entries.values():
+            if not entry.columns.weights.narrower:
+                models.setdefault(canonical_json(entry.record["spec"]["task"]), entry)
+        return models
 
     def beside(
         self, entry: SubmittedUnit, method: str, *, level: int | None = None, seed: int | None = None
     ) -> SubmittedUnit | None:
         """The entry of the same task, level and seed, unless others are given, of another method."""
-        unit = entry.unit
-        place = (
-            *(unit.task.key, unit.task.version, method),
-            *(unit.level if level is None else level, unit.seed if seed is None else seed),
-        )
+        key, version, _, own_level, own_seed = entry.place
+        place = (key, version, method, own_level if level is None else level, own_seed if seed is None else seed)
         return next(iter(self.by_place.get(place, ())), None)
 
-    def parent(self, entry: SubmittedUnit, role: str) -> SubmittedUnit | None:
+    def seed_before(self, entry: SubmittedUnit) -> SubmittedUnit | None:
+        """The entry of the same task, method and level with the next lower seed."""
+        key, version, method, level, seed = entry.place
+        seeds = self.seeds[key, version, method, level]
+        number = bisect_left(seeds, seed)
+        return self.beside(entry, method, seed=seeds[number - 1]) if number else None
+
+    def parent(self, entry: SubmittedUnit, role: str | None) -> SubmittedUnit | None:
         """The entry that plays `role` for another."""
-        return self.entries.get({str(key): each for key, each in entry.unit.parents.items()}.get(role, ""))
+        return self.entries.get({str(known): unit for known, unit in entry.unit.parents.items()}.get(role or "", ""))
+
+    def believes_mask(self, entry: SubmittedUnit) -> bool:
+        """Whether nothing but its own word says that its mask is what its chain gives."""
+        role = entry.columns.mask.ranked
+        parent = self.parent(entry, role)
+        return role is not None and (parent is None or not parent.has_trained_weights)
 
 
 Check = Callable[[Submission, SubmittedUnit], Iterator[str]]
 
 
-def read(store: Store, *, tasks: Mapping[str, Task], methods: Mapping[str, Method]) -> Submission:
+def read(store: Store) -> Submission:
     """The units whose records and specs parse; what is wrong with the others, `bench.runs.integrity` says."""
     entries = {}
     load = lru_cache(MASKS_KEPT)(read_mask)
+    catalogue = Catalogue()
     for folder in store.folders():
         record = read_record(folder)
         if record is None:
@@ -135,7 +180,8 @@ def read(store: Store, *, tasks: Mapping[str, Task], methods: Mapping[str, Metho
         try:
             unit = Unit.from_spec(record["spec"])
             if unit.id == record["unit_id"] and store.folder(unit) == folder:
-                entries[unit.id] = SubmittedUnit(folder=folder, unit=unit, record=record, load=load)
+                known = catalogue.of(unit)
+                entries[unit.id] = SubmittedUnit(folder=folder, unit=unit, record=record, installed=known, load=load)
         except TicketBenchError:
             continue
-    return Submission(entries=entries, tasks=tasks, methods=methods)
+    return Submission(entries=entries)

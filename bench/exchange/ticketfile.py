@@ -19,6 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from bench import registry
 from bench.digests import canonical_json
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
@@ -26,19 +27,24 @@ from bench.record import FORMAT as RECORD_FORMAT
 from bench.record import CurvePoint, Record, StateRest
 from bench.runs import files
 from bench.runs.attempt import RECORD, SPEC, read_record
-from bench.runs.integrity import LARGEST_TENSORS, MASK, read_mask
 from bench.runs.store import CURVE, MARK, Store, curve
-from bench.runs.tensors import MOST_DIMENSIONS, Tensors, read_tensors
+from bench.runs.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 from bench.schema import Count, Name, decode
-from bench.spec import Unit
+from bench.spec import Method, Unit
 
 Shape = Annotated[list[Count], Meta(max_length=MOST_DIMENSIONS)]
 FORMAT = 1
 KIND = "ticketbench ticket"
 KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
 START = "rewind.safetensors"
-STARTS: dict[str, str] = {"rewind": START, "initial": "initial.safetensors"}
-"""A method's weights -> the state of dense that they are; others are drawn from the seed, and need no file."""
+
+
+def start_of(method: Method) -> str | None:
+    """The state of dense that a method's tickets start from to the bit; None where they start from what the seed gives."""
+    columns = registry.columns_of(method)
+    if columns is None or not columns.weights.exact or columns.weights.state not in ("initial", "rewind"):
+        return None
+    return f"{columns.weights.state}.safetensors" if "dense" in method.parents else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +83,14 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
     if record is None:
         raise StoreError(f"{folder} holds no finished unit: name one of `ticketbench table --format csv`")
     unit = Unit.from_spec(record["spec"])
-    if unit.method.weights not in STARTS or "dense" not in unit.parents:
+    state = start_of(unit.method)
+    if state is None:
         raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
     dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:10]}")), None)
-    source = dense / STARTS[unit.method.weights] if dense else None
+    source = dense / state if dense else None
     if source is None or not source.exists():
         raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")
-    start, mask = read_tensors(source, largest=LARGEST_TENSORS), read_mask(folder)
+    start, mask = read_tensors(source), read_mask(folder)
     packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in mask.items()}
     metadata = {
         "kind": KIND,
@@ -102,12 +109,12 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
 
 def _masked(start: Tensors, mask: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The state with exact zeros where the mask is False."""
-    found = {}
-    for key, each in start.arrays.items():
+    state = {}
+    for key, array in start.arrays.items():
         kept = mask.get(key.removeprefix("weights/")) if key.startswith("weights/") else None
-        whole = each if kept is None else np.where(kept, each, np.zeros((), each.dtype))
-        found[key] = np.asarray(whole, order="C")  # `ascontiguousarray` would give a scalar a dimension
-    return found
+        zeroed = array if kept is None else np.where(kept, array, np.zeros((), array.dtype))
+        state[key] = np.asarray(zeroed, order="C")  # `ascontiguousarray` would give a scalar a dimension
+    return state
 
 
 def read_ticket(path: Path) -> TicketFile:
@@ -116,7 +123,7 @@ def read_ticket(path: Path) -> TicketFile:
     Raises:
         SubmissionError: if it is not a well-formed ticket file.
     """
-    found = read_tensors(path, largest=LARGEST_TENSORS)
+    found = read_tensors(path)
     try:
         return _parse(found)
     except (TicketBenchError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
@@ -138,8 +145,8 @@ def _parse(found: Tensors) -> TicketFile:
     shapes, rest = decode(told["shapes"], dict[Name, Shape]), decode(told["state"], StateRest)
     unit = Unit.from_spec(record["spec"])
     check_path(f"{unit.path}/{RECORD}")
-    if unit.method.weights not in STARTS:
-        raise SubmissionError(f"{unit.method.name} starts from weights that its seed gives")
+    if start_of(unit.method) is None:
+        raise SubmissionError(f"{unit.method.name!a} is not installed here, or starts from weights that its seed gives")
     bits = {key.removeprefix("mask/"): each for key, each in found.arrays.items() if key.startswith("mask/")}
     state = {key: each for key, each in found.arrays.items() if key.startswith(("weights/", "buffers/"))}
     if len(bits) + len(state) != len(found.arrays) or bits.keys() != shapes.keys():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -34,11 +35,16 @@ LARGEST_ENTRY = 2_000
 HIGHEST_RATIO, FREE = 200, 64 * 2**20
 """More than `FREE` bytes must not come from `HIGHEST_RATIO` times fewer: masks of a bool a byte shrink by far, too."""
 CHUNK = 2**20
+MOST_ENTRIES = 4 * MOST_FILES
+"""Folders and a system's notes included."""
 
 END = struct.Struct("<4s4H2LH")
 LOCATOR = struct.Struct("<4sLQL")
 END_64 = struct.Struct("<4sQ2H2L4Q")
-UTF8 = 0x800
+HARMLESS = 0x80E
+"""Flags of a file: how hard it was packed, that its sizes stand behind it too, that its name is UTF-8."""
+SYSTEMS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Where systems note things beside the files of somebody who packs a folder."""
 
 
 def unpack(path: Path, into: Path) -> Manifest:
@@ -59,10 +65,10 @@ def unpack(path: Path, into: Path) -> Manifest:
     try:
         with _draft(into) as draft:
             manifest = extract(path, draft)
-            found = findings_of(draft).findings
-            if found:
-                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-                raise SubmissionError(f"{path} is not believed: {found[0]}{more}; see `ticketbench verify {path}`")
+            findings = findings_of(draft).findings
+            if findings:
+                more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+                raise SubmissionError(f"{path} is not believed: {findings[0]}{more}; see `ticketbench verify {path}`")
             draft.rename(into)
     except OSError as error:
         raise SubmissionError(f"cannot unpack into {into}: {error.strerror or error}; name another --into") from error
@@ -73,15 +79,15 @@ def unpack(path: Path, into: Path) -> Manifest:
 def _draft(into: Path) -> Iterator[Path]:
     """A fresh folder beside the target; unless it was renamed, it and the folders made for it are gone afterwards."""
     draft = into.with_name(f".{into.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    made = [each for each in draft.parents if not each.exists()]
+    made = [folder for folder in draft.parents if not folder.exists()]
     try:
         draft.mkdir(parents=True)
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         with suppress(OSError):  # the first that is not empty, or was never made
-            for each in made:
-                each.rmdir()
+            for folder in made:
+                folder.rmdir()
 
 
 def extract(path: Path, folder: Path) -> Manifest:
@@ -96,16 +102,15 @@ def extract(path: Path, folder: Path) -> Manifest:
             with zipfile.ZipFile(file) as archive:
                 if len(archive.infolist()) != count:
                     raise SubmissionError("its end does not count its files: fetch it again")
-                manifest = _manifest(archive)
-                members = _members(archive, manifest, path.stat().st_size)
-                for member in members:
-                    _write(archive, member, manifest.files[member.filename], folder)
+                manifest, members = _members(archive, path.stat().st_size)
+                for name, member in members.items():
+                    _write(archive, member, manifest.files[name], folder / name)
     except (TicketBenchError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError) as error:
-        told = error.strerror if isinstance(error, OSError) else None
-        raise SubmissionError(f"{path} cannot be unpacked: {_line(told or error)}") from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise SubmissionError(f"{path} cannot be unpacked: {_line(reason or error)}") from error
     except (NotImplementedError, RuntimeError, OverflowError, MemoryError) as error:  # what zipfile says of odd members
         raise SubmissionError(f"{path} cannot be unpacked: {_line(error) or type(error).__name__}") from error
-    files.write(folder / MARK, files.to_text({"format": FORMAT}))
+    files.write(folder / MARK, files.to_text({"format": FORMAT, "suite": manifest.suite}))
     return manifest
 
 
@@ -122,8 +127,8 @@ def _check_end(file: IO[bytes]) -> int:
         raise SubmissionError("it is no zip: make it with `ticketbench pack`")
     file.seek(max(0, size - END.size - LOCATOR.size))
     tail = file.read()
-    told: tuple[bytes, int, int, int, int, int, int, int] = END.unpack(tail[-END.size :])
-    magic, disk, first, here, count, index, offset, comment = told
+    numbers: tuple[bytes, int, int, int, int, int, int, int] = END.unpack(tail[-END.size :])
+    magic, disk, first, here, count, index, offset, comment = numbers
     if magic != b"PK\x05\x06" or comment or disk or first or here != count:
         raise SubmissionError("it is no plain zip, or something follows it: make it with `ticketbench pack`")
     end = size - END.size
@@ -132,8 +137,8 @@ def _check_end(file: IO[bytes]) -> int:
         end -= LOCATOR.size + END_64.size
     if offset + index != end:
         raise SubmissionError("something stands before it or inside it: make it with `ticketbench pack`")
-    if count > MOST_FILES + 1 or index > min(LARGEST_INDEX, LARGEST_ENTRY * count):
-        raise SubmissionError(f"it lists {count} files in {index} bytes, more than {MOST_FILES}: pack less at once")
+    if count > MOST_ENTRIES or index > min(LARGEST_INDEX, LARGEST_ENTRY * count):
+        raise SubmissionError(f"it lists {count} files in {index} bytes, more than {MOST_ENTRIES}: pack less at once")
     file.seek(0)
     return count
 
@@ -151,44 +156,57 @@ def _large(file: IO[bytes], size: int) -> tuple[int, int, int]:
     return count, index, offset
 
 
-def _manifest(archive: zipfile.ZipFile) -> Manifest:
-    members = archive.infolist()
-    if not members or members[0].filename != NAME:
-        raise SubmissionError(f"its first file is not {NAME}: make it with `ticketbench pack`")
-    _check_kind(members[0])
-    if members[0].file_size > files.LARGEST_JSON:
+def _members(archive: zipfile.ZipFile, size: int) -> tuple[Manifest, dict[str, zipfile.ZipInfo]]:
+    """The manifest and every file that it names, by its path in the store; none of an archive of `size` bytes surprises.
+
+    Other zip tools pack the archive's folder again: with entries for folders, in another order, all below one more folder,
+    beside notes of the system. These say nothing and are passed over; all else that is not in the manifest is refused.
+    """
+    everything = archive.infolist()
+    plain = [member for member in everything if not _says_nothing(member)]
+    for member in plain:
+        _check_kind(member)
+    named = [member for member in plain if re.fullmatch(rf"([^/]+/)?{re.escape(NAME)}", member.filename)]
+    if len(named) != 1:
+        raise SubmissionError(f"it holds {len(named)} files {NAME}, not one: make it with `ticketbench pack`")
+    manifest, above = _manifest(archive, named[0]), named[0].filename.removesuffix(NAME)
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in plain:
+        if member is not named[0]:
+            name = member.filename.removeprefix(above)
+            _check_member(name, member, manifest)
+            members[name] = member
+    if len({name.casefold() for name in members}) < len(plain) - 1:
+        raise SubmissionError("it holds a file twice, or two of one name in other letters: nothing was unpacked")
+    if lacking := sorted(manifest.files.keys() - members.keys()):
+        raise SubmissionError(f"{quoted(lacking[0])} of its {NAME} is missing: fetch it again")
+    total, packed = sum(m.file_size for m in members.values()), sum(m.compress_size for m in members.values())
+    if sum(member.compress_size for member in everything) > size:
+        raise SubmissionError(f"its files overlap: {packed} bytes of {size}, so nothing was unpacked")
+    if total > LARGEST_TOTAL or total > FREE + HIGHEST_RATIO * packed:
+        raise SubmissionError(f"it would unpack {packed} bytes to {total}: no suite does, so nothing was unpacked")
+    return manifest, members
+
+
+def _says_nothing(member: zipfile.ZipInfo) -> bool:
+    """Whether it is a folder, or what a system notes beside the files; it is never written."""
+    parts = member.orig_filename.rstrip("/").split("/")
+    is_folder = member.is_dir() and not member.file_size
+    return is_folder or SYSTEMS.isdisjoint(parts) is False or parts[-1].startswith("._")
+
+
+def _manifest(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Manifest:
+    if member.file_size > files.LARGEST_JSON:
         raise SubmissionError(f"its {NAME} is larger than {files.LARGEST_JSON} bytes")
-    with archive.open(members[0]) as source:
+    with archive.open(member) as source:
         manifest = Manifest.of(source.read())
     if not manifest.files:
         raise SubmissionError("it holds no unit: fetch it again")
     return manifest
 
 
-def _members(archive: zipfile.ZipFile, manifest: Manifest, size: int) -> list[zipfile.ZipInfo]:
-    """Every file of the archive, which has `size` bytes; none is surprising."""
-    members = archive.infolist()[1:]
-    seen: set[str] = set()
-    for member in members:
-        check_path(member.orig_filename)
-        _check_kind(member)
-        if member.filename.casefold() in seen:
-            raise SubmissionError(f"it holds {quoted(member.filename)} twice: nothing was unpacked")
-        seen.add(member.filename.casefold())
-        _check_size(member, manifest)
-    lacking = sorted(manifest.files.keys() - {member.filename for member in members})
-    if lacking:
-        raise SubmissionError(f"{quoted(lacking[0])} of its {NAME} is missing: fetch it again")
-    total, packed = (sum(getattr(each, what) for each in members) for what in ("file_size", "compress_size"))
-    if packed > size:
-        raise SubmissionError(f"its files overlap: {packed} bytes of {size}, so nothing was unpacked")
-    if total > LARGEST_TOTAL or total > FREE + HIGHEST_RATIO * packed:
-        raise SubmissionError(f"it would unpack {packed} bytes to {total}: no suite does, so nothing was unpacked")
-    return members
-
-
-def _check_size(member: zipfile.ZipInfo, manifest: Manifest) -> None:
-    name = member.filename
+def _check_member(name: str, member: zipfile.ZipInfo, manifest: Manifest) -> None:
+    check_path(name)
     if name not in manifest.files:
         raise SubmissionError(f"it holds {quoted(name)}, which its {NAME} does not name: nothing was unpacked")
     largest = LARGEST_FILE if name.endswith(".safetensors") else files.LARGEST_JSON
@@ -204,13 +222,12 @@ def _check_kind(member: zipfile.ZipInfo) -> None:
     """Plain files only: no folder, link, device, password, or name that ends early."""
     mode = member.external_attr >> 16
     plain = stat.S_ISREG(mode) or stat.S_IFMT(mode) == 0
-    known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not member.flag_bits & ~UTF8
+    known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not member.flag_bits & ~HARMLESS
     if not plain or not known or member.is_dir() or member.orig_filename != member.filename:
         raise SubmissionError(f"{quoted(member.orig_filename)} is no plain file: nothing was unpacked")
 
 
-def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, sealed: Sealed, folder: Path) -> None:
-    target = folder / member.filename
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, sealed: Sealed, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     left = sealed.size

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import registry
-from bench.exchange.checks import budgets, chance, masks, pairing, schema, scores, seeds, states
+from bench.exchange.checks import budgets, chance, definition, masks, scores, seeds, states
+from bench.exchange.draw import obstacle
 from bench.exchange.submission import Check, Submission, SubmittedUnit, read
 from bench.runs.integrity import verify as contradictions
 from bench.runs.integrity import verify_alone
 from bench.runs.store import Store
 
 CHECKS: dict[str, Check] = {
-    "schema": schema.schema,
-    "definition": pairing.definition,
-    "family": pairing.family,
+    "specs": definition.spec,
+    "definition": definition.definition,
+    "family": definition.family,
     "seed": seeds.once,
     "network": masks.network,
     "exempt weights": masks.prunable,
@@ -43,14 +43,18 @@ class Inspection:
     """What was found.
 
     Args:
-        findings: what is wrong, one line each.
-        notes: what is missing or cannot be judged here; fine in one's own store, not in a submission.
+        findings: what contradicts itself or a rule, one line each.
+        doubts: what is not installed here, told otherwise than it is installed, or cannot be trained again.
+        notes: what is missing; fine in one's own store, not in a submission.
+        believed: units whose masks nothing but their own word stands for.
         units: how many folders were looked at.
         submission: what was read.
     """
 
     findings: list[str]
+    doubts: list[str]
     notes: list[str]
+    believed: int
     units: int
     submission: Submission
 
@@ -62,8 +66,8 @@ def findings_of(root: Path) -> Inspection:
         StoreError: if it is no store.
     """
     store = Store(root)
-    submission = read(store, tasks=registry.tasks(), methods=registry.methods())
-    return _verdict(store, submission, contradictions(store), list(seeds.missing(submission)))
+    submission = read(store)
+    return _inspected(store, submission, contradictions(store), list(seeds.missing(submission)), CHECKS)
 
 
 def findings_of_ticket(root: Path, folder: Path) -> Inspection:
@@ -74,24 +78,26 @@ def findings_of_ticket(root: Path, folder: Path) -> Inspection:
         folder: of the unit.
     """
     store = Store(root)
-    submission = read(store, tasks=registry.tasks(), methods=registry.methods())
-    findings = [f"{folder.relative_to(root)}: {each}" for each in verify_alone(store, folder)]
-    return _verdict(store, submission, findings, [], more={"start": states.start})
+    findings = [f"{folder.relative_to(root)}: {finding}" for finding in verify_alone(store, folder)]
+    return _inspected(store, read(store), findings, [], {**CHECKS, "start": states.start})
 
 
-def _verdict(
-    store: Store, submission: Submission, findings: list[str], notes: list[str], more: Mapping[str, Check] | None = None
+def _inspected(
+    store: Store, submission: Submission, findings: list[str], notes: list[str], checks: Mapping[str, Check]
 ) -> Inspection:
-    checks = CHECKS | dict(more or {})
-    findings = list(findings)
+    doubts = []
     for entry in submission.entries.values():
         name = entry.folder.relative_to(store.root)
         for what, check in checks.items():
-            findings += [f"{name}: {each}" for each in _guarded(what, check, submission, entry)]
-        notes += [f"{name}: {each}" for each in _guarded("origin", pairing.strangers, submission, entry)]
+            findings += [f"{name}: {finding}" for finding in _guarded(what, check, submission, entry)]
+        doubts += [f"{name}: {doubt}" for doubt in entry.installed.doubts]
+        if entry.installed.both and (reason := obstacle(submission, entry)):
+            doubts.append(f"{name}: it cannot be trained again: {reason}")
     return Inspection(
-        findings=[_plain(each) for each in findings],
-        notes=[_plain(each) for each in notes],
+        findings=[_plain(line) for line in findings],
+        doubts=[_plain(line) for line in doubts],
+        notes=[_plain(line) for line in notes],
+        believed=sum(submission.believes_mask(entry) for entry in submission.entries.values()),
         units=sum(1 for _ in store.folders()),
         submission=submission,
     )
@@ -107,4 +113,4 @@ def _guarded(what: str, check: Check, submission: Submission, entry: SubmittedUn
 def _plain(line: str) -> str:
     """A finding as one line of harmless characters: names in it may come from anybody."""
     line = line if len(line) <= 500 else f"{line[:500]}..."
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

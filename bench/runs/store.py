@@ -8,19 +8,45 @@ import shutil
 from collections.abc import Iterator
 from os import scandir
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from msgspec import Meta
 
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
 from bench.runs import files
 from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, REASON, RECORD, Owner, read_record
-from bench.schema import decode
+from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
 CURVE = "curve.jsonl"
 UNIT_FOLDER = re.compile(r"L\d{2,}-[0-9a-f]{10}")
+
+
+class KeptTask(TypedDict):
+    """What a suite runs of one task."""
+
+    task: Name  # name@scale
+    methods: list[Name]
+    levels: list[Level]
+    seeds: list[Seed]
+
+
+class KeptSuite(TypedDict):
+    """The suite that an unpacked store was packed by: data, never a file to be read."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}\Z")]
+    title: Text
+    tasks: list[KeptTask]
+
+
+class Mark(TypedDict):
+    """`store.json`."""
+
+    format: Literal[1]
+    suite: NotRequired[KeptSuite]
 
 
 class Store:
@@ -36,24 +62,27 @@ class Store:
     def __init__(self, root: Path | str = DEFAULT) -> None:
         """Check that this version can read what is there; nothing is written."""
         self.root = Path(root)
+        self.suite: KeptSuite | None = None
         if not self.root.exists():
             return
         if not self.root.is_dir():
             raise StoreError(f"{self.root} is a file, not a store: name a folder with --store")
         if (self.root / MARK).exists():
-            self._check_format()
+            self.suite = self._read_mark()
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
 
-    def _check_format(self) -> None:
+    def _read_mark(self) -> KeptSuite | None:
         try:
-            found = decode(files.read(self.root / MARK), dict[str, Any])["format"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{self.root / MARK} cannot be read ({error!r}): name another --store") from error
-        if not isinstance(found, int) or found > FORMAT:
-            raise StoreError(
-                f"{self.root} was written by a newer ticketbench (format {found}, this one reads {FORMAT}): upgrade"
-            )
+            text = files.read(self.root / MARK)
+            version = decode(text, dict[str, Any])["format"]
+            if isinstance(version, int) and version > FORMAT:
+                raise StoreError(
+                    f"{self.root} was written by a newer ticketbench (format {version}, this one reads {FORMAT}): upgrade"
+                )
+            return decode(text, Mark).get("suite")
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{self.root / MARK} cannot be read ({error}): name another --store") from error
 
     def prepare(self) -> None:
         """Make the store ready to be written: create it, and remove what dead processes of this host left.

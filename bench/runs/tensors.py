@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from bench.errors import SubmissionError
 
+MASK = "mask.safetensors"
+LARGEST = 8 * 2**30
+"""Bytes of one file; larger ones are not opened."""
 LARGEST_HEADER = 16 * 2**20
 MOST_TENSORS = 100_000
 LONGEST_NAME = 300
@@ -31,7 +34,11 @@ class Tensors(NamedTuple):
     metadata: Mapping[str, str]
 
 
-def read_tensors(path: Path, *, largest: int) -> Tensors:
+Mask = Mapping[str, NDArray[np.bool_]]
+"""Parameter name -> which of its weights are kept; parameters that are left out are kept whole."""
+
+
+def read_tensors(path: Path, *, largest: int = LARGEST) -> Tensors:
     """The arrays and the metadata of a safetensors file.
 
     Args:
@@ -54,6 +61,19 @@ def read_tensors(path: Path, *, largest: int) -> Tensors:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         told = ascii(str(error)[:200])[1:-1] or type(error).__name__
         raise SubmissionError(f"{path.name} is no safetensors file: {told}") from error
+
+
+def read_mask(folder: Path) -> Mask:
+    """The mask of a unit's folder.
+
+    Raises:
+        SubmissionError: if it is none.
+    """
+    mask = read_tensors(folder / MASK).arrays
+    for name, kept in mask.items():
+        if kept.dtype != np.bool_:
+            raise SubmissionError(f"the mask of {name[:80]!a} is {kept.dtype}, not bool")
+    return mask
 
 
 def _parse(data: bytes) -> Tensors:

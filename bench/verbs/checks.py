@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.errors import StoreError
+from bench.exchange import draw
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
@@ -52,14 +53,17 @@ def verify(submission: Path, audit: Audit) -> int:
     """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
     if audit.output and not (audit.replay or audit.retrain):
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
-    with _opened(submission) as found:
+    with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
-        findings = [*found.findings, *found.notes] if submission.is_file() else found.findings
-        notes = [] if submission.is_file() else [f"note: {each}" for each in found.notes]
-        _list(*findings, *notes)
-        if audit.replay or audit.retrain:
-            findings = findings or _measured(found.submission, audit)
-    say(f"{submission}: {found.units} units, {len(findings) or 'no'} finding{'s' * (len(findings) != 1)}")
+        missing = inspection.notes if submission.is_file() else []
+        findings = [*inspection.findings, *inspection.doubts, *missing]
+        notes = [] if submission.is_file() else list(inspection.notes)
+        if inspection.believed:
+            notes.append(f"mask believed of {inspection.believed} units: the weights that ranked it were not submitted")
+        _list(*findings, *(f"note: {note}" for note in notes))
+        if (audit.replay or audit.retrain) and not (inspection.findings or missing):
+            findings += _measured(inspection.submission, audit)
+    say(f"{submission}: {inspection.units} units, {len(findings) or 'no'} finding{'s' * (len(findings) != 1)}")
     return 1 if findings else 0
 
 
@@ -87,14 +91,14 @@ def _is_zip(path: Path) -> bool:
 
 def _measured(submission: Submission, audit: Audit) -> list[str]:
     """Measure some units again, say what came out, and return what speaks against the claims."""
-    from bench.exchange import remeasure  # noqa: PLC0415  only this needs scipy
+    from bench.exchange import agreement, remeasure  # noqa: PLC0415  only this needs scipy
 
     chosen = audit.draw if audit.draw is not None else secrets.randbelow(DRAWS)
-    replayed = remeasure.draw(remeasure.replayable(submission), audit.replay, seed=chosen)
-    retrained = remeasure.draw(remeasure.retrainable(submission), audit.retrain, seed=chosen)
+    replayed = draw.draw_units(draw.replayable(submission), audit.replay, seed=chosen)
+    retrained = draw.draw_comparisons(draw.retrainable(submission), audit.retrain, seed=chosen)
     asked: list[tuple[How, SubmittedUnit]] = [
-        *(("replay", each) for each in replayed),
-        *(("retrain", each) for each in retrained),
+        *(("replay", entry) for entry in replayed),
+        *(("retrain", entry) for entry in retrained),
     ]
     if not asked:
         raise StoreError(
@@ -102,21 +106,21 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
         )
     say(f"measuring {len(asked)} units again, drawn by --draw {chosen}")
     with Console(stderr=True).status("starting") as status:
-        found = remeasure.remeasure(
+        remeasured = remeasure.remeasure(
             submission,
             asked,
             workers=audit.workers or usable_cores(),
             threads=audit.threads,
             device=audit.device,
             step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
-            done=lambda again: say(remeasure.told(again)),
+            done=lambda unit: say(unit.line),
         )
     if audit.output:
-        _append(audit.output, [each.measurement for each in found if each.measurement])
+        _append(audit.output, [unit.measurement for unit in remeasured if unit.measurement])
     lacking = [f"only {len(replayed)} units have weights to replay"] if len(replayed) < audit.replay else []
     lacking += [f"only {len(retrained)} units can be trained again"] if len(retrained) < audit.retrain else []
-    against = [finding for each in found for finding in remeasure.findings(submission, each)]
-    _list(*(f"note: {each}" for each in lacking), *against)
+    against = agreement.findings(remeasured)
+    _list(*(f"note: {line}" for line in lacking), *against)
     return against
 
 
@@ -129,6 +133,6 @@ def _append(path: Path, measurements: Sequence[object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(each, sort_keys=True, allow_nan=False) + "\n" for each in measurements)
+            file.writelines(json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for line in measurements)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; name another --measured") from error

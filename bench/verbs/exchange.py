@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench import suitefile
 from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
+from bench.runs.plan import plan
 from bench.verbs.request import Request, existing, say
 
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
     """Write a suite's finished units into one archive."""
-    units = asked.plan().units
-    packed = write(units.values(), existing(root), output, suite=asked.words, weights=weights)
+    assert asked.suite is not None
+    suite = asked.selection.of_suite(suitefile.load(asked.suite))
+    units = plan(suite).units
+    packed = write(units.values(), existing(root), output, suite=suite, weights=weights)
     say(f"{output}: {packed.units} of {len(units)} units, {packed.bytes / 1e6:,.1f} MB")
 
 
@@ -21,7 +25,7 @@ def unpack(archive: Path, into: Path) -> None:
     """Make a store of an archive."""
     manifest = read(archive, into)
     units = len({path.rpartition("/")[0] for path in manifest.files})
-    say(f"{into}: {units} units of suite {manifest.suite!a}, checked; next: ticketbench table --store {into}")
+    say(f"{into}: {units} units of suite {manifest.suite['name']}, checked; next: ticketbench publish --store {into}")
 
 
 def ticket(record: str, root: Path, *, output: Path) -> None:

@@ -13,7 +13,7 @@ from bench.errors import StoreError, UnknownName
 from bench.record import Record
 from bench.runs.attempt import CONFLICTS, read_record
 from bench.runs.store import Store, curve
-from bench.verbs.request import Request, existing, names, say, some
+from bench.verbs.request import Request, existing, kept_suite, names, say, some
 
 MARKDOWN = "md"
 
@@ -79,13 +79,14 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415
 
-    if asked.suite is None:
+    name = Path(asked.suite).stem if asked.suite else kept_suite(root)
+    if name is None:
         say(*map(str, refresh(folder)))
         return
     store = existing(root)
     records = some(asked.records(store), asked, root)
     tell_conflicts(store)
-    say(*map(str, write(records, folder, name=Path(asked.suite).stem)))
+    say(*map(str, write(records, folder, name=name)))
 
 
 def show(text: str, root: Path) -> None:

@@ -88,5 +88,11 @@ def existing(root: Path) -> Store:
     return Store(root)
 
 
+def kept_suite(root: Path) -> str | None:
+    """The name of the suite that a store keeps which was unpacked from an archive."""
+    suite = Store(root).suite if root.exists() else None
+    return suite["name"] if suite else None
+
+
 def say(*lines: str) -> None:
     print(*lines, sep="\n")  # noqa: T201  the command line prints

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.spec import Task, Unit
+from bench.spec import Task
 
 AT_ONCE = 64
 """Episodes that parallel environments may end in one step: how far training may run past the end of a small budget."""
@@ -19,22 +19,19 @@ class Span(NamedTuple):
     end: range
 
 
-def span(unit: Unit) -> Span | None:
-    """Where a unit's training starts and ends, in the task's budget unit; None for a training that is not built in.
+def span(entry: SubmittedUnit) -> Span | None:
+    """Where a unit's training starts and ends, in the task's budget unit; None where its method promises neither.
 
     Updates are exact. Agents stop at the first update boundary at or after a step, and rewind to where that was.
     """
-    task, late = unit.task, slack(unit.task)
-    rewind = range(task.rewind_step, task.rewind_step + late + 1)
-    end = range(task.budget, task.budget + late + 1)
-    if unit.method.training in ("full", "gmp", "set", "rigl"):
-        return Span(range(1), end)
-    if unit.method.training == "rewound":
-        return Span(rewind, end)
-    if unit.method.training == "last-rate":
-        twice = 2 * task.budget - task.rewind_step
-        return Span(range(task.budget, task.budget + 1), range(twice - late, twice + late + 1))
-    return None
+    training, task = entry.columns.training, entry.unit.task
+    if training.begins is None or training.length is None:
+        return None
+    late = slack(task)
+    begin = {"start": 0, "rewind": task.rewind_step, "budget": task.budget}[training.begins]
+    end = begin + task.budget - (task.rewind_step if training.length == "rewound" else 0)
+    start = range(begin, begin + 1 + (late if training.begins == "rewind" else 0))
+    return Span(start, range(end - (late if training.begins == "budget" else 0), end + late + 1))
 
 
 def slack(task: Task) -> int:
@@ -44,11 +41,11 @@ def slack(task: Task) -> int:
 
 def steps(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Steps and updates are those of the whole training, as the curve tells them."""
-    record, where, points = entry.record, span(entry.unit), entry.curve
+    record, where, points = entry.record, span(entry), entry.curve
     if where is None:
         return
     if entry.diverged:
-        if not 0 <= record["steps"] <= where.end[-1] - where.start[0]:
+        if record["steps"] > where.end[-1] - where.start[0]:
             yield f"it diverged after {record['steps']} steps, its training has {where.end[-1] - where.start[0]}"
         return
     if not points or points[-1]["step"] not in where.end:
@@ -65,18 +62,18 @@ def steps(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
 
 def looks(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It was evaluated at every stop that the task asks for, and nowhere else."""
-    where, task = span(entry.unit), entry.unit.task
+    where, task = span(entry), entry.unit.task
     if where is None:
         return
+    late = len(where.end) - 1
     step, updates = where.start[0], 0
     for point in entry.curve:
         stop = min(step - step % task.evaluate_every + task.evaluate_every, where.end[-1])
-        late = len(where.end) - 1
-        if type(point["step"]) is not int or type(point["updates"]) is not int or point["updates"] < updates:
-            yield f"its curve has no whole, growing numbers of updates after step {step}"
+        if point["updates"] < updates:
+            yield f"its curve has no growing numbers of updates after step {step}"
             return
         if not min(stop, where.end[0]) <= point["step"] <= stop + late or point["step"] <= step:
-            yield f"its curve goes from step {step} to {point['step']!a}, the next evaluation is at {stop}"
+            yield f"its curve goes from step {step} to {point['step']}, the next evaluation is at {stop}"
             return
         step, updates = point["step"], point["updates"]
 
@@ -86,6 +83,6 @@ def search(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     parents = [submission.parent(entry, role) for role in entry.unit.parents]
     costs = [parent.record["search_cost"] for parent in parents if parent is not None]
     if len(costs) == len(parents):
-        found = entry.record["updates"] + max(costs, default=0)
-        if entry.record["search_cost"] != found:
-            yield f"its search cost is {found} updates, the record says {entry.record['search_cost']!a}"
+        cost = entry.record["updates"] + max(costs, default=0)
+        if entry.record["search_cost"] != cost:
+            yield f"its search cost is {cost} updates, the record says {entry.record['search_cost']}"

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.digests import canonical_json
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.runs.attempt import STATES
-from bench.runs.integrity import LARGEST_TENSORS
 from bench.runs.tensors import read_tensors
-
-RANKED = ("iterative", "one-shot")
-"""Masks that are cut layer by layer where the task says so."""
-CHANGING = ("gmp", "set", "rigl")
-"""Trainings that change the mask; one that diverged may have stopped at any count."""
 
 
 def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It has the layers that every unit of its task has."""
-    if entry.unit.method.weights == "narrow":
+    model = submission.models.get(canonical_json(entry.record["spec"]["task"]))
+    if model is None or entry.columns.weights.narrower:
         return
-    model = next(each for each in submission.entries.values() if _is_like(each, entry))
     ours, theirs = model.record["counts"], entry.record["counts"]
     for name in sorted(ours["layers"].keys() | theirs["layers"].keys()):
-        sides = [each["layers"].get(name) for each in (ours, theirs)]
+        sides = [counts["layers"].get(name) for counts in (ours, theirs)]
         sizes = [side and (side["all"], side["prunable"]) for side in sides]
         if sizes[0] != sizes[1]:
             yield f"its layer {name!a} has another size than that of {model.unit.label!a}"
     if ours["weights"] != theirs["weights"]:
         yield f"it counts {theirs['weights']} weights, {model.unit.label!a} counts {ours['weights']}"
-
-
-def _is_like(model: SubmittedUnit, entry: SubmittedUnit) -> bool:
-    return model.unit.task == entry.unit.task and model.unit.method.weights != "narrow"
 
 
 def prunable(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
@@ -47,44 +38,52 @@ def prunable(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
 
 def level(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It keeps exactly as many weights as its level leaves, layer by layer where the method cuts so."""
-    unit, kept = entry.unit, entry.kept
-    if unit.method.mask == "none":
+    unit, kept, (mask, _, training) = entry.unit, entry.kept, entry.columns
+    if mask.whole and not training.dynamic:
         if entry.mask:
             yield f"it has a mask, and {unit.method.name} has none"
         return
-    if entry.diverged and unit.method.training in CHANGING:
+    if entry.installed.method is None or (entry.diverged and training.dynamic):
         return
     asked = unit.task.pruning.keep(entry.sizes, unit.level)
     if sum(kept.values()) != sum(asked.values()):
         yield f"its mask keeps {sum(kept.values())} weights, level {unit.level} leaves {sum(asked.values())}"
-    elif unit.method.mask in RANKED and unit.task.pruning.scope == "layer":
+    elif unit.task.pruning.scope == "layer" and (mask.layers == "level" or training.cuts):
         for name in asked:
             if kept[name] != asked[name]:
                 yield f"its mask keeps {kept[name]} weights of {name!a}, level {unit.level} leaves {asked[name]}"
 
 
 def ranked(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """What a round, or the one shot, cut was smaller than what it kept, where the weights it ranked were submitted too.
+    """What a round, or the one shot, keeps are the largest weights of the parent that it ranks, if those were submitted.
 
-    Layers that hold entries which may not be pruned are left out: which entries those are is not recorded.
+    Pools of layers that hold entries which may not be pruned are left out, as no record tells which these are: only
+    `--retrain` cuts them again.
     """
-    previous = submission.parent(entry, "previous" if entry.unit.method.mask == "iterative" else "dense")
-    if entry.unit.method.mask not in RANKED or previous is None or not (previous.folder / STATES[-1]).exists():
+    parent = submission.parent(entry, entry.columns.mask.ranked)
+    if parent is None or not parent.has_trained_weights:
         return
-    trained = read_tensors(previous.folder / STATES[-1], largest=LARGEST_TENSORS).arrays
-    layers = entry.record["counts"]["layers"]
-    cut: dict[str, float] = {}
-    kept: dict[str, float] = {}
-    for name in (name for name in entry.mask if layers[name]["all"] == layers[name]["prunable"]):
-        sizes, mask = np.abs(trained[f"weights/{name}"]), entry.mask[name]
-        gone = ~mask & previous.mask[name] if name in previous.mask else ~mask
-        pool = name if entry.unit.task.pruning.scope == "layer" else ""
-        cut[pool] = max(cut.get(pool, 0.0), float(sizes[gone].max(initial=0.0)))
-        kept[pool] = min(kept.get(pool, math.inf), float(sizes[mask].min(initial=math.inf)))
-    for pool, largest in cut.items():
-        if largest > kept[pool]:
+    trained = read_tensors(parent.folder / STATES[-1]).arrays
+    layers, asked = entry.record["counts"]["layers"], entry.unit.task.pruning.keep(entry.sizes, entry.unit.level)
+    for pool, count in asked.items():
+        names = [pool] if pool else list(entry.sizes)
+        if not all(name in entry.mask and layers[name]["all"] == layers[name]["prunable"] for name in names):
+            continue
+        before = [parent.mask.get(name, np.ones_like(entry.mask[name])).reshape(-1) for name in names]
+        sizes = [np.abs(trained[f"weights/{name}"]).reshape(-1) for name in names]
+        largest = _largest(np.concatenate(sizes), np.concatenate(before), count)
+        wrong = int((largest != np.concatenate([entry.mask[name].reshape(-1) for name in names])).sum())
+        if wrong:
             where = f" of {pool!a}" if pool else ""
-            yield f"its mask cuts a weight{where} of {largest:.3g} and keeps one of {kept[pool]:.3g}: not by magnitude"
+            yield f"its mask differs in {wrong} weights{where} from the largest that {parent.unit.label!a} ended with"
+
+
+def _largest(scores: NDArray[np.floating], allowed: NDArray[np.bool_], keep: int) -> NDArray[np.bool_]:
+    """`bench.tickets.masks.largest` without torch: equal scores go by index, the first first."""
+    candidates = np.flatnonzero(allowed)
+    chosen = np.zeros_like(allowed)
+    chosen[candidates[np.argsort(-scores[candidates], kind="stable")[:keep]]] = True
+    return chosen
 
 
 def totals(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
@@ -92,26 +91,28 @@ def totals(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     counts, sizes, kept = entry.record["counts"], entry.sizes, entry.kept
     pruned = sum(sizes.values()) - sum(kept.values())
     thin = sum(sizes[name] - kept[name] for name, mask in entry.mask.items() if mask.ndim < 2 and name in sizes)
-    for name, found in (("kept_all", counts["all"] - pruned), ("kept_weights", counts["weights"] - pruned + thin)):
-        told = dict(counts)[name]
-        if told != found:
-            yield f"its {name} is {found} by its mask, the record says {told!a}"
+    for name, told, total in (
+        ("kept_all", counts["kept_all"], counts["all"] - pruned),
+        ("kept_weights", counts["kept_weights"], counts["weights"] - pruned + thin),
+    ):
+        if told != total:
+            yield f"its {name} is {total} by its mask, the record says {told}"
 
 
 def paired(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """A control that takes the ticket's mask has that one; a shuffled one keeps its counts in every layer."""
+    """A control that takes the ticket's mask has that one; one that takes its counts has those in every layer."""
     if "ticket" not in entry.unit.method.parents and entry.record["overlap"] is not None:
-        yield f"it has no ticket, yet shares {entry.record['overlap']!a} of one"
-    ticket = submission.parent(entry, "ticket")
+        yield f"it has no ticket, yet shares {entry.record['overlap']} of one"
+    ticket, column = submission.parent(entry, "ticket"), entry.columns.mask
     if ticket is None:
         return
-    if entry.unit.method.mask == "ticket" and entry.record["digests"]["mask"] != ticket.record["digests"]["mask"]:
+    if column.taken and entry.record["digests"]["mask"] != ticket.record["digests"]["mask"]:
         yield "its mask is not the ticket's"
-    if entry.unit.method.mask == "shuffled" and entry.kept != ticket.kept:
+    elif column.layers == "ticket" and entry.kept != ticket.kept:
         layer = next((name for name, count in ticket.kept.items() if entry.kept.get(name) != count), "a layer")
         yield f"it keeps another number of weights of {layer!a} than the ticket that it shuffles"
     common = sum(int((entry.mask[name] & ticket.mask[name]).sum()) for name in ticket.sizes)
     fixed = sum(mask.size - ticket.sizes[name] for name, mask in ticket.mask.items() if name in ticket.sizes)
     total, told = sum(ticket.kept.values()), entry.record["overlap"]
     if told != ((common - fixed) / total if total else None):
-        yield f"it shares {common - fixed} of the ticket's {total} weights, the record says {told!a}"
+        yield f"it shares {common - fixed} of the ticket's {total} weights, the record says {told}"

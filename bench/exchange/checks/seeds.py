@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from bench.exchange.submission import Submission, SubmittedUnit
+from bench.spec import DENSE
+
+MOST_LACKING = 100
+"""Seeds of one arm that are looked at among those it lacks: one line has no room for more."""
 
 
 def once(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """No task, method, level and seed is claimed by two units."""
-    unit = entry.unit
-    place = (unit.task.key, unit.task.version, unit.method.name, unit.level, unit.seed)
-    twins = [each for each in submission.by_place[place] if each is not entry]
-    if twins:
-        yield f"{unit.label!a} was submitted {len(twins) + 1} times, with other specs"
+    claims = len(submission.by_place[entry.place])
+    if claims > 1:
+        yield f"{entry.unit.label!a} was submitted {claims} times, with other specs"
 
 
 def missing(submission: Submission) -> Iterator[str]:
     """Arms that lack seeds which other arms of their task have, one line each."""
+    diverged = _diverged(submission)
     every: dict[tuple[str, int], set[int]] = {}
     for (key, version, _, _), seeds in submission.seeds.items():
         every.setdefault((key, version), set()).update(seeds)
+    ordered = {task: sorted(seeds) for task, seeds in every.items()}
     for (key, version, method, level), seeds in submission.seeds.items():
+        own = set(seeds)
+        absent = islice((seed for seed in ordered[key, version] if seed not in own), MOST_LACKING)
+        chain = (method, DENSE, "ticket")
         lacking = [
             seed
-            for seed in sorted(every[key, version].difference(seeds))
-            if not _ended(submission, (key, version, method, level), seed)
+            for seed in absent
+            if all(diverged.get((key, version, name, seed), level + 1) > level for name in chain)
         ]
         if lacking:
             yield f"{key} {method} L{level} lacks seeds {', '.join(map(str, lacking))}, which other arms have"
 
 
-def _ended(submission: Submission, arm: tuple[str, int, str, int], seed: int) -> bool:
-    """Whether an ancestor of the seed's unit diverged, so that there is no such unit."""
-    key, version, method, level = arm
-    chains = {method, "dense", "ticket"}
-    return any(
-        each.diverged
-        for name in chains
-        for lower in range(min(level, LONGEST) + 1)
-        for each in submission.by_place.get((key, version, name, lower, seed), ())
-    )
-
-
-LONGEST = 200
-"""Levels of a chain that are looked at."""
+def _diverged(submission: Submission) -> Mapping[tuple[str, int, str, int], int]:
+    """(task key, task version, method, seed) -> the lowest level that diverged: above it there are no units."""
+    lowest: dict[tuple[str, int, str, int], int] = {}
+    for entry in submission.entries.values():
+        if entry.diverged:
+            key, version, method, level, seed = entry.place
+            chain = (key, version, method, seed)
+            lowest[chain] = min(level, lowest.get(chain, level))
+    return lowest

@@ -1,8 +1,8 @@
-"""Measures a claimed unit again: evaluates its stored weights, or trains it anew, for `ticketbench verify`.
+"""Measures a submitted unit again: evaluates its stored weights, or trains it anew, for `ticketbench verify`.
 
-Of what was submitted, `retrain` believes one thing: a mask that iterative or one-shot pruning is said to have found,
-which only its whole chain could show. The initial weights come from the seed, the rewind weights from training them
-here; masks that chance or the initial weights give are chosen here again.
+The initial weights come from the seed, the rewind weights from training them here; masks are chosen here again, those of
+iterative and one-shot pruning from the trained weights of the round before. Only where these were not submitted is the mask
+believed: its whole chain alone could show it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from bench.errors import SubmissionError
 from bench.learner import Domain, Mask, State
-from bench.record import Record
+from bench.record import SUBMITTED, Record
 from bench.registry import domain
 from bench.spec import Role, Unit
 from bench.streams import Streams
+from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.protocol import Report, Trained, evaluate, measure, run_unit
 from bench.tickets.units import artifacts
@@ -29,10 +29,6 @@ from bench.tickets.units.work import Clock, finish
 
 ROUNDING = 1e-4
 """Of the weights' own length: how far the same draw may be off on another machine."""
-CLAIMED = cast("Role", "claimed")
-"""The role that the submitted unit plays for itself; no method names it."""
-BELIEVED = ("iterative", "one-shot")
-"""Masks that are taken from the submission."""
 LARGEST_DRIFT = {"updates": 0.3, "env_steps": 2.0, "episodes": 2.0}
 """Of the way from the initial to the rewind weights: how far submitted rewind weights may be from those found here.
 
@@ -47,7 +43,7 @@ def replay(
 
     Args:
         unit: what was asked.
-        parents: the submitted unit's folder as `CLAIMED`; others are not looked at.
+        parents: the submitted unit's folder as `SUBMITTED`; others are not looked at.
         folder: see `bench.tickets.units.work.work`.
         device: likewise.
         report: likewise; called once.
@@ -56,14 +52,14 @@ def replay(
         A record like the unit's own, whose curve has one point and which took no update.
     """
     clock, task = Clock(), unit.task
-    claimed = artifacts.load_parent(parents[CLAIMED])
-    setting = MethodInputs(unit, domain(task.domain), device, {})
-    setting.learner.load(claimed.state("final"))
-    trained = Trained(mask=claimed.mask, curve=[evaluate(setting.learner, task)])
-    trained.states["final"] = setting.learner.snapshot()
+    submitted = artifacts.load_parent(parents[SUBMITTED])
+    inputs = MethodInputs(unit, domain(task.domain), device, {})
+    inputs.learner.load(submitted.state("final"))
+    trained = Trained(mask=submitted.mask, curve=[evaluate(inputs.learner, task)])
+    trained.states["final"] = inputs.learner.snapshot()
     if report:
-        report(setting.learner.step, trained.curve[0]["metrics"][task.split])
-    return finish(unit, measure(setting, setting.learner, trained), {}, folder, device=device, clock=clock)
+        report(inputs.learner.step, trained.curve[0]["metrics"][task.split])
+    return finish(unit, measure(inputs, inputs.learner, trained), {}, folder, device=device, clock=clock)
 
 
 def retrain(
@@ -73,7 +69,7 @@ def retrain(
 
     Args:
         unit: what was asked.
-        parents: its own submitted folder as `CLAIMED`, and those of its parents, where they were submitted.
+        parents: its own submitted folder as `SUBMITTED`, and those of its parents, where they were submitted.
         folder: see `bench.tickets.units.work.work`.
         device: likewise.
         report: likewise.
@@ -83,28 +79,38 @@ def retrain(
     """
     clock, kind = Clock(), domain(unit.task.domain)
     family = {role: artifacts.load_parent(path) for role, path in parents.items()}
+    named = {role: parent for role, parent in family.items() if role in unit.parents}
     if "dense" in unit.parents:
-        state = dense_again(unit, kind, device)
-        _check_start(state, family[CLAIMED].mask, parents, drift=LARGEST_DRIFT[unit.task.unit])
+        state = found_states(unit, kind, device, parents.get("dense"))
+        _check_start(state, family[SUBMITTED].mask, parents, drift=LARGEST_DRIFT[unit.task.unit])
         family["dense"] = Parent(mask={}, state=state, search_cost=0, result="")
+    ranked = columns(unit.method).mask.ranked
     asked = unit
-    if unit.method.mask in BELIEVED:
-        asked = replace(unit, method=replace(unit.method, mask=f"{__name__}:{submitted.__name__}"))
+    if ranked and not (ranked in parents and (parents[ranked] / "final.safetensors").exists()):
+        asked = replace(unit, method=replace(unit.method, mask=f"{__name__}:{submitted_mask.__name__}"))
     result = run_unit(asked, kind, family, device=device, report=report)
-    named = {role: family[role] for role in unit.parents if role in family and family[role].result}
     return finish(unit, result, named, folder, device=device, clock=clock)
 
 
-def submitted(setting: MethodInputs) -> Mask:
+def submitted_mask(inputs: MethodInputs) -> Mask:
     """Column 1 of a unit whose mask is believed."""
-    return setting.parents[CLAIMED].mask
+    return inputs.parents[SUBMITTED].mask
 
 
-def dense_again(unit: Unit, kind: Domain, device: str) -> Callable[[str], State]:
-    """The `initial` and `rewind` states of a unit's dense parent, found here; each is made when it is asked for."""
+def found_states(unit: Unit, kind: Domain, device: str, dense: Path | None) -> Callable[[str], State]:
+    """The states of a unit's dense parent: `initial` and `rewind` are found here, when they are asked for.
+
+    Args:
+        unit: the child.
+        kind: its domain.
+        device: where to train.
+        dense: the submitted folder, for the `final` state that one-shot pruning ranks.
+    """
 
     @cache
     def state(name: str) -> State:
+        if name == "final" and dense is not None:
+            return artifacts.load_state(name, dense)
         learner = kind.learner(unit.task, streams=Streams(unit.seed), device=device)
         learner.load(learner.snapshot())
         if name == "rewind" and unit.task.rewind_step:
@@ -116,8 +122,8 @@ def dense_again(unit: Unit, kind: Domain, device: str) -> Callable[[str], State]
 
 def _check_start(state: Callable[[str], State], mask: Mask, parents: Mapping[Role, Path], *, drift: float) -> None:
     """Submitted rewind weights lie where training from the seed's initial weights leads, or nearby."""
-    found = [parents[role] for role in (CLAIMED, "dense") if role in parents]
-    folder = next((each for each in found if (each / "rewind.safetensors").exists()), None)
+    folders = (parents[role] for role in (SUBMITTED, "dense") if role in parents)
+    folder = next((folder for folder in folders if (folder / "rewind.safetensors").exists()), None)
     if folder is None:
         return
     theirs = artifacts.load_state("rewind", folder)
@@ -125,7 +131,7 @@ def _check_start(state: Callable[[str], State], mask: Mask, parents: Mapping[Rol
     ours, initial = state(name).masked(mask).weights, state("initial").masked(mask).weights
     theirs_masked = theirs.masked(mask).weights
     moved, off = _distance(ours, initial), _distance(ours, theirs_masked)
-    size = _distance(ours, {name: torch.zeros_like(each) for name, each in ours.items()})
+    size = _distance(ours, {name: torch.zeros_like(weight) for name, weight in ours.items()})
     if not off <= drift * moved + ROUNDING * size:
         raise SubmissionError(
             f"its {name} weights are {off:.3g} away from those that its seed gives here, which moved {moved:.3g}"

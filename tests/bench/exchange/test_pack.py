@@ -17,6 +17,13 @@ from bench.runs.plan import plan as make_plan
 from bench.runs.store import Store
 
 PACKED = {"record.json", "spec.json", "curve.jsonl", "mask.safetensors"}
+KEPT = {
+    "name": "toy",
+    "title": "",
+    "tasks": [
+        {"task": "toy/chain@smoke", "methods": ["dense", "ticket", "reinit"], "levels": [1, 3], "seeds": [0]},
+    ],
+}
 STATES = {"initial.safetensors", "rewind.safetensors", "final.safetensors"}
 
 
@@ -26,7 +33,7 @@ def packed(filled, tmp_path):
     store, plan = filled
 
     def run(name="a.zip", *, weights=False, store=store):
-        pack(plan.units.values(), store, tmp_path / name, suite="toy", weights=weights)
+        pack(plan.units.values(), store, tmp_path / name, suite=toy.suite(), weights=weights)
         return tmp_path / name
 
     return run
@@ -58,7 +65,7 @@ def test_the_same_store_gives_the_same_bytes(packed, filled, tmp_path, monkeypat
 def test_the_manifest_seals_every_file(packed, filled):
     archive = zipfile.ZipFile(packed())
     manifest = Manifest.of(archive.read(NAME))
-    assert manifest.suite == "toy"
+    assert manifest.suite == KEPT
     assert set(manifest.files) == set(archive.namelist()) - {NAME}
     for path, sealed in manifest.files.items():
         on_disk = filled[0].root / path
@@ -71,7 +78,7 @@ def test_what_is_not_finished_is_left_out(filled, tmp_path):
     gone = [unit for unit in plan.units.values() if unit.method.name == "reinit"]
     for unit in gone:
         shutil.rmtree(store.folder(unit))
-    done = pack(plan.units.values(), store, tmp_path / "a.zip", suite="toy", weights=False)
+    done = pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=False)
     assert done.units == len(plan.units) - len(gone)
     assert done.bytes == (tmp_path / "a.zip").stat().st_size
     found = zipfile.ZipFile(tmp_path / "a.zip").namelist()
@@ -82,7 +89,7 @@ def test_what_is_not_finished_is_left_out(filled, tmp_path):
 def test_nothing_finished_is_one_clear_line(store, tmp_path):
     plan = make_plan(toy.suite())
     with pytest.raises(StoreError, match="^no finished unit of suite toy in .*runs: run it, or name another --store$"):
-        pack(plan.units.values(), store, tmp_path / "a.zip", suite="toy", weights=False)
+        pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=False)
     assert not (tmp_path / "a.zip").exists()
 
 
@@ -131,7 +138,7 @@ def test_an_output_that_cannot_be_written_is_one_line(filled, tmp_path, output, 
     monkeypatch.chdir(tmp_path)
     store, plan = filled
     with pytest.raises(StoreError, match="cannot write .*name another --output"):
-        pack(plan.units.values(), store, packing.Path(output), suite="toy", weights=False)
+        pack(plan.units.values(), store, packing.Path(output), suite=toy.suite(), weights=False)
 
 
 def test_more_files_than_an_archive_may_hold(packed, monkeypatch):
@@ -149,7 +156,7 @@ def test_pack_and_unpack_say_what_they_did(command, suite_file, finished, tmp_pa
     assert out.startswith(f"{tmp_path / 'a.zip'}: 8 of 8 units, 0.0 MB")
     code, out, err = command("unpack", tmp_path / "a.zip", "--into", tmp_path / "new")
     assert (code, err) == (0, "")
-    assert out.startswith(f"{tmp_path / 'new'}: 8 units of suite")
+    assert out.startswith(f"{tmp_path / 'new'}: 8 units of suite toy, checked; next: ticketbench publish --store ")
     assert command("verify", tmp_path / "new")[0] == 0
     assert command("table", "--store", tmp_path / "new")[0] == 0
 

@@ -5,16 +5,14 @@ import json
 import pytest
 from safetensors.numpy import load_file
 
-from bench import registry
 from bench.exchange import submission as reading
 from bench.exchange.submission import read
 from bench.runs.store import Store
-from bench.tickets.methods import METHODS
 
 
 @pytest.fixture
 def submitted(runs):
-    return read(Store(runs), tasks=registry.tasks(), methods=registry.methods())
+    return read(Store(runs))
 
 
 def entry_of(submitted, method, level, seed=0):
@@ -85,7 +83,7 @@ def test_a_unit_that_is_not_what_it_says_is_no_entry(runs, spoil):
     record = json.loads(path.read_text())
     spoil(record)
     path.write_text(json.dumps(record))
-    found = read(Store(runs), tasks={}, methods={})
+    found = read(Store(runs))
     assert len(found.entries) == 15
     assert path.parent not in {each.folder for each in found.entries.values()}
 
@@ -95,13 +93,13 @@ def test_a_copied_folder_is_no_second_entry(runs, submitted):
 
     folder = entry_of(submitted, "reinit", 1).folder
     shutil.copytree(folder, folder.with_name("L01-0000000000"))
-    assert len(read(Store(runs), tasks={}, methods={}).entries) == 16
+    assert len(read(Store(runs)).entries) == 16
 
 
 def test_masks_are_read_once_and_not_all_kept(runs, monkeypatch):
     read_mask, seen = reading.read_mask, []
     monkeypatch.setattr(reading, "read_mask", lambda folder: seen.append(folder) or read_mask(folder))
-    submitted = read(Store(runs), tasks={}, methods=METHODS)
+    submitted = read(Store(runs))
     for _ in range(3):
         for each in submitted.entries.values():
             assert each.mask is not None

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import toy
 
 from bench.errors import SubmissionError
 from bench.exchange import unpack as unpacking
@@ -19,13 +20,18 @@ def archive(filled, tmp_path):
     """The filled store in an archive, with its weights; the store itself is gone."""
     store, plan = filled
     shutil.rmtree(store.root / ".attempts")
-    pack(plan.units.values(), store, tmp_path / "a.zip", suite="toy", weights=True)
+    pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=True)
     store.root.rename(tmp_path / "original")
     return tmp_path / "a.zip"
 
 
+KEPT = {"name": "toy", "title": "", "tasks": []}
+
+
 def content(root):
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    """Of every file but `store.json`, which keeps the suite."""
+    paths = (path for path in root.rglob("*") if path.is_file() and path.name != "store.json")
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
 def listing(folder):
@@ -35,7 +41,7 @@ def listing(folder):
 def test_a_round_trip_gives_the_same_store(archive, tmp_path):
     manifest = unpack(archive, tmp_path / "new")
     assert content(tmp_path / "new") == content(tmp_path / "original")
-    assert set(manifest.files) == set(content(tmp_path / "new")) - {"store.json"}
+    assert set(manifest.files) == set(content(tmp_path / "new"))
 
 
 @pytest.mark.parametrize(("limit", "files"), [(10_000, 65_535), (2**31 - 1, 5), (100, 5)])
@@ -44,7 +50,7 @@ def test_archives_that_are_too_large_for_the_usual_zip(filled, tmp_path, monkeyp
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", files)
     store, plan = filled
-    pack(plan.units.values(), store, tmp_path / "a.zip", suite="toy", weights=True)
+    pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=True)
     monkeypatch.undo()
     assert b"PK\x06\x07" in (tmp_path / "a.zip").read_bytes()[-100:]
     unpack(tmp_path / "a.zip", tmp_path / "new")
@@ -54,7 +60,7 @@ def test_archives_that_are_too_large_for_the_usual_zip(filled, tmp_path, monkeyp
 
 def test_without_weights_only_the_states_are_missing(filled, tmp_path):
     store, plan = filled
-    pack(plan.units.values(), store, tmp_path / "a.zip", suite="toy", weights=False)
+    pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=False)
     unpack(tmp_path / "a.zip", tmp_path / "new")
     states = {"initial.safetensors", "rewind.safetensors", "final.safetensors"}
     whole = content(store.root)
@@ -115,7 +121,7 @@ def test_a_finding_is_a_refusal(archive, forge, tmp_path, filled):
 
     forge(tmp_path / "forged", better)
     store = unpacking_store(tmp_path / "forged")
-    pack(plan.units.values(), store, tmp_path / "b.zip", suite="toy", weights=True)
+    pack(plan.units.values(), store, tmp_path / "b.zip", suite=toy.suite(), weights=True)
     before = listing(tmp_path)
     with pytest.raises(
         SubmissionError, match="is not believed: .*its training ends at step 31.*see `ticketbench verify"
@@ -170,7 +176,7 @@ def test_an_into_that_cannot_be_made_is_one_line(archive, tmp_path, monkeypatch,
 
 def test_an_archive_without_a_unit_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("manifest.json", unpacking.Manifest(suite="toy", files={}).text())
+        archive.writestr("manifest.json", unpacking.Manifest(suite=KEPT, files={}).text())
     with pytest.raises(SubmissionError, match="holds no unit: fetch it again"):
         unpack(tmp_path / "a.zip", tmp_path / "new")
 

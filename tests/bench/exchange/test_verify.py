@@ -29,7 +29,7 @@ def said(root):
 
 def test_an_honest_store_of_every_method_has_no_findings(moons):
     found = findings_of(moons)
-    assert (found.findings, found.notes) == ([], [])
+    assert (found.findings, found.doubts, found.notes) == ([], [], [])
     assert found.units == len(found.submission.entries) == 50
     assert {unit.unit.method.name for unit in found.submission.entries.values()} == set(METHODS)
 
@@ -38,7 +38,7 @@ def test_an_honest_store_of_the_toy_has_no_findings(template, tmp_path, toys):
     methods = tuple(name for name in METHODS if name not in DISHONEST)
     store, _ = template(toy.suite(methods, levels=(2,)), tmp_path / "runs")
     found = findings_of(store.root)
-    assert (found.findings, found.notes) == ([], [])
+    assert (found.findings, found.doubts, found.notes) == ([], [], [])
 
 
 def test_a_forger_who_changes_nothing_is_not_found(moons, forge):
@@ -52,7 +52,7 @@ def test_units_that_diverged_are_no_finding(template, tmp_path, toys, trouble):
     store, _ = template(toy.suite(levels=(1, 3, 4)), tmp_path / "runs")
     found = findings_of(store.root)
     assert [each for each in found.submission.entries.values() if each.diverged]
-    assert (found.findings, found.notes) == ([], [])
+    assert (found.findings, found.doubts, found.notes) == ([], [], [])
 
 
 def test_cleaned_weights_are_no_finding(moons):
@@ -276,9 +276,9 @@ def same_ends(units):
 
 
 CHEATS = {
-    "another configuration": (edit_spec("task", "config", {"seconds": 1.0}), ["its task has another config than"]),
-    "0 is not 0.0": (edit_spec("task", "config", {"seconds": 0}), ["its task has another config than"]),
-    "another method": (edit_spec("method", "options", {"kind": 1}), ["its method has another options than"]),
+    "another configuration": (edit_spec("task", "config", {"seconds": 1.0}), ["has another config than the installed one"]),
+    "0 is not 0.0": (edit_spec("task", "config", {"seconds": 0}), ["has another config than the installed one"]),
+    "another method": (edit_spec("method", "options", {"kind": 1}), ["has another options than the installed one"]),
     "another seed's ticket": (other_parent, ["its parent (ticket) is 'toy/chain@smoke ticket L3 s1', not ticket L3 s0"]),
     "an orphan": (
         no_parents,
@@ -292,8 +292,8 @@ CHEATS = {
     "more weights in all": (fewer_weights, ["it counts 66 weights,"]),
     "a pruned bias": (pruned_bias, ["its mask prunes 'a.bias', which its task does not"]),
     "one weight more": (one_more, ["its mask keeps 29 weights, level 3 leaves 28"]),
-    "another layer's weight": (another_layer, [", level 3 leaves", "not by magnitude"]),
-    "a weight kept by wish": (by_wish, ["its mask cuts a weight of 'a.weight' of", "not by magnitude"]),
+    "another layer's weight": (another_layer, [", level 3 leaves", "from the largest that"]),
+    "a weight kept by wish": (by_wish, ["its mask differs in 2 weights of 'a.weight' from the largest that 'toy/chain@smoke ticket L2 s0' ended with"]),
     "a weight revived": (revived, ["its mask keeps 1 weights of a.weight that the level before had pruned"]),
     "a leak": (leaked, ["pruned weights of a.weight are not zero"]),
     "fewer weights by the paper's count": (thinner, ["its kept_weights is 28 by its mask, the record says 23"]),
@@ -384,7 +384,7 @@ def with_mask(units):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (fresh_as_ticket, "its mask cuts a weight of '4.weight' of"),
+        (fresh_as_ticket, "its mask differs in 2 weights of '4.weight' from the largest that"),
         (moved_between_layers, "it keeps another number of weights of '0.weight' than the ticket that it shuffles"),
         (lopsided, "its mask is drawn over the whole network, yet keeps"),
         (with_mask, "it has a mask, and small-dense has none"),
@@ -430,7 +430,7 @@ def test_a_seed_whose_ancestor_diverged_is_not_missing(template, tmp_path, toys,
     assert findings_of(runs).notes == []
 
 
-def test_units_of_unknown_tasks_and_methods_are_notes(runs, forge):
+def test_units_of_unknown_tasks_and_methods_are_doubted(runs, forge):
     def rename(units):
         for key, unit in units.items():
             if key[0] == "random-ticket":
@@ -441,22 +441,49 @@ def test_units_of_unknown_tasks_and_methods_are_notes(runs, forge):
     forge(runs, rename)
     found = findings_of(runs)
     assert found.findings == []
-    assert len([each for each in found.notes if "its method 'mine' version 1 is not installed here" in each]) == 4
-    assert len([each for each in found.notes if "its method 'reinit' version 7 is not installed here" in each]) == 4
+    assert len([each for each in found.doubts if "its method 'mine' version 1 is not installed here" in each]) == 4
+    assert len([each for each in found.doubts if "its method 'reinit' version 7 is not installed here" in each]) == 4
 
 
-def test_what_decides_verdicts_is_the_installed_tasks(runs, forge):
-    """A tolerance is no part of the id, and makes every ticket match."""
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tolerance", 50.0), ("chance", 0.0), ("reference", 99.0), ("fewest_seeds", 2), ("source", "mine"),
+        ("deviations", ["none"]), ("groups", {"a.*": "a"}), ("unsupported", {"gmp": "no"}), ("constant_rate", True),
+    ],
+)  # fmt: skip
+def test_what_is_told_otherwise_than_it_is_installed_is_doubted(runs, forge, field, value):
+    """None of it is part of the id; a tolerance makes every ticket match."""
 
-    def tolerate(units):
+    def tell(units):
         for unit in units.values():
-            unit.spec["task"]["tolerance"] = 50.0
+            unit.spec["task"][field] = value
 
-    forge(runs, tolerate)
+    forge(runs, tell)
     found = findings_of(runs)
     assert found.findings == []
-    assert all("its task has tolerance 50.0, the installed one 1.0" in each for each in found.notes)
-    assert len(found.notes) == found.units
+    assert all(
+        f"its task 'toy/chain@smoke' version 1 says {field} {value!a}, installed is" in each for each in found.doubts
+    )
+    assert len(found.doubts) == found.units
+
+
+def test_directions_are_part_of_what_a_task_is(runs, forge):
+    forge(runs, lambda units: [unit.spec["task"].update(directions={"accuracy": "min"}) for unit in units.values()])
+    assert any("has another directions than the installed one" in each for each in said(runs))
+
+
+def test_what_cannot_be_trained_again_is_doubted(moons):
+    for path in [*moons.rglob("final.*")]:
+        path.unlink()
+    found = findings_of(moons)
+    assert found.findings == []
+    assert {line.split("/")[2] for line in found.doubts} == {"fine-tune", "lr-rewind"}
+    assert all(
+        "it cannot be trained again: the weights of the round before were not submitted" in each
+        for each in found.doubts
+    )
+    assert found.believed == 20, "two seeds of four chains at two levels and of two cuts in one shot"
 
 
 # Form.
@@ -508,7 +535,7 @@ def test_another_spec_file_is_found(runs, forge):
     part = next((runs / "toy/chain/reinit/s0").glob("L03*"))
     (part / "spec.json").write_text('{"a": 1}')
     assert any(
-        "its schema cannot be checked: ValueError: Object missing required field `spec_version`" in line
+        "its specs cannot be checked: ValueError: Object missing required field `spec_version`" in line
         for line in said(runs)
     )
 

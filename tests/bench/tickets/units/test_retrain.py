@@ -14,11 +14,12 @@ from safetensors.numpy import load_file, save_file
 from bench import registry
 from bench.digests import canonical_json
 from bench.errors import LeakedMask, SubmissionError
+from bench.record import SUBMITTED
 from bench.spec import Unit
 from bench.streams import Streams
 from bench.tickets.methods import METHODS
 from bench.tickets.units import artifacts
-from bench.tickets.units.retrain import CLAIMED, LARGEST_DRIFT, dense_again, replay, retrain
+from bench.tickets.units.retrain import LARGEST_DRIFT, found_states, replay, retrain
 from bench.tickets.units.work import work
 
 TASK = variant(rewind_step=4)
@@ -58,7 +59,7 @@ def case(made, tmp_path):
     def copy(name, level=1):
         unit, folder = made(name, level)
         shutil.copytree(folder, tmp_path / "claimed")
-        folders = {CLAIMED: tmp_path / "claimed"}
+        folders = {SUBMITTED: tmp_path / "claimed"}
         for role in unit.parents:
             shutil.copytree(made(*unit.method.parent_of(role, level))[1], tmp_path / role)
             folders[role] = tmp_path / role
@@ -77,7 +78,7 @@ def retouch(path, change):
 
 
 def claimed(folders):
-    return json.loads((folders[CLAIMED] / "record.json").read_text())
+    return json.loads((folders[SUBMITTED] / "record.json").read_text())
 
 
 def test_a_retraining_is_equal_in_everything_but_time(case, tmp_path):
@@ -85,7 +86,7 @@ def test_a_retraining_is_equal_in_everything_but_time(case, tmp_path):
     record, theirs = retrain(unit, parents=folders, folder=tmp_path / "out"), claimed(folders)
     differing = {name for name in theirs if record[name] != theirs[name]}
     assert differing <= {"wall_seconds", "peak_memory_bytes", "provenance", "search_cost", "parents"}
-    assert (tmp_path / "out" / "curve.jsonl").read_bytes() == (folders[CLAIMED] / "curve.jsonl").read_bytes()
+    assert (tmp_path / "out" / "curve.jsonl").read_bytes() == (folders[SUBMITTED] / "curve.jsonl").read_bytes()
 
 
 def test_the_believed_is_the_mask_and_nothing_else(case, tmp_path):
@@ -94,21 +95,37 @@ def test_the_believed_is_the_mask_and_nothing_else(case, tmp_path):
     for role, folder in folders.items():
         for name in ("initial", "rewind", "final"):
             (folder / f"{name}.safetensors").unlink(missing_ok=True)
-        if role != CLAIMED:
+        if role != SUBMITTED:
             save_file({}, folder / "mask.safetensors")
     record = retrain(unit, parents=folders, folder=tmp_path / "out")
     assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
 
 
+@pytest.mark.parametrize(
+    ("name", "level", "role"), [("ticket", 2, "previous"), ("ticket", 1, "previous"), ("one-shot", 1, "dense")]
+)
+def test_a_mask_is_cut_again_where_the_weights_that_ranked_it_are_there(case, tmp_path, name, level, role):
+    """Whatever stands in the submission; and from its parent's weights, not from those found here."""
+    unit, folders = case(name, level)
+    retouch(folders[SUBMITTED] / "mask.safetensors", lambda arrays: [each.fill(True) for each in arrays.values()])
+    record = retrain(unit, parents=folders, folder=tmp_path / "out")
+    assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
+    retouch(folders[role] / "final.safetensors", lambda arrays: arrays["weights/0.weight"].__imul__(-1).fill(0))
+    (tmp_path / "other").mkdir()
+    other = retrain(unit, parents=folders, folder=tmp_path / "other")
+    assert other["digests"]["mask"] != record["digests"]["mask"]
+
+
 def test_another_mask_gives_another_result(case, tmp_path):
     unit, folders = case("ticket")
+    (folders["previous"] / "final.safetensors").unlink()
 
     def swap(arrays):
         flat = arrays["0.weight"].reshape(-1)
         kept, cut = flat.argmax(), flat.argmin()
         flat[[kept, cut]] = False, True
 
-    retouch(folders[CLAIMED] / "mask.safetensors", swap)
+    retouch(folders[SUBMITTED] / "mask.safetensors", swap)
     record = retrain(unit, parents=folders, folder=tmp_path / "out")
     assert record["digests"]["mask"] != claimed(folders)["digests"]["mask"]
     assert record["digests"]["curve"] != claimed(folders)["digests"]["curve"]
@@ -118,14 +135,15 @@ def test_another_mask_gives_another_result(case, tmp_path):
 def test_a_mask_that_the_seed_gives_is_chosen_here(case, tmp_path, name):
     """Whatever stands in the submission."""
     unit, folders = case(name)
-    retouch(folders[CLAIMED] / "mask.safetensors", lambda arrays: [each.fill(True) for each in arrays.values()])
+    retouch(folders[SUBMITTED] / "mask.safetensors", lambda arrays: [each.fill(True) for each in arrays.values()])
     record = retrain(unit, parents=folders, folder=tmp_path / "out")
     assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
 
 
 def test_a_mask_of_another_count_fails(case, tmp_path):
     unit, folders = case("ticket")
-    retouch(folders[CLAIMED] / "mask.safetensors", lambda arrays: arrays["0.weight"].fill(True))
+    (folders["previous"] / "final.safetensors").unlink()
+    retouch(folders[SUBMITTED] / "mask.safetensors", lambda arrays: arrays["0.weight"].fill(True))
     for measure in (replay, retrain):
         with pytest.raises(LeakedMask, match="the method's mask has the wrong count"):
             measure(unit, parents=folders, folder=tmp_path / "out")
@@ -136,7 +154,7 @@ def test_a_replay_evaluates_and_does_not_train(case, tmp_path):
     seen = []
     record = replay(unit, parents=folders, folder=tmp_path / "out", report=lambda *each: seen.append(each))
     (point,) = [json.loads(line) for line in (tmp_path / "out" / "curve.jsonl").read_text().splitlines()]
-    last = json.loads((folders[CLAIMED] / "curve.jsonl").read_text().splitlines()[-1])
+    last = json.loads((folders[SUBMITTED] / "curve.jsonl").read_text().splitlines()[-1])
     assert point == last
     assert record["updates"] == record["steps"] == 0
     assert seen == [(40, last["metrics"]["test"])]
@@ -144,7 +162,7 @@ def test_a_replay_evaluates_and_does_not_train(case, tmp_path):
 
 def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):
     unit, folders = case("ticket")
-    retouch(folders[CLAIMED] / "final.safetensors", lambda arrays: arrays["weights/4.bias"].__imul__(-3))
+    retouch(folders[SUBMITTED] / "final.safetensors", lambda arrays: arrays["weights/4.bias"].__imul__(-3))
     record = replay(unit, parents=folders, folder=tmp_path / "out")
     assert record["digests"]["weights"] != claimed(folders)["digests"]["weights"]
     assert record["metrics"] != claimed(folders)["metrics"]
@@ -155,7 +173,7 @@ def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):
 
 def test_dense_is_found_again_to_the_bit(made):
     unit, folder = made("dense", 0)
-    state = dense_again(unit, ExampleDomain(task=TASK), "cpu")
+    state = found_states(unit, ExampleDomain(task=TASK), "cpu", None)
     for name in ("initial", "rewind"):
         theirs = artifacts.load_state(name, folder)
         ours = state(name)
@@ -166,7 +184,7 @@ def test_dense_is_found_again_to_the_bit(made):
 
 def test_where_tickets_go_back_to_the_beginning_rewind_is_initial():
     unit = Unit(task=replace(MOONS, rewind_step=0), method=METHODS["dense"], level=0, seed=3)
-    state = dense_again(unit, ExampleDomain(), "cpu")
+    state = found_states(unit, ExampleDomain(), "cpu", None)
     first = ExampleDomain().learner(unit.task, streams=Streams(3), device="cpu").snapshot()
     for name in ("initial", "rewind"):
         assert all(torch.equal(state(name).weights[each], first.weights[each]) for each in first.weights)

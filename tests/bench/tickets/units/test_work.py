@@ -202,7 +202,17 @@ def test_a_diverged_unit_has_no_test_items(tmp_path, example):
 
 def test_provenance_tells_what_could_change_a_result(store):
     provenance = store("dense", 0)["provenance"]
-    assert set(provenance) == {"commit", "versions", "device", "threads", "machine", "start", "end"}
+    assert set(provenance) == {
+        "commit",
+        "versions",
+        "device",
+        "threads",
+        "machine",
+        "cpu",
+        "capability",
+        "start",
+        "end",
+    }
     assert provenance["versions"]["torch"] == torch.__version__
     assert provenance["versions"]["ticketbench"] == __version__
     assert {"python", "numpy"} <= set(provenance["versions"])

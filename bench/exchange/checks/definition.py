@@ -1,0 +1,42 @@
+"""Is it what it says it is: an installed task and method, and parents of its own task, seed and level?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.exchange.submission import Submission, SubmittedUnit
+from bench.record import Spec
+from bench.runs import files
+from bench.runs.attempt import SPEC
+from bench.schema import decode
+from bench.spec import DENSE
+
+
+def spec(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """Its specs are one."""
+    if entry.record["spec"] != entry.unit.spec():
+        yield "its spec holds less than a unit's"
+    if decode(files.read(entry.folder / SPEC), Spec) != entry.record["spec"]:
+        yield f"its {SPEC} is not the spec of its record"
+
+
+def definition(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """Task and method are no others under the name and version of installed ones."""
+    yield from entry.installed.wrong
+
+
+def family(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """Every parent is the unit that the method asks for: same task, same seed, the right method and level."""
+    unit = entry.unit
+    if set(unit.parents) != set(unit.method.parents):
+        yield "it does not name the parents that its method needs"
+    for role in unit.parents:
+        parent = submission.parent(entry, role)
+        if parent is None:
+            continue  # said by the check of the store
+        method, level = unit.method.parent_of(role, unit.level)
+        asked = (unit.task, method, level, unit.seed)
+        if (parent.unit.task, parent.unit.method.name, parent.unit.level, parent.unit.seed) != asked:
+            yield f"its parent ({role}) is {parent.unit.label!a}, not {method} L{level} s{unit.seed} of its task"
+    if (unit.level == 0) != (unit.method.name == DENSE):
+        yield "only dense stands at level 0, and nowhere else"

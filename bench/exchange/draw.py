@@ -1,0 +1,97 @@
+"""Which units of a submission can be measured again, and which of them are drawn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+
+from bench.exchange.submission import Submission, SubmittedUnit
+from bench.spec import DENSE
+
+TICKET = "ticket"
+
+
+def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
+    """Why a unit cannot be trained again from its seed and what else was submitted; None if it can."""
+    if not entry.installed.both:
+        return "its task or its method is not installed here"
+    if TICKET in entry.unit.method.parents and submission.parent(entry, TICKET) is None:
+        return "its ticket was not submitted"
+    if entry.columns.weights.state == "trained":
+        previous = submission.parent(entry, "previous")
+        if previous is None or not previous.has_trained_weights:
+            return "the weights of the round before were not submitted (`pack --weights`)"
+    return None
+
+
+def retrainable(submission: Submission) -> list[SubmittedUnit]:
+    """The units that can be trained again."""
+    return [entry for entry in submission.entries.values() if obstacle(submission, entry) is None]
+
+
+def replayable(submission: Submission) -> list[SubmittedUnit]:
+    """The units whose trained weights were submitted, of tasks and methods that are installed here."""
+    entries = submission.entries.values()
+    return [entry for entry in entries if entry.installed.both and entry.has_trained_weights and not entry.diverged]
+
+
+def draw_units(entries: Iterable[SubmittedUnit], count: int, *, seed: int) -> list[SubmittedUnit]:
+    """`count` of the units, or all: chance draws a method, then one of its units, and so on."""
+    return [entry for entry, _ in zip(_by_chance(entries, random.Random(seed)), range(count), strict=False)]
+
+
+def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int) -> list[SubmittedUnit]:
+    """At least `count` of the units, or all, and of tickets at least one with all that it is compared with.
+
+    Claimed divergences come first, at most `count`; then, in turn, a ticket with its controls and dense of the same task,
+    level and seed, and a unit of a method that chance draws.
+    """
+    if not count:
+        return []
+    chance = random.Random(seed)
+    ordered = sorted(entries, key=lambda entry: entry.unit.id)
+    comparisons, diverged = _comparisons(ordered), [entry for entry in ordered if entry.diverged]
+    chance.shuffle(comparisons)
+    chance.shuffle(diverged)
+    compared = {entry.unit.id for group in comparisons for entry in group}
+    others = [[entry] for entry in _by_chance((each for each in ordered if each.unit.id not in compared), chance)]
+    turns = [group for pair in zip_longest(comparisons, others) for group in pair if group]
+    drawn = {entry.unit.id: entry for entry in diverged[:count]}
+    for number, group in enumerate(turns):
+        if number and len(drawn) >= count:
+            break
+        drawn |= {entry.unit.id: entry for entry in group}
+    return list(drawn.values())
+
+
+def _comparisons(entries: Sequence[SubmittedUnit]) -> list[list[SubmittedUnit]]:
+    """Each ticket with the units that take its mask or its counts, those whose mask chance draws, and dense of its seed."""
+    dense: dict[tuple[str, int, int], SubmittedUnit] = {}
+    groups: dict[tuple[str, int, int, int], list[SubmittedUnit]] = {}
+    for entry in entries:
+        key, version, method, level, seed = entry.place
+        if method == DENSE:
+            dense[key, version, seed] = entry
+        elif method == TICKET or entry.is_drawn or TICKET in entry.unit.parents:
+            groups.setdefault((key, version, level, seed), []).append(entry)
+    return [
+        [*group, *([dense[key, version, seed]] if (key, version, seed) in dense else [])]
+        for (key, version, _, seed), group in groups.items()
+        if len(group) > 1 and any(entry.unit.method.name == TICKET for entry in group)
+    ]
+
+
+def _by_chance(entries: Iterable[SubmittedUnit], chance: random.Random) -> Iterator[SubmittedUnit]:
+    """Each of the units once, in the order of the draw."""
+    by_method: dict[str, list[SubmittedUnit]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.unit.id):
+        by_method.setdefault(entry.unit.method.name, []).append(entry)
+    names = sorted(by_method)
+    for name in names:
+        chance.shuffle(by_method[name])
+    while names:
+        name = chance.choice(names)
+        yield by_method[name].pop()
+        if not by_method[name]:
+            names.remove(name)
