@@ -119,8 +119,8 @@ def _emulator(name: str, n: int, options: Mapping[str, Any]) -> AtariVectorEnv:
             warnings.simplefilter("ignore")
             return AtariVectorEnv(name, n, **{**fixed, **options})
     except (AssertionError, OSError) as error:
-        found = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0]
         raise DataError(
-            f"no ROM of the Atari game {name!r}: {found}; ale-py ships ROMs by snake-case names such as 'space_invaders': "
+            f"no ROM of the Atari game {name!r}: {reason}; ale-py ships ROMs by snake-case names such as 'space_invaders': "
             "if it should be there, unset ALE_ROMS_DIR, or pip install --force-reinstall ale-py"
         ) from error

@@ -66,4 +66,4 @@ def seeds(sequence: Any, n: int) -> Sequence[int]:
         sequence: a numpy `SeedSequence`.
         n: number of copies.
     """
-    return [int(each) % SEED_LIMIT for each in sequence.generate_state(n)]
+    return [int(word) % SEED_LIMIT for word in sequence.generate_state(n)]

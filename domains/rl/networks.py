@@ -16,7 +16,7 @@ from bench.errors import SpecError, UnknownName
 
 def widened(hidden: Sequence[int], width: float) -> list[int]:
     """Hidden widths times `width`, at least 1 each."""
-    return [max(1, round(each * width)) for each in hidden]
+    return [max(1, round(units * width)) for units in hidden]
 
 
 class Extractor(BaseFeaturesExtractor):

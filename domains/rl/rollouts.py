@@ -172,8 +172,8 @@ class OffPolicy(Rollouts):
 @contextmanager
 def passing_tanh(module: nn.Module) -> Iterator[None]:
     """A context in which tanh layers pass their input on: synaptic flow must not saturate."""
-    layers = [each for each in module.modules() if isinstance(each, nn.Tanh)]
-    handles = [each.register_forward_hook(lambda _, inputs, __: inputs[0]) for each in layers]
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Tanh)]
+    handles = [layer.register_forward_hook(lambda _, inputs, __: inputs[0]) for layer in layers]
     try:
         yield
     finally:

@@ -100,7 +100,7 @@ def sticks(**options):
     generator = np.random.default_rng(0)
     for _ in range(30):
         seen = env.step(np.full(4, generator.integers(0, env.action_space.n))).observations
-    return not all(np.array_equal(seen[0], each) for each in seen)
+    return not all(np.array_equal(seen[0], copy) for copy in seen)
 
 
 def test_stickiness_is_the_protocols():
@@ -173,3 +173,10 @@ def test_the_emulator_is_told_the_protocol(protocol, monkeypatch):
     told = {option: given.get(option, real.__init__.__kwdefaults__[option]) for option in EVERYWHERE}
     assert told == {**EVERYWHERE, **EMULATOR[protocol]}
     assert given.keys() <= EVERYWHERE.keys()
+
+
+def test_closing_stops_the_emulator(monkeypatch):
+    env, closed = Ataris("breakout", 1, protocol="nature"), []
+    monkeypatch.setattr(env._env, "close", lambda: closed.append(True))
+    env.close()
+    assert closed

@@ -103,8 +103,8 @@ for package, task in (("stable_baselines3", "cartpole"), ("minatar", "minatar-br
     del sys.modules[package]
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
-    for line, found in zip(said, ("'stable_baselines3'", "'minatar'", "box2d and pygame-ce"), strict=True):
-        assert found in line
+    for line, named in zip(said, ("'stable_baselines3'", "'minatar'", "box2d and pygame-ce"), strict=True):
+        assert named in line
         assert line.endswith("pip install ticketbench[rl]")
 
 

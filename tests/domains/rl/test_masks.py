@@ -24,7 +24,7 @@ def pruned(agent, task, share):
 
 
 def leaks(module, mask):
-    return sum(int(each.detach()[~mask[name]].count_nonzero()) for name, each in module.named_parameters())
+    return sum(int(parameter.detach()[~mask[name]].count_nonzero()) for name, parameter in module.named_parameters())
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -39,16 +39,18 @@ def test_pruned_weights_are_zero_after_every_update(task, build, optimizer):
     assert len(seen) == agent.updates >= 5
     assert sum(seen) == 0
     for name, parameter in agent.module.named_parameters():
-        moments = [each for each in agent.optimizer.state[parameter].values() if torch.is_tensor(each) and each.ndim]
+        moments = [
+            value for value in agent.optimizer.state[parameter].values() if torch.is_tensor(value) and value.ndim
+        ]
         if optimizer != "rmsprop-tf":  # its second moment starts at one
-            assert not any(each[~mask[name]].count_nonzero() for each in moments)
+            assert not any(moment[~mask[name]].count_nonzero() for moment in moments)
 
 
 def test_weights_grown_late_under_rmsprop_tf_take_steps_of_the_size_of_a_fresh_one(a2c, build):
     """Its second moment starts at one: from zero, first steps were up to 300 times as long."""
     agent = build(a2c, optimizer=OPTIMIZERS["rmsprop-tf"])
     mask = pruned(agent, a2c, 0.5)
-    name, parameter = next((name, each) for name, each in agent.module.named_parameters() if each.ndim > 1)
+    name, parameter = next((name, value) for name, value in agent.module.named_parameters() if value.ndim > 1)
     with Attached(agent, mask) as attached:
         agent.train(a2c.budget // 2)
         attached.change(name, ~mask[name])
@@ -76,8 +78,12 @@ def test_the_clip_sees_live_gradients_only(build, monkeypatch, share, task):
     clip, norms, live = torch.nn.utils.clip_grad_norm_, [], []
 
     def noted(given, limit):
-        given = [each for each in given if each.grad is not None]
-        kept = [each.grad[mask[name]] for name, each in agent.module.named_parameters() if each.grad is not None]
+        given = [parameter for parameter in given if parameter.grad is not None]
+        kept = [
+            parameter.grad[mask[name]]
+            for name, parameter in agent.module.named_parameters()
+            if parameter.grad is not None
+        ]
         live.append(torch.cat(kept).norm())
         norms.append(clip(given, limit))
         return norms[-1]

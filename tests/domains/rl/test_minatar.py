@@ -71,11 +71,16 @@ def test_a_last_action_does_not_stick_across_a_reset():
     assert ours._games[0].last_action == 0
 
 
+@pytest.mark.parametrize("sticky", [0.0, 0.3])
+def test_as_sticky_as_asked(sticky):
+    assert [game.sticky_action_prob for game in MinAtars("breakout", 2, limit=9, sticky=sticky)._games] == [sticky] * 2
+
+
 def test_copies_have_their_own_seeds_and_the_minimal_actions():
     env = MinAtars("asterix", 4, limit=100, sticky=0.1)
     env.reset([1, 2, 3, 4])
     assert env.action_space.n == len(minatar.Environment("asterix").minimal_action_set())
-    assert env.observation_space.shape == (10, 10, 4)
+    assert (env.observation_space.shape, env.observation_space.dtype) == ((10, 10, 4), bool)
     seen = [env.step(np.zeros(4, dtype=np.int64)).observations for _ in range(30)][-1]
     assert not all(np.array_equal(seen[0], other) for other in seen)
     assert env.name == "MinAtar asterix"

@@ -92,22 +92,30 @@ def zoo_hyperparameters(name, scale):
     smoke = scale == "smoke"
     if name == "cartpole-ppo":
         own = {"batch_size": 256, "n_epochs": 2 if smoke else 20, "clip_range": {"linear": 0.2}}
-        found = hyperparameters(32, 0.98, 0.8, {"linear": 1e-3}, 0.0, 0.5, 0.5, normalize_advantage=True, **own)
+        parameters = hyperparameters(32, 0.98, 0.8, {"linear": 1e-3}, 0.0, 0.5, 0.5, normalize_advantage=True, **own)
     elif name == "acrobot-ppo":
         own = {"batch_size": 64, "n_epochs": 2 if smoke else 4, "clip_range": 0.2}
-        found = hyperparameters(32 if smoke else 256, 0.99, 0.94, 3e-4, 0.0, 0.5, 0.5, normalize_advantage=True, **own)
+        parameters = hyperparameters(
+            32 if smoke else 256, 0.99, 0.94, 3e-4, 0.0, 0.5, 0.5, normalize_advantage=True, **own
+        )
     elif name == "lunarlander-ppo":
         own = {"batch_size": 64, "n_epochs": 2 if smoke else 4, "clip_range": 0.2}
-        found = hyperparameters(
+        parameters = hyperparameters(
             16 if smoke else 1_024, 0.999, 0.98, 3e-4, 0.01, 0.5, 0.5, normalize_advantage=True, **own
         )
     else:
         replay = {"buffer_size": 10_000, "learning_starts": 100, "train_freq": 64, "gradient_steps": 8}
         whole = {"buffer_size": 100_000, "learning_starts": 1_000, "train_freq": 256, "gradient_steps": 128}
-        found = {"learning_rate": 2.3e-3, "batch_size": 64, "gamma": 0.99, "tau": 1.0, "target_update_interval": 10}
-        found |= {"exploration_fraction": 0.16, "exploration_final_eps": 0.04, "max_grad_norm": 10.0}
-        found |= replay if smoke else whole
-    return found
+        parameters = {
+            "learning_rate": 2.3e-3,
+            "batch_size": 64,
+            "gamma": 0.99,
+            "tau": 1.0,
+            "target_update_interval": 10,
+        }
+        parameters |= {"exploration_fraction": 0.16, "exploration_final_eps": 0.04, "max_grad_norm": 10.0}
+        parameters |= replay if smoke else whole
+    return parameters
 
 
 def rows(table):

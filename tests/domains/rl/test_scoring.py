@@ -131,7 +131,7 @@ def test_the_temperature_divides_the_logits(task, temperature):
     expected = -(advantages * own).mean() - parameters["ent_coef"] * entropy + parameters["vf_coef"] * value
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-4, abs=1e-6)
     for ours, theirs in zip(
-        *(torch.autograd.grad(each, policy.action_net.parameters()) for each in (loss, expected)), strict=True
+        *(torch.autograd.grad(value, policy.action_net.parameters()) for value in (loss, expected)), strict=True
     ):
         assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
 

@@ -44,8 +44,8 @@ DISTINCT = sorted({alike(key): key for key in TASKS}.values())
 def test_listing_tasks_imports_no_library_of_the_domain():
     heavy = ("torch", "stable_baselines3", "gymnasium", "ale_py", "minatar", "numpy")
     code = f"import sys; from domains.rl import domain; domain.tasks(); print([m for m in {heavy} if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
-    assert found[0] in ("[]", "['numpy']")  # bench.streams needs numpy
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
+    assert said[0] in ("[]", "['numpy']")  # bench.streams needs numpy
 
 
 @pytest.mark.parametrize("key", TASKS)
@@ -100,17 +100,19 @@ def test_every_parameter_belongs_to_a_tower(key, build):
 def test_natures_network_has_its_size_and_is_counted_once(build):
     agent = build(TASKS["rl/atari-breakout-a2c@smoke"])
     assert isinstance(agent.model.policy.features_extractor, NatureNetwork)
-    sizes = {name: each.numel() for name, each in agent.module.named_parameters()}
+    sizes = {name: parameter.numel() for name, parameter in agent.module.named_parameters()}
     assert sum(sizes.values()) == 1_687_719 - 2 * 513  # two actions fewer than Pong has
     assert all(name.startswith(("features_extractor.", "action_net.", "value_net.")) for name in sizes)
 
 
 def test_the_papers_atari_network_has_its_size(build):
     agent = build(TASKS["rl/atari-breakout-a2c-yu@smoke"])
-    weights = {name: tuple(each.shape) for name, each in agent.module.named_parameters() if each.ndim > 1}
+    weights = {
+        name: tuple(parameter.shape) for name, parameter in agent.module.named_parameters() if parameter.ndim > 1
+    }
     assert weights["features_extractor.layers.0.weight"] == (64, 12, 5, 5)
     assert (512, 1_920) in weights.values()
-    assert abs(sum(each.numel() for each in agent.module.parameters()) - 1.44e6) < 2e4
+    assert abs(sum(parameter.numel() for parameter in agent.module.parameters()) - 1.44e6) < 2e4
 
 
 def test_an_unknown_scope_is_refused():

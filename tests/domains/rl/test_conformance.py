@@ -1,0 +1,43 @@
+"""Agents and methods on them, held to the protocol."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.methods import METHODS
+from domains.rl import domain
+
+
+@pytest.mark.parametrize("name", ["cartpole-a2c", "cartpole-ppo", "cartpole-dqn", "acrobot-ppo"])
+def test_the_learner_conforms(name):
+    """With each algorithm, and with a normaliser, whose statistics nothing but training may move."""
+    assert check_learner(domain, domain.tasks()[f"rl/{name}@smoke"]) == []
+
+
+@pytest.mark.parametrize("method", ["ticket", "reinit", "random-ticket"])
+def test_methods_conform(a2c, method):
+    assert check_method(METHODS[method], domain, a2c) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cartpole-ppo", "cartpole-dqn"])
+@pytest.mark.parametrize("method", ["ticket", "random-ticket"])
+def test_methods_conform_for_other_algorithms(name, method):
+    assert check_method(METHODS[method], domain, domain.tasks()[f"rl/{name}@smoke"]) == []
+
+
+@pytest.mark.slow
+def test_a_ticket_conforms_with_a_normaliser():
+    task = domain.tasks()["rl/acrobot-ppo@smoke"]
+    once = {"episodes": 1, "n_envs": 1, "deterministic": True}
+    assert (
+        check_method(METHODS["ticket"], domain, replace(task, evaluation=once, evaluate_every=task.budget), level=1)
+        == []
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["snip", "grasp", "synflow", "gmp", "rigl", "small-dense", "lr-rewind"])
+def test_other_arms_conform(a2c, method):
+    assert check_method(METHODS[method], domain, a2c) == []
