@@ -153,7 +153,6 @@ class AgentLearner:
         self._seed_episodes(AFTER_WARM_UP)  # read by the reset that ends the warm-up
         with self._normaliser.frozen():
             self.env_steps += rollouts.warm_up()
-        self._env.finished.clear()
 
     def _advance(self) -> None:
         """One rollout and the updates that follow it."""
