@@ -37,16 +37,15 @@ PLAIN_ADAM: dict[str, Any] = {"betas": [0.9, 0.98], "eps": 1e-8}
 NO_AVERAGE = {"last": 0, "every": 1}
 
 
-def pruning(what: str, scope: str = "global") -> Pruning:
-    """A fifth of the remaining weights a round.
+def pruning(what: str) -> Pruning:
+    """A fifth of the remaining weights a round, all pooled.
 
     Args:
         what: one of `SCOPES`.
-        scope: `global` pools them, `layer` ranks them matrix by matrix.
     """
     if what not in SCOPES:
         raise UnknownName("pruning scope", what, SCOPES)
-    return Pruning(rate=0.2, scope="layer" if scope == "layer" else "global", **SCOPES[what])
+    return Pruning(rate=0.2, scope="global", **SCOPES[what])
 
 
 def directions(*, tokenised: bool = False) -> dict[str, Direction]:

@@ -8,7 +8,7 @@ import pytest
 from bench.spec import to_json
 from domains.nlp import domain
 
-TOLD = ("groups", "unsupported", "source", "deviations")
+TOLD = ("source", "deviations")
 """What a reader is told; other tests look at it."""
 
 BIBLE = {"bible": "6302e1b594dac2433582da26efd6e338b5b50b0826759f3e440b72ff5f524ca3"}
@@ -21,10 +21,19 @@ TEXT_SCORES = {
 TOKENISED_SCORE = {"bleu_tok": "nrefs:1|case:mixed|eff:no|tok:none|smooth:none"}
 
 
+TRANSFORMER_GROUPS = {
+    "*norm*": "norms", "*bias*": "biases", "*embed*": "embeddings", "*output_projection*": "embeddings",
+    "*.encoder_attn.*": "cross-attention", "*.self_attn.*": "self-attention", "*.fc?.*": "feed-forward",
+}  # fmt: skip
+LSTM_GROUPS = {"*bias*": "biases", "*embed*": "embeddings", "*fc_out*": "output", "*.layers.*": "recurrent"}
+"""What the densities of a record are told apart by; the first that matches counts."""
+UNSUPPORTED = {"synflow": "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none."}
+
+
 def task(name, scale, *, budget, every, rewind, **more):
     common = {
         "version": 1, "unit": "updates", "schedule": "resume", "split": "test", "splits": ["val", "test"], "at": ["final"],
-        "select": None, "reference": None, "fewest_seeds": 3,
+        "select": None, "reference": None, "fewest_seeds": 3, "unsupported": UNSUPPORTED,
     }  # fmt: skip
     return {
         "name": name,
@@ -65,7 +74,7 @@ def transformer(
     found = task(
         name, scale, **length, config=config, data=data or {}, pruning=pruned(biases=paper, exempt=exempt), metric=metric,
         directions=directions, evaluation=searched(beam, limit, tokenised=paper), tolerance=tolerance, chance=chance,
-        constant_rate=False,
+        constant_rate=False, groups=TRANSFORMER_GROUPS,
     )  # fmt: skip
     return found | ({"reference": 29.3} if "big" in name else {})
 
@@ -93,7 +102,7 @@ def lstm(name, scale, *, corpus, width, batch, window, dropout, rate, eps, chanc
     return task(
         name, scale, **length, config=config, data=data or {}, pruning=pruned(biases=True), metric="nll",
         directions={"nll": "min", "perplexity": "min"}, evaluation={"columns": 20, "limit": limit}, tolerance=0.02,
-        chance=chance, constant_rate=True,
+        chance=chance, constant_rate=True, groups=LSTM_GROUPS,
     )  # fmt: skip
 
 
@@ -170,6 +179,11 @@ EXPECTED = [
 
 def asked(found):
     return {key: value for key, value in to_json(found).items() if key not in TOLD}
+
+
+def test_groups_are_looked_up_in_their_order():
+    orders = {tuple(found.groups.items()) for found in domain.tasks().values()}
+    assert orders == {tuple(TRANSFORMER_GROUPS.items()), tuple(LSTM_GROUPS.items())}
 
 
 def test_these_are_all_tasks():

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bench.errors import UnknownName
 from bench.spec import to_json
 from domains.nlp import corpora, domain, scores
 from domains.nlp.language import updates
@@ -115,9 +116,11 @@ def test_every_weight_has_its_group(groups, name, group):
 def test_scopes():
     assert pruning("all-with-biases").biases
     assert not pruning("matrices").biases
-    assert pruning("matrices", "layer").scope == "layer"
+    assert pruning("matrices").scope == "global"
     assert pruning("layers-only").is_exempt("decoder.embed_tokens.weight")
     assert not pruning("matrices").exempt
+    with pytest.raises(UnknownName, match="pruning scope 'matrixes': did you mean 'matrices'"):
+        pruning("matrixes")
 
 
 def test_a_folder_of_the_users_is_a_task(data_folder, write_text):
