@@ -13,8 +13,10 @@ from bench.errors import SpecError
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
+from bench.tickets.attach import Attached
 from bench.tickets.choose import choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
+from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
@@ -298,6 +300,25 @@ def test_a_restarted_schedule_begins_at_the_rewind_step_only_for_rewound_runs(fa
 def test_only_dynamic_arms_have_a_rule_that_changes_the_mask(family):
     with_rule = {name for name in METHODS if family.start(name, level=int(name != "dense")).dynamics}
     assert with_rule == {"gmp", "set", "rigl"}
+
+
+RULES = {
+    "gmp": lambda inputs, options: GradualPruning(inputs.entries, inputs.keep, budget=40, **options),
+    "set": lambda inputs, options: Regrowth(inputs.entries, inputs.streams, budget=40, by_gradient=False, **options),
+    "rigl": lambda inputs, options: Regrowth(inputs.entries, inputs.streams, budget=40, by_gradient=True, **options),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_dynamic_arm_has_its_own_rule_over_the_whole_budget(family, name):
+    inputs, learner = family.setting(name), Moons(MOONS, Streams(0), 1.0)
+    start = choose(inputs)
+    learner.load(start.state)
+    with Attached(learner, start.mask) as attached:
+        RULES[name](inputs, METHODS[name].options).bind(attached, learner)
+        learner.train(40)
+    assert not equal(attached.mask, start.mask)
+    assert equal(attached.mask, family.run(METHODS[name]).trained.mask)
 
 
 # A narrower network.
