@@ -13,8 +13,10 @@ from bench.errors import SpecError
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
+from bench.tickets.attach import Attached
 from bench.tickets.choose import choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
+from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
@@ -240,6 +242,31 @@ def test_signed_reinit_has_fresh_sizes_and_the_tickets_signs(family):
     assert all(torch.equal(signed.state.weights[name], drawn[name]) for name in others)
 
 
+class Biased(Moons):
+    """Biases are drawn too, so that their signs tell where they come from."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        for layer in (self.module[0], self.module[4]):
+            nn.init.normal_(layer.bias, generator=streams.torch("init", 1))
+
+
+def test_signed_reinit_leaves_fresh_what_has_no_mask():
+    drawn = Biased(MOONS, Streams(0, 1, "fresh"), 1.0).snapshot()
+    opposite = replace(drawn, weights={name: -weight for name, weight in drawn.weights.items()})
+    mask = {name: torch.ones_like(drawn.weights[name], dtype=torch.bool) for name in ("0.weight", "4.weight")}
+    parent = Parent(mask=mask, state=lambda _: opposite, search_cost=0, result="")
+    unit = Unit(task=MOONS, method=METHODS["reinit-signed"], level=1, seed=0)
+    start = choose(MethodInputs(unit, ExampleDomain(Biased), "cpu", {"ticket": parent, "dense": parent}))
+    expected = {name: (opposite if name in mask else drawn).weights[name] for name in drawn.weights}
+    assert equal(start.state.weights, expected)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_a_narrower_network_is_another_one(family, name):
+    assert (family.start(name, level=int(name != "dense")).learner is not None) is (name == "small-dense")
+
+
 # Training.
 
 
@@ -275,6 +302,25 @@ def test_only_dynamic_arms_have_a_rule_that_changes_the_mask(family):
     assert with_rule == {"gmp", "set", "rigl"}
 
 
+RULES = {
+    "gmp": lambda inputs, options: GradualPruning(inputs.entries, inputs.keep, budget=40, **options),
+    "set": lambda inputs, options: Regrowth(inputs.entries, inputs.streams, budget=40, by_gradient=False, **options),
+    "rigl": lambda inputs, options: Regrowth(inputs.entries, inputs.streams, budget=40, by_gradient=True, **options),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_dynamic_arm_has_its_own_rule_over_the_whole_budget(family, name):
+    inputs, learner = family.setting(name), Moons(MOONS, Streams(0), 1.0)
+    start = choose(inputs)
+    learner.load(start.state)
+    with Attached(learner, start.mask) as attached:
+        RULES[name](inputs, METHODS[name].options).bind(attached, learner)
+        learner.train(40)
+    assert not equal(attached.mask, start.mask)
+    assert equal(attached.mask, family.run(METHODS[name]).trained.mask)
+
+
 # A narrower network.
 
 
@@ -304,6 +350,15 @@ def test_small_dense_has_the_nearest_count_of_all_widths(learner, level):
     assert abs(count(start.learner) - setting.count) == min(abs(each - setting.count) for each in every)
     assert abs(setting.count - asked) <= len(setting.entries)
     assert start.mask == {}
+
+
+@pytest.mark.parametrize(("level", "units"), [
+    (0, 16), (1, 14), (3, 10), (16, 2),  # 55, 39 and 7 weights are asked, four make a unit
+    (2, 11), (4, 9), (7, 5), (10, 3), (13, 3), (17, 1),  # halfway between two widths: the one that the search meets last
+])  # fmt: skip
+def test_small_dense_has_the_same_width_in_every_version(level, units):
+    inputs = MethodInputs(Unit(task=MOONS, method=METHODS["small-dense"], level=level, seed=0), DOMAIN, "cpu", {})
+    assert choose(inputs).learner.module[0].out_features == units
 
 
 def test_small_dense_starts_from_the_fresh_weights_of_its_width():

@@ -129,6 +129,51 @@ def test_density_one_is_dense_to_the_bit(lab):
     assert ones.density == 1.0
 
 
+@pytest.mark.parametrize(("method", "states"), [
+    (DENSE, {"initial", "rewind", "final"}), (TICKET, {"final"}), (METHODS["reinit"], {"final"}), (ONES, {"final"}),
+])  # fmt: skip
+def test_only_dense_keeps_its_first_and_its_rewind_state_for_its_children(lab, method, states):
+    assert set(lab(method, int(bool(method.parents))).trained.states) == states
+
+
+def test_environment_steps_are_those_of_this_unit_alone(lab):
+    class Counts(Moons):
+        @property
+        def env_steps(self):
+            return 1000 + 3 * self.updates
+
+    counting = Lab(Counts)
+    made = {name: counting(name, int(name != "dense")).trained.env_steps for name in ("dense", "ticket", "reinit")}
+    assert made == {"dense": 120, "ticket": 90, "reinit": 120}
+    assert lab(DENSE, 0).trained.env_steps is None
+
+
+def test_items_of_the_last_score_are_kept_where_the_unit_did_not_diverge(lab):
+    class Keeps(Moons):
+        def scored_items(self):
+            return {"step": self.step}
+
+    class Fails(Explodes, Keeps):
+        pass
+
+    assert Lab(Keeps)(DENSE, 0).trained.items == {"step": 40}
+    assert Lab(Fails)(DENSE, 0).trained.items is None
+    assert lab(DENSE, 0).trained.items is None
+
+
+def test_a_unit_is_trained_on_the_cpu_unless_another_device_is_asked():
+    class Devices(ExampleDomain):
+        def learner(self, task, *, streams, device, width=1.0):
+            devices.add(device)
+            return super().learner(task, streams=streams, device=device, width=width)
+
+    devices, unit = set(), Unit(task=MOONS, method=METHODS["random-ticket"], level=1, seed=0)
+    run_unit(unit, Devices(), {})
+    assert devices == {"cpu"}
+    run_unit(unit, Devices(), {}, device="elsewhere")
+    assert devices == {"cpu", "elsewhere"}
+
+
 # Tickets.
 
 

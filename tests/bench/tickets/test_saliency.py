@@ -243,6 +243,27 @@ def test_synflow_keeps_the_count_exactly(rounds, density):
     assert sum(masks.kept(mask, entries).values()) == keep
 
 
+def test_synflow_keeps_every_count_exactly():
+    """Rounding down would lose a weight wherever total * (keep / total) comes out below keep."""
+    net = Net(mlp(3, 4, 5, 3), 3)
+    entries = weights_of(net.module)
+    assert any(int(47 * (keep / 47)) < keep for keep in range(48))
+    for keep in range(48):
+        mask = saliency.synflow(net, entries, keep=keep, rounds=1)
+        assert sum(masks.kept(mask, entries).values()) == keep
+
+
+def test_flow_has_a_size_and_no_sign():
+    net = Net(mlp(3, 4, 2, activation=nn.Tanh), 3)
+    entries = weights_of(net.module)
+    weights = dict(net.module.named_parameters())
+    gradients = torch.autograd.grad(net.forward_ones().sum(), [weights[name] for name in entries])
+    scores = saliency.flow(net, masks.ones(entries), entries)
+    for name, gradient in zip(entries, gradients, strict=True):
+        assert bool((weights[name] * gradient < 0).any())
+        torch.testing.assert_close(scores[name], (weights[name] * gradient).abs().detach())
+
+
 def collapsed(mask):
     return [name for name, each in mask.items() if not bool(each.any())]
 
@@ -435,6 +456,34 @@ def test_deep_networks_do_not_lose_their_paths_in_rounding():
     net = Net(mlp(*[40] * 60, 2), 40)
     entries = weights_of(net.module)
     assert bool(flat(saliency.connected(net, masks.ones(entries), entries)).all())
+
+
+def test_very_deep_networks_do_not_overflow_into_paths():
+    net = Net(mlp(*[40] * 220, 2), 40)
+    entries = weights_of(net.module)
+    mask = masks.ones(entries)
+    mask["200.weight"][7] = False  # a unit without inputs
+    alive = saliency.connected(net, mask, entries)
+    assert not bool(alive["202.weight"][:, 7].any())
+    assert int((~flat(alive)).sum()) == 80
+
+
+def test_scalars_indices_and_matrices_of_any_name_are_what_they_are():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(-2.0))
+            self.bias = nn.Parameter(torch.arange(-6.0, 6.0).view(4, 3))
+            self.register_buffer("order", torch.tensor([2, 0, 1]))
+
+        def forward(self, x):
+            return self.scale * x[:, self.order] @ self.bias.T
+
+    net = Net(Odd(), 3)
+    entries = weights_of(net.module)
+    assert bool(saliency.connected(net, masks.ones(entries), entries)["bias"].all())
+    largest = saliency.synflow(net, entries, keep=3, rounds=5)["bias"].flatten().nonzero().flatten().tolist()
+    assert largest == [0, 1, 11]
 
 
 def test_units_that_saturate_do_not_hide_a_path():
