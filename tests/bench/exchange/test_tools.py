@@ -1,6 +1,7 @@
 """Archives that other tools packed again, after somebody unpacked them: read by a rule, or refused with what to do."""
 
 import io
+import json
 import shutil
 import zipfile
 
@@ -126,4 +127,5 @@ def test_an_unpacked_suite_is_published_without_the_file_of_who_submitted_it(com
     assert (code, err) == (0, "")
     assert f"{tmp_path}/results/records/toy.jsonl" in out
     assert len((tmp_path / "results/records/toy.jsonl").read_text().splitlines()) == 4
-    assert '"levels": [\n    1\n   ]' in (tmp_path / "theirs/store.json").read_text()
+    (task,) = json.loads((tmp_path / "theirs/store.json").read_text())["suite"]["tasks"]
+    assert (task["task"], task["levels"], task["seeds"]) == ("toy/chain@smoke", [1], [0])
