@@ -11,7 +11,7 @@ from bench.report.figures.style import FAMILIES, looks
 from bench.report.site.anchors import Page
 from bench.report.site.templates import label
 from bench.report.table.arms import Arm
-from bench.report.table.compact import ARROWS
+from bench.report.table.compact import ARROWS, method
 from bench.report.table.rows import Row
 from bench.spec import DENSE
 
@@ -25,7 +25,7 @@ DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2])
 
 def styles(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
     """Method -> how it is drawn, the same on every page: a colour per family, and dashes of its own within it."""
-    methods = {*registry.methods(), *(arm.method for page in pages for arm in page.section.arms)}
+    methods = {*registry.methods(), *(method(arm) for page in pages for arm in page.section.arms)}
     places: Counter[str] = Counter()
     drawn = {}
     for name, look in looks(methods).items():
@@ -55,22 +55,19 @@ def chart(page: Page, styles: Mapping[str, dict[str, Any]]) -> dict[str, Any] | 
 
     task = page.task
     scored = [(place, arm, row) for place, (arm, row) in enumerate(page.section.headline) if row.mean is not None]
-    pruned = [each for each in scored if each[1].method != DENSE and each[2].density > 0]
+    pruned = [(place, arm, row) for place, arm, row in scored if arm.method != DENSE and row.density > 0]
     if not pruned:
         return None
-    methods = {page.cells[place]["method"]: arm.method for place, arm, _ in pruned}
+    methods = dict.fromkeys(method(arm) for _, arm, _ in pruned)
     places = {name: place for place, name in enumerate(methods)}
     return {
         "score": label(f"{task.metric} on {task.split}, {task.at[0]} ({ARROWS[task.direction]} better)"),
         "worse": -1 if task.direction == "max" else 1,
         "tolerance": task.tolerance,
-        "dense": next((_numbers(page, *each)[1:] for each in scored if each[1].method == DENSE), None),
+        "dense": next((_numbers(page, place, arm, row)[1:] for place, arm, row in scored if arm.method == DENSE), None),
         "ranges": [list(map(_short, limits)) for limits in ranges(page.section)],
-        "methods": [{"name": label(name), **styles[method]} for name, method in methods.items()],
-        "arms": [
-            [places[page.cells[place]["method"]], row.level, *_numbers(page, place, arm, row)]
-            for place, arm, row in pruned
-        ],
+        "methods": [{"name": label(name), **styles[name]} for name in methods],
+        "arms": [[places[method(arm)], row.level, *_numbers(page, place, arm, row)] for place, arm, row in pruned],
     }
 
 
