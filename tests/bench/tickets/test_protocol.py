@@ -8,12 +8,12 @@ import torch
 from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 
-from bench.errors import Diverged, LeakedMask
+from bench.errors import Diverged, LeakedMask, WrongCount
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks
-from bench.tickets.columns import MASKS
-from bench.tickets.inputs import Parent
+from bench.tickets.columns import MASKS, TRAININGS
+from bench.tickets.inputs import Parent, Start
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 
@@ -341,6 +341,32 @@ def test_a_wrong_count_is_found_before_training(monkeypatch):
     broken_column(monkeypatch, MASKS, "uniform", lambda setting: masks.ones(setting.entries))
     with pytest.raises(LeakedMask):
         Lab(Untrainable)("random-ticket")
+
+
+def test_a_mask_that_changes_must_end_at_the_levels_count(monkeypatch):
+    class Rests:
+        def bind(self, attached, learner):
+            pass
+
+    def rests(inputs, mask, state):
+        return Start(mask=mask, state=state, until=40, dynamics=Rests())
+
+    broken_column(monkeypatch, TRAININGS, "gmp", rests)
+    method = replace(METHODS["gmp"], options={})
+    with pytest.raises(WrongCount, match="gmp L3 s0 kept 64 weights, level 3 leaves 39"):
+        Lab()(method, 3)
+
+
+def test_a_mask_that_was_still_changing_at_divergence_may_have_another_count():
+    class Early(Moons):
+        def train(self, until):
+            super().train(until)
+            if until > 10:
+                raise Diverged(self.step, "the loss")
+
+    result = Lab(Early)("gmp", 3)
+    assert result.trained.diverged is not None
+    assert result.counts["kept"] > result.counts["level_asks"] == 39
 
 
 # What is measured.
