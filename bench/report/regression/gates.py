@@ -72,66 +72,56 @@ def _partly(before: ArmSummary, now: ArmSummary) -> bool:
 
 
 def _cells(before: ArmSummary | None, now: ArmSummary | None) -> Iterator[Cell]:
+    if before is None:
+        yield _cell(before, now, verdict="new", reason="not in the baseline")
+    elif now is None:
+        yield _cell(before, now, verdict="missing")
+    elif differing := _changes(before, now):
+        yield _cell(before, now, verdict="protocol changed", reason=_listed(differing))
+    else:
+        if facts := changed_facts(before, now):
+            yield _fact(_cell(before, now), facts)
+        yield _score(before, now)
+        yield from _gaps(before, now)
+        if (one := shuffled_overlap(before)) and (two := shuffled_overlap(now)):
+            overlap = _cell(before, now, one, two, quantity="overlap", direction="equal", tolerance=SHARED)
+            yield replace(_tested(overlap, one, two, fewest=1), test="chance")
+
+
+def _cell(
+    before: ArmSummary | None, now: ArmSummary | None, one: Sample | None = None, two: Sample | None = None, **told: Any
+) -> Cell:
+    """A cell of what both sides have: two samples, or their scores if none is given."""
     known = before or now
     assert known is not None
-    quantity = f"{known.metric} {known.at}"
-    if before is None or now is None:
-        cell = _numbers(Cell(key=known.key, quantity=quantity, direction=known.direction), before, now)
-        missing = now is None
-        yield replace(cell, verdict="missing" if missing else "new", reason="" if missing else "not in the baseline")
-        return
-    if differing := _changes(before, now):
-        cell = Cell(key=known.key, quantity=quantity, direction=known.direction)
-        yield replace(_numbers(cell, before, now), verdict="protocol changed", reason=_listed(differing))
-        return
-    if facts := changed_facts(before, now):
-        yield _fact(before, now, facts)
-    yield _score(before, now, quantity)
-    yield from _gaps(before, now)
-    if (shared := shuffled_overlap(before)) and (shares := shuffled_overlap(now)):
-        cell = Cell(key=known.key, quantity="overlap", direction="equal", tolerance=SHARED)
-        yield replace(_tested(cell, shared, shares, fewest=1), test="chance")
-
-
-def _numbers(cell: Cell, before: ArmSummary | None, now: ArmSummary | None) -> Cell:
-    """`cell` with the scores, so far as they are known."""
-    one, two = (known.score if known else None for known in (before, now))
-    return replace(
-        cell,
+    if one is None and two is None:
+        one, two = (arm.score if arm else None for arm in (before, now))
+    tolerances = (arm.tolerance for arm in (before, now) if arm and arm.tolerance is not None)
+    own = {"quantity": known.quantity, "direction": known.direction, "tolerance": next(tolerances, None)}
+    return Cell(
+        key=known.key,
         baseline=one.estimate.mean if one else None,
         candidate=two.estimate.mean if two else None,
         n_baseline=one.estimate.n if one else 0,
         n_candidate=two.estimate.n if two else 0,
+        **{**own, **told},
     )
 
 
-def _fact(before: ArmSummary, now: ArmSummary, facts: list[tuple[str, float, float]]) -> Cell:
+def _fact(cell: Cell, facts: list[tuple[str, float, float]]) -> Cell:
     (name, was, is_now), *others = facts
     also = "".join(f"; {fact}: {one:g} → {two:g}" for fact, one, two in others[:3])
-    return Cell(
-        key=before.key,
-        quantity=name,
-        direction="equal",
-        verdict="worse",
-        baseline=was,
-        candidate=is_now,
-        difference=is_now - was,
-        n_baseline=before.score.estimate.n if before.score else 0,
-        n_candidate=now.score.estimate.n if now.score else 0,
-        tolerance=0.0,
-        test="exact",
-        reason=f"differs {SILENT}{also}",
-    )
+    cell = replace(cell, quantity=name, direction="equal", baseline=was, candidate=is_now, difference=is_now - was)
+    return replace(cell, verdict="worse", tolerance=0.0, test="exact", reason=f"differs {SILENT}{also}")
 
 
-def _score(before: ArmSummary, now: ArmSummary, quantity: str) -> Cell:
-    tolerance = before.tolerance if before.tolerance is not None else now.tolerance
-    cell = Cell(key=before.key, quantity=quantity, direction=before.direction, tolerance=tolerance)
-    fewest = max(before.fewest, now.fewest)
-    if lacking := _lacking(before.score, now.score, fewest):
-        return replace(_numbers(cell, before, now), verdict="missing", reason=lacking)
+def _score(before: ArmSummary, now: ArmSummary) -> Cell:
+    cell, fewest = _cell(before, now), max(before.fewest, now.fewest)
+    if cell.n_candidate < min(cell.n_baseline, fewest):
+        lacking = f"{cell.n_candidate} of {cell.n_baseline} seeds: n < {fewest}"
+        return replace(cell, verdict="missing", reason=lacking)
     if before.score is None or now.score is None:
-        return replace(_numbers(cell, before, now), reason="no score in the baseline")
+        return replace(cell, reason="no score in the baseline")
     cell = _tested(cell, before.score, now.score, fewest=fewest)
     if identical(before, now):
         return replace(cell, verdict="same", p=None, test="exact", reason="the same to the bit")
@@ -143,37 +133,26 @@ def _score(before: ArmSummary, now: ArmSummary, quantity: str) -> Cell:
     return replace(cell, trained_differently=bool(seeds), reason=reason)
 
 
-def _lacking(before: Sample | None, now: Sample | None, fewest: int) -> str:
-    """What the candidate has not run that the baseline has: its seeds down to too few for a verdict; empty if nothing."""
-    had, has = (sample.estimate.n if sample else 0 for sample in (before, now))
-    return f"{has} of {had} seeds: n < {fewest}" if has < min(had, fewest) else ""
-
-
 def _gaps(before: ArmSummary, now: ArmSummary) -> Iterator[Cell]:
     """The ticket's distance from its controls: a control that is too good is no gain."""
-    tolerance = before.tolerance if before.tolerance is not None else now.tolerance
     for column, gap in before.gaps.items():
         other = now.gaps.get(column)
         if other and not changes(gap.protocol, other.protocol, partly=_partly(before, now)):
-            cell = Cell(key=before.key, quantity=column, tolerance=tolerance)
+            cell = _cell(before, now, gap.sample, other.sample, quantity=column, direction="max")
             yield _tested(cell, gap.sample, other.sample, fewest=max(before.fewest, now.fewest))
 
 
 def _tested(cell: Cell, before: Sample, now: Sample, *, fewest: int) -> Cell:
-    """`cell` with both means, their difference and its p-value, not yet corrected."""
+    """`cell` with the difference of its samples and its p-value, not yet corrected."""
     gap = difference(before, now) if cell.direction == "min" else difference(now, before)
-    limits, few = gap.interval, min(before.estimate.n, now.estimate.n) < fewest
+    few = min(cell.n_baseline, cell.n_candidate) < fewest
     reason = f"n < {fewest}" if few else "no table tells the tolerance" if cell.tolerance is None else ""
     return replace(
         cell,
-        baseline=before.estimate.mean,
-        candidate=now.estimate.mean,
-        difference=limits.mean,
-        low=limits.low,
-        high=limits.high,
+        difference=gap.interval.mean,
+        low=gap.interval.low,
+        high=gap.interval.high,
         p=None if reason else gap.p,
-        n_baseline=before.estimate.n,
-        n_candidate=now.estimate.n,
         test="paired" if gap.paired else "Welch",
         reason=reason,
     )

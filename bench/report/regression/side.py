@@ -53,8 +53,7 @@ class ArmSummary:
     Args:
         key: its name.
         protocol: dotted path -> value, of everything that decides what is trained; of a table, the little it tells.
-        metric: of the task.
-        at: its headline.
+        quantity: the task's metric and where its headline reads it.
         direction: `max` or `min`.
         score: None if no seed has one.
         gaps: `vs_*` -> the ticket's distance from that control; of the ticket only.
@@ -69,8 +68,7 @@ class ArmSummary:
 
     key: Key
     protocol: Mapping[str, Any]
-    metric: str
-    at: str
+    quantity: str
     direction: str
     score: Sample | None
     gaps: Mapping[str, Gap] = field(default_factory=dict)
@@ -134,8 +132,7 @@ def _recorded(comparison: Comparison, arm: Arm, protocols: Mapping[int, Mapping[
     return ArmSummary(
         key=Key(task.name, task.scale, arm.method, arm.level),
         protocol=protocols[id(arm)],
-        metric=task.metric,
-        at=task.at[0],
+        quantity=f"{task.metric} {task.at[0]}",
         direction=task.direction,
         score=observed(arm.scores[task.metric, task.at[0]]),
         gaps=gaps,
@@ -210,8 +207,7 @@ def _tabulated(
     return ArmSummary(
         key=key,
         protocol=_told(row),
-        metric=row["metric"],
-        at=row["at"],
+        quantity=f"{row['metric']} {row['at']}",
         direction=row["direction"],
         score=_sample(row, "", int(row["n"])),
         gaps=gaps,
