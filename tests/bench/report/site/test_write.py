@@ -118,19 +118,26 @@ def test_a_task_of_a_higher_version_supersedes_nothing_and_counts_nowhere(study,
 
 
 def test_a_method_that_is_not_installed_stands_apart_without_a_rank(study, record):
-    """A random ticket of version 99 that scores nothing would make every arm a winner."""
+    """A random ticket of version 99 that scores nothing would make every arm a winner; a ticket of it, all others losers."""
     honest = study(EFFECTS, levels=(1,))
-    weak = replace(METHODS["random-ticket"], version=99)
-    forged = [record(weak, 1, seed, 0.2) for seed in range(3)]
+    weak, strong = (replace(METHODS[name], version=99) for name in ("random-ticket", "ticket"))
+    forged = [
+        record(method, level, seed, score)
+        for method, level, score in ((weak, 1, 0.2), (strong, 3, 0.99))
+        for seed in range(3)
+    ]
     alone, both = pages({"some": honest})[0], pages({"some": [*honest, *forged]})[0]
     assert set(both.arms) > set(alone.arms)
-    numbers = [cells for cells in both.cells if "version 99" not in cells["method"]]
-    assert numbers == list(alone.cells)
-    ranked = standings([both])
-    assert [each.rank for each in ranked if not each.installed] == [None]
-    assert [(each.method, each.rank) for each in ranked if each.installed] == [
-        (each.method, each.rank) for each in standings([alone])
+    assert [cells for cells in both.cells if "version 99" not in cells["method"]] == list(alone.cells)
+    ranked, before = standings([both]), standings([alone])
+    assert [(each.method, each.best is not None, each.rank) for each in ranked if not each.installed] == [
+        ("ticket (version 99) ‖", True, None),
+        ("random-ticket (version 99) ‖", False, None),
     ]
+    assert [(each.method, each.rank) for each in ranked if each.installed] == [
+        (each.method, each.rank) for each in before
+    ]
+    assert overall(ranked) == overall(before)
     text = site({"some": [*honest, *forged]}, [])
     strangers = text[text.index('data-key="strangers"') :]
     assert strangers[: strangers.index("</table>")].count("<td>random-ticket (version 99)") == 1
@@ -180,6 +187,18 @@ def test_claims_come_with_verdicts_numbers_and_their_records(study):
     assert len({row[0] for row in found.told if row and row[0].startswith("F1-")}) == len(
         {each.id for each in load() if each.id.startswith("F1-")}
     )
+
+
+def test_what_is_not_installed_is_evidence_of_no_claim(study, task, install):
+    claim = next(each for each in load() if each.id == "F1-4" and each.scale == "small")
+    install(task(name=claim.tasks[0]))
+    honest, forged = (
+        study(EFFECTS, levels=claim.levels, seeds=5, name=claim.tasks[0], version=version) for version in (1, 99)
+    )
+    text = site({"some": [*honest, *forged]}, judge(load(), [*honest, *forged]))
+    assert 'from <a href="#task-vision-lenet-mnist-small-v1.' in text
+    assert 'from <a href="#task-vision-lenet-mnist-small-v99' not in text
+    assert text.count('data-key="task-claims"') == 1
 
 
 def test_methods_that_prune_alike_share_their_layers(records, study):
