@@ -27,7 +27,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".toml") for path in inside if path.name.endswith(".toml")))
 
 
-def load(suite: str) -> Suite:
+def load_suite(suite: str) -> Suite:
     """The suite of that name, or in that file.
 
     Args:

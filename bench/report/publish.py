@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from bench.digests import canonical_json
 from bench.errors import StoreError
 from bench.record import Record
-from bench.report.claims.definitions import load
+from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.published import RECORDS, read
@@ -73,7 +73,7 @@ def refresh(folder: Path) -> list[Path]:
 
 def verdicts(records: Iterable[Record]) -> str:
     """Every claim at the largest scale at which the records tell something, as a Markdown table."""
-    return verdict_table(shown(judge(load(), records)))
+    return verdict_table(shown(judge(load_claims(), records)))
 
 
 def _named(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:

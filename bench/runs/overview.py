@@ -15,7 +15,7 @@ from bench.spec import Unit
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
 
 
-def columns(rows: Iterable[Sequence[object]]) -> str:
+def aligned(rows: Iterable[Sequence[object]]) -> str:
     """Rows as lines of aligned cells; numbers to the right."""
     cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -52,7 +52,7 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
     todo = [plan.units[unit_id] for unit_id in frontier.todo]
     team = f"{workers} worker{'s' * (workers > 1)}"
     time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
-    return "\n".join([title(plan), "", columns(rows), "", *_aliases(plan), f"time left: {time}"])
+    return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), f"time left: {time}"])
 
 
 def title(plan: Plan) -> str:
@@ -78,7 +78,7 @@ def status(plan: Plan, store: Store) -> str:
     shown = [state for state in STATES if any(counter[state] for counter in counts.values())]
     rows: list[Sequence[object]] = [("task", "method", *shown)]
     rows += [(*key, *(counter[state] for state in shown)) for key, counter in counts.items()]
-    return "\n".join([title(plan), "", columns(rows), *([""] if why else []), *why])
+    return "\n".join([title(plan), "", aligned(rows), *([""] if why else []), *why])
 
 
 def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:

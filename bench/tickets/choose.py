@@ -83,11 +83,11 @@ def no_mask(_: MethodInputs) -> Mask:
     return {}
 
 
-def ones(inputs: MethodInputs) -> Mask:
+def whole_mask(inputs: MethodInputs) -> Mask:
     return masks.ones(inputs.entries)
 
 
-def iterative(inputs: MethodInputs) -> Mask:
+def iterative_mask(inputs: MethodInputs) -> Mask:
     """Smallest trained weights of the round before go; only survivors compete."""
     previous = inputs.parents["previous"]
     survivors = {**masks.ones(inputs.entries), **previous.mask}
@@ -95,24 +95,24 @@ def iterative(inputs: MethodInputs) -> Mask:
     return masks.highest(scores, survivors, inputs.entries, inputs.keep)
 
 
-def one_shot(inputs: MethodInputs) -> Mask:
+def one_shot_mask(inputs: MethodInputs) -> Mask:
     scores = saliency.magnitude(inputs.parents["dense"].state("final").weights, inputs.entries)
     return masks.highest(scores, inputs.entries, inputs.entries, inputs.keep)
 
 
-def of_ticket(inputs: MethodInputs) -> Mask:
+def ticket_mask(inputs: MethodInputs) -> Mask:
     return inputs.parents["ticket"].mask
 
 
-def shuffled(inputs: MethodInputs) -> Mask:
+def shuffled_mask(inputs: MethodInputs) -> Mask:
     return masks.shuffled(inputs.parents["ticket"].mask, inputs.entries, inputs.generator(SHUFFLED))
 
 
-def uniform(inputs: MethodInputs) -> Mask:
+def uniform_mask(inputs: MethodInputs) -> Mask:
     return masks.uniform(inputs.entries, inputs.count, inputs.generator(UNIFORM))
 
 
-def erk(inputs: MethodInputs) -> Mask:
+def erk_mask(inputs: MethodInputs) -> Mask:
     counts = masks.erk(inputs.entries, inputs.count)
     return masks.uniform_per_layer(inputs.entries, counts, inputs.generator(ERK))
 
@@ -121,42 +121,42 @@ def _globally(inputs: MethodInputs, scores: saliency.Scores) -> Mask:
     return masks.highest(scores, inputs.entries, inputs.entries, {"": inputs.count})
 
 
-def magnitude(inputs: MethodInputs) -> Mask:
+def magnitude_mask(inputs: MethodInputs) -> Mask:
     return _globally(inputs, saliency.magnitude(inputs.learner.snapshot().weights, inputs.entries))
 
 
-def snip(inputs: MethodInputs) -> Mask:
+def snip_mask(inputs: MethodInputs) -> Mask:
     return _globally(inputs, saliency.snip(inputs.learner, inputs.entries, **inputs.options))
 
 
-def grasp(inputs: MethodInputs) -> Mask:
+def grasp_mask(inputs: MethodInputs) -> Mask:
     return _globally(inputs, saliency.grasp(inputs.learner, inputs.entries, **inputs.options))
 
 
-def synflow(inputs: MethodInputs) -> Mask:
+def synflow_mask(inputs: MethodInputs) -> Mask:
     return saliency.synflow(inputs.learner, inputs.entries, keep=inputs.count, **inputs.options)
 
 
 # Column 2: weights.
 
 
-def initial(inputs: MethodInputs, _: Mask) -> State:
+def initial_weights(inputs: MethodInputs, _: Mask) -> State:
     return inputs.learner.snapshot()
 
 
-def rewind(inputs: MethodInputs, _: Mask) -> State:
+def rewind_weights(inputs: MethodInputs, _: Mask) -> State:
     return inputs.parents["dense"].state("rewind")
 
 
-def trained(inputs: MethodInputs, _: Mask) -> State:
+def trained_weights(inputs: MethodInputs, _: Mask) -> State:
     return inputs.parents["previous"].state("final")
 
 
-def fresh(inputs: MethodInputs, _: Mask) -> State:
+def fresh_weights(inputs: MethodInputs, _: Mask) -> State:
     return inputs.fresh
 
 
-def fresh_signed(inputs: MethodInputs, mask: Mask) -> State:
+def signed_weights(inputs: MethodInputs, mask: Mask) -> State:
     signs = inputs.parents["dense"].state("rewind").weights
     weights = {
         name: weight.abs().copysign(signs[name].to(weight.device)) if name in mask else weight
@@ -165,7 +165,7 @@ def fresh_signed(inputs: MethodInputs, mask: Mask) -> State:
     return replace(inputs.fresh, weights=weights)
 
 
-def permuted(inputs: MethodInputs, mask: Mask) -> State:
+def permuted_weights(inputs: MethodInputs, mask: Mask) -> State:
     """The rewound values of each layer's survivors, in another order."""
     state = inputs.parents["dense"].state("rewind")
     generator = inputs.generator(PERMUTED)
@@ -177,7 +177,7 @@ def permuted(inputs: MethodInputs, mask: Mask) -> State:
     return replace(state, weights=weights)
 
 
-def narrow(inputs: MethodInputs, _: Mask) -> Learner:
+def narrow_network(inputs: MethodInputs, _: Mask) -> Learner:
     """The network with fresh weights and fewer hidden units whose prunable weights come nearest to the level's count."""
     low, high = 0.0, 1.0
     nearest = inputs.build(high)
@@ -199,11 +199,11 @@ def prunable_count(learner: Learner, inputs: MethodInputs) -> int:
 # Column 3: training.
 
 
-def full(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def full_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     return Start(mask=mask, state=state, until=inputs.task.budget)
 
 
-def rewound(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def rewound_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     """From the rewind step to the end of the budget; `restart` winds the schedule back too."""
     rewind = inputs.parents["dense"].state("rewind")
     origin = rewind.step if inputs.task.schedule == "restart" else 0
@@ -211,23 +211,23 @@ def rewound(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     return Start(mask=mask, state=state, until=inputs.task.budget)
 
 
-def last_rate(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def last_rate_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     """As many steps as a rewound run, beyond the budget, where schedules hold their last value."""
     budget = inputs.task.budget
     length = budget - inputs.parents["dense"].state("rewind").step
     return Start(mask=mask, state=replace(state, step=budget, origin=0), until=budget + length)
 
 
-def gmp(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def gmp_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     rule = GradualPruning(inputs.entries, inputs.keep, budget=inputs.task.budget, **inputs.options)
-    return replace(full(inputs, mask, state), dynamics=rule)
+    return replace(full_training(inputs, mask, state), dynamics=rule)
 
 
-def regrown_at_random(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def set_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=False, **inputs.options)
-    return replace(full(inputs, mask, state), dynamics=rule)
+    return replace(full_training(inputs, mask, state), dynamics=rule)
 
 
-def regrown_by_gradient(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+def rigl_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=True, **inputs.options)
-    return replace(full(inputs, mask, state), dynamics=rule)
+    return replace(full_training(inputs, mask, state), dynamics=rule)

@@ -109,34 +109,36 @@ HERE = "bench.tickets.choose:"
 
 MASKS: dict[str, MaskColumn] = {
     "none": MaskColumn(function=HERE + "no_mask", whole=True),
-    "ones": MaskColumn(function=HERE + "ones", whole=True),
-    "iterative": MaskColumn(function=HERE + "iterative", needs=("previous",), ranked="previous", layers="level"),
-    "one-shot": MaskColumn(function=HERE + "one_shot", needs=("dense",), ranked="dense", layers="level"),
-    "ticket": MaskColumn(function=HERE + "of_ticket", needs=("ticket",), taken=True, layers="ticket"),
-    "shuffled": MaskColumn(function=HERE + "shuffled", needs=("ticket",), drawn="layers", layers="ticket"),
-    "uniform": MaskColumn(function=HERE + "uniform", drawn="network"),
-    "erk": MaskColumn(function=HERE + "erk", drawn="layers", layers="shape"),
-    "magnitude": MaskColumn(function=HERE + "magnitude", scored="initial"),
-    "snip": MaskColumn(function=HERE + "snip", scored="initial"),
-    "grasp": MaskColumn(function=HERE + "grasp", scored="initial"),
-    "synflow": MaskColumn(function=HERE + "synflow", scored="initial", ones=True),
+    "ones": MaskColumn(function=HERE + "whole_mask", whole=True),
+    "iterative": MaskColumn(function=HERE + "iterative_mask", needs=("previous",), ranked="previous", layers="level"),
+    "one-shot": MaskColumn(function=HERE + "one_shot_mask", needs=("dense",), ranked="dense", layers="level"),
+    "ticket": MaskColumn(function=HERE + "ticket_mask", needs=("ticket",), taken=True, layers="ticket"),
+    "shuffled": MaskColumn(function=HERE + "shuffled_mask", needs=("ticket",), drawn="layers", layers="ticket"),
+    "uniform": MaskColumn(function=HERE + "uniform_mask", drawn="network"),
+    "erk": MaskColumn(function=HERE + "erk_mask", drawn="layers", layers="shape"),
+    "magnitude": MaskColumn(function=HERE + "magnitude_mask", scored="initial"),
+    "snip": MaskColumn(function=HERE + "snip_mask", scored="initial"),
+    "grasp": MaskColumn(function=HERE + "grasp_mask", scored="initial"),
+    "synflow": MaskColumn(function=HERE + "synflow_mask", scored="initial", ones=True),
 }
 WEIGHTS: dict[str, WeightsColumn] = {
-    "initial": WeightsColumn(function=HERE + "initial", state="initial", exact=True),
-    "rewind": WeightsColumn(function=HERE + "rewind", needs=("dense",), state="rewind", exact=True),
-    "trained": WeightsColumn(function=HERE + "trained", needs=("previous",), state="trained", exact=True),
-    "fresh": WeightsColumn(function=HERE + "fresh", state="fresh", exact=True),
-    "fresh-signed": WeightsColumn(function=HERE + "fresh_signed", needs=("dense",), state="fresh", keeps="signs"),
-    "permuted": WeightsColumn(function=HERE + "permuted", needs=("dense",), state="rewind", keeps="values"),
-    "narrow": WeightsColumn(function=HERE + "narrow", state="fresh", narrower=True),
+    "initial": WeightsColumn(function=HERE + "initial_weights", state="initial", exact=True),
+    "rewind": WeightsColumn(function=HERE + "rewind_weights", needs=("dense",), state="rewind", exact=True),
+    "trained": WeightsColumn(function=HERE + "trained_weights", needs=("previous",), state="trained", exact=True),
+    "fresh": WeightsColumn(function=HERE + "fresh_weights", state="fresh", exact=True),
+    "fresh-signed": WeightsColumn(function=HERE + "signed_weights", needs=("dense",), state="fresh", keeps="signs"),
+    "permuted": WeightsColumn(function=HERE + "permuted_weights", needs=("dense",), state="rewind", keeps="values"),
+    "narrow": WeightsColumn(function=HERE + "narrow_network", state="fresh", narrower=True),
 }
 TRAININGS: dict[str, TrainingColumn] = {
-    "full": TrainingColumn(function=HERE + "full", begins="start", length="budget"),
-    "rewound": TrainingColumn(function=HERE + "rewound", needs=("dense",), begins="rewind", length="rewound"),
-    "last-rate": TrainingColumn(function=HERE + "last_rate", needs=("dense",), begins="budget", length="rewound"),
-    "gmp": TrainingColumn(function=HERE + "gmp", begins="start", length="budget", dynamic=True, cuts=True),
-    "set": TrainingColumn(function=HERE + "regrown_at_random", begins="start", length="budget", dynamic=True),
-    "rigl": TrainingColumn(function=HERE + "regrown_by_gradient", begins="start", length="budget", dynamic=True),
+    "full": TrainingColumn(function=HERE + "full_training", begins="start", length="budget"),
+    "rewound": TrainingColumn(function=HERE + "rewound_training", needs=("dense",), begins="rewind", length="rewound"),
+    "last-rate": TrainingColumn(
+        function=HERE + "last_rate_training", needs=("dense",), begins="budget", length="rewound"
+    ),
+    "gmp": TrainingColumn(function=HERE + "gmp_training", begins="start", length="budget", dynamic=True, cuts=True),
+    "set": TrainingColumn(function=HERE + "set_training", begins="start", length="budget", dynamic=True),
+    "rigl": TrainingColumn(function=HERE + "rigl_training", begins="start", length="budget", dynamic=True),
 }
 
 Column = TypeVar("Column", MaskColumn, WeightsColumn, TrainingColumn)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.errors import UnknownName
-from bench.report.claims.definitions import Claim, find, load
+from bench.report.claims.definitions import Claim, find, load_claims
 from bench.report.claims.text import blocks, verdict_table
 from bench.report.claims.verdicts import judge
 from bench.report.published import read
@@ -38,8 +38,8 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, style: 
 
 def _at(name: str | None, scale: str | None) -> list[Claim]:
     """Of every claim that is asked for, each scale that it has."""
-    ids = {claim.id for claim in (find(name, scale=scale) if name else load())}
-    return [claim for claim in load() if claim.id in ids and (scale is None or claim.scale in (None, scale))]
+    ids = {claim.id for claim in (find(name, scale=scale) if name else load_claims())}
+    return [claim for claim in load_claims() if claim.id in ids and (scale is None or claim.scale in (None, scale))]
 
 
 def _listed(claims: Sequence[Claim]) -> str:
@@ -48,7 +48,7 @@ def _listed(claims: Sequence[Claim]) -> str:
         scales.setdefault(claim.id, []).append(claim.scale or "cannot be run")
     first = {claim.id: claim for claim in reversed(claims)}
     rows = [(known, first[known].paper, ", ".join(at), first[known].statement) for known, at in scales.items()]
-    return overview.columns([("claim", "paper", "at", "statement"), *rows])
+    return overview.aligned([("claim", "paper", "at", "statement"), *rows])
 
 
 def reproduce(

@@ -15,7 +15,7 @@ from bench.verbs.request import Request, existing, say
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
     """Write a suite's finished units into one archive."""
     assert asked.suite is not None
-    suite = asked.selection.of_suite(suitefile.load(asked.suite))
+    suite = asked.selection.of_suite(suitefile.load_suite(asked.suite))
     units = plan(suite).units
     packed = write(units.values(), existing(root), output, suite=suite, weights=weights)
     say(f"{output}: {packed.units} of {len(units)} units, {packed.bytes / 1e6:,.1f} MB")

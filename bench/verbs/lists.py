@@ -14,10 +14,10 @@ def tasks() -> None:
         (task.name, task.scale, task.budget, task.unit, task.metric, f"{task.pruning.rate:.0%} a level", task.source)
         for task in registry.tasks().values()
     ]
-    say(overview.columns([head, *rows]))
+    say(overview.aligned([head, *rows]))
 
 
 def methods() -> None:
     """List the methods."""
     rows = [(each.name, each.mask, each.weights, each.training, each.about) for each in registry.methods().values()]
-    say(overview.columns([("method", "mask", "weights", "training", "about"), *rows]))
+    say(overview.aligned([("method", "mask", "weights", "training", "about"), *rows]))

@@ -46,7 +46,7 @@ class Request:
     def plan(self) -> Plan:
         """The units that are asked for."""
         assert self.suite is not None
-        return make_plan(self.selection.of_suite(suitefile.load(self.suite)))
+        return make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
 
     def records(self, store: Store) -> list[Record]:
         """The finished units that are asked for."""
@@ -58,7 +58,7 @@ class Request:
         """Those of the methods that are asked for; a suite may name some that have not finished yet."""
         if not self.suite:
             return self.selection.of_records(records)
-        self.selection.of_suite(suitefile.load(self.suite))  # refuses what is not in it
+        self.selection.of_suite(suitefile.load_suite(self.suite))  # refuses what is not in it
         wanted = names(self.methods)
         return [record for record in records if wanted is None or record["spec"]["method"]["name"] in wanted]
 

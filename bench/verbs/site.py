@@ -14,7 +14,7 @@ MEASURED = "measured"
 
 def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
-    from bench.report.claims.definitions import load  # noqa: PLC0415  only tables need scipy
+    from bench.report.claims.definitions import load_claims  # noqa: PLC0415  only tables need scipy
     from bench.report.claims.verdicts import judge  # noqa: PLC0415
     from bench.report.published import read  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
@@ -22,7 +22,7 @@ def site(records: Path, output: Path) -> None:
     from bench.report.site.write import write  # noqa: PLC0415
 
     suites = read(records)
-    verdicts = judge(load(), [record for suite in suites.values() for record in suite])
+    verdicts = judge(load_claims(), [record for suite in suites.values() for record in suite])
     measured = measurements(records.parent / MEASURED, suites)
     try:
         write(output, page(suites, verdicts, measured=measured, records_url=_from(output, records)))

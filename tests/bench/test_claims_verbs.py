@@ -19,8 +19,8 @@ BLOCKED = Claim(id="T-2", paper="1803.03635", statement="No toy does this.", whe
 
 @pytest.fixture(autouse=True)
 def toy_claims(monkeypatch):
-    monkeypatch.setattr(claims, "load", lambda: (TOY, BLOCKED))
-    monkeypatch.setattr(verbs, "load", lambda: (TOY, BLOCKED))
+    monkeypatch.setattr(claims, "load_claims", lambda: (TOY, BLOCKED))
+    monkeypatch.setattr(verbs, "load_claims", lambda: (TOY, BLOCKED))
     monkeypatch.setattr(verbs, "reproduce", partial(verbs.reproduce, work="toy:work"))
 
 

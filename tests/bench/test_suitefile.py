@@ -75,25 +75,25 @@ def test_errors_name_file_line_and_key(toys, text, said):
 def test_a_suite_in_a_file(toys, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(HEAD + GOOD)
-    assert suitefile.load(str(path)).name == "own"
+    assert suitefile.load_suite(str(path)).name == "own"
     path.write_text(HEAD + GOOD + "x = 1\n")
     with pytest.raises(SpecError, match=r"own.toml:9: x: unknown key"):
-        suitefile.load(str(path))
+        suitefile.load_suite(str(path))
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(SpecError, match="cannot be read"):
-        suitefile.load(str(path))
+        suitefile.load_suite(str(path))
 
 
 def test_a_suite_that_does_not_exist(tmp_path):
     with pytest.raises(UnknownName, match="unknown suite 'quik': did you mean 'quick'"):
-        suitefile.load("quik")
+        suitefile.load_suite("quik")
     with pytest.raises(SpecError, match=r"no file .*none.toml"):
-        suitefile.load(str(tmp_path / "none.toml"))
+        suitefile.load_suite(str(tmp_path / "none.toml"))
 
 
 @pytest.mark.parametrize("name", suitefile.names())
 def test_the_suites_that_come_along_are_right(name):
-    suite = suitefile.load(name)
+    suite = suitefile.load_suite(name)
     assert suite.title
     assert suite.entries
 

@@ -22,7 +22,7 @@ WORK = """
 import re, sys, time
 from pathlib import Path
 from bench import registry
-from bench.report.claims.definitions import load
+from bench.report.claims.definitions import load_claims
 from bench.report.table.render import render
 from bench.report.published import read
 from bench.report.site.write import site, write
@@ -33,7 +33,7 @@ suites = read(Path(sys.argv[1]))
 records = [record for suite in suites.values() for record in suite]
 rows = [len(render(records, style).splitlines()) for style in ("csv", "md")]
 page = Path(sys.argv[2])
-write(page, site(suites, judge(load(), records), records_url="records"))
+write(page, site(suites, judge(load_claims(), records), records_url="records"))
 seconds = time.perf_counter() - start
 most = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])  # ru_maxrss counts the parent before exec
 print(len(records), rows[0] - 1, page.stat().st_size, seconds, 1024 * most)

@@ -82,7 +82,7 @@ def papers() -> dict[str, str]:
 
 
 @cache
-def load() -> tuple[Claim, ...]:
+def load_claims() -> tuple[Claim, ...]:
     """Every claim at every scale that it has units for, paper by paper, in the order of the files."""
     return tuple(claim for told in _files() for each in told["claim"] for claim in _expand(told["paper"], each))
 
@@ -98,9 +98,9 @@ def find(name: str, *, scale: str | None = None) -> list[Claim]:
         UnknownName: if neither a claim nor a paper is called so.
         SpecError: if none of them has units at that scale.
     """
-    found = [claim for claim in load() if name in (claim.id, claim.paper)]
+    found = [claim for claim in load_claims() if name in (claim.id, claim.paper)]
     if not found:
-        raise UnknownName("claim or paper", name, [*papers(), *dict.fromkeys(claim.id for claim in load())])
+        raise UnknownName("claim or paper", name, [*papers(), *dict.fromkeys(claim.id for claim in load_claims())])
     if scale is not None and scale not in SCALES:
         raise UnknownName("scale", scale, SCALES)
     if scale is not None and all(claim.scale != scale for claim in found):

@@ -78,7 +78,7 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
     installed = [comparison for comparison in comparisons(records) if comparison.installed]
     newest = {(comparison.task.name, comparison.task.scale): comparison for comparison in installed}  # versions ascend
     papers = {(claim.paper, claim.scale) for claim in claims}
-    whole = [claim for claim in definitions.load() if (claim.paper, claim.scale) in papers]
+    whole = [claim for claim in definitions.load_claims() if (claim.paper, claim.scale) in papers]
     family = {(claim.id, claim.scale): claim for claim in (*whole, *claims)}
     verdicts = {
         (v.claim.id, v.claim.scale): v for v in _corrected([_alone(claim, newest) for claim in family.values()])

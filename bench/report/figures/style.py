@@ -108,7 +108,7 @@ class Look:
         }
 
 
-def family(name: str) -> Family:
+def family_of(name: str) -> Family:
     """The family of a method; what is not installed here is of the others."""
     method = registry.methods().get(name)
     told = registry.columns_of(method) if method else None
@@ -125,7 +125,7 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
     known = [name for name in registry.methods() if name != DENSE]
     members: dict[Family, list[str]] = {each: [] for each in FAMILIES}
     for name in (*known, *sorted(asked.difference(known))):
-        members[family(name)].append(name)
+        members[family_of(name)].append(name)
     return {
         name: _look(told, place, name)
         for told, names in members.items()

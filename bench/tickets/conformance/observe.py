@@ -69,7 +69,7 @@ class Case:
         return {name: self.start.weights[name].cpu() != 0 for name in self.entries}
 
 
-class Family:
+class Lineage:
     """Units of one seed, run in memory, each parent once."""
 
     def __init__(self, domain: Domain, task: Task, *, device: str, seed: int) -> None:
@@ -108,14 +108,14 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
     """Run the unit, its parents, and its doubles."""
     if method.name == DENSE:
         level = 0
-    family = Family(domain, task, device=device, seed=seed)
+    family = Lineage(domain, task, device=device, seed=seed)
     result, seen = family.run(method, level)
     dense, dense_seen = family.run(METHODS[DENSE], 0) if method.name != DENSE else (result, seen)
     ticket = None
     if level:
         ticket, _ = family.run(METHODS["ticket"] if method.name != "ticket" else method, level)
     torch.manual_seed(level + 99)
-    doubles = [Family(domain, task, device=device, seed=other).run(method, level)[0] for other in (seed, seed + 1)]
+    doubles = [Lineage(domain, task, device=device, seed=other).run(method, level)[0] for other in (seed, seed + 1)]
     learner = domain.learner(task, streams=Streams(seed, level).refreshed(), device=device)
     entries = masks.prunable(learner, task.pruning)
     return Case(

@@ -86,7 +86,7 @@ def sealed(honest, files, *, manifest=None, method=zipfile.ZIP_DEFLATED):
 @pytest.fixture
 def honest(finished, suite_file, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    plan = make_plan(suitefile.load(str(suite_file)))
+    plan = make_plan(suitefile.load_suite(str(suite_file)))
     folder = tmp_path / "made"
     folder.mkdir()
     return Honest(Store(finished), plan, folder)

@@ -1,12 +1,12 @@
 import toy
 
-from bench.runs.overview import columns, planned, status
+from bench.runs.overview import aligned, planned, status
 from bench.runs.pace import Pace
 from bench.runs.plan import plan as make_plan
 
 
 def test_columns_are_aligned_and_numbers_stand_to_the_right():
-    assert columns([("name", "n"), ("a", 1), ("bcdefg", 12_345)]) == "name         n\na            1\nbcdefg  12,345"
+    assert aligned([("name", "n"), ("a", 1), ("bcdefg", 12_345)]) == "name         n\na            1\nbcdefg  12,345"
 
 
 def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):

@@ -80,7 +80,7 @@ def test_parents_follow_from_the_columns_each_once():
 
 # Columns from outside.
 
-OWN = MaskColumn(function="bench.tickets.choose:ones", drawn="network")
+OWN = MaskColumn(function="bench.tickets.choose:whole_mask", drawn="network")
 
 
 def own_function(inputs):

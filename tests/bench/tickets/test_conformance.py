@@ -267,7 +267,7 @@ def test_a_control_that_equals_the_ticket_is_caught(monkeypatch, name):
 
 
 def test_a_random_mask_that_is_the_tickets_is_caught():
-    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:of_ticket", parents=("ticket",))
+    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:ticket_mask", parents=("ticket",))
     assert "C8" in method_checks(method)
 
 
@@ -321,7 +321,7 @@ def test_ignored_layers_in_the_quota_are_caught(monkeypatch):
 
 def test_pruning_an_exempt_layer_is_caught(monkeypatch):
     def everywhere(setting):
-        mask = choose.one_shot(setting)
+        mask = choose.one_shot_mask(setting)
         shape = dict(setting.learner.module.named_parameters())["4.weight"].shape
         return {**mask, "4.weight": torch.zeros(shape, dtype=torch.bool)}
 
@@ -345,7 +345,7 @@ def test_fine_tuning_with_the_first_rate_is_caught(monkeypatch):
 
 def test_a_rewound_run_of_full_length_is_caught(monkeypatch):
     def all_over(setting, mask, state):
-        return choose.full(setting, mask, replace(state, step=0, updates=0))
+        return choose.full_training(setting, mask, replace(state, step=0, updates=0))
 
     broken_column(monkeypatch, TRAININGS, "rewound", all_over)
     assert "C9" in method_checks("ticket")
@@ -353,7 +353,7 @@ def test_a_rewound_run_of_full_length_is_caught(monkeypatch):
 
 def test_a_schedule_that_restarts_unasked_is_caught(monkeypatch):
     def restarted(setting, mask, state):
-        start = choose.rewound(setting, mask, state)
+        start = choose.rewound_training(setting, mask, state)
         return replace(start, state=replace(start.state, origin=start.state.step))
 
     broken_column(monkeypatch, TRAININGS, "rewound", restarted)
@@ -488,7 +488,7 @@ def test_a_saliency_of_other_weights_than_the_start_is_noted():
 
 
 def test_a_column_without_facts_is_noted(monkeypatch):
-    findings = check_method(outside(mask="bench.tickets.choose:uniform"), ExampleDomain(), MOONS)
+    findings = check_method(outside(mask="bench.tickets.choose:uniform_mask"), ExampleDomain(), MOONS)
     assert [str(finding) for finding in findings] == [
         "note: the mask column promises nothing: give it as a record of bench.tickets.columns"
     ]
@@ -496,17 +496,21 @@ def test_a_column_without_facts_is_noted(monkeypatch):
 
 PROMISES = {
     "RANKED": MaskColumn(function=HERE + "of_smallest", needs=("dense",), ranked="dense", layers="level"),
-    "QUOTA": MaskColumn(function="bench.tickets.choose:uniform", layers="level"),
-    "SHAPE": MaskColumn(function="bench.tickets.choose:uniform", layers="shape"),
-    "TAKEN": MaskColumn(function="bench.tickets.choose:shuffled", needs=("ticket",), taken=True),
-    "DRAWN": MaskColumn(function="bench.tickets.choose:of_ticket", needs=("ticket",), drawn="layers"),
-    "EXACT": WeightsColumn(function="bench.tickets.choose:fresh", state="initial", exact=True),
-    "FRESH": WeightsColumn(function="bench.tickets.choose:initial", state="fresh", exact=True),
-    "SIGNED": WeightsColumn(function="bench.tickets.choose:fresh", state="fresh", keeps="signs"),
-    "VALUES": WeightsColumn(function="bench.tickets.choose:rewind", needs=("dense",), state="rewind", keeps="values"),
-    "LATE": TrainingColumn(function="bench.tickets.choose:full", begins="rewind", length="rewound"),
+    "QUOTA": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="level"),
+    "SHAPE": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="shape"),
+    "TAKEN": MaskColumn(function="bench.tickets.choose:shuffled_mask", needs=("ticket",), taken=True),
+    "DRAWN": MaskColumn(function="bench.tickets.choose:ticket_mask", needs=("ticket",), drawn="layers"),
+    "EXACT": WeightsColumn(function="bench.tickets.choose:fresh_weights", state="initial", exact=True),
+    "FRESH": WeightsColumn(function="bench.tickets.choose:initial_weights", state="fresh", exact=True),
+    "SIGNED": WeightsColumn(function="bench.tickets.choose:fresh_weights", state="fresh", keeps="signs"),
+    "VALUES": WeightsColumn(
+        function="bench.tickets.choose:rewind_weights", needs=("dense",), state="rewind", keeps="values"
+    ),
+    "LATE": TrainingColumn(function="bench.tickets.choose:full_training", begins="rewind", length="rewound"),
     "SHORT": TrainingColumn(function=HERE + "short", begins="start", length="budget"),
-    "STILL": TrainingColumn(function="bench.tickets.choose:full", begins="start", length="budget", dynamic=True),
+    "STILL": TrainingColumn(
+        function="bench.tickets.choose:full_training", begins="start", length="budget", dynamic=True
+    ),
 }
 globals().update(PROMISES)
 

@@ -7,7 +7,7 @@ import pytest
 from bench import registry
 from bench.errors import SpecError, UnknownName
 from bench.report.claims import definitions as claims
-from bench.report.claims.definitions import Test, find, load, papers
+from bench.report.claims.definitions import Test, find, load_claims, papers
 from bench.report.claims.measures import STATISTICS
 from bench.report.claims.text import about
 from bench.runs.plan import refusal
@@ -18,11 +18,11 @@ SEED_PAPERS = {"1803.03635": 18, "1906.02773": 9, "1906.02768": 17, "1905.13405"
 
 @pytest.mark.parametrize(("paper", "n"), SEED_PAPERS.items())
 def test_every_claim_of_the_seed_papers_is_encoded(paper, n):
-    found = {claim.id for claim in load() if claim.paper == paper}
+    found = {claim.id for claim in load_claims() if claim.paper == paper}
     assert len(found) == n + (paper == "1803.03635"), "A-1 is of this paper too"
 
 
-@pytest.mark.parametrize("claim", load(), ids=lambda claim: f"{claim.id}-{claim.scale}")
+@pytest.mark.parametrize("claim", load_claims(), ids=lambda claim: f"{claim.id}-{claim.scale}")
 def test_a_claim_is_whole(claim):
     assert claim.statement.endswith(".")
     assert claim.where
@@ -45,7 +45,7 @@ def test_a_claim_is_whole(claim):
 
 
 def test_ids_are_unique_at_a_scale():
-    assert len({(claim.id, claim.scale) for claim in load()}) == len(load())
+    assert len({(claim.id, claim.scale) for claim in load_claims()}) == len(load_claims())
 
 
 def test_a_paper_is_shown_at_the_largest_scale_it_has_units_for():

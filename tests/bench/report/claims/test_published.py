@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.claims.definitions import load
+from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge
 from bench.report.published import read
 
@@ -21,7 +21,7 @@ def test_a_claim_alone_says_what_the_table_says(records):
     table = {
         cells[1].strip(): cells for cells in (row.split(" | ") for row in ("| | " + r[2:] for r in rows if "|" in r))
     }
-    small = {claim.id: claim for claim in load() if claim.scale == "small"}
+    small = {claim.id: claim for claim in load_claims() if claim.scale == "small"}
     for name in ("F1-1", "Y3-8"):
         (alone,) = judge([small[name]], records)
         _, _, verdict, scale, _, _, n, p, *_ = table[name]
@@ -30,7 +30,7 @@ def test_a_claim_alone_says_what_the_table_says(records):
 
 
 def test_the_interval_of_a_decided_claim_clears_its_threshold(records):
-    verdicts = judge(load(), records)
+    verdicts = judge(load_claims(), records)
     decided = [v for v in verdicts if v.status in ("holds", "fails") and v.claim.test != "exact"]
     assert len(decided) > 10
     for verdict in decided:

@@ -115,14 +115,14 @@ def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
     names = ("vision/toy", "vision/other", "vision/never")
     family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
     elsewhere = replace(CLAIM, id="X-0", scale="paper")
-    monkeypatch.setattr(definitions, "load", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG")))
+    monkeypatch.setattr(definitions, "load_claims", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG")))
     records = world(study, ticket=0.02) + world(study, ticket=0.001, name="vision/other")
     whole = judge(family, records)
     assert [judge([claim], records) for claim in family] == [[verdict] for verdict in whole]
     assert judge(family[::-1], records) == whole[::-1]
     assert (whole[0].tested, whole[0].family) == (2, 3), "the third was not run"
     assert "(Holm, 2 of 3 claims run)" in blocks(whole[:1])
-    monkeypatch.setattr(definitions, "load", lambda: family[:1])
+    monkeypatch.setattr(definitions, "load_claims", lambda: family[:1])
     alone = one(family[0], records)
     assert whole[0].p == pytest.approx(2 * alone.p)
     assert "(Holm, 1 claim)" in blocks([alone])

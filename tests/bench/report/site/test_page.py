@@ -7,7 +7,7 @@ import shutil
 import pytest
 from pages import measurement, write_site
 
-from bench.report.claims.definitions import load
+from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge
 from bench.report.site.measured import Measured
 from bench.spec import Pruning
@@ -62,7 +62,7 @@ def index(study, tmp_path_factory):
         *study({**EFFECTS, "snip": -0.04}, levels=(1, 3), seeds=2, name="nlp/some"),
     ]
     folder = tmp_path_factory.mktemp("page")
-    return write_site(folder / "index.html", {"some": records}, judge(load(), records), records_url="records")
+    return write_site(folder / "index.html", {"some": records}, judge(load_claims(), records), records_url="records")
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_filters_narrow_tables_and_are_part_of_the_link(visit):
     assert all("vision/" in text for text in column(page, "claims", 10)), "the other board keeps the filter"
     page.click("button[type=reset]")
     until(page, "document.querySelector('output').textContent === ''")
-    assert len(column(page, "claims", 1)) == len({each.id for each in load()})
+    assert len(column(page, "claims", 1)) == len({each.id for each in load_claims()})
 
 
 def test_density_narrows_a_task(visit):

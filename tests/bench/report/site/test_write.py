@@ -15,7 +15,7 @@ import records as records_of
 from pages import Reader, site, write_site
 
 from bench import registry
-from bench.report.claims.definitions import load
+from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
@@ -35,7 +35,7 @@ def records(study):
 
 
 def read(records, **more):
-    return Reader(site({"some": records}, judge(load(), records), **more))
+    return Reader(site({"some": records}, judge(load_claims(), records), **more))
 
 
 def test_every_link_leads_somewhere_and_no_anchor_is_twice(records, study):
@@ -106,7 +106,7 @@ def test_a_task_of_a_higher_version_supersedes_nothing_and_counts_nowhere(study,
     assert overall(both) == overall(alone)
     assert [(each.method, each.rank) for each in both if each.installed] == [(each.method, each.rank) for each in alone]
     assert {each.rank for each in both if not each.installed} == {None}
-    found = Reader(site({"some": [*honest, *forged]}, judge(load(), [*honest, *forged])))
+    found = Reader(site({"some": [*honest, *forged]}, judge(load_claims(), [*honest, *forged])))
     text = site({"some": [*honest, *forged]}, [])
     assert "superseded" not in text
     assert text.count("<p class=warning>Not installed here") == 1
@@ -145,8 +145,8 @@ def test_a_method_that_is_not_installed_stands_apart_without_a_rank(study, recor
 
 def test_the_order_of_records_changes_no_byte(records):
     half = len(records) // 2
-    one = site({"a": records[:half], "b": records[half:]}, judge(load(), records))
-    two = site({"b": records[half:][::-1], "a": records[:half][::-1]}, judge(load(), records[::-1]))
+    one = site({"a": records[:half], "b": records[half:]}, judge(load_claims(), records))
+    two = site({"b": records[half:][::-1], "a": records[:half][::-1]}, judge(load_claims(), records[::-1]))
     assert one == two
 
 
@@ -177,7 +177,7 @@ def test_without_enough_seeds_nothing_is_ranked(study):
 
 
 def test_claims_come_with_verdicts_numbers_and_their_records(study):
-    claim = next(each for each in load() if each.id == "F1-4" and each.scale == "small")
+    claim = next(each for each in load_claims() if each.id == "F1-4" and each.scale == "small")
     records = study(EFFECTS, levels=claim.levels, seeds=5, name=claim.tasks[0], at=("final",))
     found = read(records)
     board = [row for row in found.told if row and row[0].startswith("F1-4 ")]
@@ -185,17 +185,17 @@ def test_claims_come_with_verdicts_numbers_and_their_records(study):
     assert len(board) == 2, "on the board, and at the task"
     assert all(re.match(r"0\.\d+ \[0\.\d+, 0\.\d+\] from ticket L7, reinit L7$", row[3]) for row in board)
     assert len({row[0] for row in found.told if row and row[0].startswith("F1-")}) == len(
-        {each.id for each in load() if each.id.startswith("F1-")}
+        {each.id for each in load_claims() if each.id.startswith("F1-")}
     )
 
 
 def test_what_is_not_installed_is_evidence_of_no_claim(study, task, install):
-    claim = next(each for each in load() if each.id == "F1-4" and each.scale == "small")
+    claim = next(each for each in load_claims() if each.id == "F1-4" and each.scale == "small")
     install(task(name=claim.tasks[0]))
     honest, forged = (
         study(EFFECTS, levels=claim.levels, seeds=5, name=claim.tasks[0], version=version) for version in (1, 99)
     )
-    text = site({"some": [*honest, *forged]}, judge(load(), [*honest, *forged]))
+    text = site({"some": [*honest, *forged]}, judge(load_claims(), [*honest, *forged]))
     assert 'from <a href="#task-vision-lenet-mnist-small-v1.' in text
     assert 'from <a href="#task-vision-lenet-mnist-small-v99' not in text
     assert text.count('data-key="task-claims"') == 1
@@ -237,7 +237,7 @@ def test_any_number_of_methods_of_one_family_is_drawn(study, monkeypatch):
     told = drawn(records)
     assert {each["name"] for each in told["methods"]} == {*list(EFFECTS)[1:], *outside}
     assert len({(each["colour"], tuple(each["dash"])) for each in told["methods"]}) == len(told["methods"])
-    text = site({"some": records}, judge(load(), records))
+    text = site({"some": records}, judge(load_claims(), records))
     assert 'data-key="strangers"' not in text
     for name in outside:
         assert len({row[2] for row in Reader(text).told if row[:2] == ["vision/toy@small", name]}) == 1
