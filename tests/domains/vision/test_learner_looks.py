@@ -106,9 +106,11 @@ def test_losses_are_of_logits_divided_by_the_temperature(task, temperature):
 
 
 def test_one_all_ones_example_goes_through_the_module(task):
-    learner = build(task)
+    learner, seen = build(task), []
+    learner.module.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
     output = learner.forward_ones()
     assert output.shape == (1, 10)
+    assert seen == [(1, 1, 28, 28)]
     torch.testing.assert_close(output, learner.module(torch.ones(1, 1, 28, 28)))
     assert torch.autograd.grad(output.sum(), learner.module.hidden[0].weight)[0].any()
     learner.module.double()

@@ -95,7 +95,6 @@ def test_resnet_20_halves_the_image_twice():
     assert seen == [(4, 32, 32)] * 3 + [(8, 16, 16)] * 3 + [(16, 8, 8)] * 3
 
 
-@pytest.mark.parametrize("name", ["lenet-300-100", "resnet-20"])
 def lenet(state, x):
     x = x.reshape(len(x), 784)
     for layer in ("hidden.0", "hidden.1"):
@@ -164,6 +163,7 @@ def test_the_forward_pass_is_that_of_figure_2(name, by_hand):
         torch.testing.assert_close(model(images), by_hand(model.state_dict(), images), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["lenet-300-100", "resnet-20"])
 def test_weights_are_gaussian_glorot_and_biases_zero(name):
     for module in build(name, width=1.0, generator=generator()).modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and module.weight.numel() > 20_000:
