@@ -6,8 +6,10 @@ import gymnasium
 import numpy as np
 import pytest
 
+from domains.rl import envs
 from domains.rl.classic import CLASSIC, classic
 from domains.rl.episodes import Episodes
+from domains.rl.gyms import Gyms
 
 N = 6
 
@@ -26,13 +28,13 @@ def balancing(observations, generator):
 
 @pytest.mark.parametrize("name", CLASSIC)
 def test_equal_to_gymnasium_to_the_bit(name):
-    ours, envs = classic(name, N), [theirs(name) for _ in range(N)]
+    ours, games = classic(name, N), [theirs(name) for _ in range(N)]
     seeds = [10 * index + 3 for index in range(N)]
     observations = ours.reset(seeds)
     generator = np.random.default_rng(0)
-    expected = np.stack([env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)])
-    assert ours.observation_space == envs[0].observation_space
-    assert ours.action_space == envs[0].action_space
+    expected = np.stack([env.reset(seed=seed)[0] for env, seed in zip(games, seeds, strict=True)])
+    assert ours.observation_space == games[0].observation_space
+    assert ours.action_space == games[0].action_space
     seen = {"terminated": 0, "truncated": 0}
     for _ in range(650):
         assert observations.dtype == expected.dtype
@@ -40,7 +42,7 @@ def test_equal_to_gymnasium_to_the_bit(name):
         pole = name.startswith("CartPole")
         actions = balancing(observations, generator) if pole else generator.integers(0, 3, N)
         step = ours.step(actions)
-        for index, env in enumerate(envs):
+        for index, env in enumerate(games):
             last, reward, terminated, truncated, _ = env.step(int(actions[index]))
             assert np.array_equal(step.last[index], last)
             assert step.rewards[index] == reward
@@ -51,6 +53,13 @@ def test_equal_to_gymnasium_to_the_bit(name):
         observations = step.observations
     assert sum(seen.values()) >= N
     assert seen["truncated"]
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_ours_are_used_where_they_are_the_same(name):
+    made = envs.make({"kind": "gymnasium", "id": name}, n=2).simulations
+    assert type(made) is CLASSIC[name][0]
+    assert type(envs.make({"kind": "gymnasium", "id": name, "render_mode": None}, n=2).simulations) is Gyms
 
 
 def test_acrobot_swings_up_as_gymnasium_does():
