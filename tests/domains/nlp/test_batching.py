@@ -72,6 +72,8 @@ def test_rows_are_in_order_of_source_then_target_length():
     keys = [(len(rows[row]), len(others[row])) for row in order]
     assert sorted(order) == list(range(60))
     assert all(one <= two for one, two in pairwise(keys))
+    chance = np.argsort(np.random.default_rng(1).permutation(60))
+    assert order.tolist() == sorted(range(60), key=lambda row: (len(rows[row]), len(others[row]), chance[row]))
     assert order.tolist() != ordered(pairs, np.random.default_rng(2)).tolist()
 
 
