@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from mutation.mutants import mutants
 
 RUN = Path(__file__).with_name("run.py")
+ROOT = RUN.parents[2]
 
 
 def changes(source):
@@ -77,6 +79,18 @@ def test_every_mutant_is_another_program_with_one_edit():
     assert [mutant.line for mutant in made] == sorted(mutant.line for mutant in made)
     for mutant in made:
         compile(mutant.source, "mutant", "exec")
+
+
+def test_the_map_and_the_list_of_equivalents_name_what_there_is():
+    known = tomllib.loads(RUN.with_name("modules.toml").read_text())["tests"]
+    for module, tests in known.items():
+        mirror = Path("tests") / Path(module).with_name(f"test_{Path(module).name}")
+        assert [path for path in (module, *tests) if not (ROOT / path).exists()] == []
+        assert tests or (ROOT / mirror).exists(), module
+    for entry in tomllib.loads(RUN.with_name("equivalent.toml").read_text())["mutant"]:
+        lines = [line.strip() for line in (ROOT / entry["module"]).read_text().splitlines()]
+        assert entry["line"] in lines, entry
+        assert entry["reason"]
 
 
 THING = """\
