@@ -74,7 +74,12 @@ def from_zip(members):
 
 def from_windows(members):
     return zipped(
-        [("lth/Thumbs.db", b"x"), ("lth/desktop.ini", b"x"), *((f"lth/{name}", members[name]) for name in members)]
+        [
+            ("lth/Thumbs.db", b"x"),
+            ("lth/._manifest.json", NOTE),
+            ("lth/desktop.ini", b"x"),
+            *((f"lth/{name}", members[name]) for name in members),
+        ]
     )
 
 
