@@ -115,7 +115,9 @@ def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
     names = ("vision/toy", "vision/other", "vision/never")
     family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
     elsewhere = replace(CLAIM, id="X-0", scale="paper")
-    monkeypatch.setattr(definitions, "load_claims", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG")))
+    monkeypatch.setattr(
+        definitions, "load_claims", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG"))
+    )
     records = world(study, ticket=0.02) + world(study, ticket=0.001, name="vision/other")
     whole = judge(family, records)
     assert [judge([claim], records) for claim in family] == [[verdict] for verdict in whole]
