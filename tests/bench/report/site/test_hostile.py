@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from pages import Reader, measurement
+from pages import Reader, measurement, site
 
 from bench import cli
 
@@ -151,6 +151,11 @@ def test_a_suite_with_the_name_of_a_path_leads_into_the_folder_of_records_only(r
     (way,) = {link for link in found.links if not link.startswith("#")}
     assert re.fullmatch(r"records/[\w.%()~-]+\.jsonl", way)
     assert "/../" not in way.replace("%2F", "/").replace("%2f", "/")
+
+
+def test_a_suite_from_elsewhere_leads_to_no_other_folder(records):
+    links = Reader(site({"../../x": records}, [], records_url="records")).links
+    assert {link for link in links if not link.startswith("#")} == {"records/..%2F..%2Fx.jsonl"}
 
 
 def test_a_folder_with_the_name_of_a_script_is_a_folder(records, ask, tmp_path):
