@@ -1,6 +1,7 @@
 """What chance gives a mask: against scipy's distribution, against counting, and never an accusation too many."""
 
 import itertools
+import math
 import time
 
 import numpy as np
@@ -64,6 +65,8 @@ def test_of_large_layers_it_never_accuses_more_than_the_exact_test(draw):
     far = round(law.mean() + 7 * law.std())
     assert p_value([draw], far) < 1e-6, "and it accuses at seven standard deviations"
     assert p_value([Draw(100_000, 10_000, 10_000)], 1_000) == 1, "nothing is nearer than the mean"
+    bound = 2 * math.exp(-(200**2) / 2 / (law.var() + 200 / 3))
+    assert p_value([draw], round(law.mean()) - 200) == pytest.approx(min(1.0, bound), rel=0.02)
 
 
 def test_many_large_layers_are_no_way_to_stop_the_clock():

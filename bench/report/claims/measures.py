@@ -118,7 +118,8 @@ def _last_matching(comparison: Comparison, claim: Claim, method: str | None) -> 
     matching = set(dense)
     for level in claim.levels:
         scores = _scores(comparison, claim, method, level)
-        matching &= {seed for seed in scores if sign * (scores[seed] - dense.get(seed, math.inf)) >= -task.tolerance}
+        shared = matching & scores.keys()
+        matching = {seed for seed in shared if sign * (scores[seed] - dense[seed]) >= -task.tolerance}
         last |= dict.fromkeys(matching, level)
     return last
 

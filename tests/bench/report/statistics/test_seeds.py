@@ -219,7 +219,8 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
     [
         (Interval(0.0, -0.1, 0.1, 5), 0.2, True),
         (Interval(0.0, -0.3, 0.3, 5), 0.2, False),
-        (Interval(-0.1, -0.3 + 0.1, -0.2, 5), 0.2, True),
+        (Interval(-0.2, -0.1 - 0.2, -0.1, 5), 0.3, True),  # one bit beyond the margin, by rounding
+        (Interval(-0.2, -0.3001, -0.1, 5), 0.3, False),
         (Interval(0.5, None, None, 2), 0.2, None),
         (None, 0.2, None),
     ],
