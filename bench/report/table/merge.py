@@ -68,7 +68,9 @@ def _age(standing: Standing) -> tuple[str, str, str]:
 def _told(first: Standing, second: Standing) -> str:
     spec = first[1]["spec"]
     unit = f"{spec['task']['name']}@{spec['task']['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}"
-    return plain(f"{unit} has two results, {_where(*first)} and {_where(*second)}: remove the one that is wrong")
+    same = first[1]["digests"]["result"] == second[1]["digests"]["result"]
+    results = "two results under one digest" if same else "two results"
+    return plain(f"{unit} has {results}, {_where(*first)} and {_where(*second)}: remove the one that is wrong")
 
 
 def _where(place: str, record: Record) -> str:
