@@ -170,14 +170,11 @@ def _members(archive: zipfile.ZipFile, size: int) -> tuple[Manifest, dict[str, z
     if len(named) != 1:
         raise SubmissionError(f"it holds {len(named)} files {NAME}, not one: make it with `ticketbench pack`")
     manifest, above = _manifest(archive, named[0]), named[0].filename.removesuffix(NAME)
-    members: dict[str, zipfile.ZipInfo] = {}
-    for member in plain:
-        if member is not named[0]:
-            name = member.filename.removeprefix(above)
-            _check_member(name, member, manifest)
-            members[name] = member
+    members = {member.filename.removeprefix(above): member for member in plain if member is not named[0]}
     if len({name.casefold() for name in members}) < len(plain) - 1:
         raise SubmissionError("it holds a file twice, or two of one name in other letters: nothing was unpacked")
+    for name, member in members.items():
+        _check_member(name, member, manifest)
     if lacking := sorted(manifest.files.keys() - members.keys()):
         raise SubmissionError(f"{quoted(lacking[0])} of its {NAME} is missing: fetch it again")
     total, packed = sum(m.file_size for m in members.values()), sum(m.compress_size for m in members.values())

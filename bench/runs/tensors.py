@@ -38,12 +38,11 @@ Mask = Mapping[str, NDArray[np.bool_]]
 """Parameter name -> which of its weights are kept; parameters that are left out are kept whole."""
 
 
-def read_tensors(path: Path, *, largest: int = LARGEST) -> Tensors:
+def read_tensors(path: Path) -> Tensors:
     """The arrays and the metadata of a safetensors file.
 
     Args:
         path: the file; a link is not followed.
-        largest: bytes; a larger file is not opened.
 
     Raises:
         SubmissionError: if it is anything else than a well-formed file.
@@ -51,8 +50,8 @@ def read_tensors(path: Path, *, largest: int = LARGEST) -> Tensors:
     try:
         if path.is_symlink() or not path.is_file():
             raise SubmissionError(f"{path.name} is no plain file")
-        if path.stat().st_size > largest:
-            raise SubmissionError(f"{path.name} is larger than {largest} bytes")
+        if path.stat().st_size > LARGEST:
+            raise SubmissionError(f"{path.name} is larger than {LARGEST} bytes")
         data = path.read_bytes()
     except OSError as error:
         raise SubmissionError(f"{path.name} cannot be read: {error.strerror or error}") from error

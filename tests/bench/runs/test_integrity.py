@@ -8,7 +8,7 @@ import toy
 from safetensors.numpy import load_file, save_file
 
 from bench.digests import file_digest, json_digest, tensors_digest
-from bench.runs import integrity as verifying
+from bench.runs import tensors as reading
 from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
 
@@ -201,7 +201,7 @@ def test_hostile_records_are_findings(filled, place, text):
 
 
 def test_files_that_are_too_large_are_not_read(filled, place, monkeypatch):
-    monkeypatch.setattr(verifying, "LARGEST_TENSORS", 10)
+    monkeypatch.setattr(reading, "LARGEST", 10)
     assert any("mask.safetensors is larger than 10 bytes" in finding for finding in verify(filled[0]))
     with (place["ticket", 3] / "record.json").open("r+b") as file:
         file.truncate(2**40)
