@@ -142,6 +142,23 @@ def test_a_hostile_measurement_is_one_line_and_leaves_the_page(records, ask, tmp
     assert (tmp_path / "index.html").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ['" onfocus="x', "' onfocus='x", "x onfocus=x", "><b onfocus=x>", "&quot; onfocus=x"])
+def test_a_name_cannot_leave_its_attribute_or_its_cell(record, task, name):
+    def page(name):
+        of = task(name=f"vision/{name}", metric=name, directions={name: "max", "loss": "min"}, source=name)
+        arms = [("dense", 0), ("ticket", 1), ("random-ticket", 1), (name, 1)]
+        records = [record(method, level, seed, 0.9, task=of) for method, level in arms for seed in range(3)]
+        for each in records:
+            each["counts"]["layers"][name] = {"all": 4, "prunable": 4, "kept": 2}
+        return Reader(site({name: records}, [], records_url="records"))
+
+    hostile, harmless = page(name), page("harmless")
+    assert {(tag, *attributes) for tag, attributes in hostile.tags} == {
+        (tag, *attributes) for tag, attributes in harmless.tags
+    }
+    assert f"vision/{name}" in {attributes.get("data-t") for _, attributes in hostile.tags}
+
+
 @pytest.mark.parametrize(
     "suite", ["..", "javascript:alert(1)", '"><script>alert(1)<', "a?b#c&d", "%2e%2e%2f", "\\\\host\\x"]
 )

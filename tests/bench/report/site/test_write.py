@@ -71,6 +71,13 @@ def test_a_record_shows_what_identifies_it(records):
     assert config in html.unescape(site({"some": records}, []))
 
 
+def test_a_parent_is_linked_where_its_record_is_on_the_page(records):
+    known, unknown = records[0]["unit_id"], "f" * 64
+    records[-1]["spec"]["parents"] = {"dense": known, "previous": unknown}
+    text = site({"some": records}, [])
+    assert f'<td><a href="#u-{known[:12]}">dense {known[:12]}</a>, previous {unknown[:12]}<td>' in text
+
+
 def test_versions_of_a_protocol_stand_apart(study, task, install):
     install(task(version=2))
     old = study(EFFECTS, levels=(2,), seeds=3, tolerance=0.02)
