@@ -49,6 +49,14 @@ def test_batches_follow_fairseqs_rules(sizes, max_tokens, multiple, sort):
     assert all(len(each) * sizes[each].max() <= max_tokens for each in found)
 
 
+def test_a_tail_that_does_not_fit_with_the_next_sentence_is_a_batch_of_its_own():
+    """Four fit and make a good size, two more wait for theirs, and the seventh is as long as a whole batch."""
+    found = batches(np.arange(7), np.array([1, 1, 1, 1, 1, 1, 12]), max_tokens=12, multiple=4)
+    assert [rows.tolist() for rows in found] == [[0, 1, 2, 3], [4, 5], [6]]
+    followed = batches(np.arange(9), np.array([1, 1, 1, 1, 1, 1, 6, 6, 1]), max_tokens=12, multiple=4)
+    assert [rows.tolist() for rows in followed] == [[0, 1, 2, 3], [4, 5], [6, 7], [8]]
+
+
 def test_batches_equal_those_of_the_compiled_extension_where_it_is_there():
     rng = np.random.default_rng(0)
     sizes = np.sort(rng.integers(2, 60, 3_000))

@@ -99,6 +99,8 @@ def test_width_scales_every_layer_and_keeps_the_heads(vocabularies):
     heads = {each.num_heads for each in narrow.modules() if hasattr(each, "num_heads")}
     assert heads == {4}
     assert narrow.encoder.embed_tokens.embedding_dim == 4
+    assert size(models.build(SMALL, vocabularies, width=1.5, seed=0)) > size(whole) * 1.5
+    assert models.build(LSTM, vocabularies, width=0.25, seed=0).decoder.hidden_size == 3, "no heads, no multiples"
     lstm = models.build(LSTM, vocabularies, width=0.5, seed=0)
     assert (lstm.decoder.hidden_size, lstm.decoder.embed_tokens.embedding_dim) == (6, 6)
 
