@@ -165,6 +165,6 @@ def _column(table: Mapping[str, Column], name: str, kind: type[Column]) -> Colum
     column = named(name, "method column")
     if isinstance(column, kind):
         return column
-    if not callable(column) or isinstance(column, (MaskColumn, WeightsColumn, TrainingColumn)):
+    if not callable(column):
         raise SpecError(f"method column {name!r} is {type(column).__name__}: give a {kind.__name__} or its function")
     return kind(function=column)

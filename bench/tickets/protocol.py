@@ -14,13 +14,13 @@ Controls differ from the ticket in a column, and in nothing else.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import Diverged, WrongCount
 from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, KeepsItems, Learner, Mask, State
 from bench.record import Counts, CurvePoint, Items
+from bench.schema import LARGEST
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
@@ -158,12 +158,12 @@ def evaluate(learner: Learner, task: Task) -> CurvePoint:
     """One point of the curve: every split of the task, at the present step.
 
     Raises:
-        Diverged: if a metric is not finite.
+        Diverged: if a metric is not finite, or larger than any record may hold.
     """
     metrics = {split: learner.evaluate(split) for split in task.splits}
     for split, values in metrics.items():
         for name, value in values.items():
-            if not math.isfinite(value):
+            if not abs(value) <= LARGEST:  # NaN is not either; what no record may hold is as good as infinite
                 raise Diverged(learner.step, f"{name} on {split}")
     return {"step": learner.step, "updates": learner.updates, "metrics": metrics}
 

@@ -302,6 +302,16 @@ class Poisons(Moons):
                 self.module[0].weight.view(-1)[self.module[0].weight.view(-1) == 0] = self.poison
 
 
+@pytest.mark.parametrize(("value", "diverged"), [(1e99, False), (1e101, True), (-1e101, True), (float("nan"), True)])
+def test_a_metric_that_no_record_may_hold_is_divergence(value, diverged):
+    class Explodes(Moons):
+        def evaluate(self, split):
+            return {**super().evaluate(split), "loss": value if split == "test" else 1.0}
+
+    said = Lab(Explodes)("dense").trained.diverged
+    assert said == ("loss on test is not finite at step 10" if diverged else None)
+
+
 def test_a_pruned_weight_that_is_not_finite_in_the_end_is_divergence():
     assert Lab(Poisons)("random-ticket").trained.diverged.endswith("is not finite at step 40")
 
