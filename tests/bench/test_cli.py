@@ -362,7 +362,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
         (("table", "--store", "STORE"), {"numpy", "scipy"}),
         (("plan", "smoke", "--store", "STORE"), {"numpy"}),
         (("status", "smoke", "--store", "STORE"), {"numpy"}),
-        (("verify", "STORE"), {"numpy"}),
+        (("verify", "STORE"), {"numpy", "scipy"}),
         (("compare", "STORE", "STORE"), {"numpy", "scipy"}),
         (("claims", "F1-4"), {"numpy", "scipy"}),
         (("claims", "F1-4", "--records", str(Path(__file__).parents[2] / "results/records")), {"numpy", "scipy"}),
@@ -372,7 +372,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
 def test_no_verb_but_run_needs_torch(filled, args, allowed):
     store = str(filled[0].root)
     done = python(f"{HEAVY}\nfrom bench.cli import main; main()", *(each.replace("STORE", store) for each in args))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (args[0] == "verify"), "toys are not installed there, which verify finds"
     assert set(done.stderr.split()[1:]) <= allowed, "nor does the parent of the workers"
 
 
