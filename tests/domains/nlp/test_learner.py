@@ -244,6 +244,17 @@ def test_every_batch_of_an_update_has_a_dropout_and_sentences_of_its_own(transfo
     assert seen == [(index, Streams(0).integer("augment", index)) for index in range(6)]
 
 
+def test_an_update_is_a_step_however_many_batches_it_has(transformer):
+    learner = build(transformer, batches=3)
+    taken = []
+    learner.optimizer.register_step_post_hook(lambda *_: taken.append(1))
+    learner.train(4)
+    assert (learner.step, learner.updates, len(taken)) == (4, 4, 4)
+    learner.load(replace(learner.snapshot(), step=2, updates=7))
+    learner.train(3)
+    assert (learner.step, learner.updates) == (3, 8)
+
+
 def test_adam_has_the_options_of_the_task(tasks):
     adam = build(tasks[KEYS[0]], weight_decay=1e-3, betas=[0.8, 0.95], eps=1e-5).optimizer
     assert isinstance(adam, torch.optim.Adam)

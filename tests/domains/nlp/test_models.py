@@ -101,6 +101,10 @@ def test_width_scales_every_layer_and_keeps_the_heads(vocabularies):
     assert narrow.encoder.embed_tokens.embedding_dim == 4
     assert size(models.build(SMALL, vocabularies, width=1.5, seed=0)) > size(whole) * 1.5
     assert models.build(LSTM, vocabularies, width=0.25, seed=0).decoder.hidden_size == 3, "no heads, no multiples"
+    for heads in ((2, 8), (8, 2)):
+        uneven = dict(zip(("encoder_attention_heads", "decoder_attention_heads"), heads, strict=True))
+        narrow = models.build({**SMALL, **uneven}, vocabularies, width=0.01, seed=0)
+        assert narrow.encoder.embed_tokens.embedding_dim == 8, "enough for the side that has more"
     lstm = models.build(LSTM, vocabularies, width=0.5, seed=0)
     assert (lstm.decoder.hidden_size, lstm.decoder.embed_tokens.embedding_dim) == (6, 6)
 
