@@ -47,3 +47,4 @@ def test_holm_is_holms_step_down_procedure(p_values):
             rejected.add(p_value)
         told = {p for p, each in zip(p_values, adjusted, strict=True) if each <= level}
         assert told == rejected
+    assert all(p <= adjusted_p <= 1 for p, adjusted_p in zip(p_values, adjusted, strict=True))
