@@ -21,7 +21,7 @@ from bench.report.statistics.seeds import FEWEST, p_value
 CONFIDENCE = 0.99
 """Of not accusing an honest unit, and of not accusing an honest submission of a shift."""
 NEGLIGIBLE = 0.1
-"""Of the tolerance: how far stored weights may score elsewhere, and what shift turns no verdict."""
+"""How far stored weights may score elsewhere, and what shift turns no verdict, as a share of the tolerance."""
 
 NUMBERS = ("density", "density_weights", "density_total", "effective_density", "flops", "flops_dense")
 TRAINED = ("status", "metrics", "steps", "updates", "env_steps", "overlap")
@@ -105,7 +105,7 @@ class Remeasured:
 
     @property
     def line(self) -> str:
-        """For people: the claim and the measurement side by side."""
+        """The claim and the measurement side by side, for people."""
         what, label = {"replay": "replayed", "retrain": "retrained"}[self.how], self.entry.unit.label
         if self.record is None:
             return f"{label}: not {what}: {self.reason}"

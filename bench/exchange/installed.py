@@ -12,7 +12,7 @@ from bench.spec import REPORTED_ONLY, Method, Task, Unit, task_from_json, to_jso
 from bench.tickets.columns import Columns, MaskColumn, TrainingColumn, WeightsColumn
 
 NOTHING_PROMISED = Columns(MaskColumn(function=""), WeightsColumn(function=""), TrainingColumn(function=""))
-"""The columns of a method that is not installed here: no name that its record holds is ever imported."""
+"""The columns of a method that is not installed here, since no name that its record holds is ever imported."""
 
 
 class Installed(NamedTuple):

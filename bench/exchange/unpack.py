@@ -42,7 +42,7 @@ END = struct.Struct("<4s4H2LH")
 LOCATOR = struct.Struct("<4sLQL")
 END_64 = struct.Struct("<4sQ2H2L4Q")
 HARMLESS = 0x80E
-"""Flags of a file: how hard it was packed, that its sizes stand behind it too, that its name is UTF-8."""
+"""What a file's flags may say, which is how hard it was packed, that sizes stand behind it, and that its name is UTF-8."""
 SYSTEMS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Where systems note things beside the files of somebody who packs a folder."""
 
