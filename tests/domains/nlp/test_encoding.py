@@ -129,6 +129,8 @@ def test_subwords_are_joined_and_text_detokenised():
     assert corpus.tokenised_text(source) == "the house &apos;s tail ⁇ ⁇"
     assert corpus.text([0, *source[:4], 1, 1]) == "the house's"
     assert corpus_of(CUT, test=CUT).splits["test"].references[0] == "THE HOUSE IS RED."
+    train = corpus.splits["train"]
+    assert train.references == train.tokenised == (), "nobody scores what was trained on"
 
 
 def test_white_space_is_one_space():
