@@ -96,9 +96,10 @@ def shown(verdicts: Iterable[ClaimVerdict]) -> list[ClaimVerdict]:
     return list(best.values())
 
 
-def _told(verdict: ClaimVerdict) -> tuple[int, int]:
-    known = {"not run": 0, "no verdict": 1}.get(verdict.status, 2)
-    return known, SCALES.index(verdict.scale) if verdict.scale else -1
+def _told(verdict: ClaimVerdict) -> tuple[bool, int]:
+    return verdict.status != "not run", SCALES.index(
+        verdict.scale
+    ) if verdict.scale else -1  # the smallest have no verdict
 
 
 def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) -> ClaimVerdict:

@@ -11,6 +11,7 @@ from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
 from bench.report.claims.text import blocks, claimed, measured, verdict_table
 from bench.report.claims.verdicts import judge, shown
+from bench.report.statistics.aggregates import stratified
 from bench.report.statistics.seeds import detectable
 
 CLAIM = Claim(
@@ -109,15 +110,17 @@ def test_holm_is_within_a_paper_and_scale(study):
     apart = judge([CLAIM, replace(CLAIM, id="X-2", paper="1906.02768")], records)
     assert twice[0].p == pytest.approx(2 * alone.p)
     assert apart[0].p == alone.p
+    scaled = judge([CLAIM, replace(CLAIM, id="X-2", scale="paper")], records + world(study, ticket=0.02, scale="paper"))
+    assert (scaled[0].p, scaled[0].tested, scaled[1].tested) == (alone.p, 1, 1)
 
 
 def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
     names = ("vision/toy", "vision/other", "vision/never")
     family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
     elsewhere = replace(CLAIM, id="X-0", scale="paper")
-    monkeypatch.setattr(
-        definitions, "load_claims", lambda: (elsewhere, *family, replace(CLAIM, id="X-9", blocked="no VGG"))
-    )
+    blocked = replace(CLAIM, id="X-9", blocked="no VGG")
+    exact = replace(CLAIM, id="X-8", test="exact", statistic="weights", margin=0.1, expected={1: 50.0})
+    monkeypatch.setattr(definitions, "load_claims", lambda: (elsewhere, exact, *family, blocked))
     records = world(study, ticket=0.02) + world(study, ticket=0.001, name="vision/other")
     whole = judge(family, records)
     assert [judge([claim], records) for claim in family] == [[verdict] for verdict in whole]
@@ -302,6 +305,9 @@ def test_the_gap_of_iqms_is_of_two_iqms_and_its_p_value_that_of_its_interval(stu
     low, high = verdict.interval.low, verdict.interval.high
     assert verdict.interval.mean == pytest.approx(middle(scores["ticket"]) - middle(scores["reinit"]))
     assert verdict.interval.mean == pytest.approx((low + high) / 2)
+    arrays = [np.transpose(scores[method]) for method in ("ticket", "reinit")]
+    percentiles = stratified(lambda own, other: float(middle(own) - middle(other)), *arrays)
+    assert high - low == pytest.approx(percentiles.high - percentiles.low)
     distance = abs(verdict.interval.mean - threshold)
     assert verdict.p == pytest.approx(2 * stats.norm.cdf(-distance * 3.92 / (high - low)), rel=2e-3)
     assert (verdict.p < 0.05) == (not low <= threshold <= high) == (verdict.status != "inconclusive")
@@ -394,6 +400,14 @@ def test_an_exact_claim_shows_what_it_fails_by(study):
     lossy = [{**r, "effective_density": r["density"] / (1.0011 if r["spec"]["seed"] else 1)} for r in records]
     failed = one(claim, lossy)
     assert (failed.status, measured(failed), failed.p, failed.family) == ("fails", "1.0011", None, 0)
+
+
+def test_an_exact_claim_fails_to_either_side(sampled):
+    exact = replace(CLAIM, test="exact", margin=0.125)
+    assert [one(exact, sampled([gap] * 5)).status for gap in (0.125, -0.125, 0.25, -0.25)] == ["holds"] * 2 + [
+        "fails"
+    ] * 2
+    assert one(exact, sampled([0.0, 0.0, 0.0, 0.0, -0.5])).status == "fails", "one seed is enough"
 
 
 def test_the_text_has_the_verdict_its_numbers_and_its_scale(study):

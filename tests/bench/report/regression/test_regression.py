@@ -82,6 +82,59 @@ def test_seeds_that_fall_apart_need_more_of_them(verdicts):
     assert (cell.verdict, cell.reason, cell.p) == ("inconclusive", "n < 6", None)
 
 
+@pytest.mark.parametrize("fewest", [(3, 6), (6, 3)])
+def test_the_side_that_asks_for_more_seeds_decides(record, task, fewest):
+    sides = [
+        of_records("x", [record("ticket", 1, s, 0.9 - side / 4 + s / 1e4, task=task(fewest_seeds=n)) for s in range(5)])
+        for side, n in enumerate(fewest)
+    ]
+    (cell,) = compare_sides(*sides).cells
+    assert (cell.verdict, cell.reason) == ("inconclusive", "n < 6")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "verdict", "reason"),
+    [
+        ((6, 4), "worse", ""),
+        ((5, 8), "worse", ""),
+        ((2, 5), "inconclusive", "n < 3"),
+        ((5, 2), "missing", "2 of 5 seeds: n < 3"),
+    ],
+)
+def test_either_side_needs_enough_seeds_and_no_more(record, seeds, verdict, reason):
+    sides = [
+        of_records("x", [record("ticket", 1, s, 0.9 - side / 4 + s / 1e4) for s in range(n)])
+        for side, n in enumerate(seeds)
+    ]
+    (cell,) = compare_sides(*sides).cells
+    assert (cell.verdict, cell.reason) == (verdict, reason)
+
+
+def test_too_few_seeds_of_either_side_are_too_few_for_a_task_that_asks_for_more(record, task):
+    asked = task(fewest_seeds=6)
+    few, many = (
+        of_records("x", [record("ticket", 1, s, 0.9 - n / 40 + s / 1e4, task=asked) for s in range(n)]) for n in (5, 8)
+    )
+    (cell,) = compare_sides(few, many).cells
+    assert (cell.verdict, cell.reason, cell.p) == ("inconclusive", "n < 6", None)
+
+
+def test_the_distance_from_a_control_is_good_where_it_is_large_whatever_the_metric(run):
+    turned = {"directions": {"accuracy": "min"}, "chance": 3.0, "noise": 1e-4}
+    arms = {name: -gain for name, gain in ARMS.items()}
+    before = run(range(6), arms=arms, **turned)
+    after = run(range(500, 506), arms=arms, drops={("ticket", 1): 0.0125, ("ticket", 2): -0.0125}, **turned)
+    found = {
+        (c.key.level, c.quantity): c
+        for c in compare_sides(of_records("a", before), of_records("b", after)).cells
+        if c.key.method == "ticket"
+    }
+    for level, verdict in ((1, "worse"), (2, "better"), (3, "same")):
+        for quantity in ("accuracy final", "vs_reinit"):
+            assert found[level, quantity].verdict == verdict
+    assert found[1, "vs_reinit"].baseline > 0 > found[1, "vs_reinit"].difference
+
+
 def test_the_tolerance_is_the_baselines(record, task):
     before = [record("ticket", 1, s, 0.9, task=task(tolerance=0.01)) for s in range(3)]
     after = [record("ticket", 1, s, 0.85, task=task(tolerance=0.5)) for s in range(3)]
@@ -211,6 +264,20 @@ def test_a_changed_protocol_is_named_and_not_compared(run):
     assert [cell.verdict for cell in both.cells] == ["same", "new", "same", "new"]
 
 
+def test_versions_are_compared_with_their_own(run):
+    old, new = (run(range(3), arms={"dense": 0.0}, version=version) for version in (1, 2))
+    found = compare_sides(of_records("a", new), of_records("b", [*old, *new]))
+    assert [cell.verdict for cell in found.cells] == ["same", "new"]
+
+
+def test_an_option_that_only_one_side_has_is_a_changed_protocol(run):
+    before, after = (
+        run(range(3), arms={"dense": 0.0}, config=config) for config in ({"model": "toy"}, {"model": "toy", "width": 2})
+    )
+    with pytest.raises(StoreError, match=r"dense L0: task.config.width: nothing → 2\)"):
+        compare_sides(of_records("a", before), of_records("b", after))
+
+
 def test_a_changed_method_is_named_and_its_distance_not_compared(record, run):
     before = run(range(3), levels=(1,))
     moved = Method(name="reinit", mask="ticket", weights="fresh", training="full", parents=("ticket",), version=2)
@@ -264,6 +331,14 @@ def test_a_table_gives_the_verdicts_that_its_records_give(run, n):
             assert cell.difference == pytest.approx(other.difference, abs=2e-6)
             assert (cell.low, cell.high) == pytest.approx((other.low, other.high), abs=3e-4)
         assert "nothing is paired between the sides" in review(found, "md")
+
+
+def test_another_density_in_a_table_is_worse_whatever_the_score(run):
+    before = run(range(5))
+    after = [{**record, "density": 0.98 * record["density"]} for record in run(range(500, 505))]
+    found = compare_sides(table(before), of_records("b", after))
+    assert {cell.verdict for cell in found.cells if cell.quantity == "density"} == {"worse"}
+    assert len([cell for cell in found.cells if cell.quantity == "density"]) == 13
 
 
 def test_a_table_of_the_same_seeds_is_not_paired_and_says_so(run):

@@ -36,6 +36,7 @@ def test_another_density_is_worse_whatever_the_score(arm, seeds, factor):
     assert found["ticket", "density"].verdict == "worse"
     assert found["ticket", "density"].reason.startswith("differs under the same protocol: what is meant to change")
     assert f"kept weights: 500 → {kept}" in found["ticket", "density"].reason
+    assert found["ticket", "density"].difference == pytest.approx(kept / 1000 - 0.5)
     assert found["ticket", "accuracy final"].verdict == "same"
 
 
@@ -61,7 +62,14 @@ def test_counts_lengths_and_inherited_masks_are_compared_exactly(arm, method, ch
 
 @pytest.mark.parametrize(
     ("method", "scope", "fixed"),
-    [("ticket", "layer", True), ("ticket", "global", False), ("random-erk", "global", True), ("snip", "layer", False)],
+    [
+        ("ticket", "layer", True),
+        ("ticket", "global", False),
+        ("random-erk", "global", True),
+        ("snip", "layer", False),
+        ("gmp", "layer", True),
+        ("gmp", "global", False),
+    ],
 )
 def test_counts_per_layer_are_compared_where_the_level_fixes_them(record, method, scope, fixed):
     def shifted(seeds, shift):
@@ -112,6 +120,18 @@ def test_the_chance_of_an_overlap_is_that_of_shuffled_masks(record):
     told = shuffled_overlap(next(iter(side.arms.values()))[0])
     assert told.estimate.error == pytest.approx(np.std(drawn), rel=0.02)
     assert (told.estimate.mean, told.estimate.freedom, told.estimate.n) == (0.5, math.inf, 1)
+    four = of_records(
+        "a", [record("shuffled", 1, seed, 0.9, overlap=share) for seed, share in enumerate((0.4, 0.5, 0.5, 0.6))]
+    )
+    several = shuffled_overlap(next(iter(four.arms.values()))[0]).estimate
+    assert (several.mean, several.n) == (pytest.approx(0.5), 4)
+    assert several.error == pytest.approx(told.estimate.error / 2)
+
+
+def test_only_what_shuffles_the_tickets_own_counts_is_held_to_their_chance(record):
+    for method in ("random-erk", "random-ticket", "reinit", "snip"):
+        before, after = ([record(method, 1, seed, 0.9, overlap=0.5) for seed in seeds] for seeds in (range(3), OTHER))
+        assert (method, "overlap") not in cells(before, after)
 
 
 def test_honest_shuffles_are_rarely_told_apart(record):

@@ -20,6 +20,12 @@ def test_the_sign_flip_test_tries_every_sign(differences):
     assert sign_flip(differences) == np.mean([mean >= abs(sum(differences)) for mean in means])
 
 
+def test_holm_multiplies_by_how_many_are_left():
+    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.6, 0.9]) == [1, 1]
+
+
 def test_the_sign_flip_test_agrees_with_scipy_and_with_its_own_draws():
     differences = np.random.default_rng(2).normal(0.4, size=12)
     scipys = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
