@@ -143,6 +143,12 @@ def _start_weights(case: Case) -> Iterator[str]:
             yield f"buffer {name} does not start from the {weights.state} state"
 
 
+def _lent_states(case: Case) -> Iterator[str]:
+    """The states of its parents are shared with every other unit."""
+    if case.written:
+        yield f"it writes to its parents' states, which are shared: {', '.join(case.written)}; clone what you change"
+
+
 def _promised_state(case: Case) -> State | None:
     if case.promise.weights.state == "fresh":
         return case.fresh
@@ -273,6 +279,7 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C6", _only_prunable),
     ("C5", _ranked),
     ("C1", _start_weights),
+    ("C1", _lent_states),
     ("C8", _controls),
     ("C9", _training),
     ("C9", _passes),

@@ -36,6 +36,7 @@ class Case:
         ticket: the ticket of the level; None for dense.
         previous: the level before, of a chain.
         fresh: the level's shared draw of fresh weights.
+        written: weights of its parents that the method changed.
     """
 
     method: Method
@@ -52,6 +53,7 @@ class Case:
     ticket: Result | None
     previous: Result | None
     fresh: State
+    written: list[str]
 
     @property
     def start(self) -> State:
@@ -76,6 +78,7 @@ class Lineage:
         """Run nothing yet."""
         self.domain = WatchedDomain(domain)
         self._task, self._device, self._seed = task, device, seed
+        self._handed: dict[str, list[tuple[State, State]]] = {}
         self._results: dict[tuple[str, int], tuple[Result, Seen]] = {}
 
     def run(self, method: Method, level: int) -> tuple[Result, Seen]:
@@ -99,9 +102,22 @@ class Lineage:
         name, at = method.parent_of(role, level)
         result, _ = self.run(method if name == method.name else METHODS[name], at)
         trained = result.trained
-        return Parent(
-            mask=trained.mask, state=trained.states.__getitem__, search_cost=0, result=f"{name} level {at} in memory"
+
+        def state(asked: str) -> State:
+            copy = trained.states[asked].masked({})
+            self._handed.setdefault(method.name, []).append((copy, trained.states[asked]))
+            return copy
+
+        return Parent(mask=trained.mask, state=state, search_cost=0, result=f"{name} level {at} in memory")
+
+    def written(self, method: Method) -> list[str]:
+        """Names of the weights that a method changed in states which its parents only lent it."""
+        pairs = (
+            (name, lent.weights[name], own)
+            for lent, kept in self._handed.get(method.name, [])
+            for name, own in kept.weights.items()
         )
+        return sorted({name for name, lent, own in pairs if not torch.equal(lent, own)})
 
 
 def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int) -> Case:
@@ -133,4 +149,5 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
         ticket=ticket,
         previous=family.run(method, level - 1)[0] if method.is_chain and level > 1 else None,
         fresh=learner.snapshot(),
+        written=family.written(method),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,11 @@ def load_state(name: str, folder: Path) -> State:
 
 
 def load_parent(folder: Path) -> Parent:
-    """What a finished unit hands to its children; states are read when asked for."""
+    """What a finished unit hands to its children; each state is read when it is asked for, once."""
     record: Record = json.loads((folder / "record.json").read_text())
     return Parent(
         mask=load_mask(folder),
-        state=lambda name: load_state(name, folder),
+        state=cache(lambda name: load_state(name, folder)),
         search_cost=record["search_cost"],
         result=record["digests"]["result"],
     )

@@ -450,7 +450,14 @@ def of_dense(inputs):
     return masks.highest(inputs.parents["dense"].state("final").weights, inputs.entries, inputs.entries, inputs.keep)
 
 
+def writes_to_its_parent(inputs, _):
+    state = inputs.parents["dense"].state("rewind")
+    state.weights["0.weight"].mul_(2)
+    return state
+
+
 HERE = f"{__name__}:"
+LENT = WeightsColumn(function=HERE + "writes_to_its_parent", needs=("dense",))
 
 
 def outside(**changes):
@@ -478,6 +485,13 @@ def test_what_a_method_from_outside_does_wrong_is_a_finding_that_names_the_cause
     assert finding.check == check
     assert re.search(said, finding.what), finding.what
     assert "\n" not in finding.what
+
+
+def test_a_column_that_writes_to_what_its_parent_lent_is_caught():
+    findings = check_method(define("mine", "one-shot", HERE + "LENT", "full", ""), ExampleDomain(), MOONS)
+    assert "it writes to its parents' states, which are shared: 0.weight; clone what you change" in [
+        each.what for each in findings
+    ]
 
 
 def test_a_saliency_of_other_weights_than_the_start_is_noted():

@@ -105,6 +105,8 @@ def test_a_parent_is_its_mask_its_states_its_cost_and_its_digest(tmp_path):
     parent = artifacts.load_parent(tmp_path)
     assert same(dict(parent.mask), mask)
     assert parent.state("rewind").step == 7
+    (tmp_path / "rewind.safetensors").unlink()
+    assert parent.state("rewind").step == 7, "weights and training both ask for it; it is read once"
     assert (parent.search_cost, parent.result) == (99, "abc")
 
 
