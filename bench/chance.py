@@ -30,7 +30,8 @@ def moments(draws: Iterable[Draw]) -> tuple[float, float]:
     if not (uncertain := [draw for draw in draws if draw.size > 1]):
         return float(certain), 0.0
     size, marked, drawn = np.array(uncertain).T
-    means, variances = hypergeom.mean(size, marked, drawn), hypergeom.var(size, marked, drawn)
+    with np.errstate(divide="ignore", invalid="ignore"):  # scipy computes a kurtosis besides, which not every draw has
+        means, variances = hypergeom.mean(size, marked, drawn), hypergeom.var(size, marked, drawn)
     return certain + math.fsum(means), math.fsum(variances)
 
 

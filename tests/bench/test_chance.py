@@ -36,6 +36,13 @@ def test_of_several_layers_every_draw_is_counted():
     assert moments(draws) == pytest.approx((np.mean(hits), np.var(hits)))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_moments_of_the_smallest_layers_are_counted_without_a_warning(size):
+    for marked, drawn in itertools.product(range(size + 1), repeat=2):
+        hits = [len(set(range(marked)) & set(mask)) for mask in itertools.combinations(range(size), drawn)]
+        assert moments([Draw(size, marked, drawn)]) == pytest.approx((np.mean(hits), np.var(hits)))
+
+
 def test_what_no_draw_gives_has_no_chance():
     assert p_value([Draw(10, 5, 5)], 6) == 0
     assert p_value([Draw(10, 8, 5)], 2) == 0
