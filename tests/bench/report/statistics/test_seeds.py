@@ -70,6 +70,9 @@ def test_the_order_of_the_seeds_changes_no_bit():
     assert paired(dict(enumerate(values)), dict.fromkeys(range(9), 0.1)) == paired(
         dict(reversed(list(enumerate(values)))), dict.fromkeys(reversed(range(9)), 0.1)
     )
+    assert paired(dict(enumerate(values)), dict.fromkeys(range(9), 0.0)) == interval(values), (
+        "in the order of the seeds"
+    )
 
 
 def test_the_bounds_from_eight_seeds_on_are_these_and_no_others():
