@@ -80,3 +80,14 @@ def test_many_large_layers_are_no_way_to_stop_the_clock():
     begun = time.perf_counter()
     assert p_value([Draw(100_000, LARGEST_EXACT, LARGEST_EXACT)] * 2000, 320_000) > 0.1
     assert time.perf_counter() - begun < 5
+
+
+def test_where_chance_leaves_nothing_open_it_is_one_and_never_more():
+    assert p_value([Draw(5000, 5000, 5000)], 5000) == 1.0
+    assert p_value([Draw(20_000, 10_000, 10_000)], 5001) == 1.0
+
+
+def test_the_exact_sum_is_used_up_to_its_limit():
+    draw = Draw(3 * LARGEST_EXACT, LARGEST_EXACT, LARGEST_EXACT)
+    law, hits = stats.hypergeom(*draw), LARGEST_EXACT // 3 + 100
+    assert p_value([draw], hits) == pytest.approx(2 * law.sf(hits - 1), rel=1e-6)

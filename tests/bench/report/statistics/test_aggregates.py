@@ -66,3 +66,14 @@ def test_the_area_is_the_mean_over_log_density():
     assert area({0.5: 80.0, 0.25: 60.0, 1.0: 80.0}) == pytest.approx(75)
     assert area({1.0: 3.0, 0.01: 3.0}) == pytest.approx(3)
     assert area({1.0: 0.0, 0.1: 1.0, 0.01: 1.0}) == pytest.approx(0.75)
+
+
+def test_the_runs_are_those_of_the_first_arm():
+    arms = np.zeros((5, 2)), np.ones((3, 2))
+    assert stratified(lambda own, other: float(own.mean() - other.mean()), *arms).n == 5
+
+
+@pytest.mark.parametrize("scores", [{}, {0.5: 1.0}])
+def test_an_area_needs_two_densities(scores):
+    with pytest.raises(AssertionError, match="two densities"):
+        area(scores)

@@ -54,3 +54,8 @@ def test_holm_is_holms_step_down_procedure(p_values):
         told = {p for p, each in zip(p_values, adjusted, strict=True) if each <= level}
         assert told == rejected
     assert all(p <= adjusted_p <= 1 for p, adjusted_p in zip(p_values, adjusted, strict=True))
+
+
+def test_a_test_needs_a_difference():
+    with pytest.raises(AssertionError, match="at least one difference"):
+        sign_flip([])

@@ -232,3 +232,9 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
 )
 def test_not_worse_asks_for_the_lower_bound(gap, margin, told):
     assert not_worse(gap, margin) is told
+
+
+@pytest.mark.parametrize("n", [3, 7, 8, 9, 30])
+def test_equal_values_give_that_value_to_the_bit(n):
+    assert interval([0.1] * n) == Interval(0.1, 0.1, 0.1, n)
+    assert (p_value([0.1] * n, 0.1), p_value([0.1] * n, 0.2)) == (1.0, 0.0)
