@@ -32,9 +32,11 @@ def test_other_seeds_are_compared_as_scipy_does_by_welch(seeds):
     assert (gap.interval.low, gap.interval.high) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
 
 
-def test_what_a_table_tells_gives_what_the_seeds_give():
-    told = interval(ONE.values())
-    known, seeds = tabulated(told.mean, told.low, told.high, told.n), observed(ONE)
+@pytest.mark.parametrize("n", [3, 5])
+def test_what_a_table_tells_gives_what_the_seeds_give(n):
+    values = {seed: ONE[seed] for seed in range(n)}
+    told = interval(values.values())
+    known, seeds = tabulated(told.mean, told.low, told.high, told.n), observed(values)
     assert asdict(known.estimate) == pytest.approx(asdict(seeds.estimate), rel=1e-9)
     assert not difference(known, seeds).paired
 
