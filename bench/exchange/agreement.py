@@ -10,13 +10,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import t as student
-
 from bench.digests import canonical_json
 from bench.exchange.draw import TICKET
 from bench.exchange.submission import SubmittedUnit
 from bench.record import CurvePoint, How, Measurement, Provenance, Record, score_of
-from bench.report.statistics.seeds import FEWEST, p_value
+from bench.report.statistics.seeds import FEWEST, p_value, quantile
 
 CONFIDENCE = 0.99
 """Of not accusing an honest unit, and of not accusing an honest submission of a shift."""
@@ -187,7 +185,7 @@ def allowed(unit: Remeasured, others: Sequence[float]) -> float:
     if len(others) < FEWEST:
         return unit.tolerance
     spread = math.sqrt(math.fsum(difference**2 for difference in others) / len(others))
-    return max(unit.tolerance, float(student.ppf((1 + CONFIDENCE) / 2, len(others))) * spread)
+    return max(unit.tolerance, quantile(len(others), CONFIDENCE) * spread)
 
 
 def _shifts(remeasured: Sequence[Remeasured]) -> Iterator[str]:
