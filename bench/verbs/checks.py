@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.errors import StoreError
-from bench.exchange import draw
+from bench.exchange import agreement, draw, remeasure
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
@@ -91,8 +91,6 @@ def _is_zip(path: Path) -> bool:
 
 def _measured(submission: Submission, audit: Audit) -> list[str]:
     """Measure some units again, say what came out, and return what speaks against the claims."""
-    from bench.exchange import agreement, remeasure  # noqa: PLC0415  only this needs scipy
-
     chosen = audit.draw if audit.draw is not None else secrets.randbelow(DRAWS)
     replayed = draw.draw_units(draw.replayable(submission), audit.replay, seed=chosen)
     retrained = draw.draw_comparisons(draw.retrainable(submission), audit.retrain, seed=chosen)

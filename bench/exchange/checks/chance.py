@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.chance import Draw, p_value
+from bench.chance import FALSE_ALARM, Draw, p_value
 from bench.exchange.submission import Submission, SubmittedUnit
-
-FALSE_ALARM = 1e-6
 
 
 def overlap(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
