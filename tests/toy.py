@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save, save_file
 from bench import registry
 from bench.digests import canonical_json, json_digest, tensors_digest
 from bench.record import FORMAT
-from bench.runs.attempt import Attempt
 from bench.spec import DENSE, Entry, Pruning, Suite, Task
+from bench.store.attempt import Attempt
 from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics as measured
 

@@ -9,10 +9,10 @@ from typing import Final, Literal, NamedTuple, TypedDict
 
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
-from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
-from bench.runs.store import CURVE, KeptSuite
-from bench.runs.tensors import MASK
 from bench.schema import Count, Digest, Text, decode
+from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
+from bench.store.store import CURVE, KeptSuite
+from bench.store.tensors import MASK
 
 FORMAT: Final = 2
 """Version of the archive's layout; one with a higher version is refused."""

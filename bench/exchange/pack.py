@@ -11,10 +11,10 @@ from typing import NamedTuple
 from bench.digests import file_digest
 from bench.errors import StoreError, SubmissionError
 from bench.exchange.manifest import FILES, MOST_FILES, NAME, Manifest, Sealed
-from bench.runs import files
-from bench.runs.attempt import RECORD, STATES
-from bench.runs.store import KeptSuite, Store
 from bench.spec import Suite, Unit
+from bench.store import files
+from bench.store.attempt import RECORD, STATES
+from bench.store.store import KeptSuite, Store
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """When every member was made, by its own account; the earliest that a zip can say."""

@@ -14,8 +14,8 @@ from bench.record import SUBMITTED, How
 from bench.runs.job import Job
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
-from bench.runs.store import Store, curve
 from bench.spec import Role, Unit
+from bench.store.store import Store, curve
 
 WORKS: dict[How, str] = {
     "replay": "bench.tickets.units.retrain:replay",

@@ -12,10 +12,10 @@ from bench.digests import canonical_json
 from bench.errors import TicketBenchError
 from bench.exchange.installed import Catalogue, Installed
 from bench.record import CurvePoint, Record
-from bench.runs.attempt import STATES, read_record
-from bench.runs.store import Store, curve
-from bench.runs.tensors import Mask, read_mask
 from bench.spec import Unit
+from bench.store.attempt import STATES, read_record
+from bench.store.store import Store, curve
+from bench.store.tensors import Mask, read_mask
 from bench.tickets.columns import Columns
 
 MASKS_KEPT = 64
@@ -169,7 +169,7 @@ Check = Callable[[Submission, SubmittedUnit], Iterator[str]]
 
 
 def read(store: Store) -> Submission:
-    """The units whose records and specs parse; what is wrong with the others, `bench.runs.integrity` says."""
+    """The units whose records and specs parse; what is wrong with the others, `bench.store.integrity` says."""
     entries = {}
     load = lru_cache(MASKS_KEPT)(read_mask)
     catalogue = Catalogue()

@@ -25,12 +25,12 @@ from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
 from bench.record import CurvePoint, Record, StateRest
-from bench.runs import files
-from bench.runs.attempt import RECORD, SPEC, read_record
-from bench.runs.store import CURVE, MARK, Store, curve
-from bench.runs.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 from bench.schema import Count, Name, decode
 from bench.spec import Method, Unit
+from bench.store import files
+from bench.store.attempt import RECORD, SPEC, read_record
+from bench.store.store import CURVE, MARK, Store, curve
+from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 
 Shape = Annotated[list[Count], Meta(max_length=MOST_DIMENSIONS)]
 FORMAT = 1

@@ -23,8 +23,8 @@ from typing import IO
 from bench.errors import SubmissionError, TicketBenchError
 from bench.exchange.manifest import MOST_FILES, NAME, Manifest, Sealed, check_path, quoted
 from bench.record import FORMAT
-from bench.runs import files
-from bench.runs.store import MARK
+from bench.store import files
+from bench.store.store import MARK
 
 LARGEST_FILE = 8 * 2**30
 LARGEST_TOTAL = 64 * 2**30

@@ -9,9 +9,9 @@ from pathlib import Path
 from bench.exchange.checks import budgets, chance, definition, masks, scores, seeds, states
 from bench.exchange.draw import obstacle
 from bench.exchange.submission import Check, Submission, SubmittedUnit, read
-from bench.runs.integrity import verify as contradictions
-from bench.runs.integrity import verify_alone
-from bench.runs.store import Store
+from bench.store.integrity import verify as contradictions
+from bench.store.integrity import verify_alone
+from bench.store.store import Store
 
 CHECKS: dict[str, Check] = {
     "specs": definition.spec,

@@ -1,1 +1,1 @@
-"""The machinery that turns a suite into records: plan, store, drive, launch. Imports no torch."""
+"""The machinery that turns a suite into records: plan, frontier, drive, launch. Imports no torch."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.errors import SpecError
-from bench.runs.attempt import STATES
 from bench.runs.frontier import NEEDS
 from bench.runs.plan import Plan
-from bench.runs.store import Store
 from bench.spec import Unit
+from bench.store.attempt import STATES
+from bench.store.store import Store
 
 
 class Freed(NamedTuple):

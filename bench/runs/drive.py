@@ -7,13 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Protocol
 
 from bench.errors import StoreError
-from bench.runs.attempt import Attempt
 from bench.runs.frontier import NEEDS, Frontier
 from bench.runs.job import WORK, Job, Outcome
 from bench.runs.launch import Launcher, WorkerDied
 from bench.runs.plan import Plan
-from bench.runs.store import Store
 from bench.spec import Unit
+from bench.store.attempt import Attempt
+from bench.store.store import Store
 
 POLL = 1.0
 """Seconds between two looks at what another drive on the same store has finished."""

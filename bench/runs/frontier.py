@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from bench.runs.plan import Plan
-from bench.runs.store import Store
 from bench.spec import Role, Unit
+from bench.store.store import Store
 
 NEEDS: dict[Role, tuple[str, ...]] = {
     "dense": ("initial.safetensors", "rewind.safetensors", "final.safetensors"),

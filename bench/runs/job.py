@@ -13,8 +13,8 @@ from typing import Any, Literal, Protocol
 from bench.errors import StoreError, TicketBenchError
 from bench.named import named
 from bench.record import Record
-from bench.runs.attempt import Attempt, Committed
 from bench.spec import Role, Unit
+from bench.store.attempt import Attempt, Committed
 
 WORK = "bench.tickets.units.work:work"
 """What trains a unit; named and not imported, because only workers need torch."""

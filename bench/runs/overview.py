@@ -9,8 +9,8 @@ from itertools import groupby
 from bench.runs.frontier import Frontier
 from bench.runs.pace import Pace, duration, steps_of
 from bench.runs.plan import Plan
-from bench.runs.store import Store
 from bench.spec import Unit
+from bench.store.store import Store
 
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
 

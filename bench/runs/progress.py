@@ -14,8 +14,8 @@ from rich.text import Text
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
 from bench.runs.pace import Pace, duration
-from bench.runs.store import Store
 from bench.spec import Unit
+from bench.store.store import Store
 
 OFTEN = 4
 """Live table: refreshes a second."""

@@ -16,8 +16,8 @@ from bench.runs.job import WORK
 from bench.runs.launch.local import usable_cores
 from bench.runs.pace import Pace
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store
 from bench.spec import Entry, Suite
+from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.request import say
 

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from bench.errors import StoreError, UnknownName
 from bench.record import Record
-from bench.runs.attempt import CONFLICTS, read_record
-from bench.runs.store import Store, curve
+from bench.store.attempt import CONFLICTS, read_record
+from bench.store.store import Store, curve
 from bench.verbs.request import Request, existing, kept_suite, names, say, some
 
 MARKDOWN = "md"

@@ -12,7 +12,7 @@ from bench.record import Record
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
 from bench.runs.selection import Selection
-from bench.runs.store import Store
+from bench.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.pace import Pace
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
-from bench.runs.store import Store
+from bench.store.store import Store
 from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
 

@@ -12,7 +12,7 @@ from bench import cli, registry
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store
+from bench.store.store import Store
 from bench.verbs import training
 
 SUITE = """\

@@ -7,7 +7,7 @@ import pytest
 from bench.digests import canonical_json
 from bench.report.claims import definitions as claims
 from bench.report.claims.definitions import Claim
-from bench.runs.store import Store
+from bench.store.store import Store
 from bench.verbs import claims as verbs
 
 TOY = Claim(

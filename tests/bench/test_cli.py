@@ -15,7 +15,7 @@ import toy
 import typer.main
 
 from bench import __version__, cli
-from bench.runs.store import Store
+from bench.store.store import Store
 
 FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
 OPTIONS = {

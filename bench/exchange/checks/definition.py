@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import Spec
-from bench.runs import files
-from bench.runs.attempt import SPEC
 from bench.schema import decode
 from bench.spec import DENSE
+from bench.store import files
+from bench.store.attempt import SPEC
 
 
 def spec(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bench.digests import canonical_json
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.runs.attempt import STATES
-from bench.runs.tensors import read_tensors
+from bench.store.attempt import STATES
+from bench.store.tensors import read_tensors
 
 
 def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:

@@ -10,10 +10,10 @@ from bench.exchange.checks import budgets
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import START
 from bench.record import StateRest
-from bench.runs.attempt import STATES
-from bench.runs.tensors import Tensors, read_tensors
 from bench.schema import decode
 from bench.spec import DENSE
+from bench.store.attempt import STATES
+from bench.store.tensors import Tensors, read_tensors
 
 
 def weights(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:

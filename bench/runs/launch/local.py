@@ -14,11 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from bench.runs.attempt import ATTEMPTS, Owner
 from bench.runs.job import Job, Outcome
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.worker import serve
 from bench.spec import unit_id
+from bench.store.attempt import ATTEMPTS, Owner
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 GRACE = 5.0

@@ -8,7 +8,7 @@ import pytest
 
 from bench.exchange.agreement import Remeasured, allowed, findings, same_kind
 from bench.exchange.submission import read
-from bench.runs.store import Store
+from bench.store.store import Store
 
 LEFT_ALONE = ["wall_seconds", "peak_memory_bytes", "search_cost"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from bench.exchange.draw import draw_comparisons, draw_units, retrainable
 from bench.exchange.submission import read
-from bench.runs.store import Store
+from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 CONTROLS = {"reinit", "reinit-signed", "permuted", "shuffled", "random-ticket", "random-erk"}

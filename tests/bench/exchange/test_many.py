@@ -7,8 +7,8 @@ from copy import deepcopy
 import pytest
 
 from bench.exchange.verify import findings_of
-from bench.runs.store import Store
 from bench.spec import Unit, unit_id
+from bench.store.store import Store
 
 
 def malformed(record, number):

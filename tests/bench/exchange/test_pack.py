@@ -14,7 +14,7 @@ from bench.exchange import pack as packing
 from bench.exchange.manifest import NAME, Manifest
 from bench.exchange.pack import pack
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store
+from bench.store.store import Store
 
 PACKED = {"record.json", "spec.json", "curve.jsonl", "mask.safetensors"}
 KEPT = {

@@ -17,8 +17,8 @@ from bench.exchange.verify import findings_of
 from bench.record import SUBMITTED
 from bench.runs.job import run
 from bench.runs.launch import WorkerDied
-from bench.runs.store import Store
 from bench.spec import unit_id
+from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 CHAINS = {"dense", "ticket", "ticket-init", "fine-tune", "lr-rewind"}

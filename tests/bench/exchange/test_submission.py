@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 
 from bench.exchange import submission as reading
 from bench.exchange.submission import read
-from bench.runs.store import Store
+from bench.store.store import Store
 
 
 @pytest.fixture

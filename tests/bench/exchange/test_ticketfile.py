@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from bench.errors import StoreError, SubmissionError
 from bench.exchange.ticketfile import _unpacked, read_ticket, unfold, write_ticket
 from bench.exchange.verify import findings_of_ticket
-from bench.runs.store import Store
+from bench.store.store import Store
 
 
 def folder_of(root, method, level=2, seed=0):

@@ -131,7 +131,7 @@ def test_a_finding_is_a_refusal(archive, forge, tmp_path, filled):
 
 
 def unpacking_store(root):
-    from bench.runs.store import Store
+    from bench.store.store import Store
 
     return Store(root)
 

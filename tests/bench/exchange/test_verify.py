@@ -11,8 +11,8 @@ import pytest
 import toy
 
 from bench.exchange.verify import findings_of
-from bench.runs.integrity import verify as contradictions
-from bench.runs.store import Store
+from bench.store.integrity import verify as contradictions
+from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 TICKET, CONTROL, RANDOM, DENSE = ("ticket", 3, 0), ("reinit", 3, 0), ("random-ticket", 3, 0), ("dense", 0, 0)

@@ -1,9 +1,9 @@
 import toy
 
-from bench.runs.attempt import STATES
 from bench.runs.clean import clean
-from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
+from bench.store.attempt import STATES
+from bench.store.integrity import verify
 
 
 def with_states(store, plan):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import toy
 
-from bench.runs.attempt import ATTEMPTS, read_record
-from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store
+from bench.store.attempt import ATTEMPTS, read_record
+from bench.store.integrity import verify
+from bench.store.store import Store
 
 KILLS = 15
 MARK = "TOY_MARK"

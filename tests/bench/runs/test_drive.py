@@ -11,11 +11,11 @@ import toy
 
 from bench.errors import StoreError
 from bench.runs import drive as driving
-from bench.runs.attempt import ATTEMPTS, FAILED
 from bench.runs.drive import drive
-from bench.runs.integrity import verify
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.plan import plan as make_plan
+from bench.store.attempt import ATTEMPTS, FAILED
+from bench.store.integrity import verify
 
 NAME = "toy/chain@smoke"
 

@@ -2,9 +2,9 @@
 
 import toy
 
-from bench.runs.attempt import Attempt
 from bench.runs.frontier import Frontier
 from bench.runs.plan import plan as make_plan
+from bench.store.attempt import Attempt
 
 
 def labels(frontier, ids):

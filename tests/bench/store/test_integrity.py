@@ -8,9 +8,9 @@ import toy
 from safetensors.numpy import load_file, save_file
 
 from bench.digests import file_digest, json_digest, tensors_digest
-from bench.runs import tensors as reading
-from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
+from bench.store import tensors as reading
+from bench.store.integrity import verify
 
 
 @pytest.fixture

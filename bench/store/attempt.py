@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 from bench.digests import file_digest
 from bench.errors import StoreError
 from bench.record import Record
-from bench.runs import files
 from bench.schema import decode
 from bench.spec import Unit
+from bench.store import files
 
 ATTEMPTS, FAILED, CONFLICTS = ".attempts", "failed", "conflicts"
 SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"

@@ -11,9 +11,9 @@ import toy
 
 from bench.errors import StoreError
 from bench.record import FORMAT
-from bench.runs.attempt import ATTEMPTS, Owner
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store, curve
+from bench.store.attempt import ATTEMPTS, Owner
+from bench.store.store import Store, curve
 
 
 @pytest.mark.parametrize(

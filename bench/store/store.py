@@ -14,10 +14,10 @@ from msgspec import Meta
 
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
-from bench.runs import files
-from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, REASON, RECORD, Owner, read_record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
+from bench.store import files
+from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, REASON, RECORD, Owner, read_record
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
 from bench.errors import SubmissionError
-from bench.runs import tensors as reading
-from bench.runs.tensors import read_tensors
+from bench.store import tensors as reading
+from bench.store.tensors import read_tensors
 
 LARGEST = 10**6
 

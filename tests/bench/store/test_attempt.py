@@ -12,12 +12,12 @@ import pytest
 import toy
 
 from bench.errors import StoreError
-from bench.runs import attempt as attempts
-from bench.runs import files
-from bench.runs.attempt import ATTEMPTS, CONFLICTS, FAILED, STATES, Attempt, Owner
-from bench.runs.integrity import verify
 from bench.runs.plan import plan as make_plan
-from bench.runs.store import Store, curve
+from bench.store import attempt as attempts
+from bench.store import files
+from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, STATES, Attempt, Owner
+from bench.store.integrity import verify
+from bench.store.store import Store, curve
 
 
 def dense():
@@ -115,10 +115,10 @@ def test_a_full_disk_at_any_step_leaves_the_store_as_it_was(filled, monkeypatch)
 
 KILLED = """
 import os, sys, toy
-from bench.runs import attempt, files
-from bench.runs.attempt import Attempt
+from bench.store import attempt, files
+from bench.store.attempt import Attempt
 from bench.runs.plan import plan
-from bench.runs.store import Store
+from bench.store.store import Store
 from pathlib import Path
 store, step, calls = Store(sys.argv[1]), int(sys.argv[2]), 0
 unit = plan(toy.suite(("snip",), levels=(3,))).units.popitem()[1]

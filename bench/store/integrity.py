@@ -14,12 +14,12 @@ import numpy as np
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import TicketBenchError
 from bench.record import Record
-from bench.runs import files
-from bench.runs.attempt import RECORD, STATES
-from bench.runs.store import Store, curve
-from bench.runs.tensors import Mask, read_mask, read_tensors
 from bench.schema import decode
 from bench.spec import Unit
+from bench.store import files
+from bench.store.attempt import RECORD, STATES
+from bench.store.store import Store, curve
+from bench.store.tensors import Mask, read_mask, read_tensors
 
 Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
 Family = Mapping[str, tuple[Path, Record]]
