@@ -35,6 +35,16 @@ class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 
 
+class AttemptVanished(TicketBenchError):
+    """The folder in which a unit was trained is gone: the unit failed, and the store is as it was."""
+
+    def __init__(self, label: str) -> None:
+        """Say of which unit, and how that comes."""
+        super().__init__(
+            f"the folder in which {label} was trained is gone: another run took this one for dead, or somebody removed it"
+        )
+
+
 class Conflict(StoreError):
     """Two different results of one unit: neither may silently stand for the other."""
 

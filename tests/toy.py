@@ -23,7 +23,7 @@ from bench.tickets.metrics import metrics as measured
 SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
 PRUNABLE = ("a.weight", "b.weight")
 TROUBLE = "TOY_TROUBLE"
-"""Environment variable: a file of JSON, label of a unit -> fail | diverge | die | differ | full | hang | lock."""
+"""Environment variable: a file of JSON, label of a unit -> what it does instead of a quiet training; see `_misbehave`."""
 LOCKS = []
 
 
@@ -68,18 +68,31 @@ def work(unit, *, parents, folder, device, report):
     for step in range(unit.task.evaluate_every, unit.task.budget + 1, unit.task.evaluate_every):
         time.sleep(unit.task.config["seconds"] / 3)
         report(step, {"accuracy": 50.0 + step})
-    if trouble == "lock":
-        LOCKS.append(multiprocessing.Lock())  # as progress bars of libraries do
-    if trouble == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if trouble == "hang":
-        time.sleep(600)
+    _misbehave(trouble)
     generator = np.random.default_rng([unit.seed, unit.level, zlib.crc32(unit.method.name.encode())])
     mask = _mask(unit, parents, generator)
     states = _states(unit, parents, mask, generator)
     if trouble == "differ":
         states["final"]["a.bias"] += 1
     return _record(unit, parents, folder, mask, states, trouble)
+
+
+def _misbehave(trouble):
+    if trouble == "lock":
+        LOCKS.append(multiprocessing.Lock())  # as progress bars of libraries do
+    if trouble in ("fork", "fork-and-hang") and not os.fork():
+        time.sleep(600)  # as a data loader that nobody ends
+    if trouble in ("die", "fork"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if trouble == "exit":
+        os._exit(3)
+    if trouble in ("hang", "fork-and-hang"):
+        time.sleep(600)
+    if trouble == "eat":
+        LOCKS.append(bytearray(400 * 2**20))
+        time.sleep(600)
+    while trouble == "print":
+        os.write(1, b"and again " * 10_000)
 
 
 def finish(unit, store, plan):

@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple, TypedDict
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
 from bench.schema import Count, Digest, Text, decode
-from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, RECORD, SPEC, STATES
+from bench.store.attempt import CONFLICTS, FAILED, RECORD, SPEC, STATES
+from bench.store.claims import ATTEMPTS
 from bench.store.store import CURVE, KeptSuite
 from bench.store.tensors import MASK
 

@@ -50,7 +50,6 @@ def remeasure(
         for store in stores.values():
             store.prepare()
         launcher = LocalLauncher(
-            stores["retrain"].root,
             workers=max(1, min(workers, len(asked))),
             threads=threads,
             progress=lambda unit, at, _: step(entries[unit], at),

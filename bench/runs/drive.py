@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Collection
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from bench.errors import StoreError
@@ -13,10 +15,13 @@ from bench.runs.launch import Launcher, WorkerDied
 from bench.runs.plan import Plan
 from bench.spec import Unit
 from bench.store.attempt import Attempt
+from bench.store.claims import Claims, Holder
 from bench.store.store import Store
 
 POLL = 1.0
-"""Seconds between two looks at what another drive on the same store has finished."""
+"""Seconds between two looks at what another drive on the same store has finished; more where it works on many units."""
+LOOKS = 100
+"""At most so many claims of others are looked at in a second."""
 
 
 class Watch(Protocol):
@@ -34,6 +39,10 @@ class Watch(Protocol):
         """This is done, and this is left; called whenever that changes."""
         ...
 
+    def waits(self, holders: Collection[Holder]) -> None:
+        """Nothing can run here until these have ended; called at every look at them."""
+        ...
+
 
 def drive(
     plan: Plan, store: Store, launcher: Launcher, *, watch: Watch, device: str = "cpu", work: str = WORK
@@ -44,7 +53,7 @@ def drive(
 
     Args:
         plan: what is asked.
-        store: prepared; other drives may use it at the same time.
+        store: prepared; other drives may use it at the same time, also on other machines.
         launcher: where units are trained.
         watch: is told of every unit.
         device: `cpu`, `cuda`, ...
@@ -56,23 +65,77 @@ def drive(
     Raises:
         StoreError: if the store can no longer be written.
     """
-    frontier = Frontier(plan, store)
+    with Claims(store.root) as claims:
+        try:
+            return _drive(plan, store, claims, launcher, watch=watch, device=device, work=work)
+        except BaseException:
+            launcher.close()  # before the claims of what it trains are given back
+            raise
+
+
+def _drive(
+    plan: Plan, store: Store, claims: Claims, launcher: Launcher, *, watch: Watch, device: str, work: str
+) -> Frontier:
+    frontier, others = Frontier(plan, store), _Others()
     running: dict[Future[Outcome], Unit] = {}
+    ended: SimpleQueue[Future[Outcome]] = SimpleQueue()
     while frontier.is_waiting or running:
-        while len(running) < launcher.workers and (unit := frontier.next()):
-            running[launcher.submit(_job(unit, plan, store, device, work))] = unit
+        others.give_back(frontier)
+        while len(running) < launcher.workers and (unit := _claimed(frontier, claims, others)):
+            future = launcher.submit(_job(unit, plan, store, device, work))
+            running[future] = unit
             watch.started(unit)
+            future.add_done_callback(ended.put)
         watch.stands(frontier)
-        if not running:
-            time.sleep(POLL)
+        if others.holders and not running:
+            watch.waits(others.holders)
+        try:
+            future = ended.get(timeout=POLL)
+        except Empty:
             continue
-        for future in wait(running, timeout=POLL, return_when=FIRST_COMPLETED).done:
-            unit = running.pop(future)
-            outcome = _outcome(future, unit, store)
-            _settle(frontier, unit, outcome)
-            watch.stands(frontier)
-            watch.ended(unit, outcome)
+        unit = running.pop(future)
+        outcome = _outcome(future, unit, store)
+        claims.release(unit.id)
+        _settle(frontier, unit, outcome)
+        watch.stands(frontier)
+        watch.ended(unit, outcome)
     return frontier
+
+
+class _Others:
+    """Units that other drives are at: each is asked for again after a while."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, tuple[Unit, Holder]] = {}
+        self._asked = time.monotonic()
+
+    @property
+    def holders(self) -> list[Holder]:
+        return [holder for _, holder in self._units.values()]
+
+    def add(self, unit: Unit, holder: Holder) -> None:
+        self._units[unit.id] = (unit, holder)
+
+    def give_back(self, frontier: Frontier) -> None:
+        if time.monotonic() - self._asked < max(POLL, len(self._units) / LOOKS):
+            return
+        self._asked = time.monotonic()
+        for unit, _ in self._units.values():
+            frontier.put_back(unit)
+        self._units.clear()
+
+
+def _claimed(frontier: Frontier, claims: Claims, others: _Others) -> Unit | None:
+    """The next unit that nobody else is at, and nobody has done since the plan was looked at."""
+    while unit := frontier.next():
+        holder = claims.take(unit.id)
+        if holder:
+            others.add(unit, holder)
+        elif frontier.is_settled(unit):
+            claims.release(unit.id)
+        else:
+            return unit
+    return None
 
 
 def _job(unit: Unit, plan: Plan, store: Store, device: str, work: str) -> Job:
@@ -86,7 +149,6 @@ def _outcome(future: Future[Outcome], unit: Unit, store: Store) -> Outcome:
         return future.result()
     except WorkerDied as error:
         Attempt(store.root, unit).fail(str(error))
-        store.sweep()
         return Outcome(status="failed", reason=str(error).partition("\n")[0])
 
 

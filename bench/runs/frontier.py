@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Literal
 
 from bench.runs.plan import Plan
 from bench.spec import Role, Unit
+from bench.store.attempt import CONFLICTS
+from bench.store.claims import DIGITS
 from bench.store.store import Store
 
 NEEDS: dict[Role, tuple[str, ...]] = {
@@ -21,7 +24,7 @@ Status = Literal["ok", "diverged"]
 class Frontier:
     """The state of a plan in a store, as units finish.
 
-    A finished parent whose states were cleaned away is trained again when a child needs them.
+    A finished parent whose files were removed is trained again when a child needs them.
 
     Args:
         plan: what is to be done.
@@ -37,90 +40,121 @@ class Frontier:
     def __init__(self, plan: Plan, store: Store) -> None:
         """Look at the store once."""
         self.plan, self.store = plan, store
-        self.finished: dict[str, Status] = {}
+        known = store.finished(plan.units.values())
+        self.finished: dict[str, Status] = {unit_id: found.status for unit_id, found in known.items()}
         self.todo: dict[str, None] = {}
         self.failed: dict[str, str] = {}
         self.blocked: dict[str, str] = {}
         self._running: set[str] = set()
         self._restored: set[str] = set()
-        for unit in plan.units.values():
-            self._look(unit)
-        for unit in plan.units.values():
-            if unit.id in self.finished:
-                self._spread(unit, self.finished[unit.id], None)
+        self._waits: dict[str, int] = {}  # id of what is to run -> how many of its parents are to run before it
+        self._ready: list[
+            tuple[int, int, str]
+        ] = []  # heap: longest chain first, then the plan's order; some are outdated
+        self._order = {unit_id: place for place, unit_id in enumerate(plan.units)}
+        for unit_id, status in self.finished.items():
+            self._spread(plan.units[unit_id], status, None)
         for unit in plan.units.values():
             if unit.id not in self.finished and unit.id not in self.blocked:
                 self._want(unit)
-        self._order = sorted(plan.units, key=lambda unit_id: -plan.heights[unit_id])
-
-    def _look(self, unit: Unit) -> bool:
-        record = self.store.record(unit)
-        if record:
-            self.finished[unit.id] = record["status"]
-        return record is not None
 
     def _want(self, unit: Unit) -> None:
+        """The unit is to run, and before it every parent that lacks what it needs."""
+        wanted = {unit.id: unit}
         waiting = [unit]
         while waiting:
-            unit = waiting.pop()
-            self.todo[unit.id] = None
-            waiting += [parent for parent in self._cleaned(unit) if parent.id not in self.todo]
+            for parent in self._lacking(waiting.pop()):
+                if parent.id not in self.todo and parent.id not in wanted:
+                    wanted[parent.id] = parent
+                    waiting.append(parent)
+        self.todo |= dict.fromkeys(wanted)
+        for unit_id in wanted:
+            self._count(unit_id)
+            for child in self.plan.children[unit_id]:
+                if child in self._waits and child not in wanted:
+                    self._count(child)
 
-    def _cleaned(self, unit: Unit) -> list[Unit]:
+    def _count(self, unit_id: str) -> None:
+        parents = set(self.plan.units[unit_id].parents.values())
+        self._waits[unit_id] = sum(parent in self.todo for parent in parents)
+        self._push(unit_id)
+
+    def _push(self, unit_id: str) -> None:
+        if not self._waits[unit_id]:
+            heappush(self._ready, (-self.plan.heights[unit_id], self._order[unit_id], unit_id))
+
+    def _lacking(self, unit: Unit) -> list[Unit]:
         """Finished parents that lack a file which `unit` needs."""
         return [
             self.plan.units[parent]
             for role, parent in unit.parents.items()
-            if parent in self.finished
-            and not all((self.store.folder(self.plan.units[parent]) / name).exists() for name in NEEDS[role])
+            if parent in self.finished and self._lacks(self.plan.units[parent], NEEDS[role])
         ]
 
+    def _lacks(self, unit: Unit, names: tuple[str, ...]) -> bool:
+        folder = self.store.folder(unit)
+        if all((folder / name).exists() for name in names):
+            return False
+        found = self.store.finished([unit]).get(unit.id)  # a unit without a mask has no file of it
+        return found is None or not set(names).isdisjoint(found.missing)
+
     def next(self) -> Unit | None:
-        """A unit that can run now, of the longest chain that is left; it counts as running."""
-        attempted = self.store.attempted() if self.todo else set()
-        for unit_id in self._order:
-            unit = self.plan.units[unit_id]
-            if unit_id not in self.todo or unit_id in self._running or not self._is_ready(unit):
+        """A unit that can run now, of the longest chain that is left; it counts as running until it is put back."""
+        while self._ready:
+            *_, unit_id = heappop(self._ready)
+            if unit_id not in self.todo or unit_id in self._running or self._waits[unit_id]:
                 continue
-            if self._is_settled(unit):
-                del self.todo[unit_id]
-            elif unit_id[:10] not in attempted:
+            unit = self.plan.units[unit_id]
+            if self._can_start(unit):
                 self._running.add(unit_id)
                 return unit
         return None
 
-    def _is_settled(self, unit: Unit) -> bool:
-        """Whether another drive has done it in the meantime."""
+    def put_back(self, unit: Unit) -> None:
+        """Somebody else is at it: it may be asked for again."""
+        self._running.discard(unit.id)
+        self._push(unit.id)
+
+    def is_settled(self, unit: Unit) -> bool:
+        """Whether another drive has done it in the meantime; it is no longer to run then."""
         if unit.id in self.finished:
             children = (self.plan.units[child] for child in self.plan.children[unit.id] if child in self.todo)
-            return not any(unit in self._cleaned(child) for child in children)
-        if not self._look(unit):
+            if any(unit in self._lacking(child) for child in children):
+                return False
+            self._end(unit)
+            return True
+        record = self.store.record(unit)
+        if record is None:
             return False
-        self._spread(unit, self.finished[unit.id], None)
+        self.finish(unit, record["status"], None)
         return True
 
-    def _is_ready(self, unit: Unit) -> bool:
-        if any(parent in self.todo or parent not in self.finished for parent in unit.parents.values()):
-            return False
-        cleaned = self._cleaned(unit)
-        lost = next((parent for parent in cleaned if parent.id in self._restored), None)
+    def _can_start(self, unit: Unit) -> bool:
+        """Whether its parents left all it needs; what they did not is trained again, once."""
+        lacking = self._lacking(unit)
+        lost = next((parent for parent in lacking if parent.id in self._restored), None)
         if lost:
-            self._block(unit, f"{lost.label} was trained again and came out differently: see conflicts/ in the store")
-        elif cleaned:
+            self._block(unit, self._irreparable(lost))
+        elif lacking:
             self._want(unit)
-        return not cleaned
+        return not lacking
+
+    def _irreparable(self, unit: Unit) -> str:
+        if any((self.store.root / CONFLICTS).glob(f"{unit.id[:DIGITS]}.*")):
+            return f"{unit.label} was trained again and came out differently: see {CONFLICTS}/ in the store"
+        return f"{unit.label} was trained again, and its folder still lacks a file: remove {unit.path} and run again"
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is left to do here, now or later."""
+        """Whether something is left to do, here or elsewhere, now or later."""
         return bool(self.todo)
 
     def finish(self, unit: Unit, status: Status, reason: str | None) -> None:
         """The unit has a record now."""
         if unit.id in self.finished:
             self._restored.add(unit.id)
-        self._end(unit)
         self.finished[unit.id] = status
+        self._end(unit)
         self._spread(unit, status, reason)
 
     def fail(self, unit: Unit, reason: str) -> None:
@@ -131,7 +165,13 @@ class Frontier:
 
     def _end(self, unit: Unit) -> None:
         self._running.discard(unit.id)
-        self.todo.pop(unit.id, None)
+        if unit.id not in self.todo:
+            return
+        del self.todo[unit.id]
+        for child in self.plan.children[unit.id]:
+            if child in self.todo:
+                self._waits[child] -= 1
+                self._push(child)
 
     def _spread(self, unit: Unit, status: str, reason: str | None) -> None:
         """Everything that waits for a unit that diverged or failed is blocked."""

@@ -10,6 +10,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.pace import Pace, duration, steps_of
 from bench.runs.plan import Plan
 from bench.spec import Unit
+from bench.store.claims import DIGITS
 from bench.store.store import Store
 
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
@@ -83,11 +84,12 @@ def status(plan: Plan, store: Store) -> str:
 
 def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     """Id -> state, and why some failed or are blocked."""
-    frontier, failures, attempted = Frontier(plan, store), store.failures(), store.attempted()
-    running = {unit_id for unit_id in frontier.todo if unit_id[:10] in attempted}
+    frontier, failures = Frontier(plan, store), store.failures()
+    claimed = {holder.what for holder in store.holders()}
+    running = {unit_id for unit_id in frontier.todo if unit_id[:DIGITS] in claimed}
     for unit_id in list(frontier.todo):
-        if unit_id[:10] in failures and unit_id not in running:
-            frontier.fail(plan.units[unit_id], failures[unit_id[:10]])
+        if unit_id[:DIGITS] in failures and unit_id not in running:
+            frontier.fail(plan.units[unit_id], failures[unit_id[:DIGITS]])
     states: dict[str, str] = dict.fromkeys(plan.units, "todo")
     states |= {unit_id: "done" if status == "ok" else status for unit_id, status in frontier.finished.items()}
     states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")

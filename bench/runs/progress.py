@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,6 +16,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
 from bench.runs.pace import Pace, duration
 from bench.spec import Unit
+from bench.store.claims import Holder
 from bench.store.store import Store
 
 OFTEN = 4
@@ -41,6 +43,7 @@ class Lines:
         self._begun: dict[str, tuple[Unit, float]] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
         self._printed = 0.0
+        self._waited_for: set[str | None] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +81,13 @@ class Lines:
                 markup=False,
                 highlight=False,
             )
+
+    def waits(self, holders: Collection[Holder]) -> None:
+        """Nothing can run here until these have ended: say so, as often as it changes who they are."""
+        told = {holder.owner["host"] if holder.owner else None for holder in holders}
+        if told != self._waited_for:
+            self._waited_for = told
+            self.console.print(*waiting(holders), sep="\n", markup=False, highlight=False, soft_wrap=True)
 
     def _say(self, line: str, outcome: Outcome) -> None:
         now = time.monotonic()
@@ -130,6 +140,23 @@ class LiveTable(Lines):
 def watch(console: Console, store: Store, pace: Pace, *, workers: int) -> Lines:
     """What suits the console: a live table in a terminal, plain lines in a file or a pipe."""
     return (LiveTable if console.is_terminal else Lines)(console, store, pace, workers=workers)
+
+
+def waiting(holders: Collection[Holder]) -> list[str]:
+    """For whom a run waits, and since when they are at it, in a line for each process."""
+    groups: dict[tuple[str, int], list[Holder]] = {}
+    for holder in holders:
+        owner = holder.owner
+        groups.setdefault((owner["host"], owner["pid"]) if owner else ("an unnamed process", 0), []).append(holder)
+    return [_waiting(host, pid, group) for (host, pid), group in sorted(groups.items())]
+
+
+def _waiting(host: str, pid: int, group: list[Holder]) -> str:
+    since = min((holder.owner["since"] for holder in group if holder.owner), default=None)
+    begun = f", since {datetime.fromtimestamp(since).astimezone():%H:%M:%S}" if since else ""
+    count = f"{len(group)} unit{'s' * (len(group) > 1)}"
+    silent = min(holder.silent for holder in group)
+    return f"waiting for {count} that process {pid} on {host} trains{begun}; its last sign of life: {silent:.0f} s ago"
 
 
 def _score(unit: Unit, metrics: Mapping[str, float]) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import shutil
-import socket
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from bench.digests import file_digest
-from bench.errors import StoreError
+from bench.errors import AttemptVanished, StoreError
 from bench.record import Record
 from bench.schema import decode
 from bench.spec import Unit
 from bench.store import files
+from bench.store.claims import ATTEMPTS, DIGITS
 
-ATTEMPTS, FAILED, CONFLICTS = ".attempts", "failed", "conflicts"
+FAILED, CONFLICTS = "failed", "conflicts"
 SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"
 STATES = ("initial.safetensors", "rewind.safetensors", "final.safetensors")
 """What children start from; `ticketbench clean` may have removed them."""
@@ -26,50 +26,10 @@ Committed = Literal["committed", "kept", "conflict"]
 """`kept`: the same result was there already. `conflict`: another result was there, and stays."""
 
 
-class Owner(NamedTuple):
-    """Who makes an attempt; the name of its folder."""
-
-    what: str  # first ten digits of the unit's id
-    host: str
-    pid: int
-    rand: str
-
-    def __str__(self) -> str:
-        return f"{self.what}.{self.host}.{self.pid}.{self.rand}"
-
-    @classmethod
-    def here(cls, what: str) -> Owner:
-        """This process."""
-        return cls(what, socket.gethostname(), os.getpid(), secrets.token_hex(4))
-
-    @classmethod
-    def parse(cls, name: str) -> Owner | None:
-        """The owner that a folder's name tells, if it is an attempt's."""
-        what, _, rest = name.partition(".")
-        parts = rest.rsplit(".", 2)
-        if len(parts) != 3 or not parts[1].isdecimal():
-            return None
-        return cls(what, parts[0], int(parts[1]), parts[2])
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is on this host, so that `is_alive` can be known."""
-        return self.host == socket.gethostname()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a process of this host has its pid."""
-        try:
-            os.kill(self.pid, 0)
-        except (ProcessLookupError, OverflowError):
-            return False
-        except PermissionError:
-            return True
-        return True
-
-
 class Attempt:
     """A unit in the making; nobody reads its folder before it is committed.
+
+    It lies in the claim of whoever has the unit trained, and goes with it; see `bench.store.claims`.
 
     Args:
         root: of the store.
@@ -80,9 +40,9 @@ class Attempt:
     """
 
     def __init__(self, root: Path, unit: Unit) -> None:
-        """Make the folder and write the spec into it."""
+        """Make the folder."""
         self.root, self.unit = root, unit
-        self.folder = root / ATTEMPTS / str(Owner.here(unit.id[:10]))
+        self.folder = root / ATTEMPTS / unit.id[:DIGITS] / secrets.token_hex(4)
         try:
             self.folder.mkdir(parents=True)
         except OSError as error:
@@ -95,6 +55,7 @@ class Attempt:
             record: of the unit; the digests of the files are added to it.
 
         Raises:
+            AttemptVanished: if somebody removed the folder.
             StoreError: if the disk refuses; the store is as it was, and the attempt is gone.
             ValueError: if the record holds NaN, or else is none.
         """
@@ -102,8 +63,15 @@ class Attempt:
             self._seal(record)
             return self._publish(record)
         except OSError as error:
+            if error.errno == errno.ENOENT and self.has_vanished:
+                raise AttemptVanished(self.unit.label) from error
             self.drop()
             raise self._unwritable(error) from error
+
+    @property
+    def has_vanished(self) -> bool:
+        """Whether somebody removed the folder: another run that took this one for dead, or a person."""
+        return not self.folder.exists()
 
     def fail(self, reason: str) -> None:
         """Keep only the reason, under `failed/`; its first line stands in messages.
@@ -111,13 +79,15 @@ class Attempt:
         Raises:
             StoreError: if the disk refuses.
         """
+        place = self.root / FAILED / f"{self.unit.id[:DIGITS]}.{self.folder.name}"
         try:
-            for path in self.folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self.drop()
+            self.folder.mkdir(parents=True)
             files.write_json(self.folder / SPEC, self.unit.spec())
             files.write(self.folder / REASON, reason.rstrip() + "\n")
-            (self.root / FAILED).mkdir(exist_ok=True)
-            self.folder.rename(self.root / FAILED / self.folder.name)
+            place.parent.mkdir(exist_ok=True)
+            self.folder.rename(place)
+            self._leave()
         except OSError as error:
             self.drop()
             raise self._unwritable(error) from error
@@ -125,6 +95,12 @@ class Attempt:
     def drop(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Remove what is around it, too, unless it is claimed."""
+        with suppress(OSError):
+            self.folder.parent.rmdir()
 
     def _seal(self, record: Record) -> None:
         files.write_json(self.folder / SPEC, self.unit.spec())
@@ -143,10 +119,13 @@ class Attempt:
         try:
             self.folder.rename(target)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return self._meet(target, record)
+            # NFS repeats a rename whose answer was lost, and then does not find what it has renamed
+            if error.errno != errno.ENOENT or read_record(target) != record:
                 raise
-            return self._meet(target, record)
         files.sync(target.parent)
+        self._leave()
         return "committed"
 
     def _meet(self, target: Path, record: Record) -> Committed:

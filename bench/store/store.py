@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import re
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from os import scandir
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -17,7 +17,8 @@ from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 from bench.store import files
-from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, REASON, RECORD, Owner, read_record
+from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STATES, read_record
+from bench.store.claims import ATTEMPTS, Holder, holders, sweep
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
@@ -47,6 +48,15 @@ class Mark(TypedDict):
 
     format: Literal[1]
     suite: NotRequired[KeptSuite]
+
+
+class Finished(NamedTuple):
+    """What a store has of a finished unit, without its record."""
+
+    status: Literal["ok", "diverged"]
+    missing: tuple[
+        str, ...
+    ]  # files that its record names and its folder lacks: cleaned away, or packed without weights
 
 
 class Store:
@@ -85,7 +95,7 @@ class Store:
             raise StoreError(f"{self.root / MARK} cannot be read ({error}): name another --store") from error
 
     def prepare(self) -> None:
-        """Make the store ready to be written: create it, and remove what dead processes of this host left.
+        """Make the store ready to be written: create it, and remove what dead processes left.
 
         Raises:
             StoreError: if the folder cannot be written.
@@ -96,24 +106,11 @@ class Store:
                 files.replace(self.root / MARK, files.to_text({"format": FORMAT}))
         except OSError as error:
             raise StoreError(f"cannot write to {self.root}: {error.strerror}; name another --store") from error
-        self.sweep()
+        sweep(self.root)
 
-    def sweep(self) -> None:
-        """Remove the attempts of dead processes of this host."""
-        for path, owner in self._attempts():
-            if owner.is_here and not owner.is_alive:
-                path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
-
-    def attempted(self) -> set[str]:
-        """First ten digits of the ids that living processes of this host are working on."""
-        return {owner.what for _, owner in self._attempts() if owner.is_here and owner.is_alive}
-
-    def _attempts(self) -> Iterator[tuple[Path, Owner]]:
-        folder = self.root / ATTEMPTS
-        for path in sorted(folder.iterdir()) if folder.exists() else ():
-            owner = Owner.parse(path.name)
-            if owner:
-                yield path, owner
+    def holders(self) -> list[Holder]:
+        """Who works on which unit now, on this machine or another."""
+        return list(holders(self.root))
 
     def folder(self, unit: Unit) -> Path:
         """Where the unit's result is, or would be."""
@@ -122,6 +119,25 @@ class Store:
     def record(self, unit: Unit) -> Record | None:
         """The unit's record, if it is finished."""
         return read_record(self.folder(unit))
+
+    def finished(self, units: Iterable[Unit]) -> dict[str, Finished]:
+        """Id -> what is there, of those of `units` that are finished: for a whole plan at once, or a single unit."""
+        found = {}
+        for unit_id, folder in self._present(units):
+            record = read_record(Path(folder))
+            if record is not None:
+                missing = set(record["digests"].get("files", STATES)).difference(_names(folder))
+                found[unit_id] = Finished(record["status"], tuple(sorted(missing)))
+        return found
+
+    def _present(self, units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
+        """Id and folder of the units that have one; one look at a seed's folder tells all of its levels."""
+        listed = cache(_names)
+        for unit in units:
+            above, _, name = unit.path.rpartition("/")
+            above = f"{self.root}/{above}"
+            if name in listed(above):
+                yield unit.id, f"{above}/{name}"
 
     def records(self) -> list[Record]:
         """Every finished unit's record, in the order of the folders."""
@@ -164,10 +180,9 @@ class Store:
         """First ten digits of a failed unit's id -> first line of its last reason."""
         reasons: dict[str, tuple[float, str]] = {}
         for path in (self.root / FAILED).glob(f"*/{REASON}"):
-            owner = Owner.parse(path.parent.name)
-            if owner:
-                first = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-                reasons[owner.what] = max(reasons.get(owner.what, (0.0, "")), (path.stat().st_mtime, first))
+            what = path.parent.name.partition(".")[0]
+            first = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+            reasons[what] = max(reasons.get(what, (0.0, "")), (path.stat().st_mtime, first))
         return {what: reason for what, (_, reason) in reasons.items()}
 
 
@@ -182,6 +197,14 @@ def curve(folder: Path) -> list[CurvePoint]:
         return [decode(line, CurvePoint) for line in files.read(path).splitlines()]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        with scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except OSError:
+        return frozenset()
 
 
 def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:

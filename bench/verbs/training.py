@@ -40,12 +40,11 @@ def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, 
     store.prepare()
     try:
         with watch(Console(), store, Pace(store.records()), workers=workers) as board:
-            launcher = LocalLauncher(store.root, workers=workers, threads=threads, progress=board.step)
+            launcher = LocalLauncher(workers=workers, threads=threads, progress=board.step)
             try:
                 return drive(plan, store, launcher, watch=board, device=device, work=work)
             finally:
                 launcher.close()
-                store.sweep()
     except KeyboardInterrupt:
         say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
         return None

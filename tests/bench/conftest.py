@@ -39,6 +39,9 @@ class Silent:
     def ended(self, unit, outcome):
         self.outcomes.append(outcome)
 
+    def waits(self, holders):
+        pass
+
     def stands(self, frontier):
         pass
 
@@ -109,7 +112,7 @@ def go(store):
 
     def run(suite, workers=2):
         watch = Silent()
-        launcher = LocalLauncher(store.root, workers=workers, progress=lambda *_: None)
+        launcher = LocalLauncher(workers=workers, progress=lambda *_: None)
         try:
             return drive(make_plan(suite), store, launcher, watch=watch, work="toy:work"), watch
         finally:

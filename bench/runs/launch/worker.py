@@ -5,29 +5,36 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import gc
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Mapping
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from bench.runs.job import Job, Outcome, resolve, run
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The parent's to answer; schedulers of clusters send them to every process of a job."""
 
-def serve(pipe: Connection, log: Path, threads: int) -> None:
+
+def main() -> None:
     """Train job after job; reports and outcomes go back through the same pipe.
 
-    Args:
-        pipe: jobs come in; `(step, metrics)` and outcomes go out.
-        log: takes what libraries print.
-        threads: that torch may use.
+    Arguments of the process, after one that was used up before: the number of the pipe, of a pipe that ends with the parent,
+    and of torch's threads.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    _print_to(log)
+    pipe, life, threads = map(int, sys.argv[2:])
+    for stop in STOPS:
+        signal.signal(stop, lambda *_: None)
+    os.register_at_fork(after_in_child=_answer_stops)
+    threading.Thread(target=_die_with_parent, args=(life,), daemon=True).start()
+    faulthandler.enable()
+    serve(Connection(pipe), threads)
+
+
+def serve(pipe: Connection, threads: int) -> None:
+    """Train what comes in through the pipe; `(step, metrics)` and outcomes go out."""
     while True:
         try:
             job: Job = pipe.recv()
@@ -46,20 +53,15 @@ def give_memory_back() -> None:
         trim(0)
 
 
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+def _answer_stops() -> None:
+    """Children that a library forks must end when it asks them to."""
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_DFL)
 
 
-def _print_to(log: Path) -> None:
-    """Prints of libraries would tear the progress display apart; kept, they explain a crash."""
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.close(file)
-    faulthandler.enable()
+def _die_with_parent(life: int) -> None:
+    os.read(life, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _limit_torch(job: Job, threads: int) -> None:

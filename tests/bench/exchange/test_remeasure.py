@@ -27,7 +27,7 @@ CHAINS = {"dense", "ticket", "ticket-init", "fine-tune", "lr-rewind"}
 class Here:
     """A launcher that trains in this process, at once."""
 
-    def __init__(self, root, *, workers, threads, progress):
+    def __init__(self, *, workers, threads, progress):
         self.progress = progress
 
     def submit(self, job):

@@ -13,7 +13,8 @@ import pytest
 import toy
 
 from bench.runs.plan import plan as make_plan
-from bench.store.attempt import ATTEMPTS, read_record
+from bench.store.attempt import read_record
+from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify
 from bench.store.store import Store
 

@@ -4,7 +4,6 @@ import toy
 
 from bench.runs.frontier import Frontier
 from bench.runs.plan import plan as make_plan
-from bench.store.attempt import Attempt
 
 
 def labels(frontier, ids):
@@ -134,20 +133,66 @@ def test_a_parent_that_cannot_be_trained_to_the_same_result_blocks_its_children(
 def test_what_another_drive_finished_in_the_meantime_is_not_done_again(store):
     plan = make_plan(toy.suite(("ticket",), levels=(1,)))
     frontier = Frontier(plan, store)
+    dense = frontier.next()
+    assert not frontier.is_settled(dense)
     for unit in plan.units.values():
         toy.finish(unit, store, plan)
+    assert frontier.is_settled(dense)
+    ticket = frontier.next()
+    assert short(ticket) == "ticket L1 s0"
+    assert frontier.is_settled(ticket)
     assert frontier.next() is None
     assert not frontier.is_waiting
     assert len(frontier.finished) == 2
 
 
-def test_what_another_drive_is_at_is_left_to_it(store):
+def test_what_another_drive_saw_diverge_blocks_its_children(store, trouble):
+    plan = make_plan(toy.suite(("ticket",), levels=(2,)))
+    frontier = Frontier(plan, store)
+    dense = frontier.next()
+    trouble({dense.label: "diverge"})
+    toy.finish(dense, store, plan)
+    assert frontier.is_settled(dense)
+    assert labels(frontier, frontier.blocked) == {"ticket L1 s0", "ticket L2 s0"}
+    assert not frontier.is_waiting
+
+
+def test_what_another_drive_repaired_in_the_meantime_is_not_done_again(filled):
+    store, plan = filled
+    dense = next(iter(plan.units.values()))
+    for path in states_of(store, dense):
+        path.unlink()
+    more = make_plan(toy.suite(("one-shot",), levels=(1,)))
+    frontier = Frontier(more, store)
+    assert frontier.next() == dense
+    assert not frontier.is_settled(dense)
+    assert toy.finish(dense, store, more) == "kept"
+    assert frontier.is_settled(dense)
+    assert short(frontier.next()) == "one-shot L1 s0"
+
+
+def test_what_somebody_else_is_at_can_be_asked_for_again(store):
     plan = make_plan(toy.suite(("dense",), seeds=(0, 1)))
     first, second = plan.units.values()
-    theirs = Attempt(store.root, first)
     frontier = Frontier(plan, store)
-    assert frontier.next() == second
-    assert frontier.next() is None
+    assert [frontier.next(), frontier.next(), frontier.next()] == [first, second, None]
     assert frontier.is_waiting
-    theirs.drop()
-    assert frontier.next() == first
+    frontier.put_back(first)
+    assert [frontier.next(), frontier.next()] == [first, None]
+
+
+def test_a_parent_that_loses_its_states_while_its_child_waits_is_trained_again_first(filled):
+    store, _ = filled
+    wider = make_plan(toy.suite(("ticket", "one-shot", "fine-tune"), levels=(1, 3)))
+    frontier = Frontier(wider, store)
+    first = frontier.next()
+    dense = next(unit for unit in wider.units.values() if short(unit) == "dense L0 s0")
+    for path in states_of(store, dense):
+        path.unlink()
+    assert short(first) == "fine-tune L1 s0"
+    assert frontier.next() == dense
+    assert frontier.next() is None, "everything else waits for it"
+    toy.finish(dense, store, wider)
+    frontier.finish(dense, "ok", None)
+    assert {short(frontier.next()), short(frontier.next())} == {"one-shot L1 s0", "one-shot L3 s0"}
+    assert frontier.next() is None, "the first one runs still"

@@ -8,7 +8,7 @@ from bench.errors import SpecError, UnknownName
 from bench.runs import job as jobs
 from bench.runs.job import Job, Outcome, resolve, run, summary
 from bench.runs.plan import plan as make_plan
-from bench.store.attempt import ATTEMPTS
+from bench.store.claims import ATTEMPTS
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 import toy
 
-from bench.errors import StoreError
+from bench.errors import AttemptVanished, StoreError
 from bench.runs.plan import plan as make_plan
 from bench.store import attempt as attempts
 from bench.store import files
-from bench.store.attempt import ATTEMPTS, CONFLICTS, FAILED, STATES, Attempt, Owner
+from bench.store.attempt import CONFLICTS, FAILED, STATES, Attempt
+from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify
 from bench.store.store import Store, curve
 
@@ -117,11 +119,13 @@ KILLED = """
 import os, sys, toy
 from bench.store import attempt, files
 from bench.store.attempt import Attempt
+from bench.store.claims import Claims
 from bench.runs.plan import plan
 from bench.store.store import Store
 from pathlib import Path
 store, step, calls = Store(sys.argv[1]), int(sys.argv[2]), 0
 unit = plan(toy.suite(("snip",), levels=(3,))).units.popitem()[1]
+Claims(store.root).take(unit.id)
 made = Attempt(store.root, unit)
 record = toy.work(unit, parents={}, folder=made.folder, device="cpu", report=lambda *_: None)
 def dying(function):
@@ -222,9 +226,9 @@ def test_a_failure_keeps_its_reason_and_nothing_else(store):
     assert {path.name for path in folder.iterdir()} == {"spec.json", "reason.txt"}
     assert json.loads((folder / "spec.json").read_text())["seed"] == 0
     assert store.failures() == {unit.id[:10]: "it broke"}
-    later = Attempt(store.root, unit)
-    later.fail("again\n")
-    os.utime(store.root / FAILED / later.folder.name / "reason.txt", (time.time() + 9, time.time() + 9))
+    Attempt(store.root, unit).fail("again\n")
+    (later,) = set((store.root / FAILED).iterdir()) - {folder}
+    os.utime(later / "reason.txt", (time.time() + 9, time.time() + 9))
     assert store.failures() == {unit.id[:10]: "again"}
     assert store.records() == []
 
@@ -237,8 +241,25 @@ def test_no_nan_is_ever_written(store):
     assert store.records() == []
 
 
-def test_owners_survive_their_names():
-    owner = Owner("0123456789", "a.b.c", 17, "ff")
-    assert Owner.parse(str(owner)) == owner
-    for name in ("x", "a.b.c.d", "0123456789.host.pid.aa"):
-        assert Owner.parse(name) is None
+def test_an_attempt_whose_folder_is_gone_says_so_and_fails_its_unit(store):
+    unit = dense()
+    attempt, record = trained(store, unit)
+    shutil.rmtree(attempt.folder)
+    with pytest.raises(AttemptVanished, match=f"the folder in which {unit.label} was trained is gone: another run"):
+        attempt.commit(record)
+    attempt.fail("it vanished")
+    assert store.failures() == {unit.id[:10]: "it vanished"}
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_rename_whose_answer_was_lost_is_a_commit(store, monkeypatch):
+    attempt, record = trained(store, dense())
+    rename = Path.rename
+
+    def twice(path, target):
+        rename(path, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", twice)
+    assert attempt.commit(record) == "committed"
+    assert verify(store) == []

@@ -1,10 +1,6 @@
 """What a store reads, refuses, finds and sweeps away."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 
 import pytest
 import toy
@@ -12,7 +8,6 @@ import toy
 from bench.errors import StoreError
 from bench.record import FORMAT
 from bench.runs.plan import plan as make_plan
-from bench.store.attempt import ATTEMPTS, Owner
 from bench.store.store import Store, curve
 
 
@@ -45,26 +40,6 @@ def test_an_absent_or_empty_folder_is_an_empty_store(tmp_path):
     for root in (tmp_path, tmp_path / "absent"):
         assert Store(root).records() == []
     assert not (tmp_path / "absent").exists(), "looking creates nothing"
-
-
-def test_only_what_dead_processes_of_this_host_left_is_removed(store):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    host = socket.gethostname()
-    names = {
-        "dead": Owner("0123456789", host, ended.pid, "aa"),
-        "alive": Owner("0123456789", host, os.getpid(), "bb"),
-        "far": Owner("0123456789", "node-7.cluster", ended.pid, "cc"),
-        "log": Owner("log", host, ended.pid, "dd"),
-    }
-    for what, owner in names.items():
-        path = store.root / ATTEMPTS / str(owner)
-        path.write_text("") if what == "log" else path.mkdir()
-    (store.root / ATTEMPTS / "notes").mkdir()
-    store.prepare()
-    left = {path.name for path in (store.root / ATTEMPTS).iterdir()}
-    assert left == {str(names["alive"]), str(names["far"]), "notes"}
-    assert store.attempted() == {"0123456789"}
 
 
 def test_units_are_found_by_id_and_by_folder(filled):
@@ -104,3 +79,27 @@ def test_a_curve_that_cannot_be_read_says_so(filled):
     (folder / "curve.jsonl").write_text('{"step": NaN}\n')
     with pytest.raises(StoreError, match=r"curve\.jsonl cannot be read"):
         curve(folder)
+
+
+def test_what_is_finished_and_what_was_removed_of_it_is_told_at_once(filled):
+    store, plan = filled
+    dense, ticket, *_ = plan.units.values()
+    (store.folder(dense) / "initial.safetensors").unlink()
+    (store.folder(ticket) / "record.json").write_text("{}")
+    found = store.finished(plan.units.values())
+    assert found.keys() == plan.units.keys() - {ticket.id}
+    assert found[dense.id] == ("ok", ("initial.safetensors",))
+    assert {each.missing for each in found.values()} == {(), ("initial.safetensors",)}
+    assert store.finished([dense]) == {dense.id: found[dense.id]}
+    assert Store(store.root / "absent").finished(plan.units.values()) == {}
+
+
+def test_a_record_that_lists_no_files_is_taken_to_have_had_every_state(filled):
+    store, plan = filled
+    dense = next(iter(plan.units.values()))
+    path = store.folder(dense) / "record.json"
+    record = json.loads(path.read_text())
+    del record["digests"]["files"]
+    path.write_text(json.dumps(record))
+    (store.folder(dense) / "final.safetensors").unlink()
+    assert store.finished([dense])[dense.id].missing == ("final.safetensors",)

@@ -1,0 +1,229 @@
+"""One process that trains, and what watches over it: a unit may take all of it down, and nothing else."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from bench.runs.job import Job, Outcome
+from bench.runs.launch import WorkerDied
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GRACE = 5.0
+"""Seconds that an idle process gets to end by itself: one that is killed leaves semaphores, of which Python warns."""
+TRIES = 2
+"""How often a unit is given to a process that does not survive it."""
+TICK = 1.0
+"""Seconds between two looks at what a unit takes."""
+LARGEST_LOG = 64 * 2**20
+"""Bytes that one unit may print."""
+TOLD = 4000
+"""Bytes of that which are told of a process that died."""
+COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.launch.worker import main; main()"
+
+Progress = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one unit may take; None: as much as there is.
+
+    Args:
+        seconds: from its start to its record.
+        memory: bytes that its process holds.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+class Worker:
+    """Trains job after job in a process of its own, which is started anew when a unit has killed it.
+
+    Args:
+        threads: torch threads of the process.
+        limits: what one unit may take.
+    """
+
+    def __init__(self, *, threads: int, limits: Limits | None = None) -> None:
+        """Start nothing yet."""
+        self._threads, self._limits = threads, limits or Limits()
+        self._process: _Process | None = None
+        self._ending = threading.Lock()
+        self._is_over = False
+
+    def train(self, job: Job, report: Progress) -> Outcome:
+        """What became of a job.
+
+        Args:
+            job: the unit.
+            report: called with (step, metrics).
+
+        Raises:
+            WorkerDied: if the unit killed its process, twice, or took more than it may.
+        """
+        for _ in range(TRIES):
+            process = self._started()
+            try:
+                return process.train(job, report)
+            except _Ended as error:
+                obituary = f"{error}, {TRIES} times{error.hint}\n\n{process.printed()}"
+            except _OverLimit as error:
+                raise WorkerDied(f"{error}\n\n{process.printed()}") from error
+            finally:
+                if process.is_spent:
+                    process.kill()
+                    self._process = None
+        raise WorkerDied(obituary)
+
+    def _started(self) -> _Process:
+        with self._ending:
+            if self._is_over:
+                raise WorkerDied("the run was stopped")
+            if self._process is None:
+                self._process = _Process(self._threads, self._limits)
+            return self._process
+
+    def kill(self) -> None:
+        """End the process, whatever it does; what it was at is lost."""
+        with self._ending:
+            self._is_over = True
+            if self._process:
+                self._process.kill()
+
+
+class _Ended(Exception):
+    """The process is gone."""
+
+    def __init__(self, code: int) -> None:
+        """Say how."""
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        super().__init__(f"the worker process was {how}")
+        self.hint = ": out of memory? try fewer --workers" if code == -signal.SIGKILL else ""
+
+
+class _OverLimit(Exception):
+    """The unit took more than it may."""
+
+
+class _Process:
+    """A process in a session of its own, so that its children end with it, and no key of the terminal reaches it."""
+
+    def __init__(self, threads: int, limits: Limits) -> None:
+        self._limits = limits
+        self.is_spent = False
+        self._is_idle = True
+        self._ending = threading.Lock()
+        self._pipe, theirs = Pipe()
+        ends, self._life = os.pipe()  # ends with this process, however that ends: then the other one does, too
+        self._log = _nameless()
+        self._popen = subprocess.Popen(  # noqa: S603  our own words
+            [sys.executable, "-c", COMMAND, json.dumps(sys.path), str(theirs.fileno()), str(ends), str(threads)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+            pass_fds=(theirs.fileno(), ends),
+            start_new_session=True,
+        )
+        theirs.close()
+        os.close(ends)
+        self._watched: list[Any] = [self._pipe]
+        if hasattr(os, "pidfd_open"):  # else its end is noticed at the next tick
+            self._watched.append(os.pidfd_open(self._popen.pid))
+        for each in (self._life, self._log, *self._watched[1:]):
+            weakref.finalize(self, os.close, each)
+
+    def train(self, job: Job, report: Progress) -> Outcome:
+        """The job's outcome, if the process and the unit's limits last that long."""
+        self._is_idle, begun = False, time.monotonic()
+        os.ftruncate(self._log, 0)
+        try:
+            self._pipe.send(job)
+            while True:
+                wait(self._watched, TICK)
+                is_over = self._is_over()  # first: what it has sent before that is still to be read
+                while self._pipe.poll():
+                    message = self._pipe.recv()
+                    if isinstance(message, Outcome):
+                        self._is_idle = True
+                        return message
+                    report(*message)
+                if is_over:
+                    break
+                self._check(time.monotonic() - begun)
+        except (EOFError, OSError):
+            pass
+        except BaseException:
+            self.is_spent = True
+            raise
+        self.is_spent = True
+        raise _Ended(self.kill())
+
+    def _is_over(self) -> bool:
+        """Whether the process has ended; it is not reaped yet, so that its group keeps its number."""
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return True
+
+    def _check(self, seconds: float) -> None:
+        if self._limits.seconds is not None and seconds > self._limits.seconds:
+            raise _OverLimit(f"it took longer than the {self._limits.seconds:g} s of --unit-timeout")
+        if self._limits.memory is not None and (memory := resident(self._popen.pid)) > self._limits.memory:
+            raise _OverLimit(
+                f"it held {memory / 2**20:,.0f} MiB, more than the {self._limits.memory / 2**20:,.0f} MiB of --unit-memory"
+            )
+        if os.fstat(self._log).st_size > LARGEST_LOG:
+            raise _OverLimit(f"it printed more than {LARGEST_LOG // 2**20} MiB")
+
+    def printed(self) -> str:
+        """The last of what the unit printed."""
+        size = os.fstat(self._log).st_size
+        return os.pread(self._log, TOLD, max(0, size - TOLD)).decode(errors="replace")
+
+    def kill(self) -> int:
+        """End the process, and the children that it may have left; its exit code."""
+        with self._ending:
+            if self._popen.returncode is None:
+                if self._is_idle:
+                    self._pipe.close()
+                    self._wait(GRACE)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._popen.pid, signal.SIGKILL)
+            return self._popen.wait()
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._is_over() and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+def _nameless() -> int:
+    """A file to be appended to, of which nothing is left, however its users end."""
+    descriptor, path = tempfile.mkstemp(prefix="ticketbench-")
+    os.unlink(path)  # noqa: PTH108  it is a string
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 if there is no such process, or the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0

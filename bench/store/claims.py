@@ -1,0 +1,223 @@
+"""Which drive works on which unit, where many drives share a store: claims, and the heartbeat that keeps them.
+
+A claim is a folder `.attempts/<unit>` whose `owner.json` only one process could create. It is an optimisation: a unit that
+is trained twice after all is still committed once, by the rename of its attempt.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from bench.errors import StoreError
+from bench.schema import decode
+from bench.store import files
+from bench.store.owner import Owner, is_alive, is_here, me
+
+ATTEMPTS = ".attempts"
+OWNER = "owner.json"
+BEAT = 20.0
+"""Seconds between two heartbeats."""
+STALE = 180.0
+"""Seconds without a heartbeat after which an owner on another machine counts as dead; network file systems show a new
+time up to a minute late."""
+TRIES = 3
+"""How often a claim is asked for whose folder comes and goes."""
+DIGITS = 10
+"""Of a unit's id, in the names of folders."""
+
+
+class Holder(NamedTuple):
+    """Who has a unit, as far as this process can tell."""
+
+    what: str  # first digits of the unit's id
+    owner: Owner | None  # None: about to write its name, or unreadable
+    silent: float  # seconds since its last heartbeat, by the clock of the store's file system
+
+
+class Claims:
+    """The units that this process works on.
+
+    Args:
+        root: of the store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Claim nothing yet."""
+        self._root, self._folder = root, root / ATTEMPTS
+        self._held: dict[str, Owner] = {}
+        self._clock = FileClock(self._folder)
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for what in list(self._held):
+            self.release(what)
+
+    def take(self, unit_id: str) -> Holder | None:
+        """Claim a unit, also from a dead owner; who has it, if that is somebody else who lives.
+
+        Raises:
+            StoreError: if the store cannot be written.
+        """
+        what, owner = unit_id[:DIGITS], me()
+        try:
+            holder = take(self._folder / what, owner, self._clock)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self._root}: {error.strerror or error}") from error
+        if holder is None:
+            self._held[what] = owner
+        return holder
+
+    def release(self, unit_id: str) -> None:
+        """Give a unit back, and remove whatever its attempts left."""
+        what = unit_id[:DIGITS]
+        owner = self._held.pop(what)
+        if _read_owner(self._folder / what / OWNER) == owner:  # else it was taken for dead, and is somebody else's
+            remove(self._folder / what)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            for what in list(self._held):
+                with suppress(OSError):  # taken for dead, or a moment without network: the next one tells
+                    os.utime(self._folder / what / OWNER)
+
+
+class FileClock:
+    """What time it is by a folder's file system: with that, and no other, times of its files are compared."""
+
+    def __init__(self, folder: Path) -> None:
+        """Ask when it is needed."""
+        self._folder = folder
+        self._offset: tuple[float, float] | None = None  # difference to the monotonic clock, and when it was taken
+
+    def now(self) -> float:
+        """Seconds; asked of the file system at most once a beat."""
+        asked = time.monotonic()
+        if self._offset is None or asked - self._offset[1] > BEAT:
+            probe = self._folder / f".clock.{secrets.token_hex(4)}"
+            probe.touch()
+            try:
+                self._offset = (probe.stat().st_mtime - asked, asked)
+            finally:
+                probe.unlink(missing_ok=True)
+        return asked + self._offset[0]
+
+    def age(self, path: Path) -> float:
+        """Seconds since something was last done to a file or folder; 0 if it is gone."""
+        try:
+            return self.now() - path.lstat().st_mtime
+        except OSError:
+            return 0.0
+
+
+def holders(root: Path) -> Iterator[Holder]:
+    """Everybody who works in a store now."""
+    clock = FileClock(root / ATTEMPTS)
+    found = (look(path, clock) for path in _inside(root / ATTEMPTS) if (path / OWNER).exists())
+    return (holder for holder in found if lives(holder))
+
+
+def sweep(root: Path) -> None:
+    """Remove what the dead left."""
+    clock = FileClock(root / ATTEMPTS)
+    for path in _inside(root / ATTEMPTS):
+        if (path / OWNER).exists():
+            if not lives(look(path, clock)) and take(path, me(), clock) is None:
+                remove(path)
+        elif clock.age(path) > STALE:  # nobody's: of an older version, or of a process that ended before it signed
+            _remove(path)
+
+
+def take(claim: Path, owner: Owner, clock: FileClock) -> Holder | None:
+    """Make a claim the owner's; who has it, if it is somebody's who lives."""
+    for _ in range(TRIES):
+        claim.mkdir(parents=True, exist_ok=True)
+        try:
+            with (claim / OWNER).open("x", encoding="utf-8") as file:
+                file.write(files.to_text(owner))
+        except FileNotFoundError:  # whoever had it has just removed it
+            continue
+        except FileExistsError:
+            holder = look(claim, clock)
+            if lives(holder):
+                return holder
+            _bury(claim, holder)
+            continue
+        return None
+    return look(claim, clock)
+
+
+def look(claim: Path, clock: FileClock) -> Holder:
+    """Who has a claim."""
+    path = claim / OWNER
+    try:
+        with path.open("rb") as file:  # opening asks a network file system for the newest time
+            silent = clock.now() - os.fstat(file.fileno()).st_mtime
+        return Holder(claim.name, _read_owner(path), max(0.0, silent))
+    except OSError:
+        return Holder(claim.name, None, 0.0)
+
+
+def lives(holder: Holder) -> bool:
+    """Whether the holder is at work: its process is looked at where it can be, its heartbeat elsewhere."""
+    if holder.owner is not None and is_here(holder.owner):
+        return is_alive(holder.owner)
+    return holder.silent < STALE
+
+
+def remove(claim: Path) -> None:
+    """Remove a claim of one's own: its name last, so that nobody else begins while there is something left to remove."""
+    for path in _inside(claim):
+        if path.name != OWNER:
+            _remove(path)
+    with suppress(OSError):
+        (claim / OWNER).unlink()
+        claim.rmdir()
+
+
+def _bury(claim: Path, dead: Holder) -> None:
+    """Clear a dead owner's claim, if nobody else has done it and begun already."""
+    left = [path for path in _inside(claim) if path.name != OWNER]
+    grave = claim / f".{OWNER}.{secrets.token_hex(4)}"
+    try:
+        (claim / OWNER).rename(grave)  # of all who try, one finds it
+    except FileNotFoundError:
+        return
+    if _read_owner(grave) != dead.owner:
+        grave.rename(claim / OWNER)
+        return
+    for path in (*left, grave):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read_owner(path: Path) -> Owner | None:
+    try:
+        return decode(files.read(path), Owner)
+    except (OSError, ValueError):
+        return None
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

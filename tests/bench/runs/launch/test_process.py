@@ -1,0 +1,208 @@
+"""A unit may take its process down, hang, fork, print and eat: it fails alone, with its own reason, and soon."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import toy
+
+from bench.runs.job import Job
+from bench.runs.launch import WorkerDied, process
+from bench.runs.launch.process import Limits, Worker
+from bench.runs.plan import plan as make_plan
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+MARK = "PROCESS_TEST_MARK"
+
+
+@pytest.fixture
+def job(store):
+    (unit,) = make_plan(toy.suite(("dense",))).units.values()
+    return Job(spec=unit.spec(), root=store.root, parents={}, work="toy:work")
+
+
+@pytest.fixture
+def does(job, trouble):
+    """Let the unit of `job` misbehave."""
+    return lambda what: trouble({"toy/chain@smoke dense L0 s0": what} if what else {})
+
+
+@pytest.fixture
+def worker(monkeypatch, tmp_path):
+    """A worker whose processes are marked; they end with the test."""
+    monkeypatch.setenv(MARK, str(tmp_path))
+    begun = []
+
+    def start(limits=None, threads=1):
+        begun.append(Worker(threads=threads, limits=limits))
+        return begun[-1]
+
+    yield start
+    for each in begun:
+        each.kill()
+    assert marked(tmp_path) == []
+
+
+def marked(mark):
+    """The processes of this test that live, children of children too."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            ended = (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes() and not ended:
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return sorted(set(found) - {os.getpid()})
+
+
+def quiet(*_):
+    pass
+
+
+def test_one_process_trains_job_after_job(job, worker, tmp_path):
+    trains = worker()
+    reports = []
+    assert trains.train(job, lambda *report: reports.append(report)).commit == "committed"
+    (pid,) = marked(tmp_path)
+    assert reports == [(step, {"accuracy": 50.0 + step}) for step in (10, 20, 30)]
+    assert trains.train(job, quiet).commit == "kept"
+    assert marked(tmp_path) == [pid]
+    trains.kill()
+    assert marked(tmp_path) == []
+    with pytest.raises(WorkerDied, match="the run was stopped"):
+        trains.train(job, quiet)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_libraries_of_a_process_use_the_threads_that_are_asked(job, worker, tmp_path, threads):
+    worker(threads=threads).train(job, quiet)
+    (pid,) = marked(tmp_path)
+    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    assert {f"{name}={threads}" for name in process.THREAD_VARIABLES} <= set(variables)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("die", "the worker process was killed by SIGKILL, 2 times: out of memory? try fewer --workers"),
+        ("fork", "the worker process was killed by SIGKILL, 2 times: out of memory? try fewer --workers"),
+        ("exit", "the worker process was ended with exit code 3, 2 times"),
+    ],
+)
+def test_a_unit_that_ends_its_process_is_tried_twice_and_told(job, worker, does, what, reason, tmp_path):
+    does(what)
+    trains, begun = worker(), time.monotonic()
+    with pytest.raises(WorkerDied) as error:
+        trains.train(job, quiet)
+    first, _, printed = str(error.value).partition("\n\n")
+    assert first == reason
+    assert "training toy/chain@smoke dense L0 s0" in printed
+    assert marked(tmp_path) == [], "its forked child, which holds every pipe, is gone too"
+    assert time.monotonic() - begun < 60, "nobody waited for the child"
+    does(None)
+    assert trains.train(job, quiet).status == "ok", "the next unit has a new process"
+
+
+def test_a_stopped_run_ends_a_forked_child_and_one_that_hangs(job, worker, does, tmp_path):
+    does("hang")
+    trains = worker()
+    helper = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, MARK: "another"}
+    )
+    ended = []
+
+    def train():
+        try:
+            trains.train(job, quiet)
+        except WorkerDied as error:
+            ended.append(str(error))
+
+    thread = Thread(target=train)
+    thread.start()
+    while not marked(tmp_path):
+        time.sleep(0.01)
+    begun = time.monotonic()
+    trains.kill()
+    thread.join(20)
+    assert time.monotonic() - begun < 5
+    assert len(ended) == 1
+    assert helper.poll() is None, "nobody else's processes are touched"
+    helper.kill()
+    helper.wait()
+
+
+@pytest.mark.parametrize(
+    ("what", "limits", "reason"),
+    [
+        ("hang", Limits(seconds=2.0), "it took longer than the 2 s of --unit-timeout"),
+        ("eat", Limits(memory=200 * 2**20), "MiB, more than the 200 MiB of --unit-memory"),
+        ("print", None, "it printed more than 2 MiB"),
+    ],
+)
+def test_a_unit_that_takes_more_than_it_may_fails_at_once(job, worker, does, what, limits, reason, monkeypatch):
+    monkeypatch.setattr(process, "LARGEST_LOG", 2 * 2**20)
+    monkeypatch.setattr(process, "TICK", 0.05)
+    does(what)
+    trains, begun = worker(limits), time.monotonic()
+    with pytest.raises(WorkerDied) as error:
+        trains.train(job, quiet)
+    assert reason in str(error.value).partition("\n")[0]
+    assert len(str(error.value)) < 20_000
+    assert time.monotonic() - begun < 60
+    does(None)
+    assert trains.train(job, quiet).status == "ok"
+
+
+def test_a_unit_within_its_limits_is_left_alone(job, worker):
+    limits = Limits(seconds=600, memory=2**40)
+    assert worker(limits).train(job, quiet).status == "ok"
+
+
+PARENT = """
+import sys, toy
+from pathlib import Path
+from bench.runs.job import Job
+from bench.runs.launch.process import Worker
+from bench.runs.plan import plan
+unit, = plan(toy.suite(("dense",))).units.values()
+Worker(threads=1).train(Job(spec=unit.spec(), root=Path(sys.argv[1]), parents={}, work="toy:work"), lambda *_: print("begun", flush=True))
+"""
+
+
+@pytest.mark.parametrize("what", ["hang", "fork-and-hang"])
+def test_whoever_kills_the_parent_ends_the_worker_and_its_children(store, does, what, monkeypatch, tmp_path):
+    monkeypatch.setenv(MARK, str(tmp_path))
+    does(what)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(store.root)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout.readline() == "begun\n"
+    expected = 2 if what == "hang" else 3
+    end = time.monotonic() + 30
+    while len(marked(tmp_path)) < expected and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(marked(tmp_path)) == expected
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 10
+    while marked(tmp_path) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert marked(tmp_path) == []
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_scheduler_sends_to_every_process_is_the_parents_to_answer(job, worker, stop, tmp_path):
+    trains = worker()
+    trains.train(job, quiet)
+    (pid,) = marked(tmp_path)
+    os.kill(pid, stop)
+    assert trains.train(job, quiet).commit == "kept"
+    assert marked(tmp_path) == [pid]

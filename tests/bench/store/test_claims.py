@@ -1,0 +1,173 @@
+"""Who works on what: one at a time, for as long as it lives, here or on another machine."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from bench.store import claims as claiming
+from bench.store import files
+from bench.store.claims import ATTEMPTS, BEAT, OWNER, STALE, Claims, holders, sweep
+from bench.store.owner import me
+
+UNIT, OTHER = "0123456789" + "a" * 54, "9876543210" + "b" * 54
+DEAD = {"pid": 2**22 + 1}  # beyond the largest number that Linux gives
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / ATTEMPTS).mkdir()
+    return tmp_path
+
+
+def claimed(root, unit=UNIT, *, silent=0.0, **owner):
+    """A claim of somebody else's."""
+    claim = root / ATTEMPTS / unit[:10]
+    claim.mkdir()
+    (claim / OWNER).write_text(files.to_text({**me(), **owner}))
+    (claim / "work").mkdir()
+    (claim / "work/final.safetensors").write_text("half")
+    now = time.time() - silent
+    os.utime(claim / OWNER, (now, now))
+    return claim
+
+
+def test_one_has_a_unit_and_the_others_are_told_who(root):
+    mine, theirs = Claims(root), Claims(root)
+    assert mine.take(UNIT) is None
+    holder = theirs.take(UNIT)
+    assert holder.owner["pid"] == os.getpid()
+    assert holder.silent < BEAT
+    assert theirs.take(OTHER) is None
+    assert {each.what for each in holders(root)} == {UNIT[:10], OTHER[:10]}
+    mine.release(UNIT)
+    assert theirs.take(UNIT) is None
+
+
+def test_of_many_who_ask_at_once_one_gets_it(root):
+    for round_ in range(20):
+        unit, got = f"{round_:010d}" + "c" * 54, []
+        at_once = threading.Barrier(8)
+
+        def ask(unit=unit, got=got, at_once=at_once):
+            at_once.wait()
+            got.append(Claims(root).take(unit))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert got.count(None) == 1
+
+
+def test_of_many_who_find_a_dead_owner_one_gets_it(root):
+    for round_ in range(20):
+        unit, got = f"{round_:010d}" + "c" * 54, []
+        claimed(root, unit, **DEAD)
+        at_once = threading.Barrier(8)
+
+        def ask(unit=unit, got=got, at_once=at_once):
+            at_once.wait()
+            got.append(Claims(root).take(unit))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert got.count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "silent", "has_it"),
+    [
+        ({}, 10 * STALE, True),  # on this machine a process that lives is at work, however silent
+        (DEAD, 0, False),
+        ({"started": "12345"}, 0, False),
+        ({"host": "node-7"}, 0, True),
+        ({"host": "node-7", **DEAD}, 0, True),  # its number says nothing here
+        ({"host": "node-7"}, STALE + 10, False),
+        ({"namespace": "1"}, 0, True),
+        ({"namespace": "1", **DEAD}, STALE - 10, True),
+        ({"namespace": "1"}, STALE + 10, False),
+        ({"boot": "before"}, 0, True),
+        ({"boot": "before"}, STALE + 10, False),
+    ],
+)
+def test_a_unit_is_held_by_who_lives(root, owner, silent, has_it):
+    claim = claimed(root, silent=silent, **owner)
+    assert [each.what for each in holders(root)] == [UNIT[:10]] * has_it
+    holder = Claims(root).take(UNIT)
+    assert (holder is not None) == has_it
+    if has_it:
+        assert holder.owner == {**me(), **owner, "since": holder.owner["since"]}
+        assert holder.silent == pytest.approx(silent, abs=2)
+    assert (claim / "work").exists() == has_it, "of the dead nothing is left"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"host": "node-7"}', "x" * 100])
+def test_an_owner_that_cannot_be_read_has_it_while_it_is_fresh(root, text):
+    claim = claimed(root)
+    (claim / OWNER).write_text(text)
+    assert Claims(root).take(UNIT).owner is None
+    os.utime(claim / OWNER, (0, 0))
+    assert Claims(root).take(UNIT) is None
+
+
+def test_a_heart_beats_while_a_unit_is_held(root, monkeypatch):
+    monkeypatch.setattr(claiming, "BEAT", 0.02)
+    with Claims(root) as claims:
+        claims.take(UNIT)
+        path = root / ATTEMPTS / UNIT[:10] / OWNER
+        os.utime(path, (0, 0))
+        end = time.monotonic() + 20
+        while path.stat().st_mtime < time.time() - 10:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert not list((root / ATTEMPTS).iterdir()), "and what is held at the end is given back"
+
+
+def test_what_was_taken_over_is_neither_released_nor_harmed(root):
+    mine = Claims(root)
+    assert mine.take(UNIT) is None
+    claim = root / ATTEMPTS / UNIT[:10]
+    (claim / OWNER).write_text(files.to_text({**me(), "host": "node-7"}))
+    mine.release(UNIT)
+    assert (claim / OWNER).exists()
+
+
+def test_what_appears_after_a_burial_is_its_new_owners(root, monkeypatch):
+    """Between the burial of a dead owner and the clearing of what he left, another may have begun."""
+    claim = claimed(root, **DEAD)
+    bury, begun = claiming._read_owner, []
+
+    def slowly(path):
+        if path.name != OWNER and not begun:
+            begun.append(Claims(root).take(UNIT))
+            (claim / "new").mkdir()
+        return bury(path)
+
+    monkeypatch.setattr(claiming, "_read_owner", slowly)
+    assert Claims(root).take(UNIT) is not None
+    assert begun == [None]
+    assert {path.name for path in claim.iterdir()} == {OWNER, "new"}
+
+
+def test_the_clock_is_the_file_systems(root, monkeypatch):
+    """A machine whose clock is wrong by an hour sees the same ages."""
+    claimed(root, silent=30, host="node-7")
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert next(iter(holders(root))).silent == pytest.approx(30, abs=2)
+
+
+def test_only_what_the_dead_left_is_swept_away(root):
+    kept = claimed(root, "1" * 64, host="node-7")
+    claimed(root, "2" * 64, silent=STALE + 10, host="node-7")
+    claimed(root, "3" * 64, **DEAD)
+    old, new = root / ATTEMPTS / "0123456789.host.17.aa", root / ATTEMPTS / "0123456789.host.17.bb"
+    old.mkdir(), new.mkdir()
+    os.utime(old, (0, 0))
+    sweep(root)
+    assert set((root / ATTEMPTS).iterdir()) == {kept, new}
