@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import StoreError, TicketBenchError
+from bench.errors import AttemptVanished, StoreError, TicketBenchError
 from bench.named import named
 from bench.record import Record
 from bench.spec import Role, Unit
@@ -79,6 +79,7 @@ def run(job: Job, *, report: Report) -> Outcome:
             if _disk_is_full(error):
                 attempt.drop()
                 return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
+            error = AttemptVanished(unit.label) if attempt.has_vanished else error
             reason = summary(error)
             attempt.fail(f"{reason}\n\n{''.join(traceback.format_exception(error))}")
             return Outcome(status="failed", reason=reason)

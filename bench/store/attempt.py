@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ Committed = Literal["committed", "kept", "conflict"]
 class Attempt:
     """A unit in the making; nobody reads its folder before it is committed.
 
-    It lies in the claim of whoever has the unit trained, and goes with it; see `bench.store.claims`.
+    It goes with the claim of whoever has the unit trained; see `bench.store.claims`.
 
     Args:
         root: of the store.
@@ -42,7 +41,7 @@ class Attempt:
     def __init__(self, root: Path, unit: Unit) -> None:
         """Make the folder."""
         self.root, self.unit = root, unit
-        self.folder = root / ATTEMPTS / unit.id[:DIGITS] / secrets.token_hex(4)
+        self.folder = root / ATTEMPTS / f"{unit.id[:DIGITS]}.{secrets.token_hex(4)}"
         try:
             self.folder.mkdir(parents=True)
         except OSError as error:
@@ -79,7 +78,7 @@ class Attempt:
         Raises:
             StoreError: if the disk refuses.
         """
-        place = self.root / FAILED / f"{self.unit.id[:DIGITS]}.{self.folder.name}"
+        place = self.root / FAILED / self.folder.name
         try:
             self.drop()
             self.folder.mkdir(parents=True)
@@ -87,7 +86,6 @@ class Attempt:
             files.write(self.folder / REASON, reason.rstrip() + "\n")
             place.parent.mkdir(exist_ok=True)
             self.folder.rename(place)
-            self._leave()
         except OSError as error:
             self.drop()
             raise self._unwritable(error) from error
@@ -95,12 +93,6 @@ class Attempt:
     def drop(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._leave()
-
-    def _leave(self) -> None:
-        """Remove what is around it, too, unless it is claimed."""
-        with suppress(OSError):
-            self.folder.parent.rmdir()
 
     def _seal(self, record: Record) -> None:
         files.write_json(self.folder / SPEC, self.unit.spec())
@@ -125,7 +117,6 @@ class Attempt:
             if error.errno != errno.ENOENT or read_record(target) != record:
                 raise
         files.sync(target.parent)
-        self._leave()
         return "committed"
 
     def _meet(self, target: Path, record: Record) -> Committed:
