@@ -204,6 +204,6 @@ def parse_record(text: bytes | str) -> StoredRecord:
 
 def without_curve(stored: StoredRecord) -> Record:
     """What is kept of a record where there are many."""
-    kept = {**stored}
+    kept = stored.copy()
     kept.pop("curve", None)
     return kept
