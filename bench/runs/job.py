@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from bench.errors import AttemptVanished, StoreError, TicketBenchError
 from bench.named import named
-from bench.record import Record
+from bench.record import StoredRecord
 from bench.spec import Role, Unit
 from bench.store.attempt import Attempt, Committed
 
@@ -27,7 +27,7 @@ class Work(Protocol):
 
     def __call__(
         self, unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str, report: Report
-    ) -> Record: ...
+    ) -> StoredRecord: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

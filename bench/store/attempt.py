@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
-from bench.record import Record
+from bench.record import Record, StoredRecord
 from bench.schema import decode
 from bench.spec import Unit
 from bench.store import files
@@ -47,7 +47,7 @@ class Attempt:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def commit(self, record: Record) -> Committed:
+    def commit(self, record: StoredRecord) -> Committed:
         """Make the attempt the unit's result, at one instant.
 
         Args:
@@ -94,18 +94,17 @@ class Attempt:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _seal(self, record: Record) -> None:
-        files.write_json(self.folder / SPEC, self.unit.spec())
+    def _seal(self, record: StoredRecord) -> None:
         record["digests"]["files"] = {}
         for path in sorted(self.folder.iterdir()):
             files.sync(path)
             record["digests"]["files"][path.name] = file_digest(path)
         text = files.to_text(record)
-        decode(text, Record)  # what no reader would take for a record is none
+        parse_record(text)  # what no reader would take for a record is none
         files.write(self.folder / RECORD, text)
         files.sync(self.folder)
 
-    def _publish(self, record: Record) -> Committed:
+    def _publish(self, record: StoredRecord) -> Committed:
         target = self.root / self.unit.path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -114,15 +113,16 @@ class Attempt:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return self._meet(target, record)
             # NFS repeats a rename whose answer was lost, and then does not find what it has renamed
-            if error.errno != errno.ENOENT or read_record(target) != record:
+            if error.errno != errno.ENOENT or read_record(target) != without_curve(record):
                 raise
         files.sync(target.parent)
         return "committed"
 
-    def _meet(self, target: Path, record: Record) -> Committed:
+    def _meet(self, target: Path, record: StoredRecord) -> Committed:
         """Somebody finished this unit before us: the first result stays."""
-        theirs = read_record(target)
-        if theirs is None:
+        try:
+            theirs = read_stored(target)
+        except (OSError, ValueError):
             (self.root / FAILED).mkdir(exist_ok=True)
             target.rename(self.root / FAILED / f"unreadable-{self.folder.name}")
             return self._publish(record)
@@ -133,7 +133,7 @@ class Attempt:
         self.drop()
         return "kept"
 
-    def _restore(self, target: Path, theirs: Record, ours: Record) -> None:
+    def _restore(self, target: Path, theirs: StoredRecord, ours: StoredRecord) -> None:
         """Put back the states that `clean` removed."""
         missing = [name for name in STATES if (self.folder / name).exists() and not (target / name).exists()]
         known = theirs["digests"].setdefault("files", {})
@@ -164,8 +164,37 @@ class Attempt:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of a finished unit's folder; None if there is none that parses."""
+    """The record of a finished unit's folder, without its curve; None if there is none that parses."""
     try:
-        return decode(files.read(folder / RECORD), Record)
+        return without_curve(read_stored(folder))
     except (OSError, ValueError):
         return None
+
+
+def read_stored(folder: Path) -> StoredRecord:
+    """The whole record of a finished unit's folder.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is none.
+    """
+    return parse_record(files.read(folder / RECORD))
+
+
+def parse_record(text: bytes | str) -> StoredRecord:
+    """The content of `record.json`, from anybody.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    record = decode(text, StoredRecord)
+    if ("curve" in record) != (record["format"] > 1):
+        raise ValueError(f"a record of format {record['format']} holds {'no' if 'curve' in record else 'its'} curve")
+    return record
+
+
+def without_curve(stored: StoredRecord) -> Record:
+    """What is kept of a record where there are many."""
+    kept = stored.copy()
+    kept.pop("curve", None)
+    return kept
