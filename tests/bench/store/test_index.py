@@ -205,10 +205,14 @@ def test_units_of_other_plans_stay_in_the_index(look, indexed):
     assert look()[1] == []
 
 
-def test_a_few_units_are_read_without_it(filled):
+def test_a_few_units_are_read_without_it(filled, monkeypatch):
     store, plan = filled
+    monkeypatch.setattr(index, "SETTLED", -1e18)
     assert len(store.finished(plan.units.values())) == len(plan.units) < index.WORTH
     assert not (store.root / INDEX).exists()
+    monkeypatch.setattr(index, "WORTH", len(plan.units))
+    store.finished(plan.units.values())
+    assert len(load(store.root)) == len(plan.units)
 
 
 LOOKING = """
