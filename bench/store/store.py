@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from os import scandir
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -17,8 +17,9 @@ from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 from bench.store import files
-from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STATES, read_record, read_stored
+from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
 from bench.store.claims import ATTEMPTS, Holder, holders, sweep
+from bench.store.index import Finished, look, names
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
@@ -49,14 +50,6 @@ class Mark(TypedDict):
 
     format: Literal[1, 2]
     suite: NotRequired[KeptSuite]
-
-
-class Finished(NamedTuple):
-    """What a store has of a finished unit, without its record."""
-
-    status: Literal["ok", "diverged"]
-    missing: tuple[str, ...]
-    """Files that its record names and its folder lacks: cleaned away, or packed without weights."""
 
 
 class Store:
@@ -123,22 +116,16 @@ class Store:
 
     def finished(self, units: Iterable[Unit]) -> dict[str, Finished]:
         """Id -> what is there, of those of `units` that are finished: for a whole plan at once, or a single unit."""
-        found = {}
-        for unit_id, folder in self._present(units):
-            record = read_record(Path(folder))
-            if record is not None:
-                missing = set(record["digests"].get("files", STATES)).difference(_names(folder))
-                found[unit_id] = Finished(record["status"], tuple(sorted(missing)))
-        return found
+        return look(self.root, dict(self._present(units)))
 
     def _present(self, units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
-        """Id and folder of the units that have one; one look at a seed's folder tells all of its levels."""
-        listed = cache(_names)
+        """Id and path of the units that have a folder; one look at a seed's folder tells all of its levels."""
+        listed = cache(names)
         for unit in units:
-            above, _, name = unit.path.rpartition("/")
-            above = f"{self.root}/{above}"
-            if name in listed(above):
-                yield unit.id, f"{above}/{name}"
+            path = unit.path
+            above, _, name = path.rpartition("/")
+            if name in listed(f"{self.root}/{above}"):
+                yield unit.id, path
 
     def records(self) -> list[Record]:
         """Every finished unit's record, in the order of the folders."""
@@ -174,8 +161,8 @@ class Store:
             return found[0]
         if not text or not found:
             raise StoreError(f"no record {text!r} in {self.root}: give the beginning of a unit's id, or its folder")
-        names = ", ".join(str(each.relative_to(self.root)) for each in found[:4])
-        raise StoreError(f"{text!r} begins the ids of {len(found)} records ({names} ...): give more of it")
+        some = ", ".join(str(each.relative_to(self.root)) for each in found[:4])
+        raise StoreError(f"{text!r} begins the ids of {len(found)} records ({some} ...): give more of it")
 
     def failures(self) -> dict[str, str]:
         """First ten digits of a failed unit's id -> first line of its last reason."""
@@ -202,14 +189,6 @@ def curve(folder: Path) -> list[CurvePoint]:
         return [decode(line, CurvePoint) for line in files.read(path).splitlines()]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error
-
-
-def _names(folder: str) -> frozenset[str]:
-    try:
-        with scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries)
-    except OSError:
-        return frozenset()
 
 
 def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:
