@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from bench import registry
-from bench.digests import canonical_json
+from bench.digests import canonical_json, file_digest
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
@@ -194,8 +194,11 @@ def _unfold(ticket: TicketFile, root: Path) -> Path:
     folder = root / ticket.unit.path
     folder.mkdir(parents=True)
     files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
-    files.write(folder / RECORD, canonical_json({**ticket.record, "format": RECORD_FORMAT, "curve": ticket.curve}))
     (folder / MASK).write_bytes(save(dict(ticket.mask)))
     start = {key: np.asarray(each, order="C") for key, each in ticket.state.items()}
     (folder / START).write_bytes(save(start, metadata={"state": canonical_json(dict(ticket.rest))}))
+    sealed = {path.name: file_digest(path) for path in folder.iterdir()}
+    digests = {**ticket.record["digests"], "files": sealed}
+    record = {**ticket.record, "format": RECORD_FORMAT, "digests": digests, "curve": ticket.curve}
+    files.write(folder / RECORD, canonical_json(record))
     return folder
