@@ -115,6 +115,13 @@ def seal(folder):
     (folder / "record.json").write_text(canonical_json(record))
 
 
+def flip(path, at=-1):
+    """Change one bit of a byte of a file, as disks do."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
 def _trouble(unit):
     path = Path(os.environ.get(TROUBLE, "/nonexistent"))
     return json.loads(path.read_text()).get(unit.label) if path.exists() else None

@@ -17,11 +17,6 @@ def folder_of(store, method, level):
     return store.folder(unit)
 
 
-def flip(path):
-    data = path.read_bytes()
-    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-
-
 @pytest.mark.parametrize("name", ["mask", "final"])
 def test_a_lost_file_that_children_need_is_made_again_once(filled, go, name):
     store, _ = filled
@@ -50,7 +45,7 @@ def test_nothing_is_trained_on_flipped_bits(filled, go, method, level, name, fai
     """The children fail and say why, as often as it is tried; the rest goes on; what is made again is as good as new."""
     store, _ = filled
     damaged = folder_of(store, method, level)
-    flip(damaged / f"{name}.safetensors")
+    toy.flip(damaged / f"{name}.safetensors")
     for _ in range(2):
         frontier, _ = go(WIDER)
         told = f"{damaged}: {name}.safetensors was changed since it was recorded: its sha256 is not the record's; "

@@ -9,7 +9,7 @@ import torch
 from records import build_record
 from safetensors import safe_open
 from safetensors.torch import load_file
-from toy import seal
+from toy import flip, seal
 
 from bench.errors import DamagedUnit
 from bench.learner import State
@@ -127,12 +127,6 @@ def test_a_parent_is_its_mask_its_states_its_cost_and_its_digest(parent):
     (parent / "rewind.safetensors").unlink()
     assert found.state("rewind").step == 7, "weights and training both ask for it; it is read once"
     assert (found.search_cost, found.result) == (99, build_record("ticket", 1, 0, 0.5)["digests"]["result"])
-
-
-def flip(path, at=-1):
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.write_bytes(data)
 
 
 @pytest.mark.parametrize(

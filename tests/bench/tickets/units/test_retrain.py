@@ -10,7 +10,7 @@ import torch
 from example import MOONS, ExampleDomain, variant
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from toy import seal
+from toy import flip, seal
 
 from bench import registry
 from bench.digests import canonical_json
@@ -184,9 +184,7 @@ def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):
 )
 def test_a_submitted_file_that_its_record_does_not_tell_is_not_measured(case, tmp_path, measure, role, name):
     unit, folders = case("ticket", 2)
-    path = folders[role] / f"{name}.safetensors"
-    data = path.read_bytes()
-    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    flip(folders[role] / f"{name}.safetensors")
     with pytest.raises(
         DamagedUnit, match=f"{role if role != SUBMITTED else 'claimed'}: {name}.safetensors was changed"
     ):
