@@ -12,6 +12,7 @@ from bench.runs.frontier import NEEDS, Frontier
 from bench.runs.plan import Plan
 from bench.spec import Unit
 from bench.store.attempt import RECORD, STATES, read_record
+from bench.store.claims import DIGITS
 from bench.store.integrity import differences
 from bench.store.store import Store
 
@@ -72,8 +73,8 @@ def _units(store: Store) -> Iterator[Unit]:
 
 def _attempted(store: Store, finished: Iterable[str]) -> list[str]:
     """Those of the finished that somebody is training again."""
-    attempted = store.attempted()
-    return [unit_id for unit_id in finished if unit_id[:10] in attempted]
+    held = {holder.what for holder in store.holders()}
+    return [unit_id for unit_id in finished if unit_id[:DIGITS] in held]
 
 
 def _starts_from(unit: Unit) -> Iterable[str]:
@@ -97,14 +98,14 @@ class Evidence:
         """Why a finished unit is not to be touched: its own files, or else those of an ancestor; None if it may be."""
         waiting, seen = [unit.id], set()
         while waiting:
-            place = waiting.pop(0)[:10]
+            place = waiting.pop(0)[:DIGITS]
             if place in seen or place not in self._folders:
                 continue
             seen.add(place)
             folder = self._folders[place]
             parents, wrong = self._wrong(folder)
             if wrong:
-                return wrong if place == unit.id[:10] else f"it comes from {folder.name}, where {wrong}"
+                return wrong if place == unit.id[:DIGITS] else f"it comes from {folder.name}, where {wrong}"
             waiting += parents
         return None
 

@@ -156,10 +156,7 @@ class Attempt:
         self.drop()
 
     def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot write {self.unit.label} to {self.root}: {error.strerror or error}; "
-            "make room or name another --store, then run again: what is finished stays"
-        )
+        return files.unwritable(f"{self.unit.label} to {self.root}", error)
 
 
 def read_record(folder: Path) -> Record | None:

@@ -71,7 +71,10 @@ def plan(asked: Request, root: Path, *, workers: int | None) -> None:
 
 def status(asked: Request, root: Path) -> None:
     """Show how far a suite is."""
-    say(overview.status(asked.plan(), Store(root)))
+    store = Store(root)
+    say(overview.status(asked.plan(), store))
+    if not any(store.folders()):
+        say("", f"{root} holds no unit yet: run the suite, or name another --store")
 
 
 def clean(suite: str | None, root: Path) -> int:

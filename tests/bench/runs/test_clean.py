@@ -7,7 +7,8 @@ import toy
 from bench.errors import StoreError
 from bench.runs.clean import clean
 from bench.runs.plan import plan as make_plan
-from bench.store.attempt import STATES, Attempt
+from bench.store.attempt import STATES
+from bench.store.claims import Claims
 from bench.store.integrity import verify
 
 
@@ -78,7 +79,7 @@ def test_what_unfinished_units_start_from_stays(store, go, trouble, trouble_is, 
 def test_what_a_unit_that_is_trained_again_starts_from_stays(filled, with_plan):
     store, plan = filled
     again = next(unit for unit in plan.units.values() if unit.label.endswith("ticket L3 s0"))
-    Attempt(store.root, again)
+    assert Claims(store.root).take(again.id) is None
     clean(store, plan if with_plan else None)
     assert with_states(store, plan) >= {"dense L0 s0", "ticket L2 s0"}
     assert "ticket L1 s0" not in with_states(store, plan)
