@@ -29,6 +29,7 @@ from bench.schema import Count, Name, decode
 from bench.spec import Method, Unit
 from bench.store import files
 from bench.store.attempt import RECORD, read_record
+from bench.store.integrity import read_file, read_parent
 from bench.store.store import MARK, Store, curve
 from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 
@@ -79,6 +80,7 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
 
     Raises:
         StoreError: if the unit is no ticket, dense's weights were removed, or the disk refuses.
+        DamagedUnit: if mask or weights are not those of their records.
     """
     record = read_record(folder)
     if record is None:
@@ -91,6 +93,8 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
     source = dense / state if dense else None
     if source is None or not source.exists():
         raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")
+    for place, name in ((folder, MASK), (source.parent, source.name)):
+        read_file(place, name, read_parent(place))
     start, mask = read_tensors(source), read_mask(folder)
     packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in mask.items()}
     metadata = {
