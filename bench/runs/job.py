@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from bench.errors import AttemptVanished, StoreError, TicketBenchError
 from bench.named import named
 from bench.record import StoredRecord
 from bench.spec import Role, Unit
+from bench.store import files
 from bench.store.attempt import Attempt, Committed
 
 WORK = "bench.tickets.units.work:work"
@@ -76,11 +76,14 @@ def run(job: Job, *, report: Report) -> Outcome:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
-            if _disk_is_full(error):
+            number = files.number_of(error)
+            if number in files.FULL:
                 attempt.drop()
-                return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
+                return Outcome(status="halt", reason=f"no room left in {job.root}: {files.REMEDIES[number]}")
             error = AttemptVanished(unit.label) if attempt.has_vanished else error
             reason = summary(error)
+            if number == errno.EFBIG:
+                reason += f"; {files.REMEDIES[number]}"
             attempt.fail(f"{reason}\n\n{''.join(traceback.format_exception(error))}")
             return Outcome(status="failed", reason=reason)
     except StoreError as error:
@@ -101,12 +104,3 @@ def summary(error: BaseException) -> str:
     """The first line of an error; its type too, unless it is one of ours, written for people."""
     first = (str(error).strip().splitlines() or [""])[0]
     return first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
-
-
-def _disk_is_full(error: Exception) -> bool:
-    full = (errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, OSError):
-        return error.errno in full
-    # safetensors has its own exception, with the number in its text only
-    told = re.search(r"os error (\d+)", str(error))
-    return told is not None and int(told[1]) in full

@@ -17,7 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from bench.errors import StoreError
 from bench.schema import decode
 from bench.store import files
 from bench.store.owner import Owner, is_alive, is_here, me
@@ -77,7 +76,7 @@ class Claims:
         try:
             holder = take(self._folder, what, owner, self._clock)
         except OSError as error:
-            raise StoreError(f"cannot write to {self._root}: {error.strerror or error}") from error
+            raise files.unwritable(f"to {self._root}", error) from error
         if holder is None:
             self._held[what] = owner
         return holder

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from os import scandir
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -59,7 +60,7 @@ class Store:
         root: the folder; it need not exist before the first run.
 
     Raises:
-        StoreError: if it holds something else, or was written by a newer version.
+        StoreError: if it holds something else, a link to a folder, or was written by a newer version.
     """
 
     def __init__(self, root: Path | str = DEFAULT) -> None:
@@ -74,6 +75,8 @@ class Store:
             self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
+        for _ in self.folders():
+            pass  # meets every link: a run would see what is behind it, and a table would not
 
     def _read_mark(self) -> Mark:
         try:
@@ -95,11 +98,13 @@ class Store:
         """
         try:
             (self.root / ATTEMPTS).mkdir(parents=True, exist_ok=True)
+            if (self.root / ATTEMPTS).stat().st_dev != self.root.stat().st_dev:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))  # no attempt could become a result by a rename
             if not (self.root / MARK).exists() or self._read_mark()["format"] < FORMAT:
                 suite = {"suite": self.suite} if self.suite else {}
                 files.replace(self.root / MARK, files.to_text({"format": FORMAT, **suite}))
         except OSError as error:
-            raise StoreError(f"cannot write to {self.root}: {error.strerror}; name another --store") from error
+            raise files.unwritable(f"to {self.root}", error) from error
         sweep(self.root)
 
     def holders(self) -> list[Holder]:
@@ -192,12 +197,20 @@ def curve(folder: Path) -> list[CurvePoint]:
 
 
 def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:
-    with scandir(folder) as entries:
-        inside = sorted((entry.name, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-    for name, path in inside:
-        if name in skip:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be read: {error.strerror}; a store is read whole or not at all") from error
+    for entry in inside:
+        if entry.is_symlink() and not entry.is_file():
+            raise StoreError(
+                f"{entry.path} is a link to {Path(entry.path).readlink()}: a store is read whole or not at all, "
+                "so move the folder there, or link the whole store"
+            )
+        if entry.name in skip or not entry.is_dir(follow_symlinks=False):
             continue
-        if UNIT_FOLDER.fullmatch(name):
-            yield Path(path)
+        if UNIT_FOLDER.fullmatch(entry.name):
+            yield Path(entry.path)
         else:
-            yield from _unit_folders(path, set())
+            yield from _unit_folders(entry.path, set())

@@ -1,5 +1,9 @@
 import errno
+import os
 import pickle
+import re
+import subprocess
+import sys
 
 import pytest
 import toy
@@ -38,7 +42,51 @@ def test_a_full_disk_while_training_halts(dense, store, error, monkeypatch):
         raise error
 
     monkeypatch.setattr(jobs, "resolve", lambda _: work)
-    assert run(dense, report=None).status == "halt"
+    outcome = run(dense, report=None)
+    assert outcome.status == "halt"
+    assert outcome.reason == (
+        f"no room left in {store.root}: make room or name another --store, then run again: what is finished stays"
+    )
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+LIMITED = """
+import resource, sys, numpy, toy
+from pathlib import Path
+from safetensors.numpy import save_file
+from bench.runs.job import Job, run
+from bench.runs.plan import plan
+
+def work(unit, *, parents, folder, device, report):
+    if sys.argv[2] == "plain":
+        (folder / "plain").write_bytes(bytes(50_000))
+    save_file({"w": numpy.zeros(50_000)}, folder / "final.safetensors")
+
+(unit,) = plan(toy.suite(("dense",))).units.values()
+toy.work = work
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+print(run(Job(spec=unit.spec(), root=Path(sys.argv[1]), parents={}, work="toy:work"), report=None))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "status", "told"),
+    [
+        ("plain", 20_000, "failed", "OSError: [Errno 27] File too large; raise the limit"),
+        ("safetensors", 20_000, "failed", "File too large (os error 27)"),
+        ("plain", 10, "halt", "cannot write toy/chain@smoke dense L0 s0 to .*: File too large; raise the limit"),
+    ],
+)
+def test_a_limit_on_the_size_of_files_is_called_that(store, kind, limit, status, told):
+    """And its signal kills no worker: Python ignores it."""
+    command = [sys.executable, "-c", LIMITED, str(store.root), kind, str(limit)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"status='{status}'" in done.stdout
+    assert re.search(told if status == "halt" else re.escape(told), done.stdout)
+    assert "raise the limit on the size of files (`ulimit -f`)" in done.stdout
+    assert "make room" not in done.stdout
     assert not list((store.root / ATTEMPTS).iterdir())
 
 
