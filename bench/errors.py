@@ -49,6 +49,10 @@ class Conflict(StoreError):
     """Two different results of one unit: neither may silently stand for the other."""
 
 
+class LaunchError(TicketBenchError):
+    """Workers that cannot be had: an engine that is not installed, a cluster that refuses or cannot be reached."""
+
+
 class SubmissionError(TicketBenchError):
     """An archive or a ticket file that is damaged, hostile or not what was asked for."""
 
