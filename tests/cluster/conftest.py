@@ -14,7 +14,8 @@ from cluster import counted
 from cluster.slurm import Slurm, missing
 
 from bench.runs.plan import plan
-from bench.store.attempt import ATTEMPTS, CONFLICTS
+from bench.store.attempt import CONFLICTS
+from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify
 from bench.store.store import Store
 

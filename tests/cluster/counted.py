@@ -76,7 +76,6 @@ def main(name, root, address=None):
         frontier = drive(plan(suite(name)), store, trainer, watch=Lines(), work="cluster.counted:work")
     finally:
         trainer.close()
-        store.sweep()
     sys.exit(1 if frontier.failed else 0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from bench import versions
-from bench.store.attempt import ATTEMPTS
+from bench.store.claims import ATTEMPTS
 
 PATIENCE = 60.0
 """Seconds until a file that was written on one node must be seen on every other: NFS caches folders for up to 60."""
