@@ -1,5 +1,6 @@
 """A run on a cluster, what is counted of it, and the same on this machine alone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cluster import counted
-from cluster.slurm import Slurm, missing
+from cluster.slurm import Slurm, missing, wait_until
 
 from bench.runs.plan import plan
 from bench.store.attempt import CONFLICTS
@@ -128,8 +129,6 @@ def alone(tmp_path_factory):
 @pytest.fixture
 def raylets(runs):
     """A cluster of two nodes with one core each; address and process ids."""
-    import json
-
     pytest.importorskip("ray")
     process = subprocess.Popen(
         [sys.executable, "-m", "cluster.raylets"],
@@ -139,7 +138,7 @@ def raylets(runs):
         yield json.loads(process.stdout.readline())
         process.stdin.close()
         process.wait(60)
-    assert not runs.processes(), "Ray's own processes have ended"
+    wait_until(lambda: not runs.processes())
 
 
 @pytest.fixture
@@ -154,4 +153,4 @@ def slurm(runs):
             yield slurm
         finally:
             slurm.stop()
-    assert not runs.processes(), "Slurm's own processes have ended"
+    wait_until(lambda: not runs.processes())

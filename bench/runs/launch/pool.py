@@ -136,6 +136,8 @@ class Pool:
 
     def close(self) -> None:
         """End every slot at once, whatever it does; futures that are still open are cancelled."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
