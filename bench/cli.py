@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+import typer.main
 
 from bench import __version__
+from bench.__main__ import MISTAKE
+from bench.__main__ import main as run_command
 from bench.errors import TicketBenchError
 
 app = typer.Typer(
@@ -54,17 +58,33 @@ ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
 DEFAULT_STORE = Path("results/runs")
 
 
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # which typer names only by this child
+
+
 def main() -> None:
-    """Run the command; a mistake of the user's is one line and exit code 2."""
+    """Run the command; see `bench.__main__`."""
+    run_command()
+
+
+def invoke(words: Sequence[str]) -> int:
+    """Do what was typed; a mistake of the user's is one line.
+
+    Returns:
+        The exit code.
+    """
+    command = typer.main.get_command(app)
     try:
-        app()
+        with command.make_context(app.info.name, list(words)) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code
+    except UsageError as error:
+        error.show()
+        return MISTAKE
     except TicketBenchError as error:
-        sys.exit(_complain(error))
-
-
-def _complain(error: TicketBenchError) -> int:
-    print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
-    return 2
+        print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
+        return MISTAKE
+    return 0
 
 
 def _verbs(of: str) -> ModuleType:

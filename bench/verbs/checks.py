@@ -20,6 +20,7 @@ from bench.exchange.unpack import extract
 from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
 from bench.record import How
 from bench.runs.launch.local import usable_cores
+from bench.stopping import Stopped, check
 from bench.verbs.request import existing, say
 
 ZIP = b"PK"
@@ -103,16 +104,10 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
             "nothing can be measured again: --replay needs weights (`pack --weights`), both installed tasks"
         )
     say(f"measuring {len(asked)} units again, drawn by --draw {chosen}")
-    with Console(stderr=True).status("starting") as status:
-        remeasured = remeasure.remeasure(
-            submission,
-            asked,
-            workers=audit.workers or usable_cores(),
-            threads=audit.threads,
-            device=audit.device,
-            step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
-            done=lambda unit: say(unit.line),
-        )
+    try:
+        remeasured = _remeasured(submission, asked, audit)
+    except KeyboardInterrupt as error:
+        raise Stopped.after(error, f"stopped: --draw {chosen} measures the same units from the start") from None
     if audit.output:
         _append(audit.output, [unit.measurement for unit in remeasured if unit.measurement])
     lacking = [f"only {len(replayed)} units have weights to replay"] if len(replayed) < audit.replay else []
@@ -120,6 +115,26 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
     against = agreement.findings(remeasured)
     _list(*(f"note: {line}" for line in lacking), *against)
     return against
+
+
+def _remeasured(
+    submission: Submission, asked: Sequence[tuple[How, SubmittedUnit]], audit: Audit
+) -> list[agreement.Remeasured]:
+    with Console(stderr=True).status("starting") as status:
+        return remeasure.remeasure(
+            submission,
+            asked,
+            workers=audit.workers or usable_cores(),
+            threads=audit.threads,
+            device=audit.device,
+            step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
+            done=_tell,
+        )
+
+
+def _tell(unit: agreement.Remeasured) -> None:
+    say(unit.line)
+    check()
 
 
 def _list(*lines: str) -> None:

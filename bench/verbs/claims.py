@@ -60,8 +60,6 @@ def reproduce(
     workers = workers or usable_cores()
     say(overview.planned(plan, store, Pace(store.records()), workers=workers), "")
     frontier = training.train(plan, store, workers=workers, threads=threads, device=device, work=work)
-    if frontier is None:
-        return training.INTERRUPTED
     say(blocks(judge(chosen, store.records())).rstrip(), "", *overview.reasons(frontier))
     return 1 if frontier.failed else 0
 

@@ -15,19 +15,16 @@ from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.pace import Pace
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
+from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
 from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
-
-INTERRUPTED = 130
 
 
 def run(asked: Request, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
     frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
-    if frontier is None:
-        return INTERRUPTED
     display(asked.listed(store))
     tell_conflicts(store)
     say("")
@@ -35,8 +32,12 @@ def run(asked: Request, root: Path, *, workers: int | None, threads: int, device
     return 1 if frontier.failed else 0
 
 
-def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, work: str = WORK) -> Frontier | None:
-    """Train what is left of a plan, and show how far it is; None if the user stopped it."""
+def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, work: str = WORK) -> Frontier:
+    """Train what is left of a plan, and show how far it is.
+
+    Raises:
+        Stopped: if it was asked to end; no worker is left then.
+    """
     store.prepare()
     try:
         with watch(Console(), store, Pace(store.records()), workers=workers) as board:
@@ -44,10 +45,11 @@ def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, 
             try:
                 return drive(plan, store, launcher, watch=board, device=device, work=work)
             finally:
-                launcher.close()
-    except KeyboardInterrupt:
-        say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
-        return None
+                with undisturbed():
+                    launcher.close()
+    except KeyboardInterrupt as error:
+        done = _done(Frontier(plan, store))
+        raise Stopped.after(error, f"stopped: {done}; the same command goes on from there") from None
 
 
 def _done(frontier: Frontier) -> str:
