@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import StoreError, TicketBenchError
+from bench.errors import StoreError
 from bench.named import named
 from bench.record import Record
+from bench.runs import failure
 from bench.spec import Role, Unit
 from bench.store.attempt import Attempt, Committed
 
@@ -75,13 +75,12 @@ def run(job: Job, *, report: Report) -> Outcome:
             return Outcome(status=record["status"], reason=record["reason"], commit=attempt.commit(record))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
+        except BaseException as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
             if _disk_is_full(error):
                 attempt.drop()
                 return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
-            reason = summary(error)
-            attempt.fail(f"{reason}\n\n{''.join(traceback.format_exception(error))}")
-            return Outcome(status="failed", reason=reason)
+            attempt.fail(failure.report(error))
+            return Outcome(status="failed", reason=failure.summary(error))
     except StoreError as error:
         return Outcome(status="halt", reason=str(error))
 
@@ -96,16 +95,10 @@ def resolve(path: str) -> Work:
     return work
 
 
-def summary(error: BaseException) -> str:
-    """The first line of an error; its type too, unless it is one of ours, written for people."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    return first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
-
-
-def _disk_is_full(error: Exception) -> bool:
+def _disk_is_full(error: BaseException) -> bool:
     full = (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, OSError):
         return error.errno in full
     # safetensors has its own exception, with the number in its text only
-    told = re.search(r"os error (\d+)", str(error))
+    told = re.search(r"os error (\d+)", failure.text(error))
     return told is not None and int(told[1]) in full

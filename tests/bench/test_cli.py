@@ -261,6 +261,10 @@ def test_a_unit_that_failed_makes_exit_code_1(command, suite_file, tmp_path, tro
     assert (code, err) == (1, "")
     assert "13 of 16 units done, 1 failed, 2 blocked" in out
     assert "failed: toy/chain@smoke ticket L2 s1: RuntimeError: the toy was told to fail" in out
+    for told in (out, command("status", suite_file, "--store", tmp_path / "runs")[1]):
+        line, below = told[told.index("failed: toy/chain") :].splitlines()[:2]
+        assert re.search(r"\(.*/toy\.py:\d+\)$", line), "the frame that raised"
+        assert "and has more to say" in Path(below.removeprefix("  all of it: ")).read_text()
     assert "blocked: 2 units: toy/chain@smoke ticket L2 s1 failed" in out
     assert "try again: ticketbench run" in out
 
