@@ -66,7 +66,6 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _asked.number, _asked.at = None, -PATIENCE
     before = {number: signal.getsignal(number) for number in ASKING}
     heeded = [number for number in ASKING if before[number] is not signal.SIG_IGN]
     for number in heeded:
@@ -76,6 +75,7 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in heeded:
             signal.signal(number, signal.SIG_IGN if _asked.number else before[number] or signal.SIG_DFL)
+        _asked.number, _asked.at = None, -PATIENCE
 
 
 def check() -> None:

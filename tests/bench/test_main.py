@@ -219,10 +219,11 @@ def test_an_interrupt_that_c_code_loses_is_raised_again_but_never_while_cleaning
         with pytest.raises(Stopped) as again:
             check()
         assert again.value.code == 129
+    check()
     with stoppable():
-        check()
         with undisturbed():
             os.kill(os.getpid(), signal.SIGTERM)
+        check()
 
 
 def test_a_verification_that_is_stopped_says_how_to_measure_the_same_units(command, finished, monkeypatch, handlers):

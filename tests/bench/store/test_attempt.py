@@ -248,7 +248,7 @@ def test_an_attempt_whose_folder_is_gone_says_so_and_fails_its_unit(store):
     with pytest.raises(AttemptVanished, match=f"the folder in which {unit.label} was trained is gone: another run"):
         attempt.commit(record)
     attempt.fail("it vanished")
-    assert store.failures() == {unit.id[:10]: "it vanished"}
+    assert store.failures()[unit.id[:10]].reason == "it vanished"
     assert not list((store.root / ATTEMPTS).iterdir())
 
 
