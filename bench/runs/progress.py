@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Self
 
@@ -32,10 +32,10 @@ class Lines:
         console: where to print.
         store: where the records are.
         pace: from earlier records; learns from the new ones.
-        workers: how many units run at once.
+        workers: how many units run at once, now.
     """
 
-    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: Callable[[], int]) -> None:
         """Know nothing yet."""
         self.console, self._store, self._pace, self._workers = console, store, pace, workers
         self._left: list[Unit] = []
@@ -89,6 +89,10 @@ class Lines:
             self._waited_for = told
             self.console.print(*waiting(holders), sep="\n", markup=False, highlight=False, soft_wrap=True)
 
+    def tell(self, line: str) -> None:
+        """Something happened to the machines. Called from any thread."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def _say(self, line: str, outcome: Outcome) -> None:
         now = time.monotonic()
         if outcome.status == "ok" and self._left and now - self._printed < RARELY:
@@ -102,13 +106,13 @@ class Lines:
     def _eta(self) -> str:
         if not self._left:
             return ""
-        return f"({duration(self._pace.remaining(self._left, workers=self._workers))} left)"
+        return f"({duration(self._pace.remaining(self._left, workers=self._workers() or 1))} left)"
 
 
 class LiveTable(Lines):
     """The units that are running, redrawn in place, and what comes out above it."""
 
-    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: Callable[[], int]) -> None:
         """Draw nothing yet."""
         super().__init__(console, store, pace, workers=workers)
         self._live = Live(self, console=console, refresh_per_second=OFTEN, transient=True)
@@ -137,9 +141,27 @@ class LiveTable(Lines):
         yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
 
 
-def watch(console: Console, store: Store, pace: Pace, *, workers: int) -> Lines:
-    """What suits the console: a live table in a terminal, plain lines in a file or a pipe."""
-    return (LiveTable if console.is_terminal else Lines)(console, store, pace, workers=workers)
+class Nothing(Lines):
+    """Not a word; what failed stands below the table in the end."""
+
+    def ended(self, unit: Unit, outcome: Outcome) -> None:
+        """Nothing is said."""
+
+    def waits(self, holders: Collection[Holder]) -> None:
+        """Nothing is said."""
+
+    def tell(self, line: str) -> None:
+        """Nothing is said."""
+
+
+STYLES = ("plain", "live", "none")
+
+
+def watch(console: Console, store: Store, pace: Pace, *, workers: Callable[[], int], style: str | None = None) -> Lines:
+    """A live table, plain lines or nothing, as `STYLES` calls them; None: a table in a terminal, lines in a file or pipe."""
+    kinds = dict(zip(STYLES, (Lines, LiveTable, Nothing), strict=True))
+    chosen = style or ("live" if console.is_terminal else "plain")
+    return kinds[chosen](console, store, pace, workers=workers)
 
 
 def waiting(holders: Collection[Holder]) -> list[str]:

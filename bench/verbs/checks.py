@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
 from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
 from bench.record import How
+from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
 from bench.stopping import Stopped, check
 from bench.verbs.request import existing, say
@@ -54,6 +56,8 @@ def verify(submission: Path, audit: Audit) -> int:
     """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
     if audit.output and not (audit.replay or audit.retrain):
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
+    if audit.replay or audit.retrain:
+        check_device(audit.device)
     with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
         missing = inspection.notes if submission.is_file() else []
@@ -120,7 +124,7 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
 def _remeasured(
     submission: Submission, asked: Sequence[tuple[How, SubmittedUnit]], audit: Audit
 ) -> list[agreement.Remeasured]:
-    with Console(stderr=True).status("starting") as status:
+    with Console(stderr=True, force_terminal=sys.stderr.isatty()).status("starting") as status:
         return remeasure.remeasure(
             submission,
             asked,

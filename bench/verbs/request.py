@@ -40,8 +40,13 @@ class Request:
     @property
     def words(self) -> str:
         """The suite and the options, to be typed again."""
+        return shlex.join(self.typed)
+
+    @property
+    def typed(self) -> list[str]:
+        """The same, word by word."""
         given = {name: value for name, value in asdict(self).items() if name != "suite" and value}
-        return shlex.join([str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))])
+        return [str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))]
 
     def plan(self) -> Plan:
         """The units that are asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,20 +12,25 @@ from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
 from bench.runs.frontier import Frontier
 from bench.runs.job import WORK
-from bench.runs.launch.local import LocalLauncher, usable_cores
+from bench.runs.launch.local import usable_cores
 from bench.runs.pace import Pace
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
+from bench.verbs.execution import Execution
 from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
 
 
-def run(asked: Request, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
+def run(asked: Request, root: Path, execution: Execution, *, work: str = WORK) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
-    frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
+    if execution.launcher == "slurm":
+        execution.submit(["run", *asked.typed], root, name=plan.suite.name)
+        return 0
+    execution.check()
+    frontier = train(plan, store, execution, work=work)
     display(asked.listed(store))
     tell_conflicts(store)
     say("")
@@ -32,18 +38,22 @@ def run(asked: Request, root: Path, *, workers: int | None, threads: int, device
     return 1 if frontier.failed else 0
 
 
-def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, work: str = WORK) -> Frontier:
+def train(plan: Plan, store: Store, execution: Execution, *, work: str = WORK) -> Frontier:
     """Train what is left of a plan, and show how far it is.
 
     Raises:
+        LaunchError: if there is nothing to train on.
         Stopped: if it was asked to end; no worker is left then.
     """
     store.prepare()
+    # whatever FORCE_COLOR says: a file takes no moving table
+    console = Console(force_terminal=sys.stdout.isatty() or execution.progress == "live")
+    pace = Pace(store.records())
     try:
-        with watch(Console(), store, Pace(store.records()), workers=workers) as board:
-            launcher = LocalLauncher(workers=workers, threads=threads, progress=board.step)
+        with watch(console, store, pace, workers=lambda: launcher.workers, style=execution.progress) as board:
+            launcher = execution.launch(store.root, progress=board.step, tell=board.tell)
             try:
-                return drive(plan, store, launcher, watch=board, device=device, work=work)
+                return drive(plan, store, launcher, watch=board, device=execution.device, work=work)
             finally:
                 with undisturbed():
                     launcher.close()

@@ -17,9 +17,13 @@ import typer.main
 from bench import __version__, cli
 from bench.store.store import Store
 
+EXECUTION = [
+    *("--workers", "--threads", "--device", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
+    *("--gpus-per-unit", "--partition", "--nodes", "--time", "--progress", "--dry-run"),
+]
 FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
 OPTIONS = {
-    "run": ["SUITE", "--store", *FILTERS, "--workers", "--threads", "--device"],
+    "run": ["SUITE", "--store", *FILTERS, *EXECUTION],
     "plan": ["SUITE", "--store", *FILTERS, "--workers"],
     "status": ["SUITE", "--store", *FILTERS],
     "clean": ["[SUITE]", "--store"],
@@ -29,7 +33,7 @@ OPTIONS = {
     "tasks": [],
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],
-    "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
+    "reproduce": ["CLAIM", "--store", "--scale", *EXECUTION],
     "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],

@@ -90,9 +90,9 @@ def running(begin, tmp_path):
 def test_whoever_asks_a_run_to_end_gets_a_clean_store_and_no_worker_is_left(running, begin, number, code):
     process, store = running()
     process.send_signal(number)
-    for other in (signal.SIGTERM, signal.SIGINT, number):  # an impatient hand
+    for _ in range(3):  # an impatient hand
         time.sleep(0.02)
-        process.send_signal(other)
+        process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err.count("\n")) == (code, 1), err
     assert err.startswith("ticketbench: stopped: ")
@@ -231,6 +231,12 @@ def test_a_verification_that_is_stopped_says_how_to_measure_the_same_units(comma
     code, _, err = command("verify", finished, "--retrain", 1, "--draw", 7)
     assert code == 143
     assert err.splitlines()[-1] == "ticketbench: stopped: --draw 7 measures the same units from the start"
+
+
+def test_a_verification_looks_at_its_device_first(command, finished):
+    code, out, err = command("verify", finished, "--replay", 1, "--device", "gpu")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--device 'gpu' cannot be used" in err
 
 
 def test_handlers_are_put_back(handlers):
