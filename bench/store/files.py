@@ -42,10 +42,12 @@ def drafted(path: Path) -> Iterator[Path]:
     """A file beside `path` that becomes it if the block ends well, and is gone otherwise.
 
     Raises:
-        OSError: if the disk refuses, or `path` can name no file.
+        OSError: if the disk refuses, or `path` is no place for a file: a folder, a device that would be replaced.
     """
-    if not path.name:
+    if not path.name or path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is no regular file", str(path))
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield draft

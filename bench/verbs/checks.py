@@ -23,7 +23,7 @@ from bench.record import How
 from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
 from bench.stopping import Stopped, check
-from bench.verbs.request import existing, say
+from bench.verbs.request import existing, say, writing
 
 ZIP = b"PK"
 DRAWS = 2**31
@@ -58,6 +58,8 @@ def verify(submission: Path, audit: Audit) -> int:
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
     if audit.replay or audit.retrain:
         check_device(audit.device)
+    if audit.output:
+        _append(audit.output, [])  # what was measured for hours must find its place
     with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
         missing = inspection.notes if submission.is_file() else []
@@ -147,9 +149,7 @@ def _list(*lines: str) -> None:
 
 
 def _append(path: Path, measurements: Sequence[object]) -> None:
-    try:
+    with writing(path, "--measured"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for line in measurements)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; name another --measured") from error

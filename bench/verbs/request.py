@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -97,6 +99,15 @@ def kept_suite(root: Path) -> str | None:
     """The name of the suite that a store keeps which was unpacked from an archive."""
     suite = Store(root).suite if root.exists() else None
     return suite["name"] if suite else None
+
+
+@contextmanager
+def writing(place: Path, option: str = "--output") -> Iterator[None]:
+    """The block writes to a place that the option names; if that cannot be, it is told in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write {place}: {error.strerror or error}; name another {option}") from error
 
 
 def say(*lines: str) -> None:
