@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import suitefile
-from bench.errors import StoreError
+from bench.errors import SpecError, StoreError
 from bench.record import Record
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
@@ -51,9 +51,18 @@ class Request:
         return [str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))]
 
     def plan(self) -> Plan:
-        """The units that are asked for."""
+        """The units that are asked for.
+
+        Raises:
+            SpecError: if there is none.
+        """
         assert self.suite is not None
-        return make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
+        made = make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
+        if not made.units:
+            raise SpecError(
+                f"{self.words} selects no unit: `ticketbench plan {shlex.quote(self.suite)}` shows what there is"
+            )
+        return made
 
     def records(self, store: Store) -> list[Record]:
         """The finished units that are asked for."""

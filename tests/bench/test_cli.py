@@ -291,6 +291,7 @@ def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
         (("run", "SUITE", "--tasks", "toy/x"), "ticketbench: unknown task of suite toy 'toy/x'"),
         (("plan", "SUITE", "--levels", "2"), "ticketbench: levels 2 asked, suite toy has 1, 3"),
         (("plan", "SUITE", "--seeds", "x"), "ticketbench: 'x' is not a choice of numbers"),
+        (("run", "ZERO", "--levels", "0", "--methods", "ticket"), "--levels 0 selects no unit: `ticketbench plan "),
         (("plan", "SUITE", "--scale", "paper"), "ticketbench: unknown scale of toy/chain 'paper'"),
         (("table", "--store", "none"), "ticketbench: no store none: run a suite first"),
         (("verify", "none"), "ticketbench: no store none"),
@@ -302,7 +303,13 @@ def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(command, suite_file, tmp_path, args, said):
     (tmp_path / "empty").mkdir()
-    places = {"SUITE": str(suite_file), "STORE": str(tmp_path), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "zero.toml").write_text(suite_file.read_text().replace("[1, 3]", "[0, 1]"))
+    places = {
+        "ZERO": str(tmp_path / "zero.toml"),
+        "SUITE": str(suite_file),
+        "STORE": str(tmp_path),
+        "EMPTY": str(tmp_path / "empty"),
+    }
     code, out, err = command(*(places.get(each, each.replace("STORE", str(tmp_path))) for each in args))
     assert (code, out) == (2, "")
     assert said in err
