@@ -180,7 +180,7 @@ def plan(
     asked = _verbs("request").Request(
         suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
     )
-    _verbs("training").plan(asked, store, workers=workers)
+    _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers))
 
 
 @app.command(epilog="Example: ticketbench status quick")

@@ -57,6 +57,16 @@ def commit() -> str | None:
     return done.stdout.strip()
 
 
+@cache
+def cpu() -> str | None:
+    """The model of the processor, where the system tells it: two of them may round otherwise."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
 def _source() -> str:
     digest = hashlib.sha256()
     for package in ("bench", "domains"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from bench.runs.frontier import Frontier
-from bench.runs.pace import Pace, duration, steps_of
+from bench.runs.pace import Left, Pace, duration, steps_of
 from bench.runs.plan import Plan
 from bench.spec import Unit
 from bench.store.claims import DIGITS
@@ -47,10 +47,10 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
                 sum(unit.id in frontier.blocked for unit in units),
                 len(left),
                 sum(map(steps_of, left)),
-                duration(pace.remaining(left, workers=1)),
+                duration(pace.remaining(Left(left), workers=1)),
             )
         )
-    todo = [plan.units[unit_id] for unit_id in frontier.todo]
+    todo = Left(plan.units[unit_id] for unit_id in frontier.todo)
     team = f"{workers} worker{'s' * (workers > 1)}"
     time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
     return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), f"time left: {time}"])

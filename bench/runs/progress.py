@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
-from bench.runs.pace import Pace, duration
+from bench.runs.pace import Left, Pace, duration
 from bench.spec import Unit
 from bench.store.claims import Holder
 from bench.store.store import Store
@@ -38,7 +38,7 @@ class Lines:
     def __init__(self, console: Console, store: Store, pace: Pace, *, workers: Callable[[], int]) -> None:
         """Know nothing yet."""
         self.console, self._store, self._pace, self._workers = console, store, pace, workers
-        self._left: list[Unit] = []
+        self._left, self._todo, self._recounted = Left(), 0, float("-inf")
         self._done = self._total = self._failed = 0
         self._begun: dict[str, tuple[Unit, float]] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
@@ -61,12 +61,16 @@ class Lines:
 
     def stands(self, frontier: Frontier) -> None:
         """This is done, and this is left."""
-        units = frontier.plan.units
-        self._left = [units[unit_id] for unit_id in frontier.todo]
+        units, self._todo = frontier.plan.units, len(frontier.todo)
         self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
+        # more than the one that `ended` is about to take away: others finished some, or a failure blocked them
+        if abs(len(self._left) - self._todo) > 1 and time.monotonic() - self._recounted > RARELY:
+            self._left, self._recounted = Left(units[unit_id] for unit_id in frontier.todo), time.monotonic()
 
     def ended(self, unit: Unit, outcome: Outcome) -> None:
         """The unit came back: say what came out."""
+        if len(self._left) > self._todo:
+            self._left.remove(unit)
         _, begun = self._begun.pop(unit.id)
         _, metrics = self._at.pop(unit.id, (0, {}))
         record = self._store.record(unit) if outcome.status == "ok" else None
@@ -95,7 +99,7 @@ class Lines:
 
     def _say(self, line: str, outcome: Outcome) -> None:
         now = time.monotonic()
-        if outcome.status == "ok" and self._left and now - self._printed < RARELY:
+        if outcome.status == "ok" and self._todo and now - self._printed < RARELY:
             return
         self._printed = now
         self.console.print(f"{line}  {self._eta()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
@@ -104,7 +108,7 @@ class Lines:
         return f"[{self._done}/{self._total}]"
 
     def _eta(self) -> str:
-        if not self._left:
+        if not self._todo:
             return ""
         return f"({duration(self._pace.remaining(self._left, workers=self._workers() or 1))} left)"
 
@@ -137,7 +141,7 @@ class LiveTable(Lines):
             table.add_row(unit.label, at, _score(unit, metrics), f"{time.monotonic() - begun:.0f} s")
         yield table
         failed = f", {self._failed} failed" if self._failed else ""
-        running = f"{len(self._begun)} running, {len(self._left) - len(self._begun)} waiting"
+        running = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
         yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
 
 

@@ -89,7 +89,7 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     store = ("--store", tmp_path / "runs")
     code, out, _ = command("plan", suite_file, *store, "--workers", 3)
     assert code == 0
-    assert out.endswith("time left: unknown with 3 workers\n")
+    assert out.endswith("time left: unknown with 3 workers\n"), "nothing was tried"
     assert not (tmp_path / "runs").exists(), "looking creates nothing"
     _, out, _ = command("run", suite_file, *store, "--seeds", 0)
     assert f"next: ticketbench table {suite_file} --seeds 0 --store" in out, "what was asked can be typed again"
@@ -384,7 +384,8 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
         (("plot", "--store", "STORE", "--output", "STORE/figures"), {"numpy", "scipy", "matplotlib"}),
     ],
 )
-def test_no_verb_but_run_needs_torch(filled, args, allowed):
+def test_no_verb_but_run_needs_torch(filled, args, allowed, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     store = str(filled[0].root)
     done = python(f"{HEAVY}\nfrom bench.cli import main; main()", *(each.replace("STORE", store) for each in args))
     assert done.returncode == (args[0] == "verify"), "toys are not installed there, which verify finds"

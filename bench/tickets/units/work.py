@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -141,16 +140,6 @@ def _provenance(device: str) -> Provenance:
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": versions.cpu(),
         "capability": torch.backends.cpu.get_cpu_capability(),
     }
-
-
-@cache
-def _cpu() -> str | None:
-    """The model of the processor, where the system tells it: two of them may round otherwise."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
