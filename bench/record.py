@@ -1,4 +1,4 @@
-"""What a finished unit says about itself: the content of `record.json` and of one line of `curve.jsonl`.
+"""What a finished unit says about itself: the content of `record.json`, its curve included.
 
 A value that a task cannot give is null, and `nulls` says why. No number is NaN. Whoever reads one from anybody else reads
 it through `bench.schema`, which holds it to these types and their bounds.
@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, c
 from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, json_of
 from bench.spec import Direction, Method, Role, Task
 
-FORMAT: Final = 1
-"""Version of the store's layout and of these records; a store with a higher one is refused."""
+FORMAT: Final = 2
+"""Version of the store's layout and of these records; a store with a higher one is refused.
+
+Units of version 1 may stand beside newer ones: they have their curve in `curve.jsonl`, their spec in `spec.json` too, and a
+mask file even where nothing is masked.
+"""
 
 How = Literal["replay", "retrain"]
 """Evaluated from the stored weights, or trained again."""
@@ -102,9 +106,9 @@ else:
 
 
 class Record(TypedDict):
-    """`record.json`."""
+    """`record.json` without its curve: what tables, reports and published files hold by the thousands."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     unit_id: Digest
     spec: Spec  # the whole task and method embedded
     status: Literal["ok", "diverged"]
@@ -132,11 +136,17 @@ class Record(TypedDict):
 
 
 class CurvePoint(TypedDict):
-    """One line of `curve.jsonl`: split -> metric -> value at a step."""
+    """One evaluation: split -> metric -> value at a step."""
 
     step: Count
     updates: Count
     metrics: dict[Name, dict[Name, Number]]
+
+
+class StoredRecord(Record):
+    """`record.json`."""
+
+    curve: NotRequired[list[CurvePoint]]  # every evaluation, in order; since format 2
 
 
 class StateRest(TypedDict):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench.digests import canonical_json, json_digest
+from bench.digests import canonical_json, json_digest, text_digest
 from bench.errors import SpecError
 from bench.schema import Count, Digest, Json, Level, Name, Number, Seed, Text, Version
 
@@ -79,8 +79,19 @@ class Pruning:
         return {name: round(size * (1 - self.rate_of(name)) ** level) for name, size in sizes.items()}
 
 
+class _Identified:
+    """Room for what follows from the fields of a frozen class, found once; no field itself, so nothing else sees it."""
+
+    __slots__ = ("_identity",)
+    _identity: str
+
+    def _remember(self, identity: str) -> str:
+        object.__setattr__(self, "_identity", identity)
+        return identity
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(_Identified):
     """What is learned and how. Never edited once results of it are published: raise `version`.
 
     Args:
@@ -172,6 +183,14 @@ class Task:
         """Whether more (`max`) or less (`min`) of the task's metric is better."""
         return self.directions[self.metric]
 
+    @property
+    def identity(self) -> str:
+        """Everything that decides what is trained and how it is evaluated, as canonical JSON."""
+        try:
+            return self._identity
+        except AttributeError:
+            return self._remember(task_identity(to_json(self)))
+
     def group_of(self, name: str) -> str | None:
         """The group of the parameter `name`, if any."""
         return next((group for pattern, group in self.groups.items() if fnmatchcase(name, pattern)), None)
@@ -192,7 +211,7 @@ REPORTED_ONLY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class Method(_Identified):
     """One arm: where the mask comes from, which weights start, how they train.
 
     Each column is a name of `bench.tickets.columns`, or `package.module:name` of a column, or its function, of your own.
@@ -223,6 +242,14 @@ class Method:
         """Whether level k needs level k - 1 of the same method."""
         return "previous" in self.parents
 
+    @property
+    def identity(self) -> str:
+        """All but the line about it, as canonical JSON."""
+        try:
+            return self._identity
+        except AttributeError:
+            return self._remember(method_identity(to_json(self)))
+
     def parent_of(self, role: Role, level: int) -> tuple[str, int]:
         """The (method, level) that plays `role` for this method at `level`."""
         if role == "ticket":
@@ -245,7 +272,7 @@ def coincident(method: str, task: Task) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class Unit(_Identified):
     """One training: a task, a method, a level and a seed.
 
     Args:
@@ -275,8 +302,19 @@ class Unit:
 
     @property
     def id(self) -> str:
-        """sha256 over the part of the spec that decides what is trained and how it is evaluated, in hex."""
-        return unit_id(self.spec())
+        """sha256 over the part of the spec that decides what is trained and how it is evaluated, in hex; see `unit_id`."""
+        try:
+            return self._identity
+        except AttributeError:
+            return self._remember(text_digest(self._canonical()))
+
+    def _canonical(self) -> str:
+        """The canonical JSON of the identifying part of `spec()`, from parts that all units of a task or a method share."""
+        return (
+            f'{{"level":{canonical_json(self.level)},"method":{self.method.identity},'
+            f'"parents":{canonical_json(dict(self.parents))},"seed":{canonical_json(self.seed)},'
+            f'"spec_version":{SPEC_VERSION},"task":{self.task.identity}}}'
+        )
 
     @property
     def label(self) -> str:

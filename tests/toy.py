@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 import zlib
@@ -13,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file, save, save_file
 
 from bench import registry
-from bench.digests import canonical_json, json_digest, tensors_digest
+from bench.digests import json_digest, tensors_digest
 from bench.errors import DataError
 from bench.record import FORMAT
 from bench.spec import DENSE, Entry, Pruning, Suite, Task
@@ -70,6 +71,8 @@ def work(unit, *, parents, folder, device, report):
         time.sleep(unit.task.config["seconds"] / 3)
         report(step, {"accuracy": 50.0 + step})
     _misbehave(trouble)
+    if trouble == "vanish":
+        shutil.rmtree(folder)
     generator = np.random.default_rng([unit.seed, unit.level, zlib.crc32(unit.method.name.encode())])
     mask = _mask(unit, parents, generator)
     states = _states(unit, parents, mask, generator)
@@ -124,7 +127,7 @@ def _mask(unit, parents, generator):
     if "ticket" in parents:
         return load_file(parents["ticket"] / "mask.safetensors")
     keep = unit.task.pruning.keep({name: int(np.prod(SHAPES[name])) for name in PRUNABLE}, unit.level)
-    previous = load_file(parents["previous"] / "mask.safetensors") if "previous" in parents else {}
+    previous = load_file(parents["previous"] / "mask.safetensors") if "previous" in parents and unit.level > 1 else {}
     final = load_file(parents["previous"] / "final.safetensors") if "previous" in parents else {}
     mask = {}
     for name in PRUNABLE:
@@ -157,8 +160,8 @@ def _record(unit, parents, folder, mask, states, trouble):
         {"step": step, "updates": step, "metrics": {split: {"accuracy": score or 0.0} for split in task.splits}}
         for step in stops
     ]
-    (folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in points))
-    save_file(mask, folder / "mask.safetensors")
+    if mask:
+        save_file(mask, folder / "mask.safetensors")
     if unit.method.is_chain or unit.method.name == DENSE:
         for name, state in states.items():
             save_file({f"weights/{key}": each for key, each in state.items()}, folder / f"{name}.safetensors")
@@ -187,7 +190,7 @@ def _record(unit, parents, folder, mask, states, trouble):
         "env_steps": None, "overlap": overlap, "wall_seconds": 0.5,
         "peak_memory_bytes": 1, "parents": {unit.parents[role]: digest for role, digest in family.items()},
         "provenance": {"versions": {"ticketbench": "0"}, "device": str(os.getpid())},
-        "digests": {"result": json_digest({**parts, "metrics": metrics}), **parts},
+        "digests": {"result": json_digest({**parts, "metrics": metrics}), **parts}, "curve": points,
     }  # fmt: skip
 
 

@@ -15,14 +15,14 @@ from bench.store.claims import ATTEMPTS
 from bench.store.store import CURVE, KeptSuite
 from bench.store.tensors import MASK
 
-FORMAT: Final = 2
-"""Version of the archive's layout; one with a higher version is refused."""
+FORMAT: Final = 3
+"""Version of the archive's layout; one with a higher version is refused. Up to 2, every unit was of a store's format 1."""
 KIND: Final = "ticketbench archive"
 NAME = "manifest.json"
 """The first member of every archive."""
 
 FILES = (RECORD, SPEC, CURVE, MASK)
-"""What is packed of a unit, besides its `STATES` if those are asked for."""
+"""What may be packed of a unit, besides its `STATES` if those are asked for; the second and third of units of format 1."""
 MOST_FILES = 200_000
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 UNIT = re.compile(r"(?P<above>.+)/s\d{1,9}/L\d{2,9}-[0-9a-f]{10}/(?P<name>[a-z.]+)")
@@ -42,7 +42,7 @@ class Sealed(NamedTuple):
 class Told(TypedDict):
     """`manifest.json`, as written."""
 
-    format: Literal[2]
+    format: Literal[2, 3]
     kind: Literal["ticketbench archive"]
     suite: KeptSuite
     files: dict[Text, tuple[Count, Digest]]

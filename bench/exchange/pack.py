@@ -48,8 +48,8 @@ def pack(units: Iterable[Unit], store: Store, output: Path, *, suite: Suite, wei
     finished = [unit for unit in units if store.record(unit)]
     if not finished:
         raise StoreError(f"no finished unit of suite {suite.name} in {store.root}: run it, or name another --store")
-    names = (*FILES, *STATES) if weights else FILES
-    sealed = {path: file for unit in finished for path, file in _seal(store, unit, names)}
+    allowed = (*FILES, *STATES) if weights else FILES
+    sealed = {path: file for unit in finished for path, file in _seal(store, unit, allowed)}
     if len(sealed) > MOST_FILES:
         raise StoreError(f"{len(sealed)} files are more than {MOST_FILES}: pack some --tasks at a time")
     manifest = Manifest(suite=_kept(suite), files=dict(sorted(sealed.items())))
@@ -83,18 +83,21 @@ def _kept(suite: Suite) -> KeptSuite:
     }
 
 
-def _seal(store: Store, unit: Unit, names: Iterable[str]) -> Iterable[tuple[str, Sealed]]:
+def _seal(store: Store, unit: Unit, allowed: Iterable[str]) -> Iterable[tuple[str, Sealed]]:
     record = store.record(unit)
     assert record is not None
-    for name in names:
+    told = record["digests"].get("files", {})
+    for name in allowed:
         path = store.folder(unit) / name
+        if name != RECORD and name not in told and not path.exists():
+            continue
         if not path.exists() and name in STATES:
             continue
         try:
             sealed = Sealed(path.stat().st_size, file_digest(path))
         except OSError as error:
             raise StoreError(f"{path} cannot be read ({error.strerror}): remove its folder and run again") from error
-        if name != RECORD and record["digests"].get("files", {}).get(name) != sealed.sha256:
+        if name != RECORD and told.get(name) != sealed.sha256:
             raise StoreError(f"{path} was changed since it was recorded: remove its folder and run again")
         yield f"{unit.path}/{name}", sealed
 

@@ -28,12 +28,13 @@ from bench.record import CurvePoint, Record, StateRest
 from bench.schema import Count, Name, decode
 from bench.spec import Method, Unit
 from bench.store import files
-from bench.store.attempt import RECORD, SPEC, read_record
-from bench.store.store import CURVE, MARK, Store, curve
+from bench.store.attempt import RECORD, read_record
+from bench.store.store import MARK, Store, curve
 from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 
 Shape = Annotated[list[Count], Meta(max_length=MOST_DIMENSIONS)]
-FORMAT = 1
+FORMAT = 2
+"""Version 1 held records of a store's format 1, and is read as well."""
 KIND = "ticketbench ticket"
 KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
 START = "rewind.safetensors"
@@ -135,7 +136,7 @@ def _parse(found: Tensors) -> TicketFile:
     told = found.metadata
     if told.get("kind") != KIND:
         raise SubmissionError("make one with `ticketbench ticket`")
-    if told.get("format") != str(FORMAT):
+    if told.get("format") not in ("1", str(FORMAT)):
         raise SubmissionError(f"its format is {told.get('format')}, this ticketbench reads {FORMAT}: upgrade")
     if told.keys() != KEYS:
         raise SubmissionError(
@@ -193,9 +194,7 @@ def _unfold(ticket: TicketFile, root: Path) -> Path:
     folder = root / ticket.unit.path
     folder.mkdir(parents=True)
     files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
-    files.write(folder / SPEC, canonical_json(ticket.record["spec"]))
-    files.write(folder / RECORD, canonical_json(ticket.record))
-    files.write(folder / CURVE, "".join(canonical_json(point) + "\n" for point in ticket.curve))
+    files.write(folder / RECORD, canonical_json({**ticket.record, "format": RECORD_FORMAT, "curve": ticket.curve}))
     (folder / MASK).write_bytes(save(dict(ticket.mask)))
     start = {key: np.asarray(each, order="C") for key, each in ticket.state.items()}
     (folder / START).write_bytes(save(start, metadata={"state": canonical_json(dict(ticket.rest))}))

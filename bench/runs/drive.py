@@ -97,7 +97,7 @@ def _drive(
         except Empty:
             continue
         unit = running.pop(future)
-        outcome = _outcome(future, unit, store)
+        outcome = _outcome(future, unit, store, claims)
         claims.release(unit.id)
         _settle(frontier, unit, outcome)
         watch.stands(frontier)
@@ -147,10 +147,11 @@ def _job(unit: Unit, plan: Plan, store: Store, device: str, work: str) -> Job:
     return Job(spec=unit.spec(), root=store.root, parents=parents, device=device, work=work)
 
 
-def _outcome(future: Future[Outcome], unit: Unit, store: Store) -> Outcome:
+def _outcome(future: Future[Outcome], unit: Unit, store: Store, claims: Claims) -> Outcome:
     try:
         return future.result()
     except WorkerDied as error:
+        claims.clear(unit.id)
         Attempt(store.root, unit).fail(str(error))
         return Outcome(status="failed", reason=str(error).partition("\n")[0])
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import StoreError
+from bench.errors import AttemptVanished, StoreError
 from bench.named import named
-from bench.record import Record
+from bench.record import StoredRecord
 from bench.runs import failure
 from bench.spec import Role, Unit
 from bench.store.attempt import Attempt, Committed
@@ -27,7 +27,7 @@ class Work(Protocol):
 
     def __call__(
         self, unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str, report: Report
-    ) -> Record: ...
+    ) -> StoredRecord: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,7 @@ def run(job: Job, *, report: Report) -> Outcome:
             if _disk_is_full(error):
                 attempt.drop()
                 return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
+            error = AttemptVanished(unit.label) if attempt.has_vanished else error
             attempt.fail(failure.report(error))
             return Outcome(status="failed", reason=failure.summary(error))
     except StoreError as error:

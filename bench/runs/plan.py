@@ -37,8 +37,11 @@ class Plan:
 
     def lists(self, unit: Unit) -> bool:
         """Whether the suite lists the unit's level; chains run the rounds between too."""
-        listed = (level for entry in self.suite.entries if entry.task.key == unit.task.key for level in entry.levels)
-        return unit.level == 0 or unit.level in listed
+        return unit.level == 0 or (unit.task.key, unit.level) in self._listed
+
+    @cached_property
+    def _listed(self) -> set[tuple[str, int]]:
+        return {(entry.task.key, level) for entry in self.suite.entries for level in entry.levels}
 
     @cached_property
     def heights(self) -> Mapping[str, int]:

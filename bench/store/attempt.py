@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
-from bench.record import Record
+from bench.record import Record, StoredRecord
 from bench.schema import decode
 from bench.spec import Unit
 from bench.store import files
@@ -29,7 +28,7 @@ Committed = Literal["committed", "kept", "conflict"]
 class Attempt:
     """A unit in the making; nobody reads its folder before it is committed.
 
-    It lies in the claim of whoever has the unit trained, and goes with it; see `bench.store.claims`.
+    It goes with the claim of whoever has the unit trained; see `bench.store.claims`.
 
     Args:
         root: of the store.
@@ -42,13 +41,13 @@ class Attempt:
     def __init__(self, root: Path, unit: Unit) -> None:
         """Make the folder."""
         self.root, self.unit = root, unit
-        self.folder = root / ATTEMPTS / unit.id[:DIGITS] / secrets.token_hex(4)
+        self.folder = root / ATTEMPTS / f"{unit.id[:DIGITS]}.{secrets.token_hex(4)}"
         try:
             self.folder.mkdir(parents=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def commit(self, record: Record) -> Committed:
+    def commit(self, record: StoredRecord) -> Committed:
         """Make the attempt the unit's result, at one instant.
 
         Args:
@@ -79,7 +78,7 @@ class Attempt:
         Raises:
             StoreError: if the disk refuses.
         """
-        place = self.root / FAILED / f"{self.unit.id[:DIGITS]}.{self.folder.name}"
+        place = self.root / FAILED / self.folder.name
         try:
             self.drop()
             self.folder.mkdir(parents=True)
@@ -87,7 +86,6 @@ class Attempt:
             files.write(self.folder / REASON, reason.rstrip() + "\n")
             place.parent.mkdir(exist_ok=True)
             self.folder.rename(place)
-            self._leave()
         except OSError as error:
             self.drop()
             raise self._unwritable(error) from error
@@ -95,25 +93,18 @@ class Attempt:
     def drop(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._leave()
 
-    def _leave(self) -> None:
-        """Remove what is around it, too, unless it is claimed."""
-        with suppress(OSError):
-            self.folder.parent.rmdir()
-
-    def _seal(self, record: Record) -> None:
-        files.write_json(self.folder / SPEC, self.unit.spec())
+    def _seal(self, record: StoredRecord) -> None:
         record["digests"]["files"] = {}
         for path in sorted(self.folder.iterdir()):
             files.sync(path)
             record["digests"]["files"][path.name] = file_digest(path)
         text = files.to_text(record)
-        decode(text, Record)  # what no reader would take for a record is none
+        parse_record(text)  # what no reader would take for a record is none
         files.write(self.folder / RECORD, text)
         files.sync(self.folder)
 
-    def _publish(self, record: Record) -> Committed:
+    def _publish(self, record: StoredRecord) -> Committed:
         target = self.root / self.unit.path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -122,16 +113,16 @@ class Attempt:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return self._meet(target, record)
             # NFS repeats a rename whose answer was lost, and then does not find what it has renamed
-            if error.errno != errno.ENOENT or read_record(target) != record:
+            if error.errno != errno.ENOENT or read_record(target) != without_curve(record):
                 raise
         files.sync(target.parent)
-        self._leave()
         return "committed"
 
-    def _meet(self, target: Path, record: Record) -> Committed:
+    def _meet(self, target: Path, record: StoredRecord) -> Committed:
         """Somebody finished this unit before us: the first result stays."""
-        theirs = read_record(target)
-        if theirs is None:
+        try:
+            theirs = read_stored(target)
+        except (OSError, ValueError):
             (self.root / FAILED).mkdir(exist_ok=True)
             target.rename(self.root / FAILED / f"unreadable-{self.folder.name}")
             return self._publish(record)
@@ -142,7 +133,7 @@ class Attempt:
         self.drop()
         return "kept"
 
-    def _restore(self, target: Path, theirs: Record, ours: Record) -> None:
+    def _restore(self, target: Path, theirs: StoredRecord, ours: StoredRecord) -> None:
         """Put back the states that `clean` removed."""
         missing = [name for name in STATES if (self.folder / name).exists() and not (target / name).exists()]
         known = theirs["digests"].setdefault("files", {})
@@ -173,8 +164,37 @@ class Attempt:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of a finished unit's folder; None if there is none that parses."""
+    """The record of a finished unit's folder, without its curve; None if there is none that parses."""
     try:
-        return decode(files.read(folder / RECORD), Record)
+        return without_curve(read_stored(folder))
     except (OSError, ValueError):
         return None
+
+
+def read_stored(folder: Path) -> StoredRecord:
+    """The whole record of a finished unit's folder.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is none.
+    """
+    return parse_record(files.read(folder / RECORD))
+
+
+def parse_record(text: bytes | str) -> StoredRecord:
+    """The content of `record.json`, from anybody.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    record = decode(text, StoredRecord)
+    if ("curve" in record) != (record["format"] > 1):
+        raise ValueError(f"a record of format {record['format']} holds {'no' if 'curve' in record else 'its'} curve")
+    return record
+
+
+def without_curve(stored: StoredRecord) -> Record:
+    """What is kept of a record where there are many."""
+    kept = stored.copy()
+    kept.pop("curve", None)
+    return kept

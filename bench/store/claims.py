@@ -1,7 +1,8 @@
 """Which drive works on which unit, where many drives share a store: claims, and the heartbeat that keeps them.
 
-A claim is a folder `.attempts/<unit>` whose `owner.json` only one process could create. It is an optimisation: a unit that
-is trained twice after all is still committed once, by the rename of its attempt.
+A claim is a file `.attempts/<unit>.json` that only one process can create; attempts at the unit are folders beside it,
+`<unit>.<anything>`, and go with it. It is an optimisation: a unit that is trained twice after all is still committed once, by
+the rename of its attempt.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -22,7 +23,7 @@ from bench.store import files
 from bench.store.owner import Owner, is_alive, is_here, me
 
 ATTEMPTS = ".attempts"
-OWNER = "owner.json"
+CLAIM = ".json"
 BEAT = 20.0
 """Seconds between two heartbeats."""
 STALE = 180.0
@@ -62,6 +63,7 @@ class Claims:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self.clear(*self._held)
         for what in list(self._held):
             self.release(what)
 
@@ -73,7 +75,7 @@ class Claims:
         """
         what, owner = unit_id[:DIGITS], me()
         try:
-            holder = take(self._folder / what, owner, self._clock)
+            holder = take(self._folder, what, owner, self._clock)
         except OSError as error:
             raise StoreError(f"cannot write to {self._root}: {error.strerror or error}") from error
         if holder is None:
@@ -81,17 +83,22 @@ class Claims:
         return holder
 
     def release(self, unit_id: str) -> None:
-        """Give a unit back, and remove whatever its attempts left."""
+        """Give a unit back."""
         what = unit_id[:DIGITS]
-        owner = self._held.pop(what)
-        if _read_owner(self._folder / what / OWNER) == owner:  # else it was taken for dead, and is somebody else's
-            remove(self._folder / what)
+        owner, path = self._held.pop(what), claim_of(self._folder, what)
+        if _read(path) == owner:  # else it was taken for dead, and is somebody else's
+            path.unlink(missing_ok=True)
+
+    def clear(self, *unit_ids: str) -> None:
+        """Remove what the attempts at units left that are held."""
+        for path in _attempts(self._folder, {unit_id[:DIGITS] for unit_id in unit_ids}) if unit_ids else ():
+            _remove(path)
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
             for what in list(self._held):
                 with suppress(OSError):  # taken for dead, or a moment without network: the next one tells
-                    os.utime(self._folder / what / OWNER)
+                    os.utime(claim_of(self._folder, what))
 
 
 class FileClock:
@@ -124,50 +131,57 @@ class FileClock:
 
 def holders(root: Path) -> Iterator[Holder]:
     """Everybody who works in a store now."""
-    clock = FileClock(root / ATTEMPTS)
-    found = (look(path, clock) for path in _inside(root / ATTEMPTS) if (path / OWNER).exists())
+    folder = root / ATTEMPTS
+    clock = FileClock(folder)
+    found = (look(folder, what, clock) for what in _claimed(folder))
     return (holder for holder in found if lives(holder))
 
 
 def sweep(root: Path) -> None:
     """Remove what the dead left."""
-    clock = FileClock(root / ATTEMPTS)
-    for path in _inside(root / ATTEMPTS):
-        if (path / OWNER).exists():
-            if not lives(look(path, clock)) and take(path, me(), clock) is None:
-                remove(path)
-        elif clock.age(path) > STALE:  # nobody's: of an older version, or of a process that ended before it signed
+    folder = root / ATTEMPTS
+    clock = FileClock(folder)
+    for what in _claimed(folder):
+        if not lives(look(folder, what, clock)) and take(folder, what, me(), clock) is None:
+            claim_of(folder, what).unlink()
+    for path in _inside(folder):
+        is_claimed = claim_of(folder, path.name.partition(".")[0]).exists()
+        if not is_claimed and clock.age(path) > STALE:  # of an older version, or of somebody who was taken for dead
             _remove(path)
 
 
-def take(claim: Path, owner: Owner, clock: FileClock) -> Holder | None:
+def claim_of(folder: Path, what: str) -> Path:
+    """The file that is there while somebody works on a unit."""
+    return folder / f"{what}{CLAIM}"
+
+
+def take(folder: Path, what: str, owner: Owner, clock: FileClock) -> Holder | None:
     """Make a claim the owner's; who has it, if it is somebody's who lives."""
     for _ in range(TRIES):
-        claim.mkdir(parents=True, exist_ok=True)
         try:
-            with (claim / OWNER).open("x", encoding="utf-8") as file:
+            with claim_of(folder, what).open("x", encoding="utf-8") as file:
                 file.write(files.to_text(owner))
-        except FileNotFoundError:  # whoever had it has just removed it
-            continue
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            holder = look(claim, clock)
+            holder = look(folder, what, clock)
             if lives(holder):
                 return holder
-            _bury(claim, holder)
-            continue
-        return None
-    return look(claim, clock)
+            _bury(folder, holder)
+        else:
+            return None
+    return look(folder, what, clock)
 
 
-def look(claim: Path, clock: FileClock) -> Holder:
+def look(folder: Path, what: str, clock: FileClock) -> Holder:
     """Who has a claim."""
-    path = claim / OWNER
+    path = claim_of(folder, what)
     try:
         with path.open("rb") as file:  # opening asks a network file system for the newest time
             silent = clock.now() - os.fstat(file.fileno()).st_mtime
-        return Holder(claim.name, _read_owner(path), max(0.0, silent))
     except OSError:
-        return Holder(claim.name, None, 0.0)
+        return Holder(what, None, 0.0)
+    return Holder(what, _read(path), max(0.0, silent))
 
 
 def lives(holder: Holder) -> bool:
@@ -177,29 +191,29 @@ def lives(holder: Holder) -> bool:
     return holder.silent < STALE
 
 
-def remove(claim: Path) -> None:
-    """Remove a claim of one's own: its name last, so that nobody else begins while there is something left to remove."""
-    for path in _inside(claim):
-        if path.name != OWNER:
-            _remove(path)
-    with suppress(OSError):
-        (claim / OWNER).unlink()
-        claim.rmdir()
-
-
-def _bury(claim: Path, dead: Holder) -> None:
-    """Clear a dead owner's claim, if nobody else has done it and begun already."""
-    left = [path for path in _inside(claim) if path.name != OWNER]
-    grave = claim / f".{OWNER}.{secrets.token_hex(4)}"
+def _bury(folder: Path, dead: Holder) -> None:
+    """Remove a dead owner's claim and attempts, if nobody else has done it and begun already."""
+    left = _attempts(folder, {dead.what})
+    claim = claim_of(folder, dead.what)
+    grave = folder / f".{claim.name}.{secrets.token_hex(4)}"
     try:
-        (claim / OWNER).rename(grave)  # of all who try, one finds it
+        claim.rename(grave)  # of all who try, one finds it
     except FileNotFoundError:
         return
-    if _read_owner(grave) != dead.owner:
-        grave.rename(claim / OWNER)
+    if _read(grave) != dead.owner:
+        grave.rename(claim)
         return
     for path in (*left, grave):
         _remove(path)
+
+
+def _claimed(folder: Path) -> list[str]:
+    return [path.stem for path in _inside(folder) if path.suffix == CLAIM and len(path.stem) == DIGITS]
+
+
+def _attempts(folder: Path, units: Collection[str]) -> list[Path]:
+    parts = ((path, path.name.partition(".")) for path in _inside(folder))
+    return [path for path, (what, _, rest) in parts if what in units and f".{rest}" != CLAIM]
 
 
 def _remove(path: Path) -> None:
@@ -209,7 +223,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read_owner(path: Path) -> Owner | None:
+def _read(path: Path) -> Owner | None:
     try:
         return decode(files.read(path), Owner)
     except (OSError, ValueError):

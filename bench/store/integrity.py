@@ -14,10 +14,8 @@ import numpy as np
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import TicketBenchError
 from bench.record import Record
-from bench.schema import decode
 from bench.spec import Unit
-from bench.store import files
-from bench.store.attempt import RECORD, STATES
+from bench.store.attempt import RECORD, STATES, read_stored, without_curve
 from bench.store.store import Store, curve
 from bench.store.tensors import Mask, read_mask, read_tensors
 
@@ -50,7 +48,7 @@ def verify_alone(store: Store, folder: Path) -> list[str]:
 def _read(folder: Path) -> Record:
     if folder.is_symlink():
         raise ValueError("it is a symbolic link")
-    return decode(files.read(folder / RECORD), Record)
+    return without_curve(read_stored(folder))
 
 
 def _findings(store: Store, family: Family, folder: Path, record: Record, checks: tuple[Check, ...]) -> Iterator[str]:

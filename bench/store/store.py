@@ -17,12 +17,13 @@ from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 from bench.store import files
-from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STATES, read_record
+from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STATES, read_record, read_stored
 from bench.store.claims import ATTEMPTS, Holder, holders, sweep
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
 CURVE = "curve.jsonl"
+"""Of units of format 1; since then the curve is part of the record."""
 UNIT_FOLDER = re.compile(r"L\d{2,}-[0-9a-f]{10}")
 
 
@@ -46,7 +47,7 @@ class KeptSuite(TypedDict):
 class Mark(TypedDict):
     """`store.json`."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     suite: NotRequired[KeptSuite]
 
 
@@ -54,9 +55,8 @@ class Finished(NamedTuple):
     """What a store has of a finished unit, without its record."""
 
     status: Literal["ok", "diverged"]
-    missing: tuple[
-        str, ...
-    ]  # files that its record names and its folder lacks: cleaned away, or packed without weights
+    missing: tuple[str, ...]
+    """Files that its record names and its folder lacks: cleaned away, or packed without weights."""
 
 
 class Failure(NamedTuple):
@@ -85,11 +85,11 @@ class Store:
         if not self.root.is_dir():
             raise StoreError(f"{self.root} is a file, not a store: name a folder with --store")
         if (self.root / MARK).exists():
-            self.suite = self._read_mark()
+            self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
 
-    def _read_mark(self) -> KeptSuite | None:
+    def _read_mark(self) -> Mark:
         try:
             text = files.read(self.root / MARK)
             version = decode(text, dict[str, Any])["format"]
@@ -97,20 +97,21 @@ class Store:
                 raise StoreError(
                     f"{self.root} was written by a newer ticketbench (format {version}, this one reads {FORMAT}): upgrade"
                 )
-            return decode(text, Mark).get("suite")
+            return decode(text, Mark)
         except (OSError, ValueError, KeyError) as error:
             raise StoreError(f"{self.root / MARK} cannot be read ({error}): name another --store") from error
 
     def prepare(self) -> None:
-        """Make the store ready to be written: create it, and remove what dead processes left.
+        """Make the store ready to be written: create it, or let older versions refuse it, and remove what dead processes left.
 
         Raises:
             StoreError: if the folder cannot be written.
         """
         try:
             (self.root / ATTEMPTS).mkdir(parents=True, exist_ok=True)
-            if not (self.root / MARK).exists():
-                files.replace(self.root / MARK, files.to_text({"format": FORMAT}))
+            if not (self.root / MARK).exists() or self._read_mark()["format"] < FORMAT:
+                suite = {"suite": self.suite} if self.suite else {}
+                files.replace(self.root / MARK, files.to_text({"format": FORMAT, **suite}))
         except OSError as error:
             raise StoreError(f"cannot write to {self.root}: {error.strerror}; name another --store") from error
         sweep(self.root)
@@ -200,8 +201,12 @@ def curve(folder: Path) -> list[CurvePoint]:
     Raises:
         StoreError: if it cannot be read.
     """
-    path = folder / CURVE
+    path = folder / RECORD
     try:
+        record = read_stored(folder)
+        if "curve" in record:
+            return record["curve"]
+        path = folder / CURVE
         return [decode(line, CurvePoint) for line in files.read(path).splitlines()]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error

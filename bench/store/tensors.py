@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.digests import tensors_digest
 from bench.errors import SubmissionError
+from bench.record import Record
+from bench.store.attempt import read_record
 
 MASK = "mask.safetensors"
 LARGEST = 8 * 2**30
@@ -34,6 +37,7 @@ class Tensors(NamedTuple):
     metadata: Mapping[str, str]
 
 
+NOTHING = tensors_digest({})
 Mask = Mapping[str, NDArray[np.bool_]]
 """Parameter name -> which of its weights are kept; parameters that are left out are kept whole."""
 
@@ -63,16 +67,23 @@ def read_tensors(path: Path) -> Tensors:
 
 
 def read_mask(folder: Path) -> Mask:
-    """The mask of a unit's folder.
+    """The mask of a unit's folder; a unit that masks nothing has no file of it.
 
     Raises:
-        SubmissionError: if it is none.
+        SubmissionError: if it is none, or is missing.
     """
+    if not (folder / MASK).exists() and masks_nothing(read_record(folder)):
+        return {}
     mask = read_tensors(folder / MASK).arrays
     for name, kept in mask.items():
         if kept.dtype != np.bool_:
             raise SubmissionError(f"the mask of {name[:80]!a} is {kept.dtype}, not bool")
     return mask
+
+
+def masks_nothing(record: Record | None) -> bool:
+    """Whether a record is of a unit that keeps every weight."""
+    return record is not None and record["digests"]["mask"] == NOTHING
 
 
 def _parse(data: bytes) -> Tensors:

@@ -89,7 +89,7 @@ MISFITS = [
     (place("spec", "level", value=10**6), "Expected `int` <= 10000 - at `$.spec.level`"),
     (place("spec", "seed", value=-1), "Expected `int` >= 0 - at `$.spec.seed`"),
     (place("spec", "spec_version", value=2), "Invalid enum value 2 - at `$.spec.spec_version`"),
-    (place("format", value=2), "Invalid enum value 2 - at `$.format`"),
+    (place("format", value=3), "Invalid enum value 3 - at `$.format`"),
     (place("unit_id", value="0" * 63), "matching regex"),
     (place("parents", value={"0" * 64: "x"}), "matching regex"),
     (lambda record: json.dumps({key: record[key] for key in record if key != "flops"}), "missing required field `flops`"),

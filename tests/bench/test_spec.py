@@ -1,12 +1,15 @@
 """Units keep their ids: golden pairs, and what may change without a new id."""
 
 import json
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from bench import digests
 from bench.digests import canonical_json
 from bench.errors import SpecError
 from bench.spec import (
@@ -59,6 +62,28 @@ def test_ids_are_the_golden_ones():
     golden = json.loads(GOLDEN.read_text())
     assert [{"spec": unit.spec(), "id": unit.id} for unit in pinned()] == golden
     assert [unit_id(each["spec"]) for each in golden] == [each["id"] for each in golden]
+
+
+def test_an_id_is_found_once_from_parts_that_units_share(monkeypatch):
+    unit = replace(pinned()[1], task=replace(LENET), method=replace(METHODS["ticket"]))
+    found = unit.id
+    for name in ("to_json", "text_digest"):
+        monkeypatch.setattr(f"bench.spec.{name}", None)
+    assert unit.id is found
+    monkeypatch.setattr("bench.spec.text_digest", digests.text_digest)
+    assert replace(unit, seed=1).id != found
+    assert replace(unit, seed=0).id == found
+    assert (unit.task.identity, unit.method.identity) == (LENET.identity, METHODS["ticket"].identity)
+
+
+def test_what_was_found_of_a_unit_is_no_part_of_it():
+    known, fresh = pinned()[1], pinned()[1]
+    assert known.id
+    assert known == fresh
+    assert repr(known) == repr(fresh)
+    assert known.spec() == fresh.spec()
+    for again in (pickle.loads(pickle.dumps(known)), deepcopy(known), Unit.from_spec(known.spec())):  # noqa: S301  ours
+        assert (again, again.id) == (known, known.id)
 
 
 def test_ids_differ():

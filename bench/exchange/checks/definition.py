@@ -10,13 +10,16 @@ from bench.schema import decode
 from bench.spec import DENSE
 from bench.store import files
 from bench.store.attempt import SPEC
+from bench.store.store import CURVE
 
 
 def spec(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """Its specs are one."""
+    """Its specs are one; since format 2 only the record has it, and the curve."""
     if entry.record["spec"] != entry.unit.spec():
         yield "its spec holds less than a unit's"
-    if decode(files.read(entry.folder / SPEC), Spec) != entry.record["spec"]:
+    if entry.record["format"] > 1:
+        yield from (f"{name} is no file of its format" for name in (SPEC, CURVE) if (entry.folder / name).exists())
+    elif decode(files.read(entry.folder / SPEC), Spec) != entry.record["spec"]:
         yield f"its {SPEC} is not the spec of its record"
 
 

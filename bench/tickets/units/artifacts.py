@@ -18,14 +18,16 @@ from torch import Tensor
 from bench.digests import canonical_json, tensors_digest
 from bench.learner import Mask, State
 from bench.record import Record
+from bench.store.tensors import masks_nothing
 from bench.tickets.inputs import Parent
 
 MASK_FILE = "mask.safetensors"
 
 
 def save_mask(mask: Mask, folder: Path) -> None:
-    """Write `mask.safetensors`: a bool tensor per parameter; absent parameters are kept whole."""
-    save_file({name: each.cpu().contiguous() for name, each in mask.items()}, folder / MASK_FILE)
+    """Write `mask.safetensors`: a bool tensor per parameter; absent parameters are kept whole, and nothing is written of none."""
+    if mask:
+        save_file({name: each.cpu().contiguous() for name, each in mask.items()}, folder / MASK_FILE)
 
 
 def save_state(state: State, name: str, folder: Path) -> None:
@@ -57,7 +59,7 @@ def load_parent(folder: Path) -> Parent:
     """What a finished unit hands to its children; each state is read when it is asked for, once."""
     record: Record = json.loads((folder / "record.json").read_text())
     return Parent(
-        mask=load_mask(folder),
+        mask={} if masks_nothing(record) else load_mask(folder),
         state=cache(lambda name: load_state(name, folder)),
         search_cost=record["search_cost"],
         result=record["digests"]["result"],

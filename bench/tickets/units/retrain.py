@@ -17,7 +17,7 @@ import torch
 
 from bench.errors import SubmissionError
 from bench.learner import Domain, Mask, State
-from bench.record import SUBMITTED, Record
+from bench.record import SUBMITTED, StoredRecord
 from bench.registry import domain
 from bench.spec import Role, Unit
 from bench.streams import Streams
@@ -38,7 +38,7 @@ Another machine rounds otherwise, and an agent that once acts otherwise takes an
 
 def replay(
     unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str = "cpu", report: Report | None = None
-) -> Record:
+) -> StoredRecord:
     """Evaluate the trained weights that were submitted, on every split of the task.
 
     Args:
@@ -64,7 +64,7 @@ def replay(
 
 def retrain(
     unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str = "cpu", report: Report | None = None
-) -> Record:
+) -> StoredRecord:
     """Train the unit that was submitted, from its seed.
 
     Args:

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 from bench import versions
-from bench.digests import canonical_json, json_digest
+from bench.digests import json_digest
 from bench.learner import State
-from bench.record import FORMAT, Digests, Metric, Provenance, Record
+from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit
 from bench.tickets.inputs import Parent
@@ -34,8 +34,8 @@ def work(
     folder: Path,
     device: str = "cpu",
     report: Callable[[int, Mapping[str, float]], None] | None = None,
-) -> Record:
-    """Train `unit` and write its curve, its mask and the states its children need into `folder`.
+) -> StoredRecord:
+    """Train `unit` and write its mask and the states its children need into `folder`.
 
     Args:
         unit: what is asked.
@@ -68,7 +68,7 @@ class Clock:
 
 def finish(
     unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock
-) -> Record:
+) -> StoredRecord:
     """Write what a unit leaves into `folder`, and say what came out; see `work`."""
     _write(unit, result.trained, folder)
     provenance: Provenance = {
@@ -80,7 +80,6 @@ def finish(
 
 
 def _write(unit: Unit, trained: Trained, folder: Path) -> None:
-    (folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in trained.curve))
     artifacts.save_mask(trained.mask, folder)
     if unit.method.is_chain or unit.method.name == DENSE:
         for name, state in trained.states.items():
@@ -89,11 +88,11 @@ def _write(unit: Unit, trained: Trained, folder: Path) -> None:
 
 def _record(
     unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: Provenance
-) -> Record:
+) -> StoredRecord:
     trained = result.trained
     scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
     digests = _digests(trained, scores)
-    record: Record = {
+    record: StoredRecord = {
         "format": FORMAT,
         "unit_id": unit.id,
         "spec": unit.spec(),
@@ -118,6 +117,7 @@ def _record(
         "parents": {unit.parents[role]: parent.result for role, parent in family.items()},
         "provenance": provenance,
         "digests": digests,
+        "curve": trained.curve,
     }
     return {**record, "items": trained.items} if trained.items else record
 

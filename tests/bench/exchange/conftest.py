@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from bench import registry
-from bench.digests import canonical_json, file_digest, json_digest, tensors_digest
+from bench.digests import file_digest, json_digest, tensors_digest
 from bench.runs.plan import plan as make_plan
 from bench.spec import Unit, unit_id
 from bench.store.attempt import STATES, Attempt
@@ -30,8 +30,8 @@ class Part:
     def __init__(self, folder):
         self.folder = folder
         self.record = json.loads((folder / "record.json").read_text())
-        self.curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
-        self.mask = load_file(folder / "mask.safetensors")
+        self.curve = self.record.pop("curve")
+        self.mask = load_file(folder / "mask.safetensors") if (folder / "mask.safetensors").exists() else {}
         self.states = {name: load_file(folder / name) for name in STATES if (folder / name).exists()}
         self.rest = {name: _metadata(folder / name) for name in self.states}
         self.was = deepcopy((self.record, self.curve, self.mask))
@@ -116,11 +116,9 @@ class Part:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = folder or root / Unit.from_spec(self.spec).path
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "spec.json").write_text(json.dumps(self.spec))
-        (self.folder / "curve.jsonl").write_text("".join(canonical_json(point) + "\n" for point in self.curve))
-        save_file(
-            {name: np.ascontiguousarray(each) for name, each in self.mask.items()}, self.folder / "mask.safetensors"
-        )
+        if self.mask:
+            mask = {name: np.ascontiguousarray(each) for name, each in self.mask.items()}
+            save_file(mask, self.folder / "mask.safetensors")
         for name, state in self.states.items():
             save_file(state, self.folder / name, metadata=self.rest[name])
         digests = self.record["digests"]
@@ -132,7 +130,7 @@ class Part:
         parts = {name: digests[name] for name in ("curve", "mask", "weights")}
         digests["result"] = json_digest({**parts, "metrics": self.record["metrics"]})
         digests["files"] = {path.name: file_digest(path) for path in sorted(self.folder.iterdir())}
-        (self.folder / "record.json").write_text(json.dumps(self.record))
+        (self.folder / "record.json").write_text(json.dumps({**self.record, "curve": self.curve}))
 
 
 def _metadata(path):

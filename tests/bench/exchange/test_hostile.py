@@ -377,7 +377,7 @@ def field(name, value):
 
 DIGEST = "0" * 64
 MANIFESTS = [
-    *(field("format", value) for value in (1, 3, 10**30, 0, -1, "1", 1.0, True, None, [], {})),
+    *(field("format", value) for value in (1, 4, 10**30, 0, -1, "1", 1.0, True, None, [], {})),
     *(field("kind", value) for value in ("zip", None, 1, [])),
     *(field("suite", value) for value in (None, 1, [], {}, "toy", {**KEPT, "name": "../toy"}, {**KEPT, "file": "/etc/passwd"})),
     *(field("files", value) for value in (None, 1, [], "x", {})),
@@ -393,8 +393,8 @@ MANIFESTS = [
     *(manifest(lambda *_, text=text: text) for text in ("", "{", "[]", "null", "1", '"x"', "NaN", '{"format":NaN}')),
     *(manifest(lambda *_, text=text: text) for text in ("[" * 100_000, '{"a":' * 100_000, "\ud800".encode("utf-8", "surrogatepass"))),
     *(manifest(lambda *_, text=text: text) for text in (b"\xff\xfe{}", b"\x00", "9" * 5000, b"\x80\x04cos\nsystem\n.")),
-    manifest(lambda told, _: json.dumps(told).replace('"format": 2', '"format": Infinity')),
-    manifest(lambda told, _: json.dumps(told).replace('"format": 2', '"format": 1e999')),
+    manifest(lambda told, _: json.dumps(told).replace('"format": 3', '"format": Infinity')),
+    manifest(lambda told, _: json.dumps(told).replace('"format": 3', '"format": 1e999')),
     lambda honest: zipped(list(honest.files.items())),
     lambda honest: zipped([(MANIFEST, honest.manifest()), *list(honest.files.items())[1:]]),
     lambda honest: zipped([(MANIFEST, honest.manifest({}))]),
@@ -511,6 +511,16 @@ def whole(data, file="record.json"):
     return make
 
 
+def more(file, data):
+    """A file that only units of format 1 have."""
+
+    def make(honest):
+        unit = next(name for name in honest.files if "/random-ticket/" in name).rpartition("/")[0]
+        return sealed(honest, {**honest.files, f"{unit}/{file}": data})
+
+    return make
+
+
 ODD = (None, True, -1, 1.5, 10**400, "x", [], {}, [[]], {"a": {}})
 EVIL = (
     "<script>alert(1)</script>",
@@ -563,8 +573,8 @@ RECORDS = [
     record("counts", "layers", "a.weight", "kept", value=1),
     record("parents", value={DIGEST: DIGEST}),
     *(whole(data) for data in (b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"spec": {}, "digests": {}}')),
-    *(whole(data, "curve.jsonl") for data in (b"", b"{", b"[]\n", b"NaN\n", b"\xff\n", b"[" * 100_000, b'{"step": 1}\n', b"1\n")),
-    *(whole(data, "spec.json") for data in (b"", b"{}", b"[" * 100_000)),
+    *(record("curve", text=text) for text in ("[", "[]", "[NaN]", "null", "[" * 100_000, '[{"step": 1}]', "[1]", "{}")),
+    *(more(name, data) for name in ("spec.json", "curve.jsonl") for data in (b"", b"{}", b"[" * 100_000)),
 ]  # fmt: skip
 
 MUTANTS = {"structure": STRUCTURES, "zip": LIES, "manifest": MANIFESTS, "tensors": TENSORS, "record": RECORDS}
@@ -713,7 +723,7 @@ TICKETS = [
     *(lambda data, size=size: size.to_bytes(8, "little") + data[8:] for size in (0, 1, 2**31, 2**64 - 1)),
     *(lambda data, at=at: data[:at] for at in (0, 7, 8, 100, 1000, -1)),
     *(metadata(name, lambda _, text=text: text) for name in ("kind", "format", "shapes", "state", "record", "curve")
-      for text in ("", "{", "[]", "NaN", "[" * 50_000, "null", "2")),
+      for text in ("", "{", "[]", "NaN", "[" * 50_000, "null", "3")),
     *(inside("record", "spec", "task", "name", value=value) for value in (*EVIL, *ODD)),
     *(inside("record", "spec", "method", "name", value=value) for value in (*EVIL, *ODD)),
     *(inside("record", "spec", "level", value=value) for value in ODD),

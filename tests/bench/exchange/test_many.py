@@ -60,7 +60,6 @@ def bad_store(root, count, kind, honest):
             folder = folder.with_name(f"L01-{number:010x}")
         folder.mkdir(parents=True)
         (folder / "record.json").write_text(json.dumps(record))
-        (folder / "spec.json").write_text(json.dumps(spec))
     return root
 
 

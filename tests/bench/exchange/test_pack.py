@@ -16,7 +16,7 @@ from bench.exchange.pack import pack
 from bench.runs.plan import plan as make_plan
 from bench.store.store import Store
 
-PACKED = {"record.json", "spec.json", "curve.jsonl", "mask.safetensors"}
+PACKED = {"record.json", "mask.safetensors"}
 KEPT = {
     "name": "toy",
     "title": "",
@@ -48,7 +48,9 @@ def test_an_archive_holds_every_finished_unit_and_no_weights_unless_asked(packed
     archive = packed()
     assert names(archive) == PACKED
     found = zipfile.ZipFile(archive).namelist()
-    assert found == [NAME, *sorted(f"{unit.path}/{name}" for unit in units for name in PACKED)]
+    paths = [f"{unit.path}/{name}" for unit in units for name in PACKED]
+    without = [f"{unit.path}/mask.safetensors" for unit in units if unit.method.name == "dense"]
+    assert found == [NAME, *sorted(set(paths) - set(without))]
     assert names(packed("b.zip", weights=True)) == PACKED | STATES
 
 
@@ -94,13 +96,13 @@ def test_nothing_finished_is_one_clear_line(store, tmp_path):
 
 
 def test_a_changed_store_is_not_packed(packed, filled, tmp_path):
-    unit = next(iter(filled[1].units.values()))
-    curve = filled[0].folder(unit) / "curve.jsonl"
-    curve.write_bytes(curve.read_bytes() + b" ")
-    with pytest.raises(StoreError, match="curve.jsonl was changed since it was recorded"):
+    unit = next(unit for unit in filled[1].units.values() if unit.method.name == "ticket")
+    mask = filled[0].folder(unit) / "mask.safetensors"
+    mask.write_bytes(mask.read_bytes() + b" ")
+    with pytest.raises(StoreError, match="mask.safetensors was changed since it was recorded"):
         packed()
-    curve.unlink()
-    with pytest.raises(StoreError, match="curve.jsonl cannot be read"):
+    mask.unlink()
+    with pytest.raises(StoreError, match="mask.safetensors cannot be read"):
         packed()
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 

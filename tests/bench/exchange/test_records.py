@@ -33,8 +33,8 @@ def number(name, text):
 
 def point(text):
     def spoil(root):
-        path = next((root / UNIT).glob("L03-*")) / "curve.jsonl"
-        path.write_text(text + "\n" + path.read_text())
+        path = next((root / UNIT).glob("L03-*")) / "record.json"
+        path.write_text(path.read_text().replace('"curve": [', f'"curve": [{text},'))
 
     return spoil
 
@@ -72,10 +72,12 @@ HOSTILE = [
     (field("spec", "task", "pruning", value=None), 1, "Expected `object`, got `null` - at `$.spec.task.pruning`"),
     (field("spec", "method", "options", value={"a": [[[[[[[[1]]]]]]]]}), 1, "at `$.spec.method.options"),
     (field("digests", value=[]), 1, "Expected `object`, got `array` - at `$.digests`"),
-    (edit("spec.json", lambda told: told["task"].update(budget=-1)), 1, "spec.json was changed"),
-    (point('{"step":1,"updates":1,"metrics":{"test":{"accuracy":1.7e308}}}'), 1, "<= 1e+100 - at `$.metrics[...][...]`"),
-    (point('{"step":-1,"updates":1,"metrics":{}}'), 1, "Expected `int` >= 0 - at `$.step`"),
+    (point('{"step":1,"updates":1,"metrics":{"test":{"accuracy":1.7e308}}}'), 1, "<= 1e+100 - at `$.curve[0].metrics[...][...]"),
+    (point('{"step":-1,"updates":1,"metrics":{}}'), 1, "Expected `int` >= 0 - at `$.curve[0].step`"),
     (point("[" * 100_000), 1, "Expected `object`, got `array`"),
+    (field("curve", value=None), 1, "Expected `array`, got `null` - at `$.curve`"),
+    (field("format", value=1), 1, "record.json cannot be read: a record of format 1 holds no curve"),
+    (edit("record.json", lambda told: told.pop("curve") and None), 1, "a record of format 2 holds its curve"),
     (mark({"format": 1, "suite": {"name": "../../x", "title": "", "tasks": []}}), 2, "at `$.suite.name`"),
     (mark({"format": 1, "suite": "toy"}), 2, "Expected `object`, got `str` - at `$.suite`"),
     (mark({"format": 10**30}), 2, "was written by a newer ticketbench"),

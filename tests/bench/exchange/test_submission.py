@@ -24,8 +24,9 @@ def test_every_unit_is_an_entry_with_its_own_files(submitted, runs):
     assert {each.folder for each in submitted.entries.values()} == set(Store(runs).folders())
     for unit_id, each in submitted.entries.items():
         assert unit_id == each.unit.id == each.record["unit_id"]
-        assert each.curve == [json.loads(line) for line in (each.folder / "curve.jsonl").read_text().splitlines()]
-        assert each.mask.keys() == load_file(each.folder / "mask.safetensors").keys()
+        assert each.curve == json.loads((each.folder / "record.json").read_text())["curve"]
+        masked = each.unit.method.name != "dense"
+        assert each.mask.keys() == (load_file(each.folder / "mask.safetensors").keys() if masked else set())
         assert not each.diverged
 
 

@@ -1,14 +1,17 @@
 """A store made of an archive: the same files, or nothing at all."""
 
 import errno
+import json
 import shutil
 import sys
 import zipfile
 from pathlib import Path
 
+import older
 import pytest
 import toy
 
+from bench.digests import file_digest
 from bench.errors import SubmissionError
 from bench.exchange import unpack as unpacking
 from bench.exchange.pack import pack
@@ -42,6 +45,42 @@ def test_a_round_trip_gives_the_same_store(archive, tmp_path):
     manifest = unpack(archive, tmp_path / "new")
     assert content(tmp_path / "new") == content(tmp_path / "original")
     assert set(manifest.files) == set(content(tmp_path / "new"))
+
+
+def test_an_archive_of_an_older_version_is_unpacked_as_it_is(filled, tmp_path):
+    store, plan = filled
+    older.store(store.root)
+    shutil.rmtree(store.root / ".attempts")
+    path = tmp_path / "a.zip"
+    pack(plan.units.values(), store, path, suite=toy.suite(), weights=True)
+    older.archive(path)
+    unpack(path, tmp_path / "new")
+    assert content(tmp_path / "new") == content(store.root)
+    assert {name.rpartition("/")[2] for name in content(tmp_path / "new")} >= {"spec.json", "curve.jsonl"}
+
+
+def test_units_of_both_formats_travel_together(filled, tmp_path):
+    store, plan = filled
+    for unit in list(plan.units.values())[:3]:
+        older.unit(store.folder(unit))
+    shutil.rmtree(store.root / ".attempts")
+    pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=True)
+    unpack(tmp_path / "a.zip", tmp_path / "new")
+    assert content(tmp_path / "new") == content(store.root)
+
+
+@pytest.mark.parametrize("name", ["spec.json", "curve.jsonl"])
+def test_a_file_of_an_older_unit_is_not_smuggled_beside_a_newer_record(filled, tmp_path, name):
+    """Nothing would read it, and nothing would check it."""
+    store, plan = filled
+    folder = store.folder(next(iter(plan.units.values())))
+    (folder / name).write_text("{}")
+    record = json.loads((folder / "record.json").read_text())
+    record["digests"]["files"][name] = file_digest(folder / name)
+    (folder / "record.json").write_text(json.dumps(record))
+    pack(plan.units.values(), store, tmp_path / "a.zip", suite=toy.suite(), weights=True)
+    with pytest.raises(SubmissionError, match=f"{name} is no file of its format"):
+        unpack(tmp_path / "a.zip", tmp_path / "new")
 
 
 @pytest.mark.parametrize(("limit", "files"), [(10_000, 65_535), (2**31 - 1, 5), (100, 5)])

@@ -7,6 +7,7 @@ import json
 import shutil
 
 import numpy as np
+import older
 import pytest
 import toy
 
@@ -533,6 +534,8 @@ def test_a_record_of_other_kinds_is_found(runs, forge, change):
 def test_another_spec_file_is_found(runs, forge):
     forge(runs, lambda units: None)
     part = next((runs / "toy/chain/reinit/s0").glob("L03*"))
+    older.unit(part)
+    assert said(runs) == []
     (part / "spec.json").write_text('{"a": 1}')
     assert any(
         "its specs cannot be checked: ValueError: Object missing required field `spec_version`" in line

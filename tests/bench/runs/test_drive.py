@@ -5,6 +5,8 @@ import os
 import signal
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,14 @@ import toy
 from bench.errors import StoreError
 from bench.runs import drive as driving
 from bench.runs.drive import drive
+from bench.runs.job import Outcome
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.plan import plan as make_plan
+from bench.store import files
 from bench.store.attempt import FAILED
-from bench.store.claims import ATTEMPTS
+from bench.store.claims import ATTEMPTS, DIGITS, claim_of
 from bench.store.integrity import verify
+from bench.store.owner import me
 
 NAME = "toy/chain@smoke"
 
@@ -84,7 +89,7 @@ def test_a_worker_that_is_killed_once_loses_nothing(store, trouble):
     def kill():
         while not killed:
             time.sleep(0.05)
-            for _ in (store.root / ATTEMPTS).glob("*/*/"):  # it has begun
+            for _ in (store.root / ATTEMPTS).glob("*/"):  # it has begun
                 trouble({})
                 killed.append(children()[0])
                 os.kill(killed[0], signal.SIGKILL)
@@ -202,3 +207,147 @@ def test_failures_hold_the_spec_of_their_unit(store, go, trouble):
     (folder,) = (store.root / FAILED).iterdir()
     (unit,) = frontier.plan.units.values()
     assert json.loads((folder / "spec.json").read_text()) == unit.spec()
+
+
+def held(store, unit, **owner):
+    """A claim of somebody else's."""
+    claim = claim_of(store.root / ATTEMPTS, unit.id[:DIGITS])
+    claim.write_text(files.to_text({**me(), **owner}))
+    return claim
+
+
+class _Waiting(_Counting):
+    def __init__(self, then):
+        self.then, self.told = then, []
+
+    def waits(self, holders):
+        self.told.append(holders)
+        self.then()
+
+
+@pytest.fixture
+def alone(store, monkeypatch):
+    """Drive a plan by one worker and an impatient look at others."""
+    monkeypatch.setattr(driving, "POLL", 0.05)
+    launcher = LocalLauncher(workers=1, progress=lambda *_: None)
+    yield lambda plan, watch: drive(plan, store, launcher, watch=watch, work="toy:work")
+    launcher.close()
+
+
+def test_a_run_waits_for_what_another_machine_trains_and_takes_its_result(store, alone):
+    plan = make_plan(toy.suite(("ticket",), levels=(1,)))
+    dense = next(iter(plan.units.values()))
+    claim = held(store, dense, host="node-7", pid=17)
+
+    def they_finish():
+        if claim.exists():
+            toy.finish(dense, store, plan)
+            claim.unlink()
+
+    watch = _Waiting(they_finish)
+    frontier = alone(plan, watch)
+    assert len(frontier.finished) == 2
+    assert watch.count == 1, "only the ticket is trained here"
+    ((holder,), *_) = watch.told
+    assert (holder.owner["host"], holder.owner["pid"]) == ("node-7", 17)
+
+
+@pytest.mark.parametrize("owner", [{"host": "node-7"}, {"namespace": "1"}, {"boot": "before"}])
+def test_a_run_takes_over_what_another_machine_left_when_its_heart_stopped(store, alone, owner):
+    plan = make_plan(toy.suite(("dense",)))
+    (dense,) = plan.units.values()
+    claim = held(store, dense, **owner)
+    (claim.parent / f"{claim.stem}.half").mkdir()
+    watch = _Waiting(lambda: os.utime(claim, (0, 0)))
+    assert len(alone(plan, watch).finished) == 1
+    assert watch.told
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_number_that_was_given_again_holds_up_nobody(store, alone):
+    """A restart is enough: the pid of the killed drive is somebody else's now."""
+    plan = make_plan(toy.suite(("dense",)))
+    held(store, next(iter(plan.units.values())), started="1")
+    watch = _Waiting(lambda: None)
+    assert len(alone(plan, watch).finished) == 1
+    assert watch.told == []
+
+
+def test_an_attempt_that_vanishes_fails_its_unit_and_never_the_drive(store, trouble):
+    trouble({f"{NAME} dense L0 s0": "vanish"})
+    launcher = LocalLauncher(workers=1, progress=lambda *_: None)
+    try:
+        plan = make_plan(toy.suite(("dense", "snip"), levels=(1,)))
+        frontier = drive(plan, store, launcher, watch=_Silent(), work="toy:work")
+    finally:
+        launcher.close()
+    (reason,) = frontier.failed.values()
+    assert "was trained is gone: another run took this one for dead, or somebody removed it" in reason
+    assert len(frontier.finished) == 1
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_what_is_stopped_gives_back_its_claims_after_its_workers_ended(store, monkeypatch):
+    """Else another run would begin what is still being trained here."""
+    launcher = LocalLauncher(workers=1, progress=lambda *_: None)
+    close, held_at_close = launcher.close, []
+
+    def closing():
+        held_at_close.append(len(store.holders()))
+        close()
+
+    monkeypatch.setattr(launcher, "close", closing)
+
+    class Stopping(_Silent):
+        def started(self, unit):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(make_plan(toy.suite(("dense",))), store, launcher, watch=Stopping(), work="toy:work")
+    assert held_at_close == [1]
+    assert store.holders() == []
+
+
+class _Fake:
+    """Workers that take some seconds for every unit, and train nothing."""
+
+    def __init__(self, workers, seconds):
+        self.workers, self._seconds = workers, seconds
+        self._due, self._more = deque(), threading.Event()
+        self.busy = 0.0
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, job):
+        future = Future()
+        self._due.append((time.monotonic() + self._seconds, future))
+        self._more.set()
+        return future
+
+    def _work(self):
+        while self._more.wait():
+            while self._due:
+                due, future = self._due.popleft()
+                time.sleep(max(0, due - time.monotonic()))
+                future.set_result(Outcome(status="ok"))
+            self._more.clear()
+
+    def close(self): ...
+
+
+def test_units_of_launchers_that_grow_and_shrink_are_never_more_than_its_workers(store):
+    launcher = _Fake(1, 0.05)
+    running, most = set(), []
+
+    class Growing(_Silent):
+        def started(self, unit):
+            running.add(unit.id)
+            most.append((len(running), launcher.workers))
+
+        def ended(self, unit, outcome):
+            running.discard(unit.id)
+            launcher.workers = 1 + len(most) % 4
+
+    plan = make_plan(toy.suite(("snip", "grasp"), levels=(1, 2, 3), seeds=(0, 1)))
+    assert len(drive(plan, store, launcher, watch=Growing()).finished) == len(plan.units)
+    assert all(count <= workers for count, workers in most)
+    assert max(count for count, _ in most) > 1

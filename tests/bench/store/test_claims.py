@@ -8,7 +8,7 @@ import pytest
 
 from bench.store import claims as claiming
 from bench.store import files
-from bench.store.claims import ATTEMPTS, BEAT, OWNER, STALE, Claims, holders, sweep
+from bench.store.claims import ATTEMPTS, BEAT, STALE, Claims, claim_of, holders, sweep
 from bench.store.owner import me
 
 UNIT, OTHER = "0123456789" + "a" * 54, "9876543210" + "b" * 54
@@ -23,14 +23,13 @@ def root(tmp_path):
 
 def claimed(root, unit=UNIT, *, silent=0.0, **owner):
     """A claim of somebody else's."""
-    claim = root / ATTEMPTS / unit[:10]
-    claim.mkdir()
-    (claim / OWNER).write_text(files.to_text({**me(), **owner}))
-    (claim / "work").mkdir()
-    (claim / "work/final.safetensors").write_text("half")
+    claim, attempt = claim_of(root / ATTEMPTS, unit[:10]), root / ATTEMPTS / f"{unit[:10]}.work"
+    claim.write_text(files.to_text({**me(), **owner}))
+    attempt.mkdir()
+    (attempt / "final.safetensors").write_text("half")
     now = time.time() - silent
-    os.utime(claim / OWNER, (now, now))
-    return claim
+    os.utime(claim, (now, now))
+    return claim, attempt
 
 
 def test_one_has_a_unit_and_the_others_are_told_who(root):
@@ -97,22 +96,22 @@ def test_of_many_who_find_a_dead_owner_one_gets_it(root):
     ],
 )
 def test_a_unit_is_held_by_who_lives(root, owner, silent, has_it):
-    claim = claimed(root, silent=silent, **owner)
+    _, attempt = claimed(root, silent=silent, **owner)
     assert [each.what for each in holders(root)] == [UNIT[:10]] * has_it
     holder = Claims(root).take(UNIT)
     assert (holder is not None) == has_it
     if has_it:
         assert holder.owner == {**me(), **owner, "since": holder.owner["since"]}
         assert holder.silent == pytest.approx(silent, abs=2)
-    assert (claim / "work").exists() == has_it, "of the dead nothing is left"
+    assert attempt.exists() == has_it, "of the dead nothing is left"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"host": "node-7"}', "x" * 100])
 def test_an_owner_that_cannot_be_read_has_it_while_it_is_fresh(root, text):
-    claim = claimed(root)
-    (claim / OWNER).write_text(text)
+    claim, _ = claimed(root)
+    claim.write_text(text)
     assert Claims(root).take(UNIT).owner is None
-    os.utime(claim / OWNER, (0, 0))
+    os.utime(claim, (0, 0))
     assert Claims(root).take(UNIT) is None
 
 
@@ -120,7 +119,8 @@ def test_a_heart_beats_while_a_unit_is_held(root, monkeypatch):
     monkeypatch.setattr(claiming, "BEAT", 0.02)
     with Claims(root) as claims:
         claims.take(UNIT)
-        path = root / ATTEMPTS / UNIT[:10] / OWNER
+        path = claim_of(root / ATTEMPTS, UNIT[:10])
+        (root / ATTEMPTS / f"{UNIT[:10]}.work").mkdir()
         os.utime(path, (0, 0))
         end = time.monotonic() + 20
         while path.stat().st_mtime < time.time() - 10:
@@ -132,27 +132,28 @@ def test_a_heart_beats_while_a_unit_is_held(root, monkeypatch):
 def test_what_was_taken_over_is_neither_released_nor_harmed(root):
     mine = Claims(root)
     assert mine.take(UNIT) is None
-    claim = root / ATTEMPTS / UNIT[:10]
-    (claim / OWNER).write_text(files.to_text({**me(), "host": "node-7"}))
+    claim = claim_of(root / ATTEMPTS, UNIT[:10])
+    claim.write_text(files.to_text({**me(), "host": "node-7"}))
     mine.release(UNIT)
-    assert (claim / OWNER).exists()
+    assert claim.exists()
 
 
 def test_what_appears_after_a_burial_is_its_new_owners(root, monkeypatch):
     """Between the burial of a dead owner and the clearing of what he left, another may have begun."""
-    claim = claimed(root, **DEAD)
-    bury, begun = claiming._read_owner, []
+    claim, _ = claimed(root, **DEAD)
+    new = root / ATTEMPTS / f"{UNIT[:10]}.new"
+    read, begun = claiming._read, []
 
     def slowly(path):
-        if path.name != OWNER and not begun:
+        if path != claim and not begun:
             begun.append(Claims(root).take(UNIT))
-            (claim / "new").mkdir()
-        return bury(path)
+            new.mkdir()
+        return read(path)
 
-    monkeypatch.setattr(claiming, "_read_owner", slowly)
+    monkeypatch.setattr(claiming, "_read", slowly)
     assert Claims(root).take(UNIT) is not None
     assert begun == [None]
-    assert {path.name for path in claim.iterdir()} == {OWNER, "new"}
+    assert set((root / ATTEMPTS).iterdir()) == {claim, new}
 
 
 def test_the_clock_is_the_file_systems(root, monkeypatch):
@@ -170,4 +171,15 @@ def test_only_what_the_dead_left_is_swept_away(root):
     old.mkdir(), new.mkdir()
     os.utime(old, (0, 0))
     sweep(root)
-    assert set((root / ATTEMPTS).iterdir()) == {kept, new}
+    assert set((root / ATTEMPTS).iterdir()) == {*kept, new}
+
+
+def test_what_an_attempt_left_is_cleared_while_its_unit_is_held(root):
+    claims = Claims(root)
+    claims.take(UNIT)
+    claims.take(OTHER)
+    for unit in (UNIT, OTHER):
+        (root / ATTEMPTS / f"{unit[:10]}.work").mkdir()
+    claims.clear(UNIT)
+    assert {path.name for path in (root / ATTEMPTS).iterdir() if path.is_dir()} == {f"{OTHER[:10]}.work"}
+    assert len(list(holders(root))) == 2

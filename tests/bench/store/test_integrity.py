@@ -11,6 +11,7 @@ from bench.digests import file_digest, json_digest, tensors_digest
 from bench.runs.plan import plan as make_plan
 from bench.store import tensors as reading
 from bench.store.integrity import verify
+from bench.store.tensors import read_mask
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def forge(folder, change):
         change(record)
         digests = record["digests"]
         digests["files"] = {name: file_digest(folder / name) for name in digests["files"]}
-        digests["mask"] = tensors_digest(load_file(folder / "mask.safetensors"))
+        digests["mask"] = tensors_digest(read_mask(folder))
         if (folder / "final.safetensors").exists():
             final = load_file(folder / "final.safetensors")
             digests["weights"] = tensors_digest({name.removeprefix("weights/"): each for name, each in final.items()})
@@ -82,7 +83,10 @@ def test_cleaned_states_are_no_finding(filled, place):
         (lambda record: record["counts"]["layers"].pop("a.weight"), "its mask names a.weight, which has no counts"),
         (lambda record: record["parents"].update(dict.fromkeys(record["parents"], "0" * 64)), "has another result than the one"),
         (lambda record: record.update(parents={}), "its record and its spec name different parents"),
-        (lambda record: record["digests"]["files"].pop("curve.jsonl"), "curve.jsonl is not in the record"),
+        (lambda record: record["digests"]["files"].pop("mask.safetensors"), "mask.safetensors is not in the record"),
+        (lambda record: record["curve"].pop(), "its curve is not the one"),
+        (lambda record: record.pop("curve"), "record.json cannot be read: a record of format 2 holds its curve"),
+        (lambda record: record.update(format=1), "record.json cannot be read: a record of format 1 holds no curve"),
         (lambda record: record["digests"]["files"].update(more="0" * 64), "more is missing"),
         (lambda record: record.update(format=99), "record.json cannot be read: Invalid enum value 99 - at `$.format`"),
         (lambda record: record.update(counts=7), "Expected `object`, got `int` - at `$.counts`"),
@@ -97,7 +101,7 @@ def test_a_changed_record_is_found(filled, place, change, said):
     assert all("\n" not in finding for finding in findings)
 
 
-@pytest.mark.parametrize("name", ["curve.jsonl", "spec.json", "mask.safetensors", "final.safetensors"])
+@pytest.mark.parametrize("name", ["mask.safetensors", "final.safetensors"])
 def test_a_changed_file_is_found(filled, place, name):
     path = place["ticket", 2] / name
     path.write_bytes(path.read_bytes() + b" ")
@@ -105,18 +109,15 @@ def test_a_changed_file_is_found(filled, place, name):
 
 
 def test_a_missing_or_additional_file_is_found(filled, place):
-    (place["ticket", 2] / "curve.jsonl").unlink()
+    (place["ticket", 2] / "mask.safetensors").unlink()
     (place["ticket", 2] / "notes.txt").write_text("")
     found = " ".join(verify(filled[0]))
-    assert "curve.jsonl is missing" in found
+    assert "mask.safetensors is missing" in found
     assert "notes.txt is not in the record" in found
 
 
 def test_a_forged_curve_is_found(filled, place):
-    path = place["reinit", 1] / "curve.jsonl"
-    path.write_text(path.read_text().replace("80.", "99."))
-    path.write_text(path.read_text().replace('"step":30', '"step":31'))
-    forge(place["reinit", 1], lambda record: None)
+    forge(place["reinit", 1], lambda record: record["curve"][-1].update(step=31))
     assert any("its curve is not the one" in finding for finding in verify(filled[0]))
 
 
@@ -211,10 +212,10 @@ def test_files_that_are_too_large_are_not_read(filled, place, monkeypatch):
 def test_links_out_of_the_store_are_findings(filled, place, tmp_path):
     outside = tmp_path / "secret"
     outside.write_text("x")
-    for name in ("curve.jsonl", "record.json"):
-        folder = place["ticket", 1 if name == "curve.jsonl" else 2]
+    for name in ("mask.safetensors", "record.json"):
+        folder = place["ticket", 1 if name == "mask.safetensors" else 2]
         (folder / name).unlink()
         (folder / name).symlink_to(outside)
     found = " ".join(verify(filled[0]))
-    assert "curve.jsonl is not a plain file" in found
+    assert "mask.safetensors is not a plain file" in found
     assert "record.json cannot be read: it is a symbolic link" in found

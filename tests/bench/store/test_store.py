@@ -1,14 +1,19 @@
 """What a store reads, refuses, finds and sweeps away."""
 
 import json
+import shutil
 
+import older
 import pytest
 import toy
 
 from bench.errors import StoreError
 from bench.record import FORMAT
 from bench.runs.plan import plan as make_plan
+from bench.store import store as stores
+from bench.store.integrity import verify
 from bench.store.store import Store, curve
+from bench.tickets.methods import METHODS
 
 
 @pytest.mark.parametrize(
@@ -76,8 +81,8 @@ def test_readers_skip_what_is_no_record(store, text):
 def test_a_curve_that_cannot_be_read_says_so(filled):
     store, plan = filled
     folder = store.folder(next(iter(plan.units.values())))
-    (folder / "curve.jsonl").write_text('{"step": NaN}\n')
-    with pytest.raises(StoreError, match=r"curve\.jsonl cannot be read"):
+    (folder / "record.json").write_text((folder / "record.json").read_text().replace('"step": 30', '"step": -1'))
+    with pytest.raises(StoreError, match=r"record\.json cannot be read \(Expected `int` >= 0"):
         curve(folder)
 
 
@@ -103,3 +108,82 @@ def test_a_record_that_lists_no_files_is_taken_to_have_had_every_state(filled):
     path.write_text(json.dumps(record))
     (store.folder(dense) / "final.safetensors").unlink()
     assert store.finished([dense])[dense.id].missing == ("final.safetensors",)
+
+
+def test_an_older_store_is_read_as_it_is(filled):
+    store, plan = filled
+    ours = {unit.id: (store.record(unit), curve(store.folder(unit))) for unit in plan.units.values()}
+    older.store(store.root)
+    before = sorted(store.root.rglob("*"))
+    reopened = Store(store.root)
+    for unit in plan.units.values():
+        record = reopened.record(unit)
+        assert record["format"] == 1
+        assert record["digests"].pop("files") != ours[unit.id][0]["digests"].pop("files")
+        assert {**record, "format": FORMAT} == ours[unit.id][0]
+        assert curve(store.folder(unit)) == ours[unit.id][1] != []
+    assert verify(reopened) == []
+    assert {each.missing for each in reopened.finished(plan.units.values()).values()} == {()}
+    assert sorted(store.root.rglob("*")) == before
+
+
+def test_the_curve_of_an_older_unit_is_read_from_its_file(filled):
+    store, plan = filled
+    folder = store.folder(next(iter(plan.units.values())))
+    older.unit(folder)
+    (folder / "curve.jsonl").write_text('{"step": NaN}\n')
+    with pytest.raises(StoreError, match=r"curve\.jsonl cannot be read"):
+        curve(folder)
+
+
+def test_an_older_store_is_completed_and_then_refused_by_older_versions(filled, monkeypatch):
+    """New units stand beside old ones; a child may start from an old parent."""
+    store, plan = filled
+    suite = {"suite": {"name": "toy", "title": "", "tasks": []}}
+    (store.root / "store.json").write_text(json.dumps({"format": FORMAT, **suite}))
+    for unit in plan.units.values():
+        if unit.method.name == "ticket":
+            shutil.rmtree(store.folder(unit))
+    older.store(store.root)
+    reopened = Store(store.root)
+    monkeypatch.setattr(stores, "FORMAT", 1)
+    Store(store.root)
+    monkeypatch.undo()
+    reopened.prepare()
+    for unit in plan.units.values():
+        if unit.method.name == "ticket":
+            assert toy.finish(unit, reopened, plan) == "committed"
+    assert {record["format"] for record in reopened.records()} == {1, 2}
+    assert verify(reopened) == []
+    assert json.loads((store.root / "store.json").read_text()) == {"format": FORMAT, **suite}
+    monkeypatch.setattr(stores, "FORMAT", 1)
+    with pytest.raises(StoreError, match=r"written by a newer ticketbench \(format 2, this one reads 1\): upgrade"):
+        Store(store.root)
+
+
+def test_a_cleaned_older_unit_is_restored_in_its_own_layout(filled):
+    store, plan = filled
+    dense = next(iter(plan.units.values()))
+    folder = store.folder(dense)
+    older.unit(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in ("initial", "rewind", "final"):
+        (folder / f"{name}.safetensors").unlink()
+    assert toy.finish(dense, store, plan) == "kept"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert verify(store) == []
+
+
+def test_records_in_memory_hold_no_curve(filled):
+    store, plan = filled
+    unit = next(iter(plan.units.values()))
+    assert "curve" in json.loads((store.folder(unit) / "record.json").read_text())
+    assert not any("curve" in record for record in [store.record(unit), *store.records()])
+
+
+def test_a_store_has_at_most_four_inodes_a_record(template, toys, tmp_path):
+    """Folders of tasks, methods and seeds, and its own files included; the plan is that of the smoke suite."""
+    suite = toy.suite(tuple(METHODS), levels=(1, 3), seeds=(0, 1), of=toy.TASKS[3])
+    store, plan = template(suite, tmp_path / "runs")
+    assert len(plan.units) == 78
+    assert sum(1 for _ in store.root.rglob("*")) <= 4 * 78

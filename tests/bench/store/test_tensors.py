@@ -11,7 +11,7 @@ from safetensors.torch import save_file as save_torch
 
 from bench.errors import SubmissionError
 from bench.store import tensors as reading
-from bench.store.tensors import read_tensors
+from bench.store.tensors import read_mask, read_tensors
 
 LARGEST = 10**6
 
@@ -193,3 +193,16 @@ def test_numbers_that_are_not_finite_are_read(raw):
     """Whether they may be is the checks' to say."""
     found = read_tensors(raw({"a": told()}, np.array([math.nan, math.inf], "<f4").tobytes()))
     assert np.isnan(found.arrays["a"][0])
+
+
+def test_only_a_record_that_masks_nothing_may_have_no_mask(filled):
+    store, plan = filled
+    dense, ticket, *_ = (store.folder(unit) for unit in plan.units.values())
+    assert not (dense / "mask.safetensors").exists()
+    assert read_mask(dense) == {}
+    assert read_mask(ticket).keys() == {"a.weight", "b.weight"}
+    (ticket / "mask.safetensors").unlink()
+    (dense / "record.json").unlink()
+    for folder in (ticket, dense):
+        with pytest.raises(SubmissionError, match=r"mask\.safetensors is no plain file"):
+            read_mask(folder)

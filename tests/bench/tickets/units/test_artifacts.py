@@ -68,7 +68,6 @@ def test_a_number_that_is_not_finite_among_the_scalars_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("mask", [
-    {},
     {"w": torch.tensor([[True, False, True]])},
     {"a.b": torch.zeros(3, dtype=torch.bool), "c": torch.ones(2, 2, 1, 1, dtype=torch.bool)},
     {"split": torch.tensor([True, False, True, True]).split(2)[1], "t": torch.eye(3).bool().T},
@@ -101,13 +100,26 @@ def test_a_parent_is_its_mask_its_states_its_cost_and_its_digest(tmp_path):
     mask = {"w": torch.tensor([True, False])}
     artifacts.save_mask(mask, tmp_path)
     artifacts.save_state(State(weights={"w": torch.ones(2)}, step=7), "rewind", tmp_path)
-    (tmp_path / "record.json").write_text(json.dumps({"search_cost": 99, "digests": {"result": "abc"}}))
+    (tmp_path / "record.json").write_text(json.dumps({"search_cost": 99, "digests": {"result": "abc", "mask": "def"}}))
     parent = artifacts.load_parent(tmp_path)
     assert same(dict(parent.mask), mask)
     assert parent.state("rewind").step == 7
     (tmp_path / "rewind.safetensors").unlink()
     assert parent.state("rewind").step == 7, "weights and training both ask for it; it is read once"
     assert (parent.search_cost, parent.result) == (99, "abc")
+
+
+def test_a_parent_that_masks_nothing_has_no_file_of_it(tmp_path):
+    artifacts.save_mask({}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    for digest, mask in ((artifacts.digest({}), {}), ("0" * 64, None)):
+        told = {"search_cost": 9, "digests": {"result": "abc", "mask": digest}}
+        (tmp_path / "record.json").write_text(json.dumps(told))
+        if mask is None:
+            with pytest.raises(FileNotFoundError):
+                artifacts.load_parent(tmp_path)
+        else:
+            assert artifacts.load_parent(tmp_path).mask == mask
 
 
 @pytest.mark.parametrize("other", [
