@@ -45,15 +45,16 @@ class _Asked:
 
     number: int | None = None
     at: float = -PATIENCE
-    is_leaving: bool = False
+    is_undisturbed: bool = False
 
 
 _asked = _Asked()
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    if not _asked.is_leaving and time.monotonic() - _asked.at >= PATIENCE:
-        _asked.number, _asked.at = number, time.monotonic()
+    first = _asked.number is None or time.monotonic() - _asked.at >= PATIENCE
+    _asked.number, _asked.at = _asked.number or number, time.monotonic() if first else _asked.at
+    if first and not _asked.is_undisturbed:
         raise Stopped(number)
 
 
@@ -79,19 +80,20 @@ def stoppable() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise `Stopped` again if this process was asked to end and goes on: code in C loses exceptions of handlers.
+    """Raise `Stopped` if this process was asked to end and goes on.
 
-    msgspec does, where it hashes a type (measured).
+    It was asked in an undisturbed moment, or the exception is lost: code in C may do that, as msgspec does where it hashes a
+    type (measured).
     """
-    if _asked.number and not _asked.is_leaving:
+    if _asked.number and not _asked.is_undisturbed:
         raise Stopped(_asked.number)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Nothing interrupts the block: it cleans up."""
-    before, _asked.is_leaving = _asked.is_leaving, True
+    """Nothing interrupts the block, or the function that it decorates: it cleans up, or takes what must be given back."""
+    before, _asked.is_undisturbed = _asked.is_undisturbed, True
     try:
         yield
     finally:
-        _asked.is_leaving = before
+        _asked.is_undisturbed = before

@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 
 from bench.errors import StoreError
 from bench.schema import decode
+from bench.stopping import undisturbed
 from bench.store import files
 from bench.store.owner import Owner, is_alive, is_here, me
 
@@ -61,12 +62,14 @@ class Claims:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         return self
 
+    @undisturbed()
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self.clear(*self._held)
         for what in list(self._held):
             self.release(what)
 
+    @undisturbed()
     def take(self, unit_id: str) -> Holder | None:
         """Claim a unit, also from a dead owner; who has it, if that is somebody else who lives.
 
@@ -82,6 +85,7 @@ class Claims:
             self._held[what] = owner
         return holder
 
+    @undisturbed()
     def release(self, unit_id: str) -> None:
         """Give a unit back."""
         what = unit_id[:DIGITS]

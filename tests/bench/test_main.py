@@ -209,7 +209,7 @@ def test_only_the_first_of_many_signals_counts_until_patience_ends(monkeypatch, 
         assert later.value.code == 130
 
 
-def test_an_interrupt_that_c_code_loses_is_raised_again_but_never_while_cleaning(handlers):
+def test_an_interrupt_that_c_code_loses_is_raised_again(handlers):
     with stoppable():
         check()
         with suppress(Stopped):  # as msgspec does, where it hashes a type
@@ -220,10 +220,20 @@ def test_an_interrupt_that_c_code_loses_is_raised_again_but_never_while_cleaning
             check()
         assert again.value.code == 129
     check()
+
+
+def test_an_undisturbed_moment_is_over_before_the_process_stops(handlers):
+    @undisturbed()
+    def clean():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "clean"
+
     with stoppable():
-        with undisturbed():
-            os.kill(os.getpid(), signal.SIGTERM)
-        check()
+        assert clean() == "clean"
+        with pytest.raises(Stopped) as later:
+            check()
+        assert later.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
 
 
 def test_a_verification_that_is_stopped_says_how_to_measure_the_same_units(command, finished, monkeypatch, handlers):
