@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+import typer.main
 
 from bench import __version__
+from bench.__main__ import MISTAKE
+from bench.__main__ import main as run_command
 from bench.errors import TicketBenchError
 
 app = typer.Typer(
@@ -42,6 +46,18 @@ OneScale = Annotated[str | None, typer.Option(metavar="SCALE", help="Only tasks 
 Workers = Annotated[int | None, typer.Option(min=1, help="Units trained at once; all cores unless given.")]
 Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.")]
 Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
+UnitTimeout = Annotated[
+    float | None, typer.Option(min=1, metavar="SECONDS", help="Give up a unit that takes longer; it has failed.")
+]
+UnitMemory = Annotated[str | None, typer.Option(metavar="SIZE", help="Give up a unit that holds more: 4G, 512M.")]
+LauncherName = Annotated[str, typer.Option("--launcher", help="Who trains: local, ray or slurm.")]
+Address = Annotated[str | None, typer.Option(metavar="WHERE", help="Ray: auto, local or HOST:PORT.")]
+GpusPerUnit = Annotated[float | None, typer.Option(min=0.01, metavar="NUMBER", help="Ray: below 1, units share one.")]
+Partition = Annotated[str | None, typer.Option(metavar="NAME", help="Slurm: where.")]
+Nodes = Annotated[int | None, typer.Option(min=1, help="Slurm: how many.")]
+Time = Annotated[str | None, typer.Option(metavar="TIME", help="Slurm: for how long, 4:00:00.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Slurm: print the script, submit nothing.")]
+Progress = Annotated[str | None, typer.Option(help="plain, live or none; live in a terminal unless given.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
 Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
@@ -54,17 +70,33 @@ ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
 DEFAULT_STORE = Path("results/runs")
 
 
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # which typer names only by this child
+
+
 def main() -> None:
-    """Run the command; a mistake of the user's is one line and exit code 2."""
+    """Run the command; see `bench.__main__`."""
+    run_command()
+
+
+def invoke(words: Sequence[str]) -> int:
+    """Do what was typed; a mistake of the user's is one line.
+
+    Returns:
+        The exit code.
+    """
+    command = typer.main.get_command(app)
     try:
-        app()
+        with command.make_context(app.info.name, list(words)) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code
+    except UsageError as error:
+        error.show()
+        return MISTAKE
     except TicketBenchError as error:
-        sys.exit(_complain(error))
-
-
-def _complain(error: TicketBenchError) -> int:
-    print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
-    return 2
+        print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
+        return MISTAKE
+    return 0
 
 
 def _verbs(of: str) -> ModuleType:
@@ -99,12 +131,38 @@ def run(
     workers: Workers = None,
     threads: Threads = 1,
     device: Device = "cpu",
+    unit_timeout: UnitTimeout = None,
+    unit_memory: UnitMemory = None,
+    launcher: LauncherName = "local",
+    address: Address = None,
+    gpus_per_unit: GpusPerUnit = None,
+    partition: Partition = None,
+    nodes: Nodes = None,
+    time: Time = None,
+    progress: Progress = None,
+    *,
+    dry_run: DryRun = False,
 ) -> None:
     """Train what is left of a suite, and print its table."""
     asked = _verbs("request").Request(
         suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
     )
-    raise typer.Exit(_verbs("training").run(asked, store, workers=workers, threads=threads, device=device))
+    execution = _verbs("execution").Execution(
+        workers=workers,
+        threads=threads,
+        device=device,
+        unit_timeout=unit_timeout,
+        unit_memory=unit_memory,
+        launcher=launcher,
+        address=address,
+        gpus_per_unit=gpus_per_unit,
+        partition=partition,
+        nodes=nodes,
+        time=time,
+        dry_run=dry_run,
+        progress=progress,
+    )
+    raise typer.Exit(_verbs("training").run(asked, store, execution))
 
 
 @app.command(epilog="Example: ticketbench plan quick --methods ticket,reinit")
@@ -122,7 +180,7 @@ def plan(
     asked = _verbs("request").Request(
         suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
     )
-    _verbs("training").plan(asked, store, workers=workers)
+    _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers))
 
 
 @app.command(epilog="Example: ticketbench status quick")
@@ -234,11 +292,35 @@ def reproduce(
     workers: Workers = None,
     threads: Threads = 1,
     device: Device = "cpu",
+    unit_timeout: UnitTimeout = None,
+    unit_memory: UnitMemory = None,
+    launcher: LauncherName = "local",
+    address: Address = None,
+    gpus_per_unit: GpusPerUnit = None,
+    partition: Partition = None,
+    nodes: Nodes = None,
+    time: Time = None,
+    progress: Progress = None,
+    *,
+    dry_run: DryRun = False,
 ) -> None:
     """Train the units that a claim needs, and print whether it holds."""
-    raise typer.Exit(
-        _verbs("claims").reproduce(claim, store, scale=scale, workers=workers, threads=threads, device=device)
+    execution = _verbs("execution").Execution(
+        workers=workers,
+        threads=threads,
+        device=device,
+        unit_timeout=unit_timeout,
+        unit_memory=unit_memory,
+        launcher=launcher,
+        address=address,
+        gpus_per_unit=gpus_per_unit,
+        partition=partition,
+        nodes=nodes,
+        time=time,
+        dry_run=dry_run,
+        progress=progress,
     )
+    raise typer.Exit(_verbs("claims").reproduce(claim, store, execution, scale=scale))
 
 
 @app.command(epilog="Example: ticketbench compare results/records/lth-mnist.jsonl results/runs")

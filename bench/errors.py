@@ -53,6 +53,10 @@ class DamagedUnit(TicketBenchError):
     """A file of a finished unit is not the one that its record was made with; fails what needs it, never the whole run."""
 
 
+class LaunchError(TicketBenchError):
+    """Workers that cannot be had: an engine that is not installed, a cluster that refuses or cannot be reached."""
+
+
 class SubmissionError(TicketBenchError):
     """An archive or a ticket file that is damaged, hostile or not what was asked for."""
 

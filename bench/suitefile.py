@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from bench import registry
 from bench.errors import SpecError, TicketBenchError, UnknownName
 from bench.runs.plan import refusal
-from bench.spec import Entry, Method, Suite, Task
+from bench.spec import DENSE, Entry, Method, Suite, Task
 
 TOP_KEYS = ("title", "task")
 TASK_KEYS = ("name", "scale", "methods", "levels", "seeds")
@@ -43,7 +43,7 @@ def load_suite(suite: str) -> Suite:
     path = Path(suite)
     if path.is_file():
         try:
-            return parse(path.read_text(encoding="utf-8"), name=path.stem, file=str(path))
+            return parse(path.read_text(encoding="utf-8-sig"), name=path.stem, file=str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise SpecError(f"{path} cannot be read: {error}") from error
     if path.suffix == ".toml":
@@ -120,6 +120,10 @@ def _entry(block: Mapping[str, Any], source: _Source, number: int) -> Entry:
         methods = _methods(block[key], task)
         key = "levels"
         levels = numbers(block[key])
+        if max(levels) == 0 and DENSE not in (method.name for method in methods):
+            raise SpecError(
+                f"{levels[0]} is the dense network's level, so that no unit is left: ask for more, or for {DENSE}"
+            )
         key = "seeds"
         return Entry(task=task, methods=methods, levels=levels, seeds=numbers(block[key]))
     except TicketBenchError as error:

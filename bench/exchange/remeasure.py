@@ -15,6 +15,7 @@ from bench.runs.job import Job
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
 from bench.spec import Role, Unit
+from bench.stopping import undisturbed
 from bench.store.store import Store, curve
 
 WORKS: dict[How, str] = {
@@ -71,7 +72,8 @@ def remeasure(
                 done(remeasured[-1])
             return remeasured
         finally:
-            launcher.close()
+            with undisturbed():
+                launcher.close()
 
 
 def _job(submission: Submission, entry: SubmittedUnit, how: How, root: Path, device: str) -> Job:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.digests import canonical_json
-from bench.errors import StoreError
 from bench.record import Record
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
+from bench.report.folder import fill
 from bench.report.published import RECORDS, read
 from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
@@ -44,7 +43,7 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
     before = read(published) if any(published.glob(f"*{RECORDS}")) else {}
     merged({**_named(before), ADDED: added})
     own = merged({**_named({name: before.get(name, [])}), ADDED: added})
-    return _write(folder, lambda draft: _suite(draft, name, own.values()))
+    return fill(folder, lambda draft: _suite(draft, name, own.values()))
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -68,7 +67,7 @@ def refresh(folder: Path) -> list[Path]:
         told = verdicts([record for records in suites.values() for record in records])
         return [*made, _text(draft / "tables" / "claims.md", told)]
 
-    return _write(folder, make)
+    return fill(folder, make)
 
 
 def verdicts(records: Iterable[Record]) -> str:
@@ -96,23 +95,3 @@ def _text(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def _write(folder: Path, make: Callable[[Path], list[Path]]) -> list[Path]:
-    """Put files into a folder once all of them are made.
-
-    Args:
-        folder: made if it does not exist.
-        make: writes the files into the folder that it is given, and lists them.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".publish-") as draft:
-            return [_moved(path, folder / path.relative_to(draft)) for path in make(Path(draft))]
-    except OSError as error:
-        raise StoreError(f"cannot write to {folder}: {error.strerror}; name another --output") from error
-
-
-def _moved(draft: Path, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return draft.replace(path)

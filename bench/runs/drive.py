@@ -14,6 +14,7 @@ from bench.runs.job import WORK, Job, Outcome
 from bench.runs.launch import Launcher, WorkerDied
 from bench.runs.plan import Plan
 from bench.spec import Unit
+from bench.stopping import check, undisturbed
 from bench.store.attempt import Attempt
 from bench.store.claims import Claims, Holder
 from bench.store.store import Store
@@ -69,7 +70,8 @@ def drive(
         try:
             return _drive(plan, store, claims, launcher, watch=watch, device=device, work=work)
         except BaseException:
-            launcher.close()  # before the claims of what it trains are given back
+            with undisturbed():
+                launcher.close()  # before the claims of what it trains are given back
             raise
 
 
@@ -80,6 +82,7 @@ def _drive(
     running: dict[Future[Outcome], Unit] = {}
     ended: SimpleQueue[Future[Outcome]] = SimpleQueue()
     while frontier.is_waiting or running:
+        check()
         others.give_back(frontier)
         while len(running) < launcher.workers and (unit := _claimed(frontier, claims, others)):
             future = launcher.submit(_job(unit, plan, store, device, work))

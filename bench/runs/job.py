@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import AttemptVanished, StoreError, TicketBenchError
+from bench.errors import AttemptVanished, StoreError
 from bench.named import named
 from bench.record import StoredRecord
+from bench.runs import failure
 from bench.spec import Role, Unit
 from bench.store import files
 from bench.store.attempt import Attempt, Committed
@@ -75,17 +74,14 @@ def run(job: Job, *, report: Report) -> Outcome:
             return Outcome(status=record["status"], reason=record["reason"], commit=attempt.commit(record))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
-            number = files.number_of(error)
+        except BaseException as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
+            number = failure.number_of(error)
             if number in files.FULL:
                 attempt.drop()
                 return Outcome(status="halt", reason=f"no room left in {job.root}: {files.REMEDIES[number]}")
             error = AttemptVanished(unit.label) if attempt.has_vanished else error
-            reason = summary(error)
-            if number == errno.EFBIG:
-                reason += f"; {files.REMEDIES[number]}"
-            attempt.fail(f"{reason}\n\n{''.join(traceback.format_exception(error))}")
-            return Outcome(status="failed", reason=reason)
+            attempt.fail(failure.report(error))
+            return Outcome(status="failed", reason=failure.summary(error))
     except StoreError as error:
         return Outcome(status="halt", reason=str(error))
 
@@ -98,9 +94,3 @@ def resolve(path: str) -> Work:
     """
     work: Work = named(path, "work")
     return work
-
-
-def summary(error: BaseException) -> str:
-    """The first line of an error; its type too, unless it is one of ours, written for people."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    return first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")

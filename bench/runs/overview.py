@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from bench.runs.frontier import Frontier
-from bench.runs.pace import Pace, duration, steps_of
+from bench.runs.pace import Left, Pace, duration, steps_of
 from bench.runs.plan import Plan
 from bench.spec import Unit
 from bench.store.claims import DIGITS
@@ -47,10 +47,10 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
                 sum(unit.id in frontier.blocked for unit in units),
                 len(left),
                 sum(map(steps_of, left)),
-                duration(pace.remaining(left, workers=1)),
+                duration(pace.remaining(Left(left), workers=1)),
             )
         )
-    todo = [plan.units[unit_id] for unit_id in frontier.todo]
+    todo = Left(plan.units[unit_id] for unit_id in frontier.todo)
     team = f"{workers} worker{'s' * (workers > 1)}"
     time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
     return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), f"time left: {time}"])
@@ -89,7 +89,7 @@ def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     running = {unit_id for unit_id in frontier.todo if unit_id[:DIGITS] in claimed}
     for unit_id in list(frontier.todo):
         if unit_id[:DIGITS] in failures and unit_id not in running:
-            frontier.fail(plan.units[unit_id], failures[unit_id[:DIGITS]])
+            frontier.fail(plan.units[unit_id], failures[unit_id[:DIGITS]].reason)
     states: dict[str, str] = dict.fromkeys(plan.units, "todo")
     states |= {unit_id: "done" if status == "ok" else status for unit_id, status in frontier.finished.items()}
     states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")
@@ -98,7 +98,12 @@ def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
 
 
 def reasons(frontier: Frontier) -> list[str]:
-    """A line for every unit that failed, and one for every reason why units are blocked."""
-    failed = [f"failed: {frontier.plan.units[unit_id].label}: {reason}" for unit_id, reason in frontier.failed.items()]
+    """Every unit that failed, and where its traceback is; and a line for every reason why units are blocked."""
+    failures = frontier.store.failures() if frontier.failed else {}
+    told = []
+    for unit_id, reason in frontier.failed.items():
+        told.append(f"failed: {frontier.plan.units[unit_id].label}: {reason}")
+        if failure := failures.get(unit_id[:DIGITS]):
+            told.append(f"  all of it: {failure.path}")
     blocked = Counter(frontier.blocked.values())
-    return failed + [f"blocked: {count} unit{'s' * (count > 1)}: {reason}" for reason, count in blocked.items()]
+    return told + [f"blocked: {count} unit{'s' * (count > 1)}: {reason}" for reason, count in blocked.items()]

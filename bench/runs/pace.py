@@ -1,14 +1,21 @@
-"""How long units take, from the records of those that are finished."""
+"""How long units take, from the records of those that are finished, and from a trial of tasks that have none."""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 
 from bench.record import Record
+from bench.runs.plan import Plan
+from bench.runs.timing import Timing
 from bench.spec import Unit
+from bench.store.store import Store
 from bench.tickets.columns import columns
+
+SAMPLE = 15
+"""Records of a task and method that are read to learn its pace; more would tell little more."""
 
 
 def steps_of(unit: Unit) -> int:
@@ -17,17 +24,57 @@ def steps_of(unit: Unit) -> int:
     return unit.task.budget - unit.task.rewind_step if rewound else unit.task.budget
 
 
+def sample(plan: Plan, store: Store) -> Iterator[Record]:
+    """Records of the plan's units that are finished, a few of every task and method."""
+    groups: dict[tuple[str, str], list[Unit]] = defaultdict(list)
+    for unit in plan.units.values():
+        groups[unit.task.key, unit.method.name].append(unit)
+    for units in groups.values():
+        if store.folder(units[0]).parents[1].exists():
+            found = (record for unit in units if (record := store.record(unit)))
+            yield from (record for record, _ in zip(found, range(SAMPLE), strict=False))
+
+
+class Left:
+    """The units that are left, by task and method: all units of one of these take equally long."""
+
+    def __init__(self, units: Iterable[Unit] = ()) -> None:
+        """Count `units`."""
+        self._groups: dict[tuple[str, str], tuple[Unit, int]] = {}
+        self._count = 0
+        for unit in units:
+            self._add(unit, 1)
+
+    def remove(self, unit: Unit) -> None:
+        """One less."""
+        self._add(unit, -1)
+
+    def _add(self, unit: Unit, count: int) -> None:
+        group = unit.task.key, unit.method.name
+        self._groups[group] = (unit, self._groups.get(group, (unit, 0))[1] + count)
+        self._count += count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[tuple[Unit, int]]:
+        """One unit of each group, and how many there are."""
+        return iter(self._groups.values())
+
+
 class Pace:
-    """Seconds per step, as records tell them.
+    """How long units take.
 
     Args:
         records: finished units; the more like those to come, the better.
+        timings: task key -> what a trial on this machine told; used where no record tells anything.
     """
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(self, records: Iterable[Record] = (), timings: Mapping[str, Timing] | None = None) -> None:
         """Learn from `records`."""
-        self._of_method: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._of_method: dict[tuple[str, str], list[float]] = defaultdict(list)  # sorted
         self._of_task: dict[str, list[float]] = defaultdict(list)
+        self.timings = dict(timings or {})
         for record in records:
             self.add(record)
 
@@ -37,19 +84,30 @@ class Pace:
         if record["status"] != "ok" or not steps or not seconds:
             return
         task = f"{record['spec']['task']['name']}@{record['spec']['task']['scale']}"
-        self._of_method[task, record["spec"]["method"]["name"]].append(seconds / steps)
-        self._of_task[task].append(seconds / steps)
+        insort(self._of_method[task, record["spec"]["method"]["name"]], seconds / steps)
+        insort(self._of_task[task], seconds / steps)
+
+    def knows(self, task: str) -> bool:
+        """Whether a record tells of the task."""
+        return bool(self._of_task.get(task))
 
     def seconds(self, unit: Unit) -> float | None:
-        """How long the unit takes on one worker: the median of its task and method, else of its task, else unknown."""
+        """How long the unit takes on one worker: the median of its task and method, else of its task, else by the trial."""
         known = self._of_method.get((unit.task.key, unit.method.name)) or self._of_task.get(unit.task.key)
-        return median(known) * steps_of(unit) if known else None
+        if known:
+            return median(known) * steps_of(unit)
+        timing = self.timings.get(unit.task.key)
+        return timing.seconds(steps_of(unit), unit.task.evaluate_every) if timing else None
 
-    def remaining(self, units: Iterable[Unit], *, workers: int) -> float | None:
-        """Seconds until all `units` are done, if none waits for another; None if a task was never run."""
-        estimates = [self.seconds(unit) for unit in units]
-        known = [seconds for seconds in estimates if seconds is not None]
-        return sum(known) / workers if len(known) == len(estimates) else None
+    def remaining(self, left: Left, *, workers: int) -> float | None:
+        """Seconds until all units are done, if none waits for another; None if nothing tells how long one takes."""
+        total = 0.0
+        for unit, count in left:
+            seconds = self.seconds(unit) if count else 0.0
+            if seconds is None:
+                return None
+            total += count * seconds
+        return total / workers
 
 
 def duration(seconds: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Self
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
-from bench.runs.pace import Pace, duration
+from bench.runs.pace import Left, Pace, duration
 from bench.spec import Unit
 from bench.store.claims import Holder
 from bench.store.store import Store
@@ -32,13 +32,13 @@ class Lines:
         console: where to print.
         store: where the records are.
         pace: from earlier records; learns from the new ones.
-        workers: how many units run at once.
+        workers: how many units run at once, now.
     """
 
-    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: Callable[[], int]) -> None:
         """Know nothing yet."""
         self.console, self._store, self._pace, self._workers = console, store, pace, workers
-        self._left: list[Unit] = []
+        self._left, self._todo, self._recounted = Left(), 0, float("-inf")
         self._done = self._total = self._failed = 0
         self._begun: dict[str, tuple[Unit, float]] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
@@ -61,12 +61,16 @@ class Lines:
 
     def stands(self, frontier: Frontier) -> None:
         """This is done, and this is left."""
-        units = frontier.plan.units
-        self._left = [units[unit_id] for unit_id in frontier.todo]
+        units, self._todo = frontier.plan.units, len(frontier.todo)
         self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
+        # more than the one that `ended` is about to take away: others finished some, or a failure blocked them
+        if abs(len(self._left) - self._todo) > 1 and time.monotonic() - self._recounted > RARELY:
+            self._left, self._recounted = Left(units[unit_id] for unit_id in frontier.todo), time.monotonic()
 
     def ended(self, unit: Unit, outcome: Outcome) -> None:
         """The unit came back: say what came out."""
+        if len(self._left) > self._todo:
+            self._left.remove(unit)
         _, begun = self._begun.pop(unit.id)
         _, metrics = self._at.pop(unit.id, (0, {}))
         record = self._store.record(unit) if outcome.status == "ok" else None
@@ -89,9 +93,13 @@ class Lines:
             self._waited_for = told
             self.console.print(*waiting(holders), sep="\n", markup=False, highlight=False, soft_wrap=True)
 
+    def tell(self, line: str) -> None:
+        """Something happened to the machines. Called from any thread."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def _say(self, line: str, outcome: Outcome) -> None:
         now = time.monotonic()
-        if outcome.status == "ok" and self._left and now - self._printed < RARELY:
+        if outcome.status == "ok" and self._todo and now - self._printed < RARELY:
             return
         self._printed = now
         self.console.print(f"{line}  {self._eta()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
@@ -100,15 +108,15 @@ class Lines:
         return f"[{self._done}/{self._total}]"
 
     def _eta(self) -> str:
-        if not self._left:
+        if not self._todo:
             return ""
-        return f"({duration(self._pace.remaining(self._left, workers=self._workers))} left)"
+        return f"({duration(self._pace.remaining(self._left, workers=self._workers() or 1))} left)"
 
 
 class LiveTable(Lines):
     """The units that are running, redrawn in place, and what comes out above it."""
 
-    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: int) -> None:
+    def __init__(self, console: Console, store: Store, pace: Pace, *, workers: Callable[[], int]) -> None:
         """Draw nothing yet."""
         super().__init__(console, store, pace, workers=workers)
         self._live = Live(self, console=console, refresh_per_second=OFTEN, transient=True)
@@ -133,13 +141,31 @@ class LiveTable(Lines):
             table.add_row(unit.label, at, _score(unit, metrics), f"{time.monotonic() - begun:.0f} s")
         yield table
         failed = f", {self._failed} failed" if self._failed else ""
-        running = f"{len(self._begun)} running, {len(self._left) - len(self._begun)} waiting"
+        running = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
         yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
 
 
-def watch(console: Console, store: Store, pace: Pace, *, workers: int) -> Lines:
-    """What suits the console: a live table in a terminal, plain lines in a file or a pipe."""
-    return (LiveTable if console.is_terminal else Lines)(console, store, pace, workers=workers)
+class Nothing(Lines):
+    """Not a word; what failed stands below the table in the end."""
+
+    def ended(self, unit: Unit, outcome: Outcome) -> None:
+        """Nothing is said."""
+
+    def waits(self, holders: Collection[Holder]) -> None:
+        """Nothing is said."""
+
+    def tell(self, line: str) -> None:
+        """Nothing is said."""
+
+
+STYLES = ("plain", "live", "none")
+
+
+def watch(console: Console, store: Store, pace: Pace, *, workers: Callable[[], int], style: str | None = None) -> Lines:
+    """A live table, plain lines or nothing, as `STYLES` calls them; None: a table in a terminal, lines in a file or pipe."""
+    kinds = dict(zip(STYLES, (Lines, LiveTable, Nothing), strict=True))
+    chosen = style or ("live" if console.is_terminal else "plain")
+    return kinds[chosen](console, store, pace, workers=workers)
 
 
 def waiting(holders: Collection[Holder]) -> list[str]:

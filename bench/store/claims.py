@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from bench.schema import decode
+from bench.stopping import undisturbed
 from bench.store import files
 from bench.store.owner import Owner, is_alive, is_here, me
 
@@ -60,12 +61,14 @@ class Claims:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         return self
 
+    @undisturbed()
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self.clear(*self._held)
         for what in list(self._held):
             self.release(what)
 
+    @undisturbed()
     def take(self, unit_id: str) -> Holder | None:
         """Claim a unit, also from a dead owner; who has it, if that is somebody else who lives.
 
@@ -81,17 +84,23 @@ class Claims:
             self._held[what] = owner
         return holder
 
+    @undisturbed()
     def release(self, unit_id: str) -> None:
         """Give a unit back."""
         what = unit_id[:DIGITS]
-        owner, path = self._held.pop(what), claim_of(self._folder, what)
-        if _read(path) == owner:  # else it was taken for dead, and is somebody else's
-            path.unlink(missing_ok=True)
+        if self._is_mine(what):
+            claim_of(self._folder, what).unlink(missing_ok=True)
+        del self._held[what]
 
     def clear(self, *unit_ids: str) -> None:
         """Remove what the attempts at units left that are held."""
-        for path in _attempts(self._folder, {unit_id[:DIGITS] for unit_id in unit_ids}) if unit_ids else ():
+        mine = {what for what in (unit_id[:DIGITS] for unit_id in unit_ids) if self._is_mine(what)}
+        for path in _attempts(self._folder, mine) if mine else ():
             _remove(path)
+
+    def _is_mine(self, what: str) -> bool:
+        """Whether a claim is held still: one that was taken for dead is somebody else's."""
+        return _read(claim_of(self._folder, what)) == self._held[what]
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
@@ -164,9 +173,8 @@ def take(folder: Path, what: str, owner: Owner, clock: FileClock) -> Holder | No
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             holder = look(folder, what, clock)
-            if lives(holder):
+            if lives(holder) or not _bury(folder, what, clock):
                 return holder
-            _bury(folder, holder)
         else:
             return None
     return look(folder, what, clock)
@@ -190,20 +198,24 @@ def lives(holder: Holder) -> bool:
     return holder.silent < STALE
 
 
-def _bury(folder: Path, dead: Holder) -> None:
-    """Remove a dead owner's claim and attempts, if nobody else has done it and begun already."""
-    left = _attempts(folder, {dead.what})
-    claim = claim_of(folder, dead.what)
-    grave = folder / f".{claim.name}.{secrets.token_hex(4)}"
+def _bury(folder: Path, what: str, clock: FileClock) -> bool:
+    """Remove a dead owner's claim and attempts; False if somebody else is doing that, or was faster."""
+    lock = folder / f".{what}.lock"
     try:
-        claim.rename(grave)  # of all who try, one finds it
-    except FileNotFoundError:
-        return
-    if _read(grave) != dead.owner:
-        grave.rename(claim)
-        return
-    for path in (*left, grave):
-        _remove(path)
+        lock.touch(exist_ok=False)
+    except FileExistsError:
+        if clock.age(lock) > STALE:  # whoever made it died a moment later
+            lock.unlink(missing_ok=True)
+        return False
+    try:
+        if lives(look(folder, what, clock)):
+            return False
+        for path in _attempts(folder, {what}):
+            _remove(path)
+        claim_of(folder, what).unlink(missing_ok=True)
+    finally:
+        lock.unlink(missing_ok=True)
+    return True
 
 
 def _claimed(folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,14 +40,6 @@ def unwritable(what: str, error: OSError) -> StoreError:
     return StoreError(f"cannot write {what}: {error.strerror or error}; {remedy}")
 
 
-def number_of(error: BaseException) -> int | None:
-    """The system's number of an error; safetensors has its own exception, with the number in its text only."""
-    if isinstance(error, OSError):
-        return error.errno
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    return int(told[1]) if told else None
-
-
 def sync(path: Path) -> None:
     """Flush a file or a folder's list of names to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -79,10 +70,12 @@ def drafted(path: Path) -> Iterator[Path]:
     """A file beside `path` that becomes it if the block ends well, and is gone otherwise.
 
     Raises:
-        OSError: if the disk refuses, or `path` can name no file.
+        OSError: if the disk refuses, or `path` is no place for a file: a folder, a device that would be replaced.
     """
-    if not path.name:
+    if not path.name or path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is no regular file", str(path))
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield draft

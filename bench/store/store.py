@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -51,6 +51,13 @@ class Mark(TypedDict):
 
     format: Literal[1, 2]
     suite: NotRequired[KeptSuite]
+
+
+class Failure(NamedTuple):
+    """Why a unit failed."""
+
+    reason: str
+    path: Path  # of the whole text
 
 
 class Store:
@@ -169,14 +176,15 @@ class Store:
         some = ", ".join(str(each.relative_to(self.root)) for each in found[:4])
         raise StoreError(f"{text!r} begins the ids of {len(found)} records ({some} ...): give more of it")
 
-    def failures(self) -> dict[str, str]:
-        """First ten digits of a failed unit's id -> first line of its last reason."""
-        reasons: dict[str, tuple[float, str]] = {}
+    def failures(self) -> dict[str, Failure]:
+        """First ten digits of a failed unit's id -> why it failed last."""
+        found: dict[str, tuple[float, Failure]] = {}
         for path in (self.root / FAILED).glob(f"*/{REASON}"):
             what = path.parent.name.partition(".")[0]
-            first = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-            reasons[what] = max(reasons.get(what, (0.0, "")), (path.stat().st_mtime, first))
-        return {what: reason for what, (_, reason) in reasons.items()}
+            with path.open(encoding="utf-8", errors="replace") as file:
+                failure = Failure(file.readline().rstrip("\n"), path)
+            found[what] = max(found.get(what, (0.0, failure)), (path.stat().st_mtime, failure))
+        return {what: failure for what, (_, failure) in found.items()}
 
 
 def curve(folder: Path) -> list[CurvePoint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from bench.exchange.ticketfile import read_ticket, unfold
 from bench.exchange.unpack import extract
 from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
 from bench.record import How
+from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
-from bench.verbs.request import existing, say
+from bench.stopping import Stopped, check
+from bench.verbs.request import existing, say, writing
 
 ZIP = b"PK"
 DRAWS = 2**31
@@ -53,6 +56,10 @@ def verify(submission: Path, audit: Audit) -> int:
     """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
     if audit.output and not (audit.replay or audit.retrain):
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
+    if audit.replay or audit.retrain:
+        check_device(audit.device)
+    if audit.output:
+        _append(audit.output, [])  # what was measured for hours must find its place
     with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
         missing = inspection.notes if submission.is_file() else []
@@ -103,16 +110,10 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
             "nothing can be measured again: --replay needs weights (`pack --weights`), both installed tasks"
         )
     say(f"measuring {len(asked)} units again, drawn by --draw {chosen}")
-    with Console(stderr=True).status("starting") as status:
-        remeasured = remeasure.remeasure(
-            submission,
-            asked,
-            workers=audit.workers or usable_cores(),
-            threads=audit.threads,
-            device=audit.device,
-            step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
-            done=lambda unit: say(unit.line),
-        )
+    try:
+        remeasured = _remeasured(submission, asked, audit)
+    except KeyboardInterrupt as error:
+        raise Stopped.after(error, f"stopped: --draw {chosen} measures the same units from the start") from None
     if audit.output:
         _append(audit.output, [unit.measurement for unit in remeasured if unit.measurement])
     lacking = [f"only {len(replayed)} units have weights to replay"] if len(replayed) < audit.replay else []
@@ -122,15 +123,33 @@ def _measured(submission: Submission, audit: Audit) -> list[str]:
     return against
 
 
+def _remeasured(
+    submission: Submission, asked: Sequence[tuple[How, SubmittedUnit]], audit: Audit
+) -> list[agreement.Remeasured]:
+    with Console(stderr=True, force_terminal=sys.stderr.isatty()).status("starting") as status:
+        return remeasure.remeasure(
+            submission,
+            asked,
+            workers=audit.workers or usable_cores(),
+            threads=audit.threads,
+            device=audit.device,
+            step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),
+            done=_tell,
+        )
+
+
+def _tell(unit: agreement.Remeasured) -> None:
+    say(unit.line)
+    check()
+
+
 def _list(*lines: str) -> None:
     if lines:
         say(*lines)
 
 
 def _append(path: Path, measurements: Sequence[object]) -> None:
-    try:
+    with writing(path, "--measured"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for line in measurements)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; name another --measured") from error

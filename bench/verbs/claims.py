@@ -13,12 +13,12 @@ from bench.report.claims.verdicts import judge
 from bench.report.published import read
 from bench.runs import overview
 from bench.runs.job import WORK
-from bench.runs.launch.local import usable_cores
-from bench.runs.pace import Pace
 from bench.runs.plan import plan as make_plan
+from bench.runs.timing import TRIAL
 from bench.spec import Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
+from bench.verbs.execution import Execution
 from bench.verbs.request import say
 
 STYLES = ("text", "md")
@@ -52,16 +52,18 @@ def _listed(claims: Sequence[Claim]) -> str:
 
 
 def reproduce(
-    name: str, root: Path, *, scale: str | None, workers: int | None, threads: int, device: str, work: str = WORK
+    name: str, root: Path, execution: Execution, *, scale: str | None, work: str = WORK, trial: str = TRIAL
 ) -> int:
     """Train what the claims need and print their verdicts by the whole store; the exit code says whether all is trained."""
     chosen = find(name, scale=scale)
     plan, store = make_plan(suite(chosen, name)), Store(root)
-    workers = workers or usable_cores()
-    say(overview.planned(plan, store, Pace(store.records()), workers=workers), "")
-    frontier = training.train(plan, store, workers=workers, threads=threads, device=device, work=work)
-    if frontier is None:
-        return training.INTERRUPTED
+    if execution.launcher == "slurm":
+        execution.submit(["reproduce", name, *(["--scale", scale] if scale else [])], root, name=name)
+        return 0
+    execution.check()
+    pace = training.measured(plan, store, execution, trial=trial)
+    say(overview.planned(plan, store, pace, workers=execution.team), "")
+    frontier = training.train(plan, store, execution, work=work, trial=trial)
     say(blocks(judge(chosen, store.records())).rstrip(), "", *overview.reasons(frontier))
     return 1 if frontier.failed else 0
 

@@ -9,7 +9,7 @@ from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
 from bench.runs.plan import plan
-from bench.verbs.request import Request, existing, say
+from bench.verbs.request import Request, existing, say, writing
 
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
@@ -23,7 +23,8 @@ def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
 
 def unpack(archive: Path, into: Path) -> None:
     """Make a store of an archive."""
-    manifest = read(archive, into)
+    with writing(into, "--into"):
+        manifest = read(archive, into)
     units = len({path.rpartition("/")[0] for path in manifest.files})
     say(f"{into}: {units} units of suite {manifest.suite['name']}, checked; next: ticketbench publish --store {into}")
 

@@ -9,11 +9,13 @@ from typing import get_args
 
 from rich.console import Console
 
-from bench.errors import StoreError, UnknownName
+from bench.errors import UnknownName
 from bench.record import Record
+from bench.report.folder import fill
+from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import Store, curve
-from bench.verbs.request import Request, existing, kept_suite, names, say, some
+from bench.verbs.request import Request, existing, kept_suite, names, say, some, writing
 
 MARKDOWN = "md"
 
@@ -32,10 +34,12 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     if output is None:
         sys.stdout.write(text)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
+    with writing(output):
+        if output.exists() and not output.is_file():  # /dev/stdout
+            output.write_text(text, encoding="utf-8")
+            return
+        with files.drafted(output) as draft:
+            draft.write_text(text, encoding="utf-8")
 
 
 def display(records: list[Record], *, methods: tuple[str, ...] | None = None) -> None:
@@ -71,7 +75,8 @@ def plot(asked: Request, root: Path, *, folder: Path) -> None:
     from bench.report.figures.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
 
     stem = Path(asked.suite).stem if asked.suite else "records"
-    say(*map(str, draw(some(asked.records(existing(root)), asked, root), folder, stem=stem)))
+    records = some(asked.records(existing(root)), asked, root)
+    say(*map(str, fill(folder, lambda draft: draw(records, draft, stem=stem))))
 
 
 def publish(asked: Request, root: Path, *, folder: Path) -> None:
@@ -81,12 +86,16 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
 
     name = Path(asked.suite).stem if asked.suite else kept_suite(root)
     if name is None:
-        say(*map(str, refresh(folder)))
+        with writing(folder):
+            written = refresh(folder)
+        say(*map(str, written))
         return
     store = existing(root)
     records = some(asked.records(store), asked, root)
     tell_conflicts(store)
-    say(*map(str, write(records, folder, name=name)))
+    with writing(folder):
+        written = write(records, folder, name=name)
+    say(*map(str, written))
 
 
 def show(text: str, root: Path) -> None:

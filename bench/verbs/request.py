@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import suitefile
-from bench.errors import StoreError
+from bench.errors import SpecError, StoreError
 from bench.record import Record
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
@@ -40,13 +42,27 @@ class Request:
     @property
     def words(self) -> str:
         """The suite and the options, to be typed again."""
+        return shlex.join(self.typed)
+
+    @property
+    def typed(self) -> list[str]:
+        """The same, word by word."""
         given = {name: value for name, value in asdict(self).items() if name != "suite" and value}
-        return shlex.join([str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))])
+        return [str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))]
 
     def plan(self) -> Plan:
-        """The units that are asked for."""
+        """The units that are asked for.
+
+        Raises:
+            SpecError: if there is none.
+        """
         assert self.suite is not None
-        return make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
+        made = make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
+        if not made.units:
+            raise SpecError(
+                f"{self.words} selects no unit: `ticketbench plan {shlex.quote(self.suite)}` shows what there is"
+            )
+        return made
 
     def records(self, store: Store) -> list[Record]:
         """The finished units that are asked for."""
@@ -92,6 +108,15 @@ def kept_suite(root: Path) -> str | None:
     """The name of the suite that a store keeps which was unpacked from an archive."""
     suite = Store(root).suite if root.exists() else None
     return suite["name"] if suite else None
+
+
+@contextmanager
+def writing(place: Path, option: str = "--output") -> Iterator[None]:
+    """The block writes to a place that the option names; if that cannot be, it is told in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write {place}: {error.strerror or error}; name another {option}") from error
 
 
 def say(*lines: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.errors import StoreError
-from bench.verbs.request import say
+from bench.verbs.request import say, writing
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
@@ -24,10 +23,8 @@ def site(records: Path, output: Path) -> None:
     suites = read(records)
     verdicts = judge(load_claims(), [record for suite in suites.values() for record in suite])
     measured = measurements(records.parent / MEASURED, suites)
-    try:
+    with writing(output):
         write(output, page(suites, verdicts, measured=measured, records_url=_from(output, records)))
-    except OSError as error:
-        raise StoreError(f"cannot write {output}: {error.strerror}; name another --output") from error
     say(str(output))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,23 +12,25 @@ from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
 from bench.runs.frontier import Frontier
 from bench.runs.job import WORK
-from bench.runs.launch.local import LocalLauncher, usable_cores
-from bench.runs.pace import Pace
+from bench.runs.pace import Pace, sample
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
+from bench.runs.timing import TRIAL, timings
+from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
+from bench.verbs.execution import Execution
 from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
 
-INTERRUPTED = 130
 
-
-def run(asked: Request, root: Path, *, workers: int | None, threads: int, device: str, work: str = WORK) -> int:
+def run(asked: Request, root: Path, execution: Execution, *, work: str = WORK, trial: str = TRIAL) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
-    frontier = train(plan, store, workers=workers or usable_cores(), threads=threads, device=device, work=work)
-    if frontier is None:
-        return INTERRUPTED
+    if execution.launcher == "slurm":
+        execution.submit(["run", *asked.typed], root, name=plan.suite.name)
+        return 0
+    execution.check()
+    frontier = train(plan, store, execution, work=work, trial=trial)
     display(asked.listed(store))
     tell_conflicts(store)
     say("")
@@ -35,19 +38,48 @@ def run(asked: Request, root: Path, *, workers: int | None, threads: int, device
     return 1 if frontier.failed else 0
 
 
-def train(plan: Plan, store: Store, *, workers: int, threads: int, device: str, work: str = WORK) -> Frontier | None:
-    """Train what is left of a plan, and show how far it is; None if the user stopped it."""
+def train(plan: Plan, store: Store, execution: Execution, *, work: str = WORK, trial: str = TRIAL) -> Frontier:
+    """Train what is left of a plan, and show how far it is.
+
+    Raises:
+        LaunchError: if there is nothing to train on.
+        Stopped: if it was asked to end; no worker is left then.
+    """
     store.prepare()
+    # whatever FORCE_COLOR says: a file takes no moving table
+    console = Console(force_terminal=sys.stdout.isatty() or execution.progress == "live")
+    pace = measured(plan, store, execution, trial=trial)
     try:
-        with watch(Console(), store, Pace(store.records()), workers=workers) as board:
-            launcher = LocalLauncher(workers=workers, threads=threads, progress=board.step)
+        with watch(console, store, pace, workers=lambda: launcher.workers, style=execution.progress) as board:
+            launcher = execution.launch(store.root, progress=board.step, tell=board.tell)
             try:
-                return drive(plan, store, launcher, watch=board, device=device, work=work)
+                return drive(plan, store, launcher, watch=board, device=execution.device, work=work)
             finally:
-                launcher.close()
-    except KeyboardInterrupt:
-        say(f"stopped: {_done(Frontier(plan, store))}; the same command goes on from there")
-        return None
+                with undisturbed():
+                    launcher.close()
+    except KeyboardInterrupt as error:
+        done = _done(Frontier(plan, store))
+        raise Stopped.after(error, f"stopped: {done}; the same command goes on from there") from None
+
+
+def measured(plan: Plan, store: Store, execution: Execution, *, trial: str = TRIAL) -> Pace:
+    """How long units take, by records, or else by a trial on this machine if they are to be trained on it."""
+    pace = Pace(sample(plan, store))
+    tasks = {unit.task.key: unit.task for unit in plan.units.values()}
+    unknown = [task for key, task in tasks.items() if not pace.knows(key)]
+    if not unknown or execution.launcher != "local" or execution.progress == "none":
+        return pace
+    errors = Console(stderr=True, force_terminal=sys.stderr.isatty())
+    with errors.status("") as status:
+        pace.timings = timings(
+            unknown,
+            device=execution.device,
+            threads=execution.threads,
+            trial=trial,
+            trying=status.update,
+            failed=lambda line: errors.print(f"ticketbench: {line}", markup=False, highlight=False, soft_wrap=True),
+        )
+    return pace
 
 
 def _done(frontier: Frontier) -> str:
@@ -63,10 +95,10 @@ def _next(asked: Request, root: Path, frontier: Frontier) -> list[str]:
     return [*again, f"next: ticketbench table {end} --format csv", f"      ticketbench plot {end}"]
 
 
-def plan(asked: Request, root: Path, *, workers: int | None) -> None:
+def plan(asked: Request, root: Path, execution: Execution, *, trial: str = TRIAL) -> None:
     """Show what a run would do."""
-    store = Store(root)
-    say(overview.planned(asked.plan(), store, Pace(store.records()), workers=workers or usable_cores()))
+    made, store = asked.plan(), Store(root)
+    say(overview.planned(made, store, measured(made, store, execution, trial=trial), workers=execution.team))
 
 
 def status(asked: Request, root: Path) -> None:

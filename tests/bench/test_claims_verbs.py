@@ -63,6 +63,8 @@ def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):
     [
         (["reproduce", "T-9"], "unknown claim or paper 'T-9'"),
         (["reproduce", "T-1", "--scale", "paper"], "T-1 has no units at scale paper: it has quick"),
+        (["reproduce", "T-1", "--nodes", "2"], "--nodes is for --launcher slurm"),
+        (["reproduce", "T-1", "--device", "gpu"], "--device 'gpu' cannot be used on this machine"),
         (["claims", "--records", "nowhere"], "no published records in nowhere"),
         (["claims", "--format", "pdf"], "unknown format 'pdf'"),
     ],
@@ -72,3 +74,18 @@ def test_what_is_wrong_is_one_line(command, words, said):
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_slurm_gets_the_same_claim_for_every_node(command, tmp_path):
+    asked = ("reproduce", "T-1", "--scale", "quick", "--store", tmp_path / "runs", "--unit-timeout", "90")
+    code, out, _ = command(*asked, "--launcher", "slurm", "--dry-run")
+    assert code == 0
+    assert " reproduce T-1 --scale quick --store " in out
+    assert " --unit-timeout 90.0 --launcher local --progress plain" in out
+
+
+def test_the_limits_hold_for_claims_too(command, tmp_path, trouble):
+    trouble({"toy/chain@quick reinit L2 s0": "hang"})
+    code, out, _ = command("reproduce", "T-1", "--store", tmp_path / "runs", "--unit-timeout", 1)
+    assert code == 1
+    assert "reinit L2 s0: it took longer than the 1 s of --unit-timeout" in out

@@ -17,9 +17,13 @@ import typer.main
 from bench import __version__, cli
 from bench.store.store import Store
 
+EXECUTION = [
+    *("--workers", "--threads", "--device", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
+    *("--gpus-per-unit", "--partition", "--nodes", "--time", "--progress", "--dry-run"),
+]
 FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
 OPTIONS = {
-    "run": ["SUITE", "--store", *FILTERS, "--workers", "--threads", "--device"],
+    "run": ["SUITE", "--store", *FILTERS, *EXECUTION],
     "plan": ["SUITE", "--store", *FILTERS, "--workers"],
     "status": ["SUITE", "--store", *FILTERS],
     "clean": ["[SUITE]", "--store"],
@@ -29,7 +33,7 @@ OPTIONS = {
     "tasks": [],
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--format"],
-    "reproduce": ["CLAIM", "--store", "--scale", "--workers", "--threads", "--device"],
+    "reproduce": ["CLAIM", "--store", "--scale", *EXECUTION],
     "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
@@ -85,7 +89,7 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     store = ("--store", tmp_path / "runs")
     code, out, _ = command("plan", suite_file, *store, "--workers", 3)
     assert code == 0
-    assert out.endswith("time left: unknown with 3 workers\n")
+    assert out.endswith("time left: unknown with 3 workers\n"), "nothing was tried"
     assert not (tmp_path / "runs").exists(), "looking creates nothing"
     _, out, _ = command("status", suite_file, *store)
     assert out.endswith(f"\n\n{tmp_path / 'runs'} holds no unit yet: run the suite, or name another --store\n")
@@ -264,6 +268,10 @@ def test_a_unit_that_failed_makes_exit_code_1(command, suite_file, tmp_path, tro
     assert (code, err) == (1, "")
     assert "13 of 16 units done, 1 failed, 2 blocked" in out
     assert "failed: toy/chain@smoke ticket L2 s1: RuntimeError: the toy was told to fail" in out
+    for told in (out, command("status", suite_file, "--store", tmp_path / "runs")[1]):
+        line, below = told[told.index("failed: toy/chain") :].splitlines()[:2]
+        assert re.search(r"\(.*/toy\.py:\d+\)$", line), "the frame that raised"
+        assert "and has more to say" in Path(below.removeprefix("  all of it: ")).read_text()
     assert "blocked: 2 units: toy/chain@smoke ticket L2 s1 failed" in out
     assert "try again: ticketbench run" in out
 
@@ -286,6 +294,7 @@ def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
         (("run", "SUITE", "--tasks", "toy/x"), "ticketbench: unknown task of suite toy 'toy/x'"),
         (("plan", "SUITE", "--levels", "2"), "ticketbench: levels 2 asked, suite toy has 1, 3"),
         (("plan", "SUITE", "--seeds", "x"), "ticketbench: 'x' is not a choice of numbers"),
+        (("run", "ZERO", "--levels", "0", "--methods", "ticket"), "--levels 0 selects no unit: `ticketbench plan "),
         (("plan", "SUITE", "--scale", "paper"), "ticketbench: unknown scale of toy/chain 'paper'"),
         (("table", "--store", "none"), "ticketbench: no store none: run a suite first"),
         (("verify", "none"), "ticketbench: no store none"),
@@ -297,7 +306,13 @@ def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(command, suite_file, tmp_path, args, said):
     (tmp_path / "empty").mkdir()
-    places = {"SUITE": str(suite_file), "STORE": str(tmp_path), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "zero.toml").write_text(suite_file.read_text().replace("[1, 3]", "[0, 1]"))
+    places = {
+        "ZERO": str(tmp_path / "zero.toml"),
+        "SUITE": str(suite_file),
+        "STORE": str(tmp_path),
+        "EMPTY": str(tmp_path / "empty"),
+    }
     code, out, err = command(*(places.get(each, each.replace("STORE", str(tmp_path))) for each in args))
     assert (code, out) == (2, "")
     assert said in err
@@ -372,7 +387,8 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
         (("plot", "--store", "STORE", "--output", "STORE/figures"), {"numpy", "scipy", "matplotlib"}),
     ],
 )
-def test_no_verb_but_run_needs_torch(filled, args, allowed):
+def test_no_verb_but_run_needs_torch(filled, args, allowed, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     store = str(filled[0].root)
     done = python(f"{HEAVY}\nfrom bench.cli import main; main()", *(each.replace("STORE", store) for each in args))
     assert done.returncode == (args[0] == "verify"), "toys are not installed there, which verify finds"

@@ -62,6 +62,7 @@ def test_all_is_every_method_that_the_task_supports(toys):
         (HEAD + GOOD.replace('["ticket"]', '["tickt"]'), "mine.toml:6: methods: unknown method 'tickt': did you mean"),
         (HEAD + GOOD.replace('["ticket"]', '"some"'), "mine.toml:6: methods: 'some' is no choice"),
         (HEAD + GOOD.replace('"toy/chain"', "1"), "mine.toml:4: name: is 1: write a text"),
+        (HEAD + GOOD.replace("[1]", "[0]"), "mine.toml:7: levels: 0 is the dense network's level, so that no unit is"),
         (HEAD + GOOD + "[[task]]\n" + GOOD.replace("[1]", "[-1]"), "mine.toml:13: levels: [-1] is not a choice"),
     ],
 )
@@ -82,6 +83,17 @@ def test_a_suite_in_a_file(toys, tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(SpecError, match="cannot be read"):
         suitefile.load_suite(str(path))
+
+
+def test_level_0_is_enough_for_dense(toys):
+    suite = read(HEAD + GOOD.replace("[1]", "[0]").replace('"ticket"', '"ticket", "dense"'))
+    assert suite.entries[0].levels == (0,)
+
+
+def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(toys, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(HEAD + GOOD, encoding="utf-8-sig")
+    assert suitefile.load_suite(str(path)).title == "t"
 
 
 def test_a_suite_that_does_not_exist(tmp_path):

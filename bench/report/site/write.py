@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +25,7 @@ from bench.report.site.templates import environment
 from bench.report.table import bootstrap
 from bench.report.table.compact import ARROWS, COMPACT, besides, title
 from bench.report.table.notes import notes
+from bench.store import files
 
 ASIDE = 20
 """Measurements that were set aside, named one by one, at most."""
@@ -94,16 +94,10 @@ def site(
 def write(path: Path, pieces: Iterable[str]) -> None:
     """Write a file, all of it or nothing; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as file:
-        try:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with files.drafted(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @cache

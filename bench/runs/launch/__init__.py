@@ -16,7 +16,10 @@ class WorkerDied(Exception):
 class Launcher(Protocol):
     """Trains jobs, `workers` at a time."""
 
-    workers: int
+    @property
+    def workers(self) -> int:
+        """How many can be trained at once now; on a cluster, nodes come and go."""
+        ...
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Train a job as soon as a worker is free.

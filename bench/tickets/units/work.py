@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
-import bench
+from bench import versions
 from bench.digests import json_digest
 from bench.learner import State
 from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
@@ -25,13 +22,6 @@ from bench.tickets.inputs import Parent
 from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
 from bench.tickets.units import artifacts
-
-VERSIONED = (
-    *("numpy", "torch", "torchvision"),
-    *("stable-baselines3", "gymnasium", "ale-py", "box2d", "minatar"),
-    *("fairseq-fixed", "sacrebleu", "sentencepiece"),
-)
-"""Packages whose versions can change a result."""
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in what the system counts memory in."""
@@ -143,48 +133,13 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
     return {"result": json_digest({**parts, "metrics": scores}), **parts, **items}  # type: ignore[typeddict-item]
 
 
-@cache
-def _commit() -> str | None:
-    """The commit of the checkout this code runs from, if it is one."""
-    root = Path(bench.__file__).parent
-    ours = ["git", "ls-files", "--error-unmatch", "__init__.py"]  # not a checkout that merely surrounds site-packages
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        for command in (ours, describe):
-            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603  fixed words
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
-@cache
-def _versions() -> dict[str, str]:
-    found = {"ticketbench": bench.__version__, "python": platform.python_version()}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {**found, "torch": torch.__version__}  # with its build: +cpu, +cu130
-
-
 def _provenance(device: str) -> Provenance:
     return {
-        "commit": _commit(),
-        "versions": _versions(),
+        "commit": versions.commit(),
+        "versions": {**versions.installed(), "torch": torch.__version__},  # with its build: +cpu, +cu130
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": versions.cpu(),
         "capability": torch.backends.cpu.get_cpu_capability(),
     }
-
-
-@cache
-def _cpu() -> str | None:
-    """The model of the processor, where the system tells it: two of them may round otherwise."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)

@@ -4,13 +4,15 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import toy
 
-from bench.errors import SpecError, UnknownName
+from bench.errors import SpecError
 from bench.runs import job as jobs
-from bench.runs.job import Job, Outcome, resolve, run, summary
+from bench.runs.failure import LONGEST
+from bench.runs.job import Job, Outcome, resolve, run
 from bench.runs.plan import plan as make_plan
 from bench.store.claims import ATTEMPTS
 
@@ -98,16 +100,44 @@ def test_a_store_that_cannot_be_written_halts(dense, store):
     assert "cannot write toy/chain@smoke dense L0 s0" in outcome.reason
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise TypeError("no text")
+
+
+def deep(level=0):
+    return deep(level + 1)
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (UnknownName("task", "x", ["y"]), "unknown task 'x': known are y"),
-        (ValueError("one\ntwo"), "ValueError: one"),
-        (KeyError(), "KeyError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(1), "SystemExit: 1"),
+        (MemoryError(), "MemoryError"),
+        (Mute(), "Mute: its text cannot be had: TypeError"),
+        (RuntimeError("x" * 5_000_000), f"RuntimeError: {'x' * 386} ..."),
+        (RuntimeError("\ud800\x1b[2J\nmore"), "RuntimeError:   [2J"),
+        (deep, "RecursionError: maximum recursion depth exceeded"),
     ],
 )
-def test_an_error_is_told_in_one_line(error, line):
-    assert summary(error) == line
+def test_whatever_a_learner_raises_is_a_line_of_its_own_and_a_text_that_fits(dense, store, monkeypatch, error, line):
+    def work(*_, **__):
+        if error is deep:
+            deep()
+        raise error
+
+    monkeypatch.setattr(jobs, "resolve", lambda _: work)
+    outcome = run(dense, report=None)
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith(line)
+    assert "\n" not in outcome.reason
+    assert f"{Path(__file__)}:" in outcome.reason
+    ((reason, path),) = store.failures().values()
+    assert reason == outcome.reason
+    assert path.stat().st_size <= LONGEST
+    assert "Traceback" in path.read_text() or isinstance(error, Mute)
+    assert run(dense, report=None).status == "failed", "and the next one is tried"
 
 
 @pytest.mark.parametrize("path", ["toy", "toy:none", "no.such:work", ":", "toy:work:more"])

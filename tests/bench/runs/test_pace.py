@@ -1,10 +1,12 @@
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import toy
 
-from bench.runs.pace import Pace, duration, steps_of
+from bench.runs.pace import Left, Pace, duration, sample, steps_of
 from bench.runs.plan import plan as make_plan
+from bench.runs.timing import Timing
 
 
 def unit_of(method, **changes):
@@ -33,9 +35,35 @@ def test_the_same_method_tells_more_than_the_same_task(filled):
 def test_what_remains_is_shared_by_the_workers(filled):
     pace = Pace(filled[0].records())
     units = [unit_of("dense"), replace(unit_of("dense"), seed=5)]
-    assert pace.remaining(units, workers=2) == pytest.approx(0.5)
-    assert pace.remaining([*units, unit_of("dense", scale="quick")], workers=2) is None
-    assert pace.remaining([], workers=2) == 0
+    left = Left(units)
+    assert pace.remaining(left, workers=2) == pytest.approx(0.5)
+    left.remove(units[1])
+    assert (len(left), pace.remaining(left, workers=2)) == (1, pytest.approx(0.25))
+    unknown = unit_of("dense", scale="quick")
+    assert pace.remaining(Left([*units, unknown]), workers=2) is None
+    left = Left([unknown])
+    left.remove(unknown)
+    assert pace.remaining(left, workers=2) == 0, "what is done need not be known"
+    assert pace.remaining(Left(), workers=2) == 0
+
+
+def test_a_trial_counts_where_no_record_tells_anything(filled):
+    timing = Timing(start=1.0, step=0.1, evaluation=0.5)
+    pace = Pace(filled[0].records(), {"toy/chain@smoke": timing, "toy/chain@quick": timing})
+    assert pace.seconds(unit_of("dense")) == pytest.approx(0.5), "a record tells more"
+    assert pace.seconds(unit_of("dense", scale="quick", budget=60)) == pytest.approx(1 + 60 * 0.1 + 6 * 0.5)
+    assert pace.seconds(unit_of("ticket", scale="quick", budget=60)) == pytest.approx(1 + 50 * 0.1 + 5 * 0.5)
+    assert pace.knows("toy/chain@smoke")
+    assert not pace.knows("toy/chain@quick")
+
+
+def test_a_few_records_of_each_method_are_read(filled, monkeypatch):
+    store, plan = filled
+    monkeypatch.setattr("bench.runs.pace.SAMPLE", 2)
+    read = Counter(record["spec"]["method"]["name"] for record in sample(plan, store))
+    assert read == {"dense": 1, "ticket": 2, "reinit": 2}
+    wider = make_plan(toy.suite(("snip", "reinit"), levels=(1, 3)))
+    assert {record["spec"]["method"]["name"] for record in sample(wider, store)} == {"dense", "ticket", "reinit"}
 
 
 def test_a_diverged_unit_tells_nothing_of_the_pace(filled):

@@ -22,7 +22,7 @@ def stage(store):
             self.console = Console(file=self.text, force_terminal=terminal, width=120, legacy_windows=False)
             self.plan = make_plan(toy.suite(("dense",), seeds=(0, 1, 2)))
             self.frontier = Frontier(self.plan, store)
-            self.board = watch(self.console, store, Pace(), workers=1)
+            self.board = watch(self.console, store, Pace(), workers=lambda: 1)
 
         def train(self, outcome):
             unit = self.frontier.next()

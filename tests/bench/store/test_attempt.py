@@ -273,11 +273,11 @@ def test_a_failure_keeps_its_reason_and_nothing_else(store):
     (folder,) = (store.root / FAILED).iterdir()
     assert {path.name for path in folder.iterdir()} == {"spec.json", "reason.txt"}
     assert json.loads((folder / "spec.json").read_text())["seed"] == 0
-    assert store.failures() == {unit.id[:10]: "it broke"}
+    assert store.failures()[unit.id[:10]].reason == "it broke"
     Attempt(store.root, unit).fail("again\n")
     (later,) = set((store.root / FAILED).iterdir()) - {folder}
     os.utime(later / "reason.txt", (time.time() + 9, time.time() + 9))
-    assert store.failures() == {unit.id[:10]: "again"}
+    assert store.failures()[unit.id[:10]].reason == "again"
     assert store.records() == []
 
 
@@ -296,7 +296,7 @@ def test_an_attempt_whose_folder_is_gone_says_so_and_fails_its_unit(store):
     with pytest.raises(AttemptVanished, match=f"the folder in which {unit.label} was trained is gone: another run"):
         attempt.commit(record)
     attempt.fail("it vanished")
-    assert store.failures() == {unit.id[:10]: "it vanished"}
+    assert store.failures()[unit.id[:10]].reason == "it vanished"
     assert not list((store.root / ATTEMPTS).iterdir())
 
 

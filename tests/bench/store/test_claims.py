@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -138,22 +139,33 @@ def test_what_was_taken_over_is_neither_released_nor_harmed(root):
     assert claim.exists()
 
 
-def test_what_appears_after_a_burial_is_its_new_owners(root, monkeypatch):
-    """Between the burial of a dead owner and the clearing of what he left, another may have begun."""
-    claim, _ = claimed(root, **DEAD)
+def test_whoever_saw_a_dead_owner_looks_again_before_burying_him(root, monkeypatch):
+    """Between the two looks another may have taken over, and begun."""
+    claim, attempt = claimed(root, **DEAD)
     new = root / ATTEMPTS / f"{UNIT[:10]}.new"
-    read, begun = claiming._read, []
+    touch, begun = Path.touch, []
 
-    def slowly(path):
-        if path != claim and not begun:
-            begun.append(Claims(root).take(UNIT))
+    def late(path, **options):
+        if path.suffix == ".lock" and not begun:
+            begun.append(True)
+            assert Claims(root).take(UNIT) is None
             new.mkdir()
-        return read(path)
+        touch(path, **options)
 
-    monkeypatch.setattr(claiming, "_read", slowly)
+    monkeypatch.setattr(Path, "touch", late)
     assert Claims(root).take(UNIT) is not None
-    assert begun == [None]
+    assert not attempt.exists()
     assert set((root / ATTEMPTS).iterdir()) == {claim, new}
+
+
+def test_one_buries_at_a_time_and_a_gravedigger_that_died_is_not_waited_for_long(root):
+    claimed(root, **DEAD)
+    lock = root / ATTEMPTS / f".{UNIT[:10]}.lock"
+    lock.touch()
+    assert Claims(root).take(UNIT).owner["pid"] == DEAD["pid"]
+    os.utime(lock, (0, 0))
+    assert Claims(root).take(UNIT) is not None, "the next look finds the way free"
+    assert Claims(root).take(UNIT) is None
 
 
 def test_the_clock_is_the_file_systems(root, monkeypatch):

@@ -1,0 +1,247 @@
+"""Units on a Ray cluster: one actor for each slot of each node, which watches over the process that trains.
+
+A unit that crashes takes down that process and never the actor; an actor that dies is a lost slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import LaunchError
+from bench.runs.job import Job, Outcome
+from bench.runs.launch import WorkerDied
+from bench.runs.launch.check import Probe
+from bench.runs.launch.pool import Lost, Pool, Progress, Refused, Report
+from bench.runs.launch.process import THREAD_VARIABLES, Limits, Worker
+
+try:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+except ImportError as error:
+    raise LaunchError("--launcher ray: Ray is not installed; pip install 'ticketbench[ray]'") from error
+
+SECOND = 1.0
+"""Between two messages of a unit: only the last is sent."""
+ENDING = 10.0
+"""Seconds that an actor gets to end its process before it is killed; the process ends with it."""
+STARTS = 2
+"""How often a start is tried: Ray's own waits of about 30 s are too short for a loaded machine."""
+OURS = "TICKETBENCH_"
+"""Variables of this process that workers get, too."""
+
+
+class RayLauncher(Pool):
+    """Trains on the nodes of a Ray cluster, which may come and go.
+
+    Args:
+        root: of the store, which every node must see.
+        address: `auto` (the cluster of this machine), `HOST:PORT`, or `local`: one of this machine alone, for this run.
+        threads: torch threads, and cores, of each slot.
+        gpus_per_unit: GPUs of each slot; several units share one if it is below 1.
+        workers: at most so many slots; as many as the cluster has room for unless given.
+        limits: what one unit may take.
+        progress: called with (unit id, step, metrics), from one thread.
+        say: told in one line of every node that is refused or lost.
+
+    Raises:
+        LaunchError: if there is no such cluster.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        address: str = "auto",
+        threads: int = 1,
+        gpus_per_unit: float = 0.0,
+        workers: int | None = None,
+        limits: Limits | None = None,
+        progress: Progress,
+        say: Callable[[str], None],
+    ) -> None:
+        """Join the cluster."""
+        cluster = Cluster(root, address, threads=threads, gpus=gpus_per_unit, limits=limits or Limits())
+        super().__init__(cluster, workers=workers, progress=progress, say=say)
+
+
+class Cluster:
+    """The engine of the pool."""
+
+    def __init__(self, root: Path, address: str, *, threads: int, gpus: float, limits: Limits) -> None:
+        _join(address)
+        self._root, self._threads, self._gpus, self._limits = root, threads, gpus, limits
+        self._names: dict[str, str] = {}
+
+    async def nodes(self) -> Mapping[str, int]:
+        try:
+            alive = [node for node in await asyncio.to_thread(ray.nodes) if node["Alive"]]
+        except RayError as error:
+            raise Lost(f"the Ray cluster is gone: {_first_line(error)}") from error
+        self._names |= {node["NodeID"]: f"{node['NodeName']} (Ray node {node['NodeID'][:8]})" for node in alive}
+        room = {node["NodeID"]: slots(node["Resources"], threads=self._threads, gpus=self._gpus) for node in alive}
+        return {node: count for node, count in room.items() if count}
+
+    def name(self, node: str) -> str:
+        return self._names[node]
+
+    async def check(self, node: str) -> None:
+        task = ray.remote(Probe.objection).options(num_cpus=0, max_retries=0, scheduling_strategy=_pinned(node))
+        probe = Probe.lay(self._root)
+        try:
+            objection = await task.remote(probe)
+        except RayTaskError as error:
+            raise Refused(f"ticketbench does not run there: {_first_line(error.cause or error)}") from error
+        except RayError as error:
+            raise Lost(_first_line(error)) from error
+        finally:
+            probe.remove()
+        if objection:
+            raise Refused(objection)
+
+    def slot(self, node: str) -> _Slot:
+        variables = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
+        if not self._gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides none of them from actors without GPUs
+        actor = ray.remote(_Actor).options(
+            num_cpus=self._threads, num_gpus=self._gpus, max_restarts=0, scheduling_strategy=_pinned(node)
+        )
+        return _Slot(actor.remote(self._threads, self._limits, variables))
+
+    def close(self) -> None:
+        ray.shutdown()
+
+
+class _Slot:
+    """The driver's side of an actor."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    async def begin(self) -> None:
+        with _losses():
+            await self._actor.begin.remote()
+
+    async def train(self, job: Job, report: Report) -> Outcome:
+        here = {role: path.absolute() for role, path in job.parents.items()}
+        job = replace(job, root=job.root.absolute(), parents=here)
+        with _losses():
+            async for reference in self._actor.train.remote(job):
+                message = await reference
+                if isinstance(message, tuple):
+                    report(*message)
+                elif isinstance(message, Outcome):
+                    return message
+                else:
+                    raise WorkerDied(message)
+        raise Lost("its actor ended without a word")
+
+    async def end(self) -> None:
+        with suppress(RayError, TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(self._actor.end.remote().future()), ENDING)
+        with suppress(RayError):
+            ray.kill(self._actor)
+
+
+class _Actor:
+    """The node's side: one slot, with the process that trains."""
+
+    def __init__(self, threads: int, limits: Limits, variables: Mapping[str, str]) -> None:
+        os.environ.update(variables)
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        self._worker = Worker(threads=threads, limits=limits)
+
+    async def begin(self) -> None:
+        """Answer as soon as there is somebody to answer."""
+
+    async def train(self, job: Job) -> AsyncIterator[tuple[int, dict[str, float]] | Outcome | str]:
+        """(step, metrics), at most one a second; then the outcome, or why there is none."""
+        last: dict[str, tuple[int, dict[str, float]]] = {}
+
+        def report(step: int, metrics: Mapping[str, float]) -> None:
+            last["message"] = (step, dict(metrics))
+
+        training = asyncio.ensure_future(asyncio.to_thread(self._worker.train, job, report))
+        while not training.done():
+            await asyncio.wait([training], timeout=SECOND)
+            if last:
+                yield last.pop("message")
+        try:
+            yield training.result()
+        except WorkerDied as error:
+            yield str(error)
+
+    async def end(self) -> None:
+        """Kill the process."""
+        await asyncio.to_thread(self._worker.kill)
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Whatever Ray says of an actor is a lost slot."""
+    try:
+        yield
+    except RayError as error:
+        raise Lost(_first_line(error)) from error
+
+
+def slots(resources: Mapping[str, float], *, threads: int, gpus: float) -> int:
+    """How many units a node has room for.
+
+    Args:
+        resources: of the node, as Ray tells them.
+        threads: cores of a unit.
+        gpus: of a unit; a part of one is never made of two.
+    """
+    by_cores = int(resources.get("CPU", 0)) // threads
+    if not gpus:
+        return by_cores
+    there = int(resources.get("GPU", 0))
+    return min(by_cores, int(there // gpus) if gpus >= 1 else there * int(1 / gpus))
+
+
+def _join(address: str) -> None:
+    """Connect this process to a cluster, quietly; its answers to signals stay its own."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # for each node that is lost it would print twenty lines of a log, and has no option against it
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # noqa: SLF001
+    alone = {"include_dashboard": False} if address == "local" else {}
+    with _same_signals():
+        for left in reversed(range(STARTS)):
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **alone)
+            except (OSError, RuntimeError, ValueError, RayError) as error:
+                ray.shutdown()
+                if not left:
+                    raise LaunchError(f"--address {address}: no Ray cluster: {_first_line(error)}") from error
+            else:
+                break
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+
+
+def _pinned(node: str) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

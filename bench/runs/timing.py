@@ -1,0 +1,176 @@
+"""How fast a task trains on this machine, tried for a few seconds in a process of its own, and kept for the next time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from bench import versions
+from bench.digests import json_digest
+from bench.runs.launch.process import THREAD_VARIABLES
+from bench.schema import Number
+from bench.spec import Task, task_identity, to_json
+from bench.store import files
+
+TRIAL = "bench.tickets.units.trial:trial"
+"""What tries a task; named and not imported, because only the process that does it needs torch."""
+LONGEST = 60.0
+"""Seconds after which a task is given up."""
+COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.trials import main; main()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds that parts of a training take, on one worker.
+
+    Args:
+        start: until a learner is ready.
+        step: in the task's budget unit.
+        evaluation: of all splits.
+    """
+
+    start: Number
+    step: Number
+    evaluation: Number
+
+    def seconds(self, steps: int, evaluate_every: int) -> float:
+        """Of a unit that trains so many steps."""
+        return self.start + steps * self.step + steps / evaluate_every * self.evaluation
+
+
+def timings(
+    tasks: Iterable[Task],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    trial: str = TRIAL,
+    trying: Callable[[str], None],
+    failed: Callable[[str], None],
+) -> dict[str, Timing]:
+    """Try the tasks that were never tried on such a machine; a task that cannot be tried is left out.
+
+    Args:
+        tasks: each once.
+        device: as units will be trained.
+        threads: likewise.
+        trial: `package.module:function`, given a task and a device.
+        trying: told in one line what takes the time.
+        failed: told in one line why a task is left out.
+
+    Returns:
+        Key of a task -> what came out.
+    """
+    known: dict[str, Timing] = {}
+    unknown = []
+    for task in tasks:
+        kept = _read(_place(task, device, threads))
+        if kept:
+            known[task.key] = kept
+        else:
+            unknown.append(task)
+    with _Trials(device, threads, trial) as trials:
+        for number, task in enumerate(unknown, start=1):
+            trying(f"trying how fast {task.key} trains here ({number} of {len(unknown)})")
+            found = trials.of(task)
+            if isinstance(found, Timing):
+                known[task.key] = found
+                _keep(_place(task, device, threads), found)
+            else:
+                failed(f"how long {task.key} takes is unknown: {found}")
+    return known
+
+
+class _Trials:
+    """A process that tries task after task; one that hangs is ended, and the next task gets another."""
+
+    def __init__(self, device: str, threads: int, trial: str) -> None:
+        self._words = device, threads, trial
+        self._running: tuple[subprocess.Popen[bytes], Connection] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def of(self, task: Task) -> Timing | str:
+        """What came out, or in one line why nothing did."""
+        self._running = self._running or self._begin()
+        process, pipe = self._running
+        try:
+            pipe.send_bytes(json.dumps(to_json(task)).encode())
+            if not pipe.poll(LONGEST):
+                self._end()
+                return f"a trial took longer than {LONGEST:.0f} s"
+            told = json.loads(pipe.recv_bytes())
+            return told["reason"] if "reason" in told else Timing(**told["timing"])
+        except (EOFError, OSError):
+            self._end()
+            return f"its trial ended with exit code {process.returncode}"
+
+    def _begin(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        device, threads, trial = self._words
+        ours, theirs = Pipe()
+        process = subprocess.Popen(  # noqa: S603  our own words
+            [sys.executable, "-c", COMMAND, json.dumps(sys.path), str(theirs.fileno()), device, str(threads), trial],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+        theirs.close()
+        return process, ours
+
+    def _end(self) -> None:
+        if self._running is None:
+            return
+        process, pipe = self._running
+        self._running = None
+        pipe.close()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _place(task: Task, device: str, threads: int) -> Path | None:
+    """Where a trial is kept: it holds for a task, a machine and an installation; nowhere without a home."""
+    about: Mapping[str, object] = {
+        "task": task_identity(to_json(task)),
+        "device": device,
+        "threads": threads,
+        "cpu": versions.cpu(),
+        "versions": versions.code(),
+    }
+    folder = os.environ.get("XDG_CACHE_HOME")
+    try:
+        above = Path(folder) if folder else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return above / "ticketbench" / "timings" / f"{json_digest(about)}.json"
+
+
+def _read(place: Path | None) -> Timing | None:
+    with suppress(OSError, ValueError):
+        return msgspec.json.decode(files.read(place), type=Timing) if place else None
+    return None
+
+
+def _keep(place: Path | None, timing: Timing) -> None:
+    with suppress(OSError):
+        if place:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(place, files.to_text(asdict(timing)))

@@ -1,0 +1,107 @@
+"""Trials of tasks, in a process of their own: what they tell, what is kept of it, and what becomes of broken ones."""
+
+from dataclasses import replace
+
+import pytest
+import toy
+
+from bench import versions
+from bench.runs import timing
+from bench.runs.timing import Timing, timings
+from bench.verbs import training
+
+CHAIN, QUICK, _, STILL, PICKY = toy.TASKS
+TOLD = Timing(start=1.0, step=0.1, evaluation=0.5)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "ticketbench" / "timings"
+
+
+@pytest.fixture
+def tried(cache):
+    """Try tasks; gives what came out, what was tried, and why something is unknown."""
+
+    def run(*tasks, **options):
+        trying, failed = [], []
+        options = {"trial": "toy:trial", **options}
+        return timings(tasks, trying=trying.append, failed=failed.append, **options), trying, failed
+
+    return run
+
+
+def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
+    found, trying, failed = tried(CHAIN, QUICK)
+    assert found == {"toy/chain@smoke": TOLD, "toy/chain@quick": TOLD}
+    assert trying == [
+        f"trying how fast toy/chain@{scale} trains here ({n} of 2)" for n, scale in ((1, "smoke"), (2, "quick"))
+    ]
+    assert failed == []
+    assert len(list(cache.iterdir())) == 2
+    assert tried(CHAIN, QUICK) == (found, [], [])
+    for other in ({"threads": 2}, {"device": "cuda"}):
+        assert tried(CHAIN, **other)[1], "it is not the same then"
+    assert tried(replace(CHAIN, budget=60))[1], "nor is this the same task"
+    assert not tried(replace(CHAIN, source="elsewhere"))[1], "but this is"
+    monkeypatch.setattr(versions, "cpu", lambda: "another processor")
+    assert tried(CHAIN)[1]
+
+
+def test_what_cannot_be_tried_is_told_in_a_line_and_the_rest_goes_on(tried, cache):
+    found, trying, failed = tried(STILL, PICKY, CHAIN)
+    assert found == {"toy/chain@smoke": TOLD}
+    assert len(trying) == 3
+    assert failed[0] == "how long toy/still@smoke takes is unknown: its trial ended with exit code 7"
+    assert failed[1].startswith(
+        "how long toy/picky@smoke takes is unknown: no data of toy/picky@smoke on cpu: get them"
+    )
+    assert not any("\n" in line for line in failed)
+    assert len(list(cache.iterdir())) == 1, "a failure is no knowledge"
+
+
+def test_a_trial_that_hangs_is_given_up(tried, monkeypatch):
+    monkeypatch.setattr(timing, "LONGEST", 0.2)
+    found, _, failed = tried(CHAIN, trial="time:sleep")
+    assert found == {}
+    assert "unknown" in failed[0]
+    monkeypatch.setattr(timing, "LONGEST", 0.01)
+    assert tried(CHAIN)[2] == ["how long toy/chain@smoke takes is unknown: a trial took longer than 0 s"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"start": "soon"}', '{"start": 1, "step": 1}'])
+def test_a_damaged_note_is_made_anew(tried, cache, text):
+    tried(CHAIN)
+    (note,) = cache.iterdir()
+    note.write_text(text)
+    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}
+    assert "0.1" in note.read_text()
+
+
+def test_without_a_home_nothing_is_kept(tried, monkeypatch):
+    def nobody():
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(timing.Path, "home", nobody)
+    assert tried(CHAIN)[1]
+    assert tried(CHAIN)[1], "tried again"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/self/no")
+    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}, "a folder that cannot be written is no error"
+
+
+def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file, tmp_path, monkeypatch, cache):
+    monkeypatch.setattr(
+        training, "timings", lambda *tasks, **options: timings(*tasks, **{**options, "trial": "toy:trial"})
+    )
+    code, out, err = command("plan", suite_file, "--store", tmp_path / "runs", "--workers", 2)
+    assert (code, err) == (0, "")
+    dense, rewound = (1 + steps * 0.1 + steps / 10 * 0.5 for steps in (30, 20))
+    left = (2 * dense + 6 * rewound + 4 * dense + 4 * dense) / 2
+    assert out.endswith(f"time left: {left:.0f} s with 2 workers\n")
+    suite_file.write_text(suite_file.read_text().replace("toy/chain", "toy/still"))
+    code, out, err = command("plan", suite_file, "--store", tmp_path / "runs", "--workers", 2)
+    assert code == 0, "what cannot be tried hinders no plan"
+    assert err == "ticketbench: how long toy/still@smoke takes is unknown: its trial ended with exit code 7\n"
+    assert out.endswith("time left: unknown with 2 workers\n")

@@ -1,0 +1,162 @@
+"""Who trains, within which limits, and how that is shown: what `run` and `reproduce` take besides what is trained."""
+
+import io
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from bench.errors import LaunchError
+from bench.runs.launch import slurm
+from bench.runs.launch.process import Limits
+from bench.store.store import Store
+from bench.verbs.execution import Execution
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [("4G", 4 * 2**30), ("512M", 512 * 2**20), ("1.5 GiB", 3 * 2**29), ("800kb", 800 * 2**10), ("1000000", 1_000_000)],
+)
+def test_limits(size, count):
+    assert Execution(unit_timeout=60.0, unit_memory=size).limits == Limits(seconds=60.0, memory=count)
+    assert Execution().limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--launcher", "dask"], "unknown launcher 'dask': known are local, ray, slurm"),
+        (["--progress", "loud"], "unknown progress 'loud': known are live, none, plain"),
+        (["--address", "auto"], "--address is for --launcher ray, this is --launcher local: add --launcher ray, or"),
+        (["--launcher", "ray", "--nodes", "2"], "--nodes is for --launcher slurm, this is --launcher ray"),
+        (["--dry-run"], "--dry-run is for --launcher slurm"),
+        (["--launcher", "slurm", "--gpus-per-unit", "1"], "--gpus-per-unit is for --launcher ray"),
+        (["--launcher", "ray", "--device", "cuda"], "--device cuda with --gpus-per-unit 0: units on GPUs need both"),
+        (["--launcher", "ray", "--gpus-per-unit", "0.5"], "--device cpu with --gpus-per-unit 0.5: units on GPUs need"),
+        (["--unit-memory", "much"], "--unit-memory 'much' is no size: write 4G, 512M or a number of bytes"),
+        (["--unit-memory", "0"], "--unit-memory '0' is no size"),
+        (["--launcher", "slurm", "--time", "soon"], "--time 'soon' is no time of Slurm's"),
+        (["--device", "gpu"], "--device 'gpu' cannot be used on this machine: Expected one of cpu, cuda"),
+        (["--device", "meta"], "--device 'meta' cannot be used on this machine: "),
+    ],
+)
+def test_what_cannot_be_is_one_line_before_anything_is_trained(command, suite_file, tmp_path, options, said):
+    code, _, err = command("run", suite_file, "--store", tmp_path / "runs", *options)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_unit_that_takes_too_long_or_too_much_fails_with_that_reason(command, suite_file, tmp_path, trouble):
+    trouble({"toy/chain@smoke reinit L1 s0": "hang", "toy/chain@smoke reinit L3 s0": "eat"})
+    asked = (suite_file, "--store", tmp_path / "runs", "--seeds", 0)
+    code, out, _ = command("run", *asked, "--unit-timeout", 2, "--unit-memory", "300M", "--workers", 2)
+    assert code == 1
+    assert "6 of 8 units done, 2 failed" in out
+    for told in (out, command("status", *asked)[1]):
+        assert "failed: toy/chain@smoke reinit L1 s0: it took longer than the 2 s of --unit-timeout" in told
+        assert "more than the 300 MiB of --unit-memory" in told
+
+
+def test_slurm_gets_the_same_command_for_every_node(command, suite_file, tmp_path):
+    root = tmp_path / "a store"
+    options = ["--workers", 4, "--threads", 2, "--unit-memory", "4G", "--methods", "dense,ticket"]
+    allocation = ["--launcher", "slurm", "--nodes", 3, "--partition", "long", "--time", "4:00:00", "--dry-run"]
+    code, out, err = command("run", suite_file, "--store", root, *options, *allocation)
+    assert (code, err) == (0, "")
+    assert not root.exists(), "a dry run writes nothing"
+    for line in ("--array=0-2", "--partition=long", "--time=4:00:00", "--cpus-per-task=8"):
+        assert f"#SBATCH {line}\n" in out
+    words = shlex.split(out.splitlines()[-1])
+    assert words[:6] == ["exec", sys.executable, "-m", "bench", "run", str(suite_file)]
+    given = dict(zip(words[6::2], words[7::2], strict=True))
+    assert given == {
+        "--methods": "dense,ticket", "--store": str(root), "--workers": "4", "--threads": "2",
+        "--unit-memory": "4G", "--launcher": "local", "--progress": "plain",
+    }  # fmt: skip
+
+
+def test_a_submitted_run_says_how_to_follow_it(command, suite_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "submit", lambda text, root: "4711")
+    code, out, _ = command("run", suite_file, "--store", tmp_path / "runs", "--launcher", "slurm", "--nodes", 2)
+    assert code == 0
+    assert out.startswith("submitted as job 4711 on 2 nodes\n")
+    assert "scancel 4711" in out
+
+
+def test_a_mistake_in_the_suite_is_told_before_it_waits_in_a_queue(command, suite_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "submit", None)
+    code, _, err = command("run", suite_file, "--tasks", "toy/x", "--launcher", "slurm")
+    assert code == 2
+    assert "unknown task of suite toy 'toy/x'" in err
+
+
+def test_options_of_ray_reach_its_launcher(monkeypatch, tmp_path):
+    class Fake:
+        def __init__(self, root, **options):
+            self.options = options
+
+    monkeypatch.setitem(sys.modules, "bench.runs.launch.ray", type(sys)("ray"))
+    sys.modules["bench.runs.launch.ray"].RayLauncher = Fake
+    execution = Execution(launcher="ray", address="head:6379", device="cuda", gpus_per_unit=0.5, threads=2)
+    made = execution.launch(tmp_path, progress=None, tell=None)
+    assert made.options == {
+        "address": "head:6379", "threads": 2, "gpus_per_unit": 0.5, "workers": None,
+        "limits": Limits(), "progress": None, "say": None,
+    }  # fmt: skip
+    execution.check()  # no GPU here, but perhaps there
+
+
+def test_the_device_is_looked_at_once_and_the_cpu_not_at_all(monkeypatch):
+    asked = []
+
+    def run(words, **_):
+        asked.append(words[-1])
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    Execution().check()
+    assert asked == []
+    Execution(device="cuda").check()
+    assert asked == ["cuda"]
+    monkeypatch.setattr(subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, -11, "", "Fatal"))
+    with pytest.raises(LaunchError, match="torch ended with exit code -11"):
+        Execution(device="cuda").check()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "options", "shows"),
+    [
+        (False, [], "[16/16]"),
+        (True, ["--progress", "plain"], "[16/16]"),
+        (False, ["--progress", "live"], "\x1b["),
+        (True, [], "\x1b["),
+    ],
+)
+def test_only_a_terminal_gets_colours_and_a_moving_table(
+    command, suite_file, tmp_path, monkeypatch, is_terminal, options, shows
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    code, out, _ = command("run", suite_file, "--store", tmp_path / "runs", *options)
+    assert code == 0
+    before = out[: out.rindex("toy/chain @ smoke")]
+    assert shows in before
+    if not is_terminal and not options:
+        assert "\x1b" not in out
+
+
+def test_progress_can_be_left_out(command, suite_file, tmp_path, trouble):
+    trouble({"toy/chain@smoke ticket L2 s1": "fail"})
+    code, out, _ = command("run", suite_file, "--store", tmp_path / "runs", "--progress", "none")
+    assert code == 1
+    assert out.startswith("## toy/chain @ smoke")
+    assert "failed: toy/chain@smoke ticket L2 s1" in out, "what failed is told in the end"
+    assert len(Store(tmp_path / "runs").records()) == 13

@@ -1,0 +1,74 @@
+"""How fast a task trains, tried on a real learner."""
+
+import time
+
+import pytest
+
+from bench import registry
+from bench.tickets.units import trial as trials
+from bench.tickets.units.trial import trial
+
+
+class Slow:
+    """A learner of ten milliseconds a step that fills its memory for 16 steps before it learns, and its domain."""
+
+    def __init__(self):
+        self.step = self.updates = 0
+        self.chunks, self.evaluated = [], 0
+
+    def train(self, until):
+        self.chunks.append(until - self.step)
+        for step in range(self.step, until):
+            if step >= 16:
+                time.sleep(0.01)
+                self.updates += 1
+        self.step = until
+
+    def evaluate(self, split):
+        self.evaluated += 1
+        time.sleep(0.05)
+        return {"accuracy": 1.0}
+
+    def snapshot(self):
+        return None
+
+    def load(self, state):
+        pass
+
+    def learner(self, task, **_):
+        return self
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    learner = Slow()
+    monkeypatch.setattr(trials, "domain", lambda _: learner)
+    monkeypatch.setattr(trials, "ENOUGH", 0.1)
+    return learner
+
+
+def test_only_the_pace_of_learning_counts(slow):
+    task = registry.task("vision/lenet-mnist", "smoke")
+    found = trial(task, device="cpu")
+    assert found["step"] == pytest.approx(0.01, rel=0.5)
+    assert slow.chunks == [1, 2, 4, 8, 16], "twice as long again and again"
+    assert slow.evaluated == len(task.splits)
+    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits), rel=0.5)
+    assert found["start"] < 0.1
+
+
+def test_nothing_is_trained_beyond_the_budget_or_for_ever(slow, monkeypatch):
+    task = registry.task("vision/lenet-mnist", "smoke")
+    monkeypatch.setattr(trials, "ENOUGH", 1e9)
+    trial(task, device="cpu")
+    assert slow.step == task.budget
+    slow.step, slow.chunks = 0, []
+    monkeypatch.setattr(trials, "LONGEST", 0.05)
+    trial(task, device="cpu")
+    assert slow.chunks == [1, 2, 4, 8, 16]
+
+
+def test_a_real_task():
+    found = trial(registry.task("vision/lenet-mnist", "smoke"), device="cpu")
+    assert 0 < found["step"] < 1
+    assert 0 < found["evaluation"] < 10
