@@ -6,11 +6,14 @@ A unit that crashes takes down that process and never the actor; an actor that d
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +35,10 @@ except ImportError as error:
 
 SECOND = 1.0
 """Between two messages of a unit: only the last is sent."""
+SILENCE = 30.0
+"""Seconds without an answer after which the cluster is gone; Ray would end this process after 60, without a word."""
 ENDING = 10.0
-"""Seconds that an actor gets to end its process before it is killed; the process ends with it."""
+"""Seconds that an actor gets to end its process, and then to be killed; the process ends with it."""
 STARTS = 2
 """How often a start is tried: Ray's own waits of about 30 s are too short for a loaded machine."""
 OURS = "TICKETBENCH_"
@@ -81,12 +86,14 @@ class Cluster:
         _join(address)
         self._root, self._threads, self._gpus, self._limits = root, threads, gpus, limits
         self._names: dict[str, str] = {}
+        self._is_gone = False
 
     async def nodes(self) -> Mapping[str, int]:
         try:
-            alive = [node for node in await asyncio.to_thread(ray.nodes) if node["Alive"]]
-        except RayError as error:
-            raise Lost(f"the Ray cluster is gone: {_first_line(error)}") from error
+            alive = [node for node in await _asked(ray.nodes, SILENCE) if node["Alive"]]
+        except (RayError, TimeoutError) as error:
+            self._is_gone = True
+            raise Lost("the Ray cluster does not answer any more") from error
         self._names |= {node["NodeID"]: f"{node['NodeName']} (Ray node {node['NodeID'][:8]})" for node in alive}
         room = {node["NodeID"]: slots(node["Resources"], threads=self._threads, gpus=self._gpus) for node in alive}
         return {node: count for node, count in room.items() if count}
@@ -118,7 +125,12 @@ class Cluster:
         return _Slot(actor.remote(self._threads, self._limits, variables))
 
     def close(self) -> None:
-        ray.shutdown()
+        if not self._is_gone:
+            ray.shutdown()
+            return
+        # both would wait for an answer, until Ray ends this process with exit code 1
+        atexit.unregister(ray.shutdown)
+        sys.excepthook = sys.__excepthook__
 
 
 class _Slot:
@@ -148,8 +160,8 @@ class _Slot:
     async def end(self) -> None:
         with suppress(RayError, TimeoutError):
             await asyncio.wait_for(asyncio.wrap_future(self._actor.end.remote().future()), ENDING)
-        with suppress(RayError):
-            ray.kill(self._actor)
+        with suppress(RayError, TimeoutError):
+            await _asked(lambda: ray.kill(self._actor), ENDING)
 
 
 class _Actor:
@@ -236,6 +248,25 @@ def _same_signals() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for each, handler in handlers.items():
                 signal.signal(each, handler)
+
+
+async def _asked(question: Callable[[], Any], seconds: float) -> Any:
+    """Ask Ray's head; without one it would wait for a minute and then end the process.
+
+    Raises:
+        TimeoutError: if there is no answer.
+    """
+    answer: Future[Any] = Future()
+
+    def ask() -> None:
+        with suppress(InvalidStateError):  # nobody waits any more
+            try:
+                answer.set_result(question())
+            except RayError as error:
+                answer.set_exception(error)
+
+    threading.Thread(target=ask, name="ask", daemon=True).start()  # a pool's threads would be waited for at the end
+    return await asyncio.wait_for(asyncio.wrap_future(answer), seconds)
 
 
 def _pinned(node: str) -> NodeAffinitySchedulingStrategy:
