@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import toy
 from cluster import counted
-from cluster.slurm import Slurm, missing, wait_until
+from cluster.slurm import Slurm, missing
 
 import bench
 from bench.store.attempt import CONFLICTS
@@ -60,7 +61,12 @@ class Runs:
         out = self.root.parent / f"out.{len(self._begun)}"
         with out.open("wb") as file:
             process = subprocess.Popen(
-                command, env=env or self.environment, stdout=file, stderr=file, start_new_session=True
+                command,
+                env=env or self.environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                cwd=self.root.parent,  # Ray puts it on the path of its workers
             )
         process.told = out.read_text
         self._begun.append(process)
@@ -94,7 +100,7 @@ class Runs:
         return Counter(self.counted.read_text().split()[1::2])
 
     def processes(self, *words):
-        """Ids of the processes that were started for these runs and live, of which the command line holds the words."""
+        """Id -> command line of the processes that were started for these runs and live, and whose command holds the words."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -102,7 +108,18 @@ class Runs:
                     found[int(folder.name)] = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
             except OSError:
                 continue
-        return [pid for pid, command in found.items() if all(word in command for word in words)]
+        return {pid: command for pid, command in found.items() if all(word in command for word in words)}
+
+    def kill(self, *words):
+        """Kill one of these processes."""
+        os.kill(min(self.processes(*words)), signal.SIGKILL)
+
+    def wait_for_the_end(self, *words, seconds=30):
+        """Wait until no such process is left."""
+        end = time.monotonic() + seconds
+        while (left := self.processes(*words)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not left
 
     def check(self, digests, *, before=(), lost=0):
         """Nothing is lost, nothing is doubled, nothing differs, nothing is left.
@@ -180,7 +197,7 @@ def raylets(runs):
     raylets = Raylets(runs.environment)
     yield raylets
     raylets.end()
-    wait_until(lambda: not runs.processes())
+    runs.wait_for_the_end()
 
 
 @pytest.fixture
@@ -195,4 +212,4 @@ def slurm(runs):
             yield slurm
         finally:
             slurm.stop()
-    wait_until(lambda: not runs.processes())
+    runs.wait_for_the_end()

@@ -1,8 +1,5 @@
 """Two nodes of a real Slurm: an array of drives, whatever is killed."""
 
-import os
-import signal
-
 import pytest
 from cluster.slurm import wait_until
 
@@ -47,12 +44,12 @@ def test_the_smoke_suite_ends_as_alone(runs, slurm, alone):
 def test_a_killed_worker_node_and_driver_cost_a_unit_each(runs, slurm, submitted, alone):
     submitted("toys")
     wait_until(lambda: runs.done() >= 2)
-    os.kill(runs.processes("bench.runs.launch")[0], signal.SIGKILL)
+    runs.kill("bench.runs.launch")
     wait_until(lambda: runs.done() >= 6)
     slurm.kill("slurmd.n2")
     wait_until(lambda: runs.done() >= 10)
-    os.kill(runs.processes("cluster.counted")[0], signal.SIGKILL)
-    wait_until(lambda: not runs.processes("cluster.counted"), seconds=100)
+    runs.kill("cluster.counted")
+    runs.wait_for_the_end("cluster.counted", seconds=100)
     slurm.begin_node("n2")
     before = runs.digests()
     submitted("toys")
@@ -74,7 +71,7 @@ def test_a_cancelled_job_leaves_nothing(runs, slurm, submitted):
     wait_until(lambda: runs.done() >= 2)
     slurm.ask("scancel", job)
     wait_until(slurm.is_idle)
-    wait_until(lambda: not runs.processes("cluster.counted"))
+    runs.wait_for_the_end("cluster.counted")
     assert not runs.processes("bench.runs.launch")
     assert not list((runs.root / ".attempts").iterdir())
 
