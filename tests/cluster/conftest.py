@@ -196,8 +196,8 @@ def raylets(runs):
     pytest.importorskip("ray")
     raylets = Raylets(runs.environment)
     yield raylets
-    raylets.end()
-    runs.wait_for_the_end()
+    runs.wait_for_the_end("bench.runs.launch")
+    raylets.end()  # agents of a node that was killed live on for a while: they end with `runs`
 
 
 @pytest.fixture

@@ -131,6 +131,7 @@ class Cluster:
         # both would wait for an answer, until Ray ends this process with exit code 1
         atexit.unregister(ray.shutdown)
         sys.excepthook = sys.__excepthook__
+        atexit.register(_leave)
 
 
 class _Slot:
@@ -237,6 +238,13 @@ def _join(address: str) -> None:
                     raise LaunchError(f"--address {address}: no Ray cluster: {_first_line(error)}") from error
             else:
                 break
+
+
+def _leave() -> None:
+    """End this process before Ray's threads, which still wait for the head, meet an interpreter that is gone: they crash."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)  # as after every `LaunchError`
 
 
 @contextmanager
