@@ -193,7 +193,6 @@ class Raylets:
 
 @pytest.fixture
 def raylets(runs):
-    pytest.importorskip("ray")
     raylets = Raylets(runs.environment)
     yield raylets
     runs.wait_for_the_end("bench.runs.launch")
@@ -204,7 +203,7 @@ def raylets(runs):
 def slurm(runs):
     """A cluster of two nodes with one core each."""
     if missing():
-        pytest.skip(f"lacks {', '.join(missing())}")
+        pytest.fail(f"Slurm needs {', '.join(missing())}: see tox.ini, or leave it out with -k 'not slurm'")
     with tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp") as folder:
         slurm = Slurm(folder, runs.environment)
         try:

@@ -99,10 +99,21 @@ def test_a_killed_head_ends_the_run_with_one_line_and_the_same_command_goes_on(r
     runs.check(alone("few"), before=before, lost=2)
 
 
-def test_there_is_no_cluster(runs):
-    process = runs.begin(runs.command("few", "--launcher", "ray", "--address", "127.0.0.1:1"))
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "no Ray cluster: "),
+        ("127.0.0.1:99999999", "no Ray cluster: "),
+        ("auto", "no Ray cluster: "),
+        ("ray://127.0.0.1:10001", "write auto, local or HOST:PORT, as `ray start` prints it"),
+        ("nowhere", "write auto, local or HOST:PORT, as `ray start` prints it"),
+    ],
+)
+def test_there_is_no_cluster(runs, address, reason):
+    runs.environment["RAY_ADDRESS"] = "127.0.0.1:1"  # where `auto` looks first
+    process = runs.begin(runs.command("few", "--launcher", "ray", "--address", address))
     assert process.wait(100) == 2, process.told()
-    assert process.told().startswith("ticketbench: --address 127.0.0.1:1: no Ray cluster: ")
+    assert process.told().startswith(f"ticketbench: --address {address}: {reason}")
     assert len(process.told().splitlines()) == 1
 
 
