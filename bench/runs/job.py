@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -13,10 +14,14 @@ from bench.record import StoredRecord
 from bench.runs import failure
 from bench.spec import Role, Unit
 from bench.store import files
-from bench.store.attempt import Attempt, Committed
+from bench.store.attempt import RECORD, Attempt, Committed
 
 WORK = "bench.tickets.units.work:work"
 """What trains a unit; named and not imported, because only workers need torch."""
+
+LATE = 60.0
+"""Seconds that a network file system may take to show what another machine has written."""
+LOOK = 0.5
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -70,6 +75,7 @@ def run(job: Job, *, report: Report) -> Outcome:
         attempt = Attempt(job.root, unit)
         try:
             work = resolve(job.work)
+            _await(list(job.parents.values()))
             record = work(unit, parents=job.parents, folder=attempt.folder, device=job.device, report=report)
             return Outcome(status=record["status"], reason=record["reason"], commit=attempt.commit(record))
         except StoreError:
@@ -84,6 +90,13 @@ def run(job: Job, *, report: Report) -> Outcome:
             return Outcome(status="failed", reason=failure.summary(error))
     except StoreError as error:
         return Outcome(status="halt", reason=str(error))
+
+
+def _await(parents: Collection[Path]) -> None:
+    """Wait for records that another machine has just committed; whoever misses one says so."""
+    end = time.monotonic() + LATE
+    while not all((folder / RECORD).exists() for folder in parents) and time.monotonic() < end:
+        time.sleep(LOOK)
 
 
 def resolve(path: str) -> Work:

@@ -4,6 +4,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,30 @@ def test_whatever_a_learner_raises_is_a_line_of_its_own_and_a_text_that_fits(den
 def test_work_that_does_not_exist_is_named(path):
     with pytest.raises(SpecError, match=f"work '{path}' cannot be imported"):
         resolve(path)
+
+
+def test_a_parent_that_a_network_file_system_shows_late_is_waited_for(store, monkeypatch):
+    plan = make_plan(toy.suite(("ticket",), levels=(1,)))
+    dense, ticket = plan.units.values()
+    parents = {role: store.folder(dense) for role in ticket.parents}
+    job = Job(spec=ticket.spec(), root=store.root, parents=parents, work="toy:work")
+    monkeypatch.setattr(jobs, "LOOK", 0.01)
+    late = threading.Timer(0.3, toy.finish, (dense, store, plan))
+    late.start()
+    assert run(job, report=lambda *_: None).status == "ok"
+    late.join()
+
+
+def test_a_parent_that_never_comes_fails_the_unit(store, monkeypatch):
+    plan = make_plan(toy.suite(("ticket",), levels=(1,)))
+    dense, ticket = plan.units.values()
+    job = Job(
+        spec=ticket.spec(),
+        root=store.root,
+        parents={role: store.folder(dense) for role in ticket.parents},
+        work="toy:work",
+    )
+    monkeypatch.setattr(jobs, "LATE", 0.1)
+    outcome = run(job, report=lambda *_: None)
+    assert outcome.status == "failed"
+    assert str(store.folder(dense)) in outcome.reason
