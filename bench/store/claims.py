@@ -8,6 +8,7 @@ the rename of its attempt.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -33,6 +34,8 @@ TRIES = 3
 """How often a claim is asked for whose folder comes and goes."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
+ATTEMPT = re.compile(r"([0-9a-f]{10})\.[0-9a-f]{8}")
+"""Name of an attempt's folder; whatever else is there is of an older version, or of somebody who died before an attempt."""
 
 
 class Holder(NamedTuple):
@@ -67,6 +70,7 @@ class Claims:
         self.clear(*self._held)
         for what in list(self._held):
             self.release(what)
+        sweep(self._root)  # a worker that was killed once and had its unit done by the next one left its attempt
 
     @undisturbed()
     def take(self, unit_id: str) -> Holder | None:
@@ -153,8 +157,9 @@ def sweep(root: Path) -> None:
         if not lives(look(folder, what, clock)) and take(folder, what, me(), clock) is None:
             claim_of(folder, what).unlink()
     for path in _inside(folder):
-        is_claimed = claim_of(folder, path.name.partition(".")[0]).exists()
-        if not is_claimed and clock.age(path) > STALE:  # of an older version, or of somebody who was taken for dead
+        name = ATTEMPT.fullmatch(path.name)
+        is_nobodys = not claim_of(folder, name[1]).exists() if name else clock.age(path) > STALE
+        if is_nobodys and path.suffix != CLAIM:
             _remove(path)
 
 

@@ -71,10 +71,10 @@ class Tally:
         return sum(self.kills.values())
 
     @property
-    def faults(self) -> int:
-        """The sum of what should be 0."""
+    def faults(self) -> dict[str, int]:
+        """What should be 0 and is not."""
         names = ("lost", "doubled", "different", "unreadable", "conflicts", "findings", "orphans", "attempts", "stuck")
-        return sum(getattr(self, name) for name in names)
+        return {name: count for name in names if (count := getattr(self, name))}
 
 
 class Run:
@@ -86,7 +86,7 @@ class Run:
         self.process = subprocess.Popen(
             command,
             env={**os.environ, MARK: self.mark},
-            start_new_session=True,
+            process_group=0,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -210,8 +210,8 @@ def main() -> int:
         while tally.killed < asked.kills:
             disturbed(suite, Path(folder) / f"store-{tally.suites}", wanted, tally, chance, asked.kills)
             tally.seconds = time.monotonic() - begun
-            say(f"{tally.killed} kills, {tally.suites} suites, {tally.faults} faults")
-    say(json.dumps({**asdict(tally), "faults": tally.faults}, indent=1))
+            say(f"{tally.killed} kills, {tally.suites} suites, faults: {tally.faults or None}")
+    say(json.dumps(asdict(tally), indent=1))
     return 1 if tally.faults else 0
 
 

@@ -107,6 +107,7 @@ def test_a_worker_that_is_killed_once_loses_nothing(store, trouble):
     assert killed[0] > 0
     assert len(frontier.finished) == 4
     assert not frontier.failed
+    assert not list((store.root / ATTEMPTS).iterdir()), "nor leaves anything"
 
 
 def children():
