@@ -676,6 +676,7 @@ def ticket(finished, suite_file, tmp_path):
     state = {"step": 10, "updates": 10, "origin": 0, "scalars": {}}
     rewind = save(load_file(dense / "rewind.safetensors"), metadata={"state": canonical_json(state)})
     (dense / "rewind.safetensors").write_bytes(rewind)
+    toy.seal(dense)
     write_ticket(store, folder, tmp_path / "honest.ticket")
     return (tmp_path / "honest.ticket").read_bytes()
 
