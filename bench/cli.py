@@ -203,7 +203,7 @@ def status(
 @app.command(epilog="Example: ticketbench clean quick")
 def clean(suite: Planned = None, store: StorePath = DEFAULT_STORE) -> None:
     """Remove weights from which no unit is left to start."""
-    _verbs("training").clean(suite, store)
+    raise typer.Exit(_verbs("training").clean(suite, store))
 
 
 @app.command(epilog="Example: ticketbench table quick --output quick.csv")

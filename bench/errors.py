@@ -49,6 +49,10 @@ class Conflict(StoreError):
     """Two different results of one unit: neither may silently stand for the other."""
 
 
+class DamagedUnit(TicketBenchError):
+    """A file of a finished unit is not the one that its record was made with; fails what needs it, never the whole run."""
+
+
 class LaunchError(TicketBenchError):
     """Workers that cannot be had: an engine that is not installed, a cluster that refuses or cannot be reached."""
 

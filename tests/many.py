@@ -1,9 +1,37 @@
-"""A great many records that no training made, for what has to be fast."""
+"""A great many units, and records that no training made, for what has to be fast."""
 
+import json
 from itertools import product
 
-from bench.spec import Pruning, Task, Unit
+from bench.spec import Entry, Pruning, Suite, Task, Unit
 from bench.tickets.methods import METHODS
+
+ARMS = (
+    "dense", "ticket", "ticket-init", "reinit", "shuffled", "random-ticket", "one-shot", "lr-rewind", "random-erk",
+    "magnitude-init", "gmp",
+)  # fmt: skip
+
+
+def suite(tasks):
+    """910 units a task: ten arms at ten levels with ten seeds, and their dense networks."""
+    arms = tuple(METHODS[name] for name in ARMS)
+    entries = (
+        Entry(task=task(number), methods=arms, levels=tuple(range(1, 11)), seeds=tuple(range(10)))
+        for number in range(tasks)
+    )
+    return Suite(name="many", title="", entries=tuple(entries))
+
+
+def fill(store, units):
+    """Finish units: one and the same record in every folder, beside the files that children ask for."""
+    text = json.dumps(record(task(0), "ticket", 1, 0))
+    for unit in units:
+        folder = store.folder(unit)
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(text)
+        names = ("initial", "rewind", "final") if unit.method.name == "dense" else ("mask", "final")
+        for name in names if unit.method.name == "dense" or unit.method.is_chain else ():
+            (folder / f"{name}.safetensors").touch()
 
 
 def task(number):

@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save, save_file
+from safetensors.numpy import load, load_file, save, save_file
 
 from bench import registry
-from bench.digests import json_digest, tensors_digest
+from bench.digests import canonical_json, file_digest, json_digest, tensors_digest
 from bench.errors import DataError
 from bench.record import FORMAT
 from bench.spec import DENSE, Entry, Pruning, Suite, Task
 from bench.store.attempt import Attempt
+from bench.store.integrity import read_file, read_parent
 from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics as measured
 
@@ -116,6 +117,21 @@ def finish(unit, store, plan):
     return attempt.commit(record)
 
 
+def seal(folder):
+    """Write the digests of a unit's files, as they are now, into its record: what a commit does, or a forger."""
+    record = json.loads((folder / "record.json").read_text())
+    names = sorted(path.name for path in folder.iterdir() if path.name != "record.json")
+    record["digests"]["files"] = {name: file_digest(folder / name) for name in names}
+    (folder / "record.json").write_text(canonical_json(record))
+
+
+def flip(path, at=-1):
+    """Change one bit of a byte of a file, as disks do."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
 def _trouble(unit):
     path = Path(os.environ.get(TROUBLE, "/nonexistent"))
     return json.loads(path.read_text()).get(unit.label) if path.exists() else None
@@ -125,10 +141,10 @@ def _mask(unit, parents, generator):
     if unit.method.mask == "none":
         return {}
     if "ticket" in parents:
-        return load_file(parents["ticket"] / "mask.safetensors")
+        return _load(parents["ticket"], "mask")
     keep = unit.task.pruning.keep({name: int(np.prod(SHAPES[name])) for name in PRUNABLE}, unit.level)
-    previous = load_file(parents["previous"] / "mask.safetensors") if "previous" in parents and unit.level > 1 else {}
-    final = load_file(parents["previous"] / "final.safetensors") if "previous" in parents else {}
+    previous = _load(parents["previous"], "mask") if "previous" in parents and unit.level > 1 else {}
+    final = _load(parents["previous"], "final") if "previous" in parents else {}
     mask = {}
     for name in PRUNABLE:
         score = np.abs(final[f"weights/{name}"]) if final else generator.random(SHAPES[name])
@@ -139,10 +155,14 @@ def _mask(unit, parents, generator):
     return mask
 
 
+def _load(folder, name):
+    return load(read_file(folder, f"{name}.safetensors", read_parent(folder)))
+
+
 def _states(unit, parents, mask, generator):
     start = {name: generator.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
     if "dense" in parents:
-        rewind = load_file(parents["dense"] / "rewind.safetensors")
+        rewind = _load(parents["dense"], "rewind")
         start = {name: rewind[f"weights/{name}"] for name in SHAPES}
     moved = {
         name: (each + 0.1 * generator.standard_normal(each.shape)).astype(np.float32) for name, each in start.items()
@@ -169,11 +189,11 @@ def _record(unit, parents, folder, mask, states, trouble):
     parts = {
         "curve": json_digest(points), "mask": tensors_digest(mask), "weights": tensors_digest(states["final"]),
     }  # fmt: skip
-    records = {role: json.loads((path / "record.json").read_text()) for role, path in parents.items()}
+    records = {role: read_parent(path) for role, path in parents.items()}
     family = {role: each["digests"]["result"] for role, each in records.items()}
     overlap = None
     if "ticket" in parents:
-        ticket = load_file(parents["ticket"] / "mask.safetensors")
+        ticket = _load(parents["ticket"], "mask")
         overlap = sum(int((mask[name] & ticket[name]).sum()) for name in PRUNABLE)
         overlap /= sum(int(each.sum()) for each in ticket.values())
     counts = _counts(unit, mask)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from bench import registry
-from bench.digests import canonical_json
+from bench.digests import canonical_json, file_digest
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
@@ -29,6 +29,7 @@ from bench.schema import Count, Name, decode
 from bench.spec import Method, Unit
 from bench.store import files
 from bench.store.attempt import RECORD, read_record
+from bench.store.integrity import read_file, read_parent
 from bench.store.store import MARK, Store, curve
 from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 
@@ -79,6 +80,7 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
 
     Raises:
         StoreError: if the unit is no ticket, dense's weights were removed, or the disk refuses.
+        DamagedUnit: if mask or weights are not those of their records.
     """
     record = read_record(folder)
     if record is None:
@@ -91,6 +93,8 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
     source = dense / state if dense else None
     if source is None or not source.exists():
         raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")
+    for place, name in ((folder, MASK), (source.parent, source.name)):
+        read_file(place, name, read_parent(place))
     start, mask = read_tensors(source), read_mask(folder)
     packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in mask.items()}
     metadata = {
@@ -194,8 +198,11 @@ def _unfold(ticket: TicketFile, root: Path) -> Path:
     folder = root / ticket.unit.path
     folder.mkdir(parents=True)
     files.write(root / MARK, files.to_text({"format": RECORD_FORMAT}))
-    files.write(folder / RECORD, canonical_json({**ticket.record, "format": RECORD_FORMAT, "curve": ticket.curve}))
     (folder / MASK).write_bytes(save(dict(ticket.mask)))
     start = {key: np.asarray(each, order="C") for key, each in ticket.state.items()}
     (folder / START).write_bytes(save(start, metadata={"state": canonical_json(dict(ticket.rest))}))
+    sealed = {path.name: file_digest(path) for path in folder.iterdir()}
+    digests = {**ticket.record["digests"], "files": sealed}
+    record = {**ticket.record, "format": RECORD_FORMAT, "digests": digests, "curve": ticket.curve}
+    files.write(folder / RECORD, canonical_json(record))
     return folder

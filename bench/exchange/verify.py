@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import StoreError
 from bench.exchange.checks import budgets, chance, definition, masks, scores, seeds, states
 from bench.exchange.draw import obstacle
 from bench.exchange.submission import Check, Submission, SubmittedUnit, read
@@ -63,9 +64,11 @@ def findings_of(root: Path) -> Inspection:
     """Look at every unit of a store, or of an unpacked archive.
 
     Raises:
-        StoreError: if it is no store.
+        StoreError: if it is no store, or holds no unit: what nobody looked at has not passed.
     """
     store = Store(root)
+    if not any(store.folders()):
+        raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
     return _inspected(store, submission, contradictions(store), list(seeds.missing(submission)), CHECKS)
 

@@ -2,60 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import SpecError
-from bench.runs.frontier import NEEDS
+from bench.runs.frontier import NEEDS, Frontier
 from bench.runs.plan import Plan
 from bench.spec import Unit
-from bench.store.attempt import STATES
+from bench.store.attempt import RECORD, STATES, read_record
+from bench.store.claims import DIGITS
+from bench.store.integrity import differences
 from bench.store.store import Store
 
 
-class Freed(NamedTuple):
-    """What was removed."""
+class Cleaned(NamedTuple):
+    """What was removed, and what was not."""
 
     files: int
     bytes: int
+    kept: list[str]  # units left alone as evidence: folder and reason, one line each
 
 
-def clean(store: Store, plan: Plan | None = None) -> Freed:
+def clean(store: Store, plan: Plan | None = None) -> Cleaned:
     """Remove the initial, rewind and final weights of finished units whose children have all started from them.
 
-    A unit that turns out to be needed again is trained again, and gives the same weights.
+    A unit that turns out to be needed again is trained again, and gives the same weights. A unit whose files are not those
+    of its record is left alone, and so is what was made from it: the weights may be all that shows what happened.
 
     Args:
         store: where.
-        plan: whose units, and whose children count; without one, every unit from which a finished one started.
+        plan: whose units, and whose children count; without one nobody knows what else is to start from a dense network, so
+            only levels of chains are cleaned, from which none but the next level starts.
     """
-    sizes = []
+    sizes, kept = [], []
+    evidence = Evidence(store)
     for unit in _spent_in(store, plan) if plan else _spent(store):
-        for path in (store.folder(unit) / name for name in STATES):
-            if path.exists():
-                sizes.append(path.stat().st_size)
-                path.unlink()
-    return Freed(len(sizes), sum(sizes))
+        paths = [path for name in STATES if (path := store.folder(unit) / name).exists()]
+        if paths and (reason := evidence.against(unit)):
+            kept.append(f"{unit.path}: {reason}")
+            continue
+        for path in paths:
+            sizes.append(path.stat().st_size)
+            path.unlink()
+    return Cleaned(len(sizes), sum(sizes), kept)
 
 
 def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
-    done = {unit.id for unit in plan.units.values() if store.record(unit)}
-    left = (unit for unit in plan.units.values() if unit.id not in done)
-    wanted = {parent for unit in left for parent in _starts_from(unit)}
-    return (plan.units[unit_id] for unit_id in done - wanted)
+    frontier = Frontier(plan, store)
+    left = {*frontier.todo, *frontier.blocked, *_attempted(store, frontier.finished)}
+    wanted = {parent for unit_id in left for parent in _starts_from(plan.units[unit_id])}
+    return (plan.units[unit_id] for unit_id in frontier.finished if unit_id not in wanted)
 
 
 def _spent(store: Store) -> Iterable[Unit]:
-    units = []
+    units = {unit.id: unit for unit in _units(store)}
+    wanted = {parent for unit_id in _attempted(store, units) for parent in _starts_from(units[unit_id])}
+    spent = {unit.parents["previous"] for unit in units.values() if unit.method.is_chain} - wanted
+    return (unit for unit_id, unit in units.items() if unit_id in spent and unit.method.is_chain)
+
+
+def _units(store: Store) -> Iterator[Unit]:
     for record in store.records():
         try:
-            units.append(Unit.from_spec(record["spec"]))
+            yield Unit.from_spec(record["spec"])
         except SpecError:
             continue
-    used = {parent for unit in units for parent in _starts_from(unit)}
-    return (unit for unit in units if unit.id in used)
+
+
+def _attempted(store: Store, finished: Iterable[str]) -> list[str]:
+    """Those of the finished that somebody is training again."""
+    held = {holder.what for holder in store.holders()}
+    return [unit_id for unit_id in finished if unit_id[:DIGITS] in held]
 
 
 def _starts_from(unit: Unit) -> Iterable[str]:
     """Ids of the parents whose states, and not only masks, the unit reads."""
     return (parent for role, parent in unit.parents.items() if set(STATES) & set(NEEDS[role]))
+
+
+class Evidence:
+    """What speaks against the units of a store.
+
+    Args:
+        store: where they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Look where the units are; files are read when somebody asks."""
+        self._folders = {folder.name.partition("-")[2]: folder for folder in store.folders()}
+        self._wrong = cache(_wrong)
+
+    def against(self, unit: Unit) -> str | None:
+        """Why a finished unit is not to be touched: its own files, or else those of an ancestor; None if it may be."""
+        waiting, seen = [unit.id], set()
+        while waiting:
+            place = waiting.pop(0)[:DIGITS]
+            if place in seen or place not in self._folders:
+                continue
+            seen.add(place)
+            folder = self._folders[place]
+            parents, wrong = self._wrong(folder)
+            if wrong:
+                return wrong if place == unit.id[:DIGITS] else f"it comes from {folder.name}, where {wrong}"
+            waiting += parents
+        return None
+
+
+def _wrong(folder: Path) -> tuple[list[str], str]:
+    """Ids of the parents of the unit in a folder, and what its files and its record do not agree about."""
+    record = read_record(folder)
+    if record is None:
+        return [], f"{RECORD} cannot be read"
+    return list(record["parents"]), "; ".join(differences(folder, record))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import sysconfig
 import traceback
 from pathlib import Path
 from traceback import FrameSummary
 
 from bench.errors import TicketBenchError
+from bench.store import files
 
 LINE = 400
 """Characters of a reason that stands in tables and logs."""
@@ -26,8 +29,9 @@ def summary(error: BaseException) -> str:
     lines = (each.strip() for each in text(error).splitlines())
     first = _printable(next(filter(None, lines), ""))
     what = first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
+    remedy = f"; {files.REMEDIES[errno.EFBIG]}" if number_of(error) == errno.EFBIG else ""
     where = _where(error)
-    return f"{_cut(what)} ({where})" if where else _cut(what)
+    return _cut(what) + remedy + (f" ({where})" if where else "")
 
 
 def report(error: BaseException) -> str:
@@ -41,6 +45,14 @@ def report(error: BaseException) -> str:
         half = LONGEST // 2 - 50
         whole = whole[:half] + f"\n... {len(whole) - 2 * half:,} bytes are left out ...\n".encode() + whole[-half:]
     return whole.decode(errors="ignore")
+
+
+def number_of(error: BaseException) -> int | None:
+    """The system's number of an error; safetensors has its own exception, with the number in its text only."""
+    if isinstance(error, OSError):
+        return error.errno
+    told = re.search(r"\(os error (\d+)\)", text(error))
+    return int(told[1]) if told else None
 
 
 def text(error: BaseException) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,10 +13,15 @@ from bench.named import named
 from bench.record import StoredRecord
 from bench.runs import failure
 from bench.spec import Role, Unit
-from bench.store.attempt import Attempt, Committed
+from bench.store import files
+from bench.store.attempt import RECORD, Attempt, Committed
 
 WORK = "bench.tickets.units.work:work"
 """What trains a unit; named and not imported, because only workers need torch."""
+
+LATE = 60.0
+"""Seconds that a network file system may take to show what another machine has written."""
+LOOK = 0.5
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -71,19 +75,28 @@ def run(job: Job, *, report: Report) -> Outcome:
         attempt = Attempt(job.root, unit)
         try:
             work = resolve(job.work)
+            _await(list(job.parents.values()))
             record = work(unit, parents=job.parents, folder=attempt.folder, device=job.device, report=report)
             return Outcome(status=record["status"], reason=record["reason"], commit=attempt.commit(record))
         except StoreError:
             raise
         except BaseException as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
-            if _disk_is_full(error):
+            number = failure.number_of(error)
+            if number in files.FULL:
                 attempt.drop()
-                return Outcome(status="halt", reason=f"no room left in {job.root}: make some, then run again")
+                return Outcome(status="halt", reason=f"no room left in {job.root}: {files.REMEDIES[number]}")
             error = AttemptVanished(unit.label) if attempt.has_vanished else error
             attempt.fail(failure.report(error))
             return Outcome(status="failed", reason=failure.summary(error))
     except StoreError as error:
         return Outcome(status="halt", reason=str(error))
+
+
+def _await(parents: Collection[Path]) -> None:
+    """Wait for records that another machine has just committed; whoever misses one says so."""
+    end = time.monotonic() + LATE
+    while not all((folder / RECORD).exists() for folder in parents) and time.monotonic() < end:
+        time.sleep(LOOK)
 
 
 def resolve(path: str) -> Work:
@@ -94,12 +107,3 @@ def resolve(path: str) -> Work:
     """
     work: Work = named(path, "work")
     return work
-
-
-def _disk_is_full(error: BaseException) -> bool:
-    full = (errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, OSError):
-        return error.errno in full
-    # safetensors has its own exception, with the number in its text only
-    told = re.search(r"os error (\d+)", failure.text(error))
-    return told is not None and int(told[1]) in full

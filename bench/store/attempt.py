@@ -134,15 +134,14 @@ class Attempt:
         return "kept"
 
     def _restore(self, target: Path, theirs: StoredRecord, ours: StoredRecord) -> None:
-        """Put back the states that `clean` removed."""
-        missing = [name for name in STATES if (self.folder / name).exists() and not (target / name).exists()]
+        """Put back what is gone from the folder: states that `clean` removed, or a file that somebody lost."""
         known = theirs["digests"].setdefault("files", {})
-        fresh = {name: ours["digests"]["files"][name] for name in missing}
+        fresh = {name: digest for name, digest in ours["digests"]["files"].items() if not (target / name).exists()}
         if any(known.get(name) != digest for name, digest in fresh.items()):
             # the same tensors in other bytes, as another version of safetensors writes them
             known |= fresh
             files.replace(target / RECORD, files.to_text(theirs))
-        for name in missing:
+        for name in fresh:
             (self.folder / name).replace(target / name)
         files.sync(target)
 
@@ -157,10 +156,7 @@ class Attempt:
         self.drop()
 
     def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(
-            f"cannot write {self.unit.label} to {self.root}: {error.strerror or error}; "
-            "make room or name another --store, then run again: what is finished stays"
-        )
+        return files.unwritable(f"{self.unit.label} to {self.root}", error)
 
 
 def read_record(folder: Path) -> Record | None:

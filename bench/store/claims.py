@@ -8,6 +8,7 @@ the rename of its attempt.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -17,7 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from bench.errors import StoreError
 from bench.schema import decode
 from bench.stopping import undisturbed
 from bench.store import files
@@ -34,6 +34,8 @@ TRIES = 3
 """How often a claim is asked for whose folder comes and goes."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
+ATTEMPT = re.compile(r"([0-9a-f]{10})\.[0-9a-f]{8}")
+"""Name of an attempt's folder; whatever else is there is of an older version, or of somebody who died before an attempt."""
 
 
 class Holder(NamedTuple):
@@ -68,6 +70,7 @@ class Claims:
         self.clear(*self._held)
         for what in list(self._held):
             self.release(what)
+        sweep(self._root)  # a worker that was killed once and had its unit done by the next one left its attempt
 
     @undisturbed()
     def take(self, unit_id: str) -> Holder | None:
@@ -80,7 +83,7 @@ class Claims:
         try:
             holder = take(self._folder, what, owner, self._clock)
         except OSError as error:
-            raise StoreError(f"cannot write to {self._root}: {error.strerror or error}") from error
+            raise files.unwritable(f"to {self._root}", error) from error
         if holder is None:
             self._held[what] = owner
         return holder
@@ -89,14 +92,19 @@ class Claims:
     def release(self, unit_id: str) -> None:
         """Give a unit back."""
         what = unit_id[:DIGITS]
-        owner, path = self._held.pop(what), claim_of(self._folder, what)
-        if _read(path) == owner:  # else it was taken for dead, and is somebody else's
-            path.unlink(missing_ok=True)
+        if self._is_mine(what):
+            claim_of(self._folder, what).unlink(missing_ok=True)
+        del self._held[what]
 
     def clear(self, *unit_ids: str) -> None:
         """Remove what the attempts at units left that are held."""
-        for path in _attempts(self._folder, {unit_id[:DIGITS] for unit_id in unit_ids}) if unit_ids else ():
+        mine = {what for what in (unit_id[:DIGITS] for unit_id in unit_ids) if self._is_mine(what)}
+        for path in _attempts(self._folder, mine) if mine else ():
             _remove(path)
+
+    def _is_mine(self, what: str) -> bool:
+        """Whether a claim is held still: one that was taken for dead is somebody else's."""
+        return _read(claim_of(self._folder, what)) == self._held[what]
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
@@ -149,8 +157,9 @@ def sweep(root: Path) -> None:
         if not lives(look(folder, what, clock)) and take(folder, what, me(), clock) is None:
             claim_of(folder, what).unlink()
     for path in _inside(folder):
-        is_claimed = claim_of(folder, path.name.partition(".")[0]).exists()
-        if not is_claimed and clock.age(path) > STALE:  # of an older version, or of somebody who was taken for dead
+        name = ATTEMPT.fullmatch(path.name)
+        is_nobodys = not claim_of(folder, name[1]).exists() if name else clock.age(path) > STALE
+        if is_nobodys and path.suffix != CLAIM:
             _remove(path)
 
 
@@ -169,9 +178,8 @@ def take(folder: Path, what: str, owner: Owner, clock: FileClock) -> Holder | No
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             holder = look(folder, what, clock)
-            if lives(holder):
+            if lives(holder) or not _bury(folder, what, clock):
                 return holder
-            _bury(folder, holder)
         else:
             return None
     return look(folder, what, clock)
@@ -195,20 +203,24 @@ def lives(holder: Holder) -> bool:
     return holder.silent < STALE
 
 
-def _bury(folder: Path, dead: Holder) -> None:
-    """Remove a dead owner's claim and attempts, if nobody else has done it and begun already."""
-    left = _attempts(folder, {dead.what})
-    claim = claim_of(folder, dead.what)
-    grave = folder / f".{claim.name}.{secrets.token_hex(4)}"
+def _bury(folder: Path, what: str, clock: FileClock) -> bool:
+    """Remove a dead owner's claim and attempts; False if somebody else is doing that, or was faster."""
+    lock = folder / f".{what}.lock"
     try:
-        claim.rename(grave)  # of all who try, one finds it
-    except FileNotFoundError:
-        return
-    if _read(grave) != dead.owner:
-        grave.rename(claim)
-        return
-    for path in (*left, grave):
-        _remove(path)
+        lock.touch(exist_ok=False)
+    except FileExistsError:
+        if clock.age(lock) > STALE:  # whoever made it died a moment later
+            lock.unlink(missing_ok=True)
+        return False
+    try:
+        if lives(look(folder, what, clock)):
+            return False
+        for path in _attempts(folder, {what}):
+            _remove(path)
+        claim_of(folder, what).unlink(missing_ok=True)
+    finally:
+        lock.unlink(missing_ok=True)
+    return True
 
 
 def _claimed(folder: Path) -> list[str]:

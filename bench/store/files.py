@@ -8,8 +8,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench.errors import StoreError
+
 LARGEST_JSON = 64 * 2**20
 """Bytes; nothing that a unit writes as JSON comes near, so a larger file is not one of ours."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+REMEDIES = {
+    **dict.fromkeys(FULL, "make room or name another --store, then run again: what is finished stays"),
+    errno.EXDEV: "it spans several file systems, so put all of its folders, .attempts too, on one, then run again",
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`) or name a --store where they may be larger, then run again",
+    errno.EROFS: "it is mounted read-only: mount it writable or name another --store",
+    errno.EACCES: "get the right to write there or name another --store",
+    errno.EPERM: "get the right to write there or name another --store",
+    errno.ENAMETOOLONG: "give the task or the method a shorter name, or name a --store with a shorter path",
+}
+"""What the disk said -> what to do."""
+
+
+def unwritable(what: str, error: OSError) -> StoreError:
+    """What could not be written, why, and what to do, in one line.
+
+    Args:
+        what: and where to, as `the unit to the store`.
+        error: what the system said.
+    """
+    remedy = REMEDIES.get(
+        error.errno or 0, "see to that or name another --store, then run again: what is finished stays"
+    )
+    return StoreError(f"cannot write {what}: {error.strerror or error}; {remedy}")
 
 
 def sync(path: Path) -> None:

@@ -5,6 +5,7 @@ Reads what anybody may have written: nothing is executed, sizes are capped, and 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.digests import file_digest, json_digest, tensors_digest
-from bench.errors import TicketBenchError
+from bench.errors import DamagedUnit, TicketBenchError
 from bench.record import Record
 from bench.spec import Unit
 from bench.store.attempt import RECORD, STATES, read_stored, without_curve
@@ -45,6 +46,58 @@ def verify_alone(store: Store, folder: Path) -> list[str]:
     return list(_findings(store, {}, folder, _read(folder), ALONE))
 
 
+def differences(folder: Path, record: Record) -> Iterator[str]:
+    """What the files of a unit's folder and the digests in its record do not agree about, one line each.
+
+    States may be missing: `ticketbench clean` removes them.
+    """
+    told = record["digests"].get("files", {})
+    present = {path.name: path for path in folder.iterdir() if path.name != RECORD}
+    for name, path in sorted(present.items()):
+        if name not in told:
+            yield f"{name} is not in the record"
+        elif path.is_symlink() or not path.is_file():
+            yield f"{name} is not a plain file"
+        elif file_digest(path) != told[name]:
+            yield f"{name} was changed: its sha256 is not the record's"
+    for name in sorted(told.keys() - present.keys() - set(STATES)):
+        yield f"{name} is missing"
+
+
+def read_parent(folder: Path) -> Record:
+    """The record of a finished unit that another starts from.
+
+    Raises:
+        DamagedUnit: if there is none that parses, or it does not tell the digests of its files.
+    """
+    try:
+        record = _read(folder)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"{RECORD} cannot be read: {error}") from error
+    if "files" not in record["digests"]:
+        raise _damaged(folder, f"{RECORD} does not tell the digests of its files")
+    return record
+
+
+def read_file(folder: Path, name: str, record: Record) -> bytes:
+    """The content of a file of a finished unit; what was hashed is what is given, whatever happens to the file.
+
+    Raises:
+        DamagedUnit: if it is not the file that the record was made with.
+    """
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise _damaged(folder, f"{name} cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != record["digests"]["files"].get(name):
+        raise _damaged(folder, f"{name} was changed since it was recorded: its sha256 is not the record's")
+    return data
+
+
+def _damaged(folder: Path, what: str) -> DamagedUnit:
+    return DamagedUnit(f"{folder}: {what}; look with `ticketbench verify`, then remove this folder and run again")
+
+
 def _read(folder: Path) -> Record:
     if folder.is_symlink():
         raise ValueError("it is a symbolic link")
@@ -70,17 +123,7 @@ def _findings(store: Store, family: Family, folder: Path, record: Record, checks
 
 
 def _files(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:
-    told = record["digests"].get("files", {})
-    present = {path.name: path for path in folder.iterdir() if path.name != RECORD}
-    for name, path in sorted(present.items()):
-        if name not in told:
-            yield f"{name} is not in the record"
-        elif path.is_symlink() or not path.is_file():
-            yield f"{name} is not a plain file"
-        elif file_digest(path) != told[name]:
-            yield f"{name} was changed: its sha256 is not the record's"
-    for name in sorted(told.keys() - present.keys() - set(STATES)):
-        yield f"{name} is missing"
+    yield from differences(folder, record)
 
 
 def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:

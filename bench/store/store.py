@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from os import scandir
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
@@ -17,8 +18,9 @@ from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 from bench.store import files
-from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STATES, read_record, read_stored
+from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
 from bench.store.claims import ATTEMPTS, Holder, holders, sweep
+from bench.store.index import Finished, look, names
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
@@ -51,14 +53,6 @@ class Mark(TypedDict):
     suite: NotRequired[KeptSuite]
 
 
-class Finished(NamedTuple):
-    """What a store has of a finished unit, without its record."""
-
-    status: Literal["ok", "diverged"]
-    missing: tuple[str, ...]
-    """Files that its record names and its folder lacks: cleaned away, or packed without weights."""
-
-
 class Failure(NamedTuple):
     """Why a unit failed."""
 
@@ -73,7 +67,7 @@ class Store:
         root: the folder; it need not exist before the first run.
 
     Raises:
-        StoreError: if it holds something else, or was written by a newer version.
+        StoreError: if it holds something else, a link to a folder, or was written by a newer version.
     """
 
     def __init__(self, root: Path | str = DEFAULT) -> None:
@@ -88,6 +82,8 @@ class Store:
             self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
+        for _ in self.folders():
+            pass  # meets every link: a run would see what is behind it, and a table would not
 
     def _read_mark(self) -> Mark:
         try:
@@ -109,11 +105,13 @@ class Store:
         """
         try:
             (self.root / ATTEMPTS).mkdir(parents=True, exist_ok=True)
+            if (self.root / ATTEMPTS).stat().st_dev != self.root.stat().st_dev:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))  # no attempt could become a result by a rename
             if not (self.root / MARK).exists() or self._read_mark()["format"] < FORMAT:
                 suite = {"suite": self.suite} if self.suite else {}
                 files.replace(self.root / MARK, files.to_text({"format": FORMAT, **suite}))
         except OSError as error:
-            raise StoreError(f"cannot write to {self.root}: {error.strerror}; name another --store") from error
+            raise files.unwritable(f"to {self.root}", error) from error
         sweep(self.root)
 
     def holders(self) -> list[Holder]:
@@ -130,22 +128,16 @@ class Store:
 
     def finished(self, units: Iterable[Unit]) -> dict[str, Finished]:
         """Id -> what is there, of those of `units` that are finished: for a whole plan at once, or a single unit."""
-        found = {}
-        for unit_id, folder in self._present(units):
-            record = read_record(Path(folder))
-            if record is not None:
-                missing = set(record["digests"].get("files", STATES)).difference(_names(folder))
-                found[unit_id] = Finished(record["status"], tuple(sorted(missing)))
-        return found
+        return look(self.root, dict(self._present(units)))
 
     def _present(self, units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
-        """Id and folder of the units that have one; one look at a seed's folder tells all of its levels."""
-        listed = cache(_names)
+        """Id and path of the units that have a folder; one look at a seed's folder tells all of its levels."""
+        listed = cache(names)
         for unit in units:
-            above, _, name = unit.path.rpartition("/")
-            above = f"{self.root}/{above}"
-            if name in listed(above):
-                yield unit.id, f"{above}/{name}"
+            path = unit.path
+            above, _, name = path.rpartition("/")
+            if name in listed(f"{self.root}/{above}"):
+                yield unit.id, path
 
     def records(self) -> list[Record]:
         """Every finished unit's record, in the order of the folders."""
@@ -181,8 +173,8 @@ class Store:
             return found[0]
         if not text or not found:
             raise StoreError(f"no record {text!r} in {self.root}: give the beginning of a unit's id, or its folder")
-        names = ", ".join(str(each.relative_to(self.root)) for each in found[:4])
-        raise StoreError(f"{text!r} begins the ids of {len(found)} records ({names} ...): give more of it")
+        some = ", ".join(str(each.relative_to(self.root)) for each in found[:4])
+        raise StoreError(f"{text!r} begins the ids of {len(found)} records ({some} ...): give more of it")
 
     def failures(self) -> dict[str, Failure]:
         """First ten digits of a failed unit's id -> why it failed last."""
@@ -212,21 +204,21 @@ def curve(folder: Path) -> list[CurvePoint]:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error
 
 
-def _names(folder: str) -> frozenset[str]:
-    try:
-        with scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries)
-    except OSError:
-        return frozenset()
-
-
 def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:
-    with scandir(folder) as entries:
-        inside = sorted((entry.name, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-    for name, path in inside:
-        if name in skip:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be read: {error.strerror}; a store is read whole or not at all") from error
+    for entry in inside:
+        if entry.is_symlink() and not entry.is_file():
+            raise StoreError(
+                f"{entry.path} is a link to {Path(entry.path).readlink()}: a store is read whole or not at all, "
+                "so move the folder there, or link the whole store"
+            )
+        if entry.name in skip or not entry.is_dir(follow_symlinks=False):
             continue
-        if UNIT_FOLDER.fullmatch(name):
-            yield Path(path)
+        if UNIT_FOLDER.fullmatch(entry.name):
+            yield Path(entry.path)
         else:
-            yield from _unit_folders(path, set())
+            yield from _unit_folders(entry.path, set())

@@ -103,10 +103,21 @@ def plan(asked: Request, root: Path, execution: Execution, *, trial: str = TRIAL
 
 def status(asked: Request, root: Path) -> None:
     """Show how far a suite is."""
-    say(overview.status(asked.plan(), Store(root)))
+    store = Store(root)
+    say(overview.status(asked.plan(), store))
+    if not any(store.folders()):
+        say("", f"{root} holds no unit yet: run the suite, or name another --store")
 
 
-def clean(suite: str | None, root: Path) -> None:
-    """Remove states that nothing is left to start from."""
-    freed = remove_states(existing(root), Request(suite=suite).plan() if suite else None)
-    say(f"removed {freed.files} files, {freed.bytes / 1e6:,.1f} MB; records, curves and masks stay")
+def clean(suite: str | None, root: Path) -> int:
+    """Remove states that nothing is left to start from; the exit code says whether any were kept as evidence."""
+    done = remove_states(existing(root), Request(suite=suite).plan() if suite else None)
+    for line in done.kept:
+        say(f"left alone: {line}")
+    rest = "records, curves and masks stay"
+    if suite is None:
+        rest += (
+            "; so do weights of dense and of the last levels: only a suite tells whether a unit still starts from them"
+        )
+    say(f"removed {done.files} files, {done.bytes / 1e6:,.1f} MB; {rest}")
+    return 1 if done.kept else 0

@@ -91,6 +91,8 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     assert code == 0
     assert out.endswith("time left: unknown with 3 workers\n"), "nothing was tried"
     assert not (tmp_path / "runs").exists(), "looking creates nothing"
+    _, out, _ = command("status", suite_file, *store)
+    assert out.endswith(f"\n\n{tmp_path / 'runs'} holds no unit yet: run the suite, or name another --store\n")
     _, out, _ = command("run", suite_file, *store, "--seeds", 0)
     assert f"next: ticketbench table {suite_file} --seeds 0 --store" in out, "what was asked can be typed again"
     code, out, _ = command("status", suite_file, *store)

@@ -2,19 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import toy
 from cluster import counted
-from cluster.slurm import Slurm, missing, wait_until
+from cluster.slurm import Slurm, missing
 
-from bench.runs.plan import plan
+import bench
 from bench.store.attempt import CONFLICTS
 from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify
@@ -22,6 +25,7 @@ from bench.store.store import Store
 
 MARK = "CLUSTER_MARK"
 TESTS = Path(__file__).parents[1]
+SUITES = {path.stem: str(path) for path in Path(__file__).parent.glob("*.toml")}
 
 
 def pytest_collection_modifyitems(items):
@@ -35,24 +39,34 @@ class Runs:
 
     def __init__(self, folder):
         self.root, self.counted = folder / "runs", folder / "counted"
+        self.trouble = folder / "trouble.json"
         self.counted.touch()
         self.mark = uuid.uuid4().hex
         self.environment = {
             **os.environ,
             MARK: self.mark,
+            toy.TROUBLE: str(self.trouble),
             counted.COUNTED: str(self.counted),
             "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
         }
         self._begun = []
 
-    def command(self, suite, address=None):
-        return [sys.executable, "-m", "cluster.counted", suite, str(self.root), *([address] if address else [])]
+    def command(self, suite, *options):
+        return [
+            *(sys.executable, "-m", "cluster.counted", "run", SUITES.get(suite, suite), "--store", str(self.root)),
+            *("--progress", "plain", *options),
+        ]
 
-    def begin(self, command, **options):
+    def begin(self, command, env=None):
         out = self.root.parent / f"out.{len(self._begun)}"
         with out.open("wb") as file:
             process = subprocess.Popen(
-                command, env=self.environment, stdout=file, stderr=file, start_new_session=True, **options
+                command,
+                env=env or self.environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                cwd=self.root.parent,  # Ray puts it on the path of its workers
             )
         process.told = out.read_text
         self._begun.append(process)
@@ -66,15 +80,27 @@ class Runs:
     def digests(self):
         return {record["unit_id"]: record["digests"]["result"] for record in Store(self.root).records()}
 
+    def other_code(self):
+        """A path for PYTHONPATH where this package has one line more."""
+        folder = self.root.parent / "other"
+        shutil.copytree(Path(bench.__file__).parent, folder / "bench")
+        with (folder / "bench" / "spec.py").open("a") as file:
+            file.write("# another line\n")
+        return os.pathsep.join([str(folder), str(TESTS)])
+
     def done(self):
         return len(list(Store(self.root).folders())) if (self.root / "store.json").exists() else 0
 
     def trainings(self):
         """Unit id -> how often it was trained to its end."""
-        return Counter(self.counted.read_text().split())
+        return Counter(self.counted.read_text().split()[::2])
+
+    def hosts(self):
+        """Hostname -> how many trainings ended there."""
+        return Counter(self.counted.read_text().split()[1::2])
 
     def processes(self, *words):
-        """Ids of the processes that were started for these runs and live, of which the command line holds the words."""
+        """Id -> command line of the processes that were started for these runs and live, and whose command holds the words."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -82,11 +108,30 @@ class Runs:
                     found[int(folder.name)] = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
             except OSError:
                 continue
-        return [pid for pid, command in found.items() if all(word in command for word in words)]
+        return {pid: command for pid, command in found.items() if all(word in command for word in words)}
 
-    def check(self, digests):
-        """Nothing is lost, nothing differs, nothing is left."""
+    def kill(self, *words):
+        """Kill one of these processes."""
+        os.kill(min(self.processes(*words)), signal.SIGKILL)
+
+    def wait_for_the_end(self, *words, seconds=30):
+        """Wait until no such process is left."""
+        end = time.monotonic() + seconds
+        while (left := self.processes(*words)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not left
+
+    def check(self, digests, *, before=(), lost=0):
+        """Nothing is lost, nothing is doubled, nothing differs, nothing is left.
+
+        Args:
+            digests: of the units, as they must be.
+            before: units that were finished when something was killed; none of them is trained again.
+            lost: how many of the others may have been trained in vain, in the moment before they were finished.
+        """
         assert self.digests() == digests
+        assert {self.trainings()[unit] for unit in before} <= {1}
+        assert self.trainings().total() <= len(digests) + lost
         assert verify(Store(self.root)) == []
         assert not (self.root / CONFLICTS).exists()
         assert not list((self.root / ATTEMPTS).iterdir())
@@ -115,9 +160,7 @@ def alone(tmp_path_factory):
         if suite not in known:
             runs = Runs(tmp_path_factory.mktemp("alone"))
             try:
-                runs.environment["WORKERS"] = "8" if suite == "toys" else "2"
-                runs.finish(runs.command(suite))
-                assert len(runs.digests()) == len(plan(counted.suite(suite)).units)
+                runs.finish(runs.command(suite, "--workers", "2" if suite == "smoke" else "8"))
                 known[suite] = runs.digests()
             finally:
                 runs.end()
@@ -126,26 +169,41 @@ def alone(tmp_path_factory):
     return digests
 
 
+class Raylets:
+    """A cluster of two nodes with one core each."""
+
+    def __init__(self, environment):
+        self._environment, self._process = environment, None
+
+    def begin(self, **second):
+        """Start it; the arguments are what else the second node has."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cluster.raylets", json.dumps(second)],
+            env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        told = json.loads(self._process.stdout.readline())
+        self.options, self.pids = ("--launcher", "ray", "--address", told["address"]), told["raylets"]
+
+    def end(self):
+        if self._process:
+            with self._process.stdin, self._process.stdout:
+                self._process.stdin.close()
+                self._process.wait(60)
+
+
 @pytest.fixture
 def raylets(runs):
-    """A cluster of two nodes with one core each; address and process ids."""
-    pytest.importorskip("ray")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cluster.raylets"],
-        env=runs.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    with process.stdin, process.stdout:
-        yield json.loads(process.stdout.readline())
-        process.stdin.close()
-        process.wait(60)
-    wait_until(lambda: not runs.processes())
+    raylets = Raylets(runs.environment)
+    yield raylets
+    runs.wait_for_the_end("bench.runs.launch")
+    raylets.end()  # agents of a node that was killed live on for a while: they end with `runs`
 
 
 @pytest.fixture
 def slurm(runs):
     """A cluster of two nodes with one core each."""
     if missing():
-        pytest.skip(f"lacks {', '.join(missing())}")
+        pytest.fail(f"Slurm needs {', '.join(missing())}: see tox.ini, or leave it out with -k 'not slurm'")
     with tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp") as folder:
         slurm = Slurm(folder, runs.environment)
         try:
@@ -153,4 +211,4 @@ def slurm(runs):
             yield slurm
         finally:
             slurm.stop()
-    wait_until(lambda: not runs.processes())
+    runs.wait_for_the_end()

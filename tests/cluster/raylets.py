@@ -1,4 +1,6 @@
-"""`python -m cluster.raylets`: a Ray cluster of two nodes with one core each, until its standard input ends.
+"""`python -m cluster.raylets JSON`: a Ray cluster of two nodes with one core each, until its standard input ends.
+
+The JSON holds what else the second node has.
 
 Prints one line of JSON: the address, and the process id of each node's raylet.
 """
@@ -22,9 +24,8 @@ from ray.cluster_utils import Cluster
 def node(cluster, tries=2, **options):
     """Add one; Ray waits 30 s for its own processes, which a loaded machine may miss once."""
     try:
-        return cluster.add_node(
-            num_cpus=1, num_gpus=0, include_dashboard=False, object_store_memory=80 * 2**20, **options
-        )
+        small = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+        return cluster.add_node(include_dashboard=False, **{**small, **options})
     except Exception:
         if tries == 1:
             raise
@@ -34,7 +35,7 @@ def node(cluster, tries=2, **options):
 def main():
     cluster, folder = Cluster(), tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
     try:
-        nodes = [node(cluster, temp_dir=folder.name), node(cluster)]
+        nodes = [node(cluster, temp_dir=folder.name), node(cluster, **json.loads(sys.argv[1]))]
         raylets = [each.all_processes["raylet"][0].process.pid for each in nodes]
         print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)  # noqa: T201
         sys.stdin.read()

@@ -1,8 +1,5 @@
 """Two nodes of a real Slurm: an array of drives, whatever is killed."""
 
-import os
-import signal
-
 import pytest
 from cluster.slurm import wait_until
 
@@ -20,7 +17,9 @@ def submitted(runs, slurm, monkeypatch):
 
     def run(suite):
         allocation = Allocation(nodes=2, partition="main", time="10", cores=1)
-        text = script(runs.command(suite), root=runs.root, name=f"it's a {suite}", allocation=allocation)
+        text = script(
+            runs.command(suite, "--workers", "1"), root=runs.root, name=f"it's a {suite}", allocation=allocation
+        )
         return submit(text, root=runs.root)
 
     return run
@@ -30,28 +29,32 @@ def told(runs):
     return "".join(path.read_text() for path in sorted((runs.root / ".slurm").glob("*.log")))
 
 
-def test_the_smoke_suite_ends_as_alone(runs, slurm, submitted, alone):
-    job = submitted("smoke")
+def test_the_smoke_suite_ends_as_alone(runs, slurm, alone):
+    command = runs.command("smoke", "--launcher", "slurm", "--partition", "main", "--nodes", "2", "--time", "10")
+    process = runs.begin([*command, "--workers", "1"], env=slurm.environment)
+    assert process.wait(60) == 0, process.told()
+    assert "submitted as job 1 on 2 nodes" in process.told()
     wait_until(slurm.is_idle, seconds=280)
     runs.check(alone("smoke"))
-    assert {path.name for path in (runs.root / ".slurm").glob("*.log")} == {f"{job}_0.log", f"{job}_1.log"}
-    assert runs.trainings().total() < 1.05 * len(alone("smoke"))
+    assert {path.name for path in (runs.root / ".slurm").glob("*.log")} == {"1_0.log", "1_1.log"}
+    assert "78 of 78 units done" in told(runs)
+    assert "Traceback" not in told(runs)
 
 
 def test_a_killed_worker_node_and_driver_cost_a_unit_each(runs, slurm, submitted, alone):
     submitted("toys")
     wait_until(lambda: runs.done() >= 2)
-    os.kill(runs.processes("bench.runs.launch")[0], signal.SIGKILL)
+    runs.kill("bench.runs.launch")
     wait_until(lambda: runs.done() >= 6)
     slurm.kill("slurmd.n2")
     wait_until(lambda: runs.done() >= 10)
-    os.kill(runs.processes("cluster.counted")[0], signal.SIGKILL)
-    wait_until(lambda: not runs.processes("cluster.counted"), seconds=100)
+    runs.kill("cluster.counted")
+    runs.wait_for_the_end("cluster.counted", seconds=100)
     slurm.begin_node("n2")
+    before = runs.digests()
     submitted("toys")
     wait_until(slurm.is_idle, seconds=100)
-    runs.check(alone("toys"))
-    assert set(runs.trainings().values()) == {1}
+    runs.check(alone("toys"), before=before, lost=2)
     assert "Traceback" not in told(runs)
 
 
@@ -60,8 +63,7 @@ def test_a_requeued_element_goes_on(runs, slurm, submitted, alone):
     wait_until(lambda: runs.done() >= 4)
     assert slurm.ask("scontrol", "requeue", f"{job}_1") == ""
     wait_until(slurm.is_idle, seconds=200)
-    runs.check(alone("toys"))
-    assert set(runs.trainings().values()) == {1}
+    runs.check(alone("toys"), lost=1)
 
 
 def test_a_cancelled_job_leaves_nothing(runs, slurm, submitted):
@@ -69,7 +71,7 @@ def test_a_cancelled_job_leaves_nothing(runs, slurm, submitted):
     wait_until(lambda: runs.done() >= 2)
     slurm.ask("scancel", job)
     wait_until(slurm.is_idle)
-    wait_until(lambda: not runs.processes("cluster.counted"))
+    runs.wait_for_the_end("cluster.counted")
     assert not runs.processes("bench.runs.launch")
     assert not list((runs.root / ".attempts").iterdir())
 

@@ -122,7 +122,7 @@ class _OverLimit(Exception):
 
 
 class _Process:
-    """A process in a session of its own, so that its children end with it, and no key of the terminal reaches it."""
+    """A process in a group of its own: its children end with it, no key of the terminal reaches it."""
 
     def __init__(self, threads: int, limits: Limits) -> None:
         self._limits = limits
@@ -139,7 +139,7 @@ class _Process:
             stderr=self._log,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
             pass_fds=(theirs.fileno(), ends),
-            start_new_session=True,
+            process_group=0,
         )
         theirs.close()
         os.close(ends)

@@ -6,10 +6,7 @@ A unit that crashes takes down that process and never the actor; an actor that d
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,15 +24,15 @@ try:
     import ray
     from ray.exceptions import RayError, RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from bench.runs.launch import ray_head as head
 except ImportError as error:
     raise LaunchError("--launcher ray: Ray is not installed; pip install 'ticketbench[ray]'") from error
 
 SECOND = 1.0
 """Between two messages of a unit: only the last is sent."""
 ENDING = 10.0
-"""Seconds that an actor gets to end its process before it is killed; the process ends with it."""
-STARTS = 2
-"""How often a start is tried: Ray's own waits of about 30 s are too short for a loaded machine."""
+"""Seconds that an actor gets to end its process, and then to be killed; the process ends with it."""
 OURS = "TICKETBENCH_"
 """Variables of this process that workers get, too."""
 
@@ -78,15 +75,17 @@ class Cluster:
     """The engine of the pool."""
 
     def __init__(self, root: Path, address: str, *, threads: int, gpus: float, limits: Limits) -> None:
-        _join(address)
+        head.join(address)
         self._root, self._threads, self._gpus, self._limits = root, threads, gpus, limits
         self._names: dict[str, str] = {}
+        self._is_gone = False
 
     async def nodes(self) -> Mapping[str, int]:
         try:
-            alive = [node for node in await asyncio.to_thread(ray.nodes) if node["Alive"]]
-        except RayError as error:
-            raise Lost(f"the Ray cluster is gone: {_first_line(error)}") from error
+            alive = [node for node in await head.asked(ray.nodes, head.SILENCE) if node["Alive"]]
+        except (RayError, TimeoutError) as error:
+            self._is_gone = True
+            raise Lost("the Ray cluster does not answer any more") from error
         self._names |= {node["NodeID"]: f"{node['NodeName']} (Ray node {node['NodeID'][:8]})" for node in alive}
         room = {node["NodeID"]: slots(node["Resources"], threads=self._threads, gpus=self._gpus) for node in alive}
         return {node: count for node, count in room.items() if count}
@@ -100,9 +99,9 @@ class Cluster:
         try:
             objection = await task.remote(probe)
         except RayTaskError as error:
-            raise Refused(f"ticketbench does not run there: {_first_line(error.cause or error)}") from error
+            raise Refused(f"ticketbench does not run there: {head.first_line(error.cause or error)}") from error
         except RayError as error:
-            raise Lost(_first_line(error)) from error
+            raise Lost(head.first_line(error)) from error
         finally:
             probe.remove()
         if objection:
@@ -118,7 +117,7 @@ class Cluster:
         return _Slot(actor.remote(self._threads, self._limits, variables))
 
     def close(self) -> None:
-        ray.shutdown()
+        head.leave(is_gone=self._is_gone)
 
 
 class _Slot:
@@ -148,8 +147,8 @@ class _Slot:
     async def end(self) -> None:
         with suppress(RayError, TimeoutError):
             await asyncio.wait_for(asyncio.wrap_future(self._actor.end.remote().future()), ENDING)
-        with suppress(RayError):
-            ray.kill(self._actor)
+        with suppress(RayError, TimeoutError):
+            await head.asked(lambda: ray.kill(self._actor), ENDING)
 
 
 class _Actor:
@@ -191,7 +190,7 @@ def _losses() -> Iterator[None]:
     try:
         yield
     except RayError as error:
-        raise Lost(_first_line(error)) from error
+        raise Lost(head.first_line(error)) from error
 
 
 def slots(resources: Mapping[str, float], *, threads: int, gpus: float) -> int:
@@ -209,39 +208,5 @@ def slots(resources: Mapping[str, float], *, threads: int, gpus: float) -> int:
     return min(by_cores, int(there // gpus) if gpus >= 1 else there * int(1 / gpus))
 
 
-def _join(address: str) -> None:
-    """Connect this process to a cluster, quietly; its answers to signals stay its own."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # for each node that is lost it would print twenty lines of a log, and has no option against it
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # noqa: SLF001
-    alone = {"include_dashboard": False} if address == "local" else {}
-    with _same_signals():
-        for left in reversed(range(STARTS)):
-            try:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **alone)
-            except (OSError, RuntimeError, ValueError, RayError) as error:
-                ray.shutdown()
-                if not left:
-                    raise LaunchError(f"--address {address}: no Ray cluster: {_first_line(error)}") from error
-            else:
-                break
-
-
-@contextmanager
-def _same_signals() -> Iterator[None]:
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for each, handler in handlers.items():
-                signal.signal(each, handler)
-
-
 def _pinned(node: str) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -45,7 +45,7 @@ class Allocation:
         """Refuse what sbatch would misread."""
         if self.nodes < 1:
             raise LaunchError(f"--nodes {self.nodes}: an array of drives needs at least one")
-        if self.time and not TIME.fullmatch(self.time):
+        if self.time is not None and not TIME.fullmatch(self.time):
             raise LaunchError(f"--time {self.time!r} is no time of Slurm's: write minutes, H:MM:SS or D-HH:MM:SS")
 
 
@@ -74,12 +74,12 @@ def script(command: Sequence[str], *, root: Path, name: str, allocation: Allocat
         f"--chdir={folder or Path.cwd()}",
         f"--output={log}",
     ]
+    broken = next((option for option in options if option.splitlines() != [option]), None)
+    if broken:
+        raise LaunchError(f"cannot write {broken!r} into a batch script: it holds a line break")
     lines = [f"#SBATCH {shlex.quote(option)}" for option in options]
     # exec: the signals of a preemption and of the time limit reach the drive itself
-    text = "\n".join(["#!/bin/sh", *lines, f"exec {shlex.join(command)}", ""])
-    if not all(part.isprintable() for part in [*options, *command]):
-        raise LaunchError(f"cannot write a script for {name!r} in {root}: a name or a path holds a line break")
-    return text
+    return "\n".join(["#!/bin/sh", *lines, f"exec {shlex.join(command)}", ""])
 
 
 def submit(text: str, *, root: Path) -> str:

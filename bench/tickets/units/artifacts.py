@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from bench.digests import canonical_json, tensors_digest
 from bench.learner import Mask, State
-from bench.record import Record
+from bench.store.integrity import read_file, read_parent
 from bench.store.tensors import masks_nothing
 from bench.tickets.inputs import Parent
 
@@ -42,25 +41,24 @@ def save_state(state: State, name: str, folder: Path) -> None:
     )
 
 
-def load_mask(folder: Path) -> dict[str, Tensor]:
-    """The mask of a finished unit."""
-    return _tensors(folder / MASK_FILE)[0]
-
-
-def load_state(name: str, folder: Path) -> State:
-    """The `initial`, `rewind` or `final` state of a finished unit."""
-    tensors, rest = _tensors(folder / f"{name}.safetensors")
+def state_of(data: bytes) -> State:
+    """The state that a `<name>.safetensors` holds."""
+    tensors, header = load(data), json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     weights = {key.removeprefix("weights/"): each for key, each in tensors.items() if key.startswith("weights/")}
     buffers = {key.removeprefix("buffers/"): each for key, each in tensors.items() if key.startswith("buffers/")}
-    return State(weights=weights, buffers=buffers, **rest)
+    return State(weights=weights, buffers=buffers, **json.loads(header["__metadata__"]["state"]))
 
 
 def load_parent(folder: Path) -> Parent:
-    """What a finished unit hands to its children; each state is read when it is asked for, once."""
-    record: Record = json.loads((folder / "record.json").read_text())
+    """What a finished unit hands to its children; each state is read when it is asked for, once.
+
+    Raises:
+        DamagedUnit: if its record or its mask is not what was committed; likewise each state, when it is asked for.
+    """
+    record = read_parent(folder)
     return Parent(
-        mask={} if masks_nothing(record) else load_mask(folder),
-        state=cache(lambda name: load_state(name, folder)),
+        mask={} if masks_nothing(record) else load(read_file(folder, MASK_FILE, record)),
+        state=cache(lambda name: state_of(read_file(folder, f"{name}.safetensors", record))),
         search_cost=record["search_cost"],
         result=record["digests"]["result"],
     )
@@ -80,9 +78,3 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """sha256 of the tensors' names, types, shapes and values."""
     return tensors_digest(arrays(tensors))
-
-
-def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with safe_open(path, framework="pt") as file:
-        metadata = json.loads((file.metadata() or {}).get("state", "{}"))
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118  not a dict

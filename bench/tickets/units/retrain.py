@@ -81,8 +81,8 @@ def retrain(
     family = {role: artifacts.load_parent(path) for role, path in parents.items()}
     named = {role: parent for role, parent in family.items() if role in unit.parents}
     if "dense" in unit.parents:
-        state = found_states(unit, kind, device, parents.get("dense"))
-        _check_start(state, family[SUBMITTED].mask, parents, drift=LARGEST_DRIFT[unit.task.unit])
+        state = found_states(unit, kind, device, family.get("dense"))
+        _check_start(state, family, parents, drift=LARGEST_DRIFT[unit.task.unit])
         family["dense"] = Parent(mask={}, state=state, search_cost=0, result="")
     ranked = columns(unit.method).mask.ranked
     asked = unit
@@ -97,20 +97,20 @@ def submitted_mask(inputs: MethodInputs) -> Mask:
     return inputs.parents[SUBMITTED].mask
 
 
-def found_states(unit: Unit, kind: Domain, device: str, dense: Path | None) -> Callable[[str], State]:
+def found_states(unit: Unit, kind: Domain, device: str, dense: Parent | None) -> Callable[[str], State]:
     """The states of a unit's dense parent: `initial` and `rewind` are found here, when they are asked for.
 
     Args:
         unit: the child.
         kind: its domain.
         device: where to train.
-        dense: the submitted folder, for the `final` state that one-shot pruning ranks.
+        dense: the submitted one, for the `final` state that one-shot pruning ranks.
     """
 
     @cache
     def state(name: str) -> State:
         if name == "final" and dense is not None:
-            return artifacts.load_state(name, dense)
+            return dense.state(name)
         learner = kind.learner(unit.task, streams=Streams(unit.seed), device=device)
         learner.load(learner.snapshot())
         if name == "rewind" and unit.task.rewind_step:
@@ -120,13 +120,16 @@ def found_states(unit: Unit, kind: Domain, device: str, dense: Path | None) -> C
     return state
 
 
-def _check_start(state: Callable[[str], State], mask: Mask, parents: Mapping[Role, Path], *, drift: float) -> None:
+def _check_start(
+    state: Callable[[str], State], family: Mapping[Role, Parent], folders: Mapping[Role, Path], *, drift: float
+) -> None:
     """Submitted rewind weights lie where training from the seed's initial weights leads, or nearby."""
-    folders = (parents[role] for role in (SUBMITTED, "dense") if role in parents)
-    folder = next((folder for folder in folders if (folder / "rewind.safetensors").exists()), None)
-    if folder is None:
+    roles: tuple[Role, ...] = (SUBMITTED, "dense")
+    having = (role for role in roles if role in folders and (folders[role] / "rewind.safetensors").exists())
+    role = next(having, None)
+    if role is None:
         return
-    theirs = artifacts.load_state("rewind", folder)
+    theirs, mask = family[role].state("rewind"), family[SUBMITTED].mask
     name = "initial" if theirs.step == 0 else "rewind"
     ours, initial = state(name).masked(mask).weights, state("initial").masked(mask).weights
     theirs_masked = theirs.masked(mask).weights

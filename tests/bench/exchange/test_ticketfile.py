@@ -8,8 +8,9 @@ import older
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from toy import flip
 
-from bench.errors import StoreError, SubmissionError
+from bench.errors import DamagedUnit, StoreError, SubmissionError
 from bench.exchange.ticketfile import _unpacked, read_ticket, unfold, write_ticket
 from bench.exchange.verify import findings_of_ticket
 from bench.store.store import Store
@@ -60,6 +61,14 @@ def test_a_mask_takes_a_bit_a_weight(ticket):
         "mask/0.weight": ("uint8", 4),
         "mask/4.weight": ("uint8", 4),
     }
+
+
+@pytest.mark.parametrize(("method", "name"), [("ticket", "mask"), ("dense", "rewind")])
+def test_no_ticket_is_made_of_damaged_files(moons, tmp_path, method, name):
+    flip(folder_of(moons, method, 0 if method == "dense" else 2) / f"{name}.safetensors")
+    with pytest.raises(DamagedUnit, match=f"{name}.safetensors was changed since it was recorded"):
+        write_ticket(Store(moons), folder_of(moons, "ticket"), tmp_path / "a.ticket")
+    assert not (tmp_path / "a.ticket").exists()
 
 
 def test_the_first_bit_is_the_highest(ticket):

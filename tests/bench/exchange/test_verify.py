@@ -42,6 +42,29 @@ def test_an_honest_store_of_the_toy_has_no_findings(template, tmp_path, toys):
     assert (found.findings, found.doubts, found.notes) == ([], [], [])
 
 
+@pytest.mark.parametrize("holds", [(), ("store.json",), ("store.json", "failed/0123456789.host.1.aa/reason.txt")])
+def test_where_nothing_is_verified_nothing_passes(command, tmp_path, holds):
+    for name in holds:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('{"format": 1}')
+    told = (
+        f"ticketbench: {tmp_path} holds no unit, so nothing was verified: name a store, an archive or a ticket file\n"
+    )
+    assert command("verify", tmp_path) == (2, "", told)
+
+
+def test_a_store_with_a_linked_folder_is_not_verified(command, runs, tmp_path):
+    """It would be found that nothing is wrong with the rest."""
+    shutil.move(runs / "toy", tmp_path / "elsewhere")
+    (runs / "toy").symlink_to(tmp_path / "elsewhere")
+    code, out, err = command("verify", runs)
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        f"ticketbench: {runs}/toy is a link to {tmp_path}/elsewhere: a store is read whole or not at all"
+    )
+    assert err.count("\n") == 1
+
+
 def test_a_forger_who_changes_nothing_is_not_found(moons, forge):
     """So that what is found below was found for its change."""
     forge(moons, lambda units: None)

@@ -107,6 +107,7 @@ def test_a_worker_that_is_killed_once_loses_nothing(store, trouble):
     assert killed[0] > 0
     assert len(frontier.finished) == 4
     assert not frontier.failed
+    assert not list((store.root / ATTEMPTS).iterdir()), "nor leaves anything"
 
 
 def children():
@@ -134,7 +135,7 @@ def test_a_unit_that_kills_its_workers_fails_alone(store, go, trouble):
 
 def test_a_full_disk_ends_the_drive_with_one_line(store, go, trouble):
     trouble({f"{NAME} dense L0 s0": "full"})
-    with pytest.raises(StoreError, match=r"no room left in .*: make some, then run again"):
+    with pytest.raises(StoreError, match=r"no room left in .*: make room or name another --store, then run again"):
         go(toy.suite(("dense",)))
     assert not list((store.root / ATTEMPTS).iterdir())
     assert not (store.root / FAILED).exists()

@@ -1,5 +1,10 @@
 import errno
+import os
 import pickle
+import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,7 +45,51 @@ def test_a_full_disk_while_training_halts(dense, store, error, monkeypatch):
         raise error
 
     monkeypatch.setattr(jobs, "resolve", lambda _: work)
-    assert run(dense, report=None).status == "halt"
+    outcome = run(dense, report=None)
+    assert outcome.status == "halt"
+    assert outcome.reason == (
+        f"no room left in {store.root}: make room or name another --store, then run again: what is finished stays"
+    )
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+LIMITED = """
+import resource, sys, numpy, toy
+from pathlib import Path
+from safetensors.numpy import save_file
+from bench.runs.job import Job, run
+from bench.runs.plan import plan
+
+def work(unit, *, parents, folder, device, report):
+    if sys.argv[2] == "plain":
+        (folder / "plain").write_bytes(bytes(50_000))
+    save_file({"w": numpy.zeros(50_000)}, folder / "final.safetensors")
+
+(unit,) = plan(toy.suite(("dense",))).units.values()
+toy.work = work
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+print(run(Job(spec=unit.spec(), root=Path(sys.argv[1]), parents={}, work="toy:work"), report=None))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "status", "told"),
+    [
+        ("plain", 20_000, "failed", "OSError: [Errno 27] File too large; raise the limit"),
+        ("safetensors", 20_000, "failed", "File too large (os error 27)"),
+        ("plain", 10, "halt", "cannot write toy/chain@smoke dense L0 s0 to .*: File too large; raise the limit"),
+    ],
+)
+def test_a_limit_on_the_size_of_files_is_called_that(store, kind, limit, status, told):
+    """And its signal kills no worker: Python ignores it."""
+    command = [sys.executable, "-c", LIMITED, str(store.root), kind, str(limit)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"status='{status}'" in done.stdout
+    assert re.search(told if status == "halt" else re.escape(told), done.stdout)
+    assert "raise the limit on the size of files (`ulimit -f`)" in done.stdout
+    assert "make room" not in done.stdout
     assert not list((store.root / ATTEMPTS).iterdir())
 
 
@@ -96,3 +145,30 @@ def test_whatever_a_learner_raises_is_a_line_of_its_own_and_a_text_that_fits(den
 def test_work_that_does_not_exist_is_named(path):
     with pytest.raises(SpecError, match=f"work '{path}' cannot be imported"):
         resolve(path)
+
+
+def test_a_parent_that_a_network_file_system_shows_late_is_waited_for(store, monkeypatch):
+    plan = make_plan(toy.suite(("ticket",), levels=(1,)))
+    dense, ticket = plan.units.values()
+    parents = {role: store.folder(dense) for role in ticket.parents}
+    job = Job(spec=ticket.spec(), root=store.root, parents=parents, work="toy:work")
+    monkeypatch.setattr(jobs, "LOOK", 0.01)
+    late = threading.Timer(0.3, toy.finish, (dense, store, plan))
+    late.start()
+    assert run(job, report=lambda *_: None).status == "ok"
+    late.join()
+
+
+def test_a_parent_that_never_comes_fails_the_unit(store, monkeypatch):
+    plan = make_plan(toy.suite(("ticket",), levels=(1,)))
+    dense, ticket = plan.units.values()
+    job = Job(
+        spec=ticket.spec(),
+        root=store.root,
+        parents={role: store.folder(dense) for role in ticket.parents},
+        work="toy:work",
+    )
+    monkeypatch.setattr(jobs, "LATE", 0.1)
+    outcome = run(job, report=lambda *_: None)
+    assert outcome.status == "failed"
+    assert str(store.folder(dense)) in outcome.reason

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -115,8 +116,55 @@ def test_a_full_disk_at_any_step_leaves_the_store_as_it_was(filled, monkeypatch)
     assert verify(store) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "No space left on device; make room or name another --store, then run again"),
+        (errno.EDQUOT, "Disk quota exceeded; make room or"),
+        (
+            errno.EXDEV,
+            "Invalid cross-device link; it spans several file systems, so put all of its folders, .attempts too",
+        ),
+        (errno.EFBIG, "File too large; raise the limit on the size of files"),
+        (errno.EROFS, "Read-only file system; it is mounted read-only: mount it writable or"),
+        (errno.EACCES, "Permission denied; get the right to write there or"),
+        (errno.EPERM, "Operation not permitted; get the right to write there or"),
+        (errno.ENAMETOOLONG, "File name too long; give the task or the method a shorter name, or"),
+        (errno.EIO, "Input/output error; see to that or name another --store"),
+    ],
+)
+def test_what_is_the_matter_with_the_disk_is_said(store, monkeypatch, number, told):
+    attempt, record = trained(store, dense())
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreError) as error:
+        attempt.commit(record)
+    assert str(error.value).startswith(f"cannot write toy/chain@smoke dense L0 s0 to {store.root}: {told}")
+    assert ("make room" in str(error.value)) == (number in files.FULL)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(
+    not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == Path("/tmp").stat().st_dev,  # noqa: S108  what is elsewhere
+    reason="it takes two file systems",
+)
+def test_attempts_on_another_file_system_are_no_full_disk(store):
+    """A mounted folder, as a link that is refused when the store is opened; it is met before anything is trained."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        (store.root / ATTEMPTS).rmdir()
+        (store.root / ATTEMPTS).symlink_to(elsewhere)
+        with pytest.raises(StoreError, match=f"cannot write to {store.root}: .* it spans several file systems"):
+            store.prepare()
+        attempt, record = trained(store, dense())
+        with pytest.raises(StoreError, match="it spans several file systems"):
+            attempt.commit(record)
+
+
 KILLED = """
-import os, sys, toy
+import os, sys, time, toy
 from bench.store import attempt, files
 from bench.store.attempt import Attempt
 from bench.store.claims import Claims
@@ -125,7 +173,8 @@ from bench.store.store import Store
 from pathlib import Path
 store, step, calls = Store(sys.argv[1]), int(sys.argv[2]), 0
 unit = plan(toy.suite(("snip",), levels=(3,))).units.popitem()[1]
-Claims(store.root).take(unit.id)
+while Claims(store.root).take(unit.id):  # whoever comes while it is held would lose its attempt with the holder's
+    time.sleep(0.05)
 made = Attempt(store.root, unit)
 record = toy.work(unit, parents={}, folder=made.folder, device="cpu", report=lambda *_: None)
 def dying(function):
@@ -148,9 +197,8 @@ def test_a_kill_at_any_step_leaves_a_whole_store_and_nothing_behind(filled, monk
     unit, before = extra(store, "snip"), snapshot(store.root)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     commands = [[sys.executable, "-c", KILLED, str(store.root), str(step)] for step in range(1, steps + 1)]
-    for each in range(0, len(commands) - 1, 4):  # all but the last: the unit must not be there before
-        running = [subprocess.Popen(command, env=environment) for command in commands[:-1][each : each + 4]]
-        assert [process.wait(60) for process in running] == [-9] * len(running)
+    for command in commands[:-1]:  # one after another: whoever takes over from a dead one sweeps what others are at
+        assert subprocess.run(command, env=environment, check=False, timeout=60).returncode == -9
     left = {path: data for path, data in snapshot(store.root).items() if not path.startswith(ATTEMPTS)}
     assert left == before
     assert subprocess.run(commands[-1], env=environment, check=False, timeout=60).returncode == -9

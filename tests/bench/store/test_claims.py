@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ def root(tmp_path):
 
 def claimed(root, unit=UNIT, *, silent=0.0, **owner):
     """A claim of somebody else's."""
-    claim, attempt = claim_of(root / ATTEMPTS, unit[:10]), root / ATTEMPTS / f"{unit[:10]}.work"
+    claim, attempt = claim_of(root / ATTEMPTS, unit[:10]), root / ATTEMPTS / f"{unit[:10]}.fedcba98"
     claim.write_text(files.to_text({**me(), **owner}))
     attempt.mkdir()
     (attempt / "final.safetensors").write_text("half")
@@ -120,7 +121,7 @@ def test_a_heart_beats_while_a_unit_is_held(root, monkeypatch):
     with Claims(root) as claims:
         claims.take(UNIT)
         path = claim_of(root / ATTEMPTS, UNIT[:10])
-        (root / ATTEMPTS / f"{UNIT[:10]}.work").mkdir()
+        (root / ATTEMPTS / f"{UNIT[:10]}.fedcba98").mkdir()
         os.utime(path, (0, 0))
         end = time.monotonic() + 20
         while path.stat().st_mtime < time.time() - 10:
@@ -138,22 +139,33 @@ def test_what_was_taken_over_is_neither_released_nor_harmed(root):
     assert claim.exists()
 
 
-def test_what_appears_after_a_burial_is_its_new_owners(root, monkeypatch):
-    """Between the burial of a dead owner and the clearing of what he left, another may have begun."""
-    claim, _ = claimed(root, **DEAD)
-    new = root / ATTEMPTS / f"{UNIT[:10]}.new"
-    read, begun = claiming._read, []
+def test_whoever_saw_a_dead_owner_looks_again_before_burying_him(root, monkeypatch):
+    """Between the two looks another may have taken over, and begun."""
+    claim, attempt = claimed(root, **DEAD)
+    new = root / ATTEMPTS / f"{UNIT[:10]}.00000000"
+    touch, begun = Path.touch, []
 
-    def slowly(path):
-        if path != claim and not begun:
-            begun.append(Claims(root).take(UNIT))
+    def late(path, **options):
+        if path.suffix == ".lock" and not begun:
+            begun.append(True)
+            assert Claims(root).take(UNIT) is None
             new.mkdir()
-        return read(path)
+        touch(path, **options)
 
-    monkeypatch.setattr(claiming, "_read", slowly)
+    monkeypatch.setattr(Path, "touch", late)
     assert Claims(root).take(UNIT) is not None
-    assert begun == [None]
+    assert not attempt.exists()
     assert set((root / ATTEMPTS).iterdir()) == {claim, new}
+
+
+def test_one_buries_at_a_time_and_a_gravedigger_that_died_is_not_waited_for_long(root):
+    claimed(root, **DEAD)
+    lock = root / ATTEMPTS / f".{UNIT[:10]}.lock"
+    lock.touch()
+    assert Claims(root).take(UNIT).owner["pid"] == DEAD["pid"]
+    os.utime(lock, (0, 0))
+    assert Claims(root).take(UNIT) is not None, "the next look finds the way free"
+    assert Claims(root).take(UNIT) is None
 
 
 def test_the_clock_is_the_file_systems(root, monkeypatch):
@@ -168,10 +180,21 @@ def test_only_what_the_dead_left_is_swept_away(root):
     claimed(root, "2" * 64, silent=STALE + 10, host="node-7")
     claimed(root, "3" * 64, **DEAD)
     old, new = root / ATTEMPTS / "0123456789.host.17.aa", root / ATTEMPTS / "0123456789.host.17.bb"
-    old.mkdir(), new.mkdir()
+    nobodys, probe = root / ATTEMPTS / "4444444444.01234567", root / ATTEMPTS / ".probe.01234567"
+    for path in (old, new, nobodys, probe):
+        path.mkdir()
     os.utime(old, (0, 0))
     sweep(root)
-    assert set((root / ATTEMPTS).iterdir()) == {*kept, new}
+    assert set((root / ATTEMPTS).iterdir()) == {*kept, new, probe}
+
+
+def test_whoever_leaves_takes_along_what_a_killed_worker_of_his_left(root):
+    with Claims(root) as claims:
+        claims.take(UNIT)
+        (root / ATTEMPTS / f"{UNIT[:10]}.01234567").mkdir()
+        claims.release(UNIT)  # the next worker has done it
+        held = claimed(root, OTHER, host="node-7")
+    assert set((root / ATTEMPTS).iterdir()) == set(held)
 
 
 def test_what_an_attempt_left_is_cleared_while_its_unit_is_held(root):
@@ -179,7 +202,7 @@ def test_what_an_attempt_left_is_cleared_while_its_unit_is_held(root):
     claims.take(UNIT)
     claims.take(OTHER)
     for unit in (UNIT, OTHER):
-        (root / ATTEMPTS / f"{unit[:10]}.work").mkdir()
+        (root / ATTEMPTS / f"{unit[:10]}.fedcba98").mkdir()
     claims.clear(UNIT)
-    assert {path.name for path in (root / ATTEMPTS).iterdir() if path.is_dir()} == {f"{OTHER[:10]}.work"}
+    assert {path.name for path in (root / ATTEMPTS).iterdir() if path.is_dir()} == {f"{OTHER[:10]}.fedcba98"}
     assert len(list(holders(root))) == 2

@@ -1,6 +1,8 @@
 """What a store reads, refuses, finds and sweeps away."""
 
+import errno
 import json
+import os
 import shutil
 
 import older
@@ -45,6 +47,45 @@ def test_an_absent_or_empty_folder_is_an_empty_store(tmp_path):
     for root in (tmp_path, tmp_path / "absent"):
         assert Store(root).records() == []
     assert not (tmp_path / "absent").exists(), "looking creates nothing"
+
+
+@pytest.mark.parametrize(
+    "inside", ["toy", "toy/chain", "toy/chain/ticket", "toy/chain/ticket/s0", "toy/chain/ticket/s0/L*", ".attempts"]
+)
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_linked_folder_is_refused_and_named(filled, tmp_path, inside, dangling):
+    """A run would see what is behind it, and a table would not."""
+    store, _ = filled
+    folder = next(store.root.glob(inside))
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / ("gone" if dangling else "elsewhere"))
+    with pytest.raises(
+        StoreError, match=f"^{folder} is a link to {tmp_path}/.*whole or not at all, so move the folder"
+    ):
+        Store(store.root)
+    with pytest.raises(StoreError, match="is a link"):
+        store.records()
+
+
+def test_a_store_that_is_a_link_itself_is_whole(filled, tmp_path):
+    store, plan = filled
+    (tmp_path / "link").symlink_to(store.root)
+    (store.root / "toy" / "notes").symlink_to(store.root / "store.json")  # a file hides no unit
+    assert len(Store(tmp_path / "link").records()) == len(plan.units)
+
+
+def test_a_folder_that_cannot_be_read_is_named(filled, monkeypatch):
+    store, _ = filled
+    scandir = os.scandir
+
+    def locked(path):
+        if str(path).endswith("ticket/s0"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(StoreError, match="ticket/s0 cannot be read: Permission denied; a store is read whole"):
+        Store(store.root)
 
 
 def test_units_are_found_by_id_and_by_folder(filled):

@@ -1,12 +1,17 @@
 """What a unit leaves on disk comes back to the bit."""
 
+import hashlib
 import json
 import math
 
 import pytest
 import torch
+from records import build_record
 from safetensors import safe_open
+from safetensors.torch import load_file
+from toy import flip, seal
 
+from bench.errors import DamagedUnit
 from bench.learner import State
 from bench.tickets.units import artifacts
 
@@ -17,6 +22,10 @@ def bits(tensor):
 
 def same(one, other):
     return one.keys() == other.keys() and all(bits(one[name]) == bits(other[name]) for name in one)
+
+
+def state_in(folder, name):
+    return artifacts.state_of((folder / f"{name}.safetensors").read_bytes())
 
 
 STRANGE = {
@@ -41,7 +50,7 @@ SCALARS = {"episodes": 17, "mean": 0.1, "best": None, "name": "é", "nested": {"
 def test_a_state_comes_back_to_the_bit(tmp_path):
     state = State(weights=STRANGE, buffers=BUFFERS, scalars=SCALARS, step=2048, updates=96, origin=512)
     artifacts.save_state(state, "rewind", tmp_path)
-    back = artifacts.load_state("rewind", tmp_path)
+    back = state_in(tmp_path, "rewind")
     assert same(back.weights, STRANGE)
     assert same(back.buffers, BUFFERS)
     assert (back.scalars, back.step, back.updates, back.origin) == (SCALARS, 2048, 96, 512)
@@ -50,14 +59,14 @@ def test_a_state_comes_back_to_the_bit(tmp_path):
 
 def test_a_state_with_nothing_but_weights_comes_back(tmp_path):
     artifacts.save_state(State(weights={"w": torch.ones(2)}), "final", tmp_path)
-    back = artifacts.load_state("final", tmp_path)
+    back = state_in(tmp_path, "final")
     assert (back.buffers, back.scalars, back.step, back.updates, back.origin) == ({}, {}, 0, 0, 0)
 
 
 def test_parameters_that_need_gradients_are_saved_as_plain_tensors(tmp_path):
     layer = torch.nn.Linear(2, 2)
     artifacts.save_state(State(weights=dict(layer.named_parameters())), "final", tmp_path)
-    back = artifacts.load_state("final", tmp_path)
+    back = state_in(tmp_path, "final")
     assert not back.weights["weight"].requires_grad
     assert torch.equal(back.weights["weight"], layer.weight)
 
@@ -74,7 +83,7 @@ def test_a_number_that_is_not_finite_among_the_scalars_is_refused(tmp_path):
 ])  # fmt: skip
 def test_a_mask_comes_back_as_bools(tmp_path, mask):
     artifacts.save_mask(mask, tmp_path)
-    back = artifacts.load_mask(tmp_path)
+    back = load_file(tmp_path / "mask.safetensors")
     assert same(back, mask)
     assert all(each.dtype == torch.bool for each in back.values())
 
@@ -92,34 +101,80 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
     files = []
     for order in (list(STRANGE), list(reversed(STRANGE))):
         artifacts.save_state(State(weights={name: STRANGE[name] for name in order}, step=1), "final", tmp_path)
-        files.append(artifacts.digest(artifacts.load_state("final", tmp_path).weights))
+        files.append(artifacts.digest(state_in(tmp_path, "final").weights))
     assert files[0] == files[1] == artifacts.digest(STRANGE)
 
 
-def test_a_parent_is_its_mask_its_states_its_cost_and_its_digest(tmp_path):
-    mask = {"w": torch.tensor([True, False])}
-    artifacts.save_mask(mask, tmp_path)
+MASK = {"w": torch.tensor([True, False])}
+
+
+@pytest.fixture
+def parent(tmp_path):
+    """The folder of a unit with a mask and a rewind state."""
+    artifacts.save_mask(MASK, tmp_path)
     artifacts.save_state(State(weights={"w": torch.ones(2)}, step=7), "rewind", tmp_path)
-    (tmp_path / "record.json").write_text(json.dumps({"search_cost": 99, "digests": {"result": "abc", "mask": "def"}}))
-    parent = artifacts.load_parent(tmp_path)
-    assert same(dict(parent.mask), mask)
-    assert parent.state("rewind").step == 7
-    (tmp_path / "rewind.safetensors").unlink()
-    assert parent.state("rewind").step == 7, "weights and training both ask for it; it is read once"
-    assert (parent.search_cost, parent.result) == (99, "abc")
+    record = build_record("ticket", 1, 0, 0.5, search_cost=99)
+    record["digests"]["mask"] = artifacts.digest(MASK)
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    seal(tmp_path)
+    return tmp_path
 
 
-def test_a_parent_that_masks_nothing_has_no_file_of_it(tmp_path):
-    artifacts.save_mask({}, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    for digest, mask in ((artifacts.digest({}), {}), ("0" * 64, None)):
-        told = {"search_cost": 9, "digests": {"result": "abc", "mask": digest}}
-        (tmp_path / "record.json").write_text(json.dumps(told))
-        if mask is None:
-            with pytest.raises(FileNotFoundError):
-                artifacts.load_parent(tmp_path)
-        else:
-            assert artifacts.load_parent(tmp_path).mask == mask
+def test_a_parent_is_its_mask_its_states_its_cost_and_its_digest(parent):
+    found = artifacts.load_parent(parent)
+    assert same(dict(found.mask), MASK)
+    assert found.state("rewind").step == 7
+    (parent / "rewind.safetensors").unlink()
+    assert found.state("rewind").step == 7, "weights and training both ask for it; it is read once"
+    assert (found.search_cost, found.result) == (99, build_record("ticket", 1, 0, 0.5)["digests"]["result"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda folder: flip(folder / "mask.safetensors"), "mask.safetensors was changed since it was recorded"),
+        (lambda folder: flip(folder / "rewind.safetensors"), "rewind.safetensors was changed since it was recorded"),
+        (lambda folder: flip(folder / "rewind.safetensors", 0), "rewind.safetensors was changed since it was recorded"),
+        (lambda folder: (folder / "mask.safetensors").unlink(), "mask.safetensors cannot be read: No such file"),
+        (lambda folder: (folder / "rewind.safetensors").unlink(), "rewind.safetensors cannot be read: No such file"),
+        (lambda folder: (folder / "record.json").write_text("{}"), "record.json cannot be read: Object missing required"),
+        (lambda folder: (folder / "record.json").unlink(), "record.json cannot be read: .* No such file"),
+        (lambda folder: edit(folder, lambda digests: digests.pop("files")), "record.json does not tell the digests"),
+        (lambda folder: edit(folder, lambda digests: digests["files"].clear()), "mask.safetensors was changed"),
+    ],
+)  # fmt: skip
+def test_a_damaged_parent_is_named_and_never_used(parent, damage, told):
+    damage(parent)
+    with pytest.raises(DamagedUnit, match=f"^{parent}: {told}.*ticketbench verify`, then remove this folder"):
+        artifacts.load_parent(parent).state("rewind")
+
+
+def edit(folder, change):
+    record = json.loads((folder / "record.json").read_text())
+    change(record["digests"])
+    (folder / "record.json").write_text(json.dumps(record))
+
+
+def test_what_is_hashed_is_what_is_used(parent, monkeypatch):
+    """A file that changes while it is read, or after, changes nothing any more."""
+    sha256 = hashlib.sha256
+
+    def spoil(data):
+        flip(parent / "rewind.safetensors")
+        return sha256(data)
+
+    found = artifacts.load_parent(parent)
+    monkeypatch.setattr(hashlib, "sha256", spoil)
+    assert torch.equal(found.state("rewind").weights["w"], torch.ones(2))
+
+
+def test_a_parent_that_masks_nothing_has_no_file_of_it(parent):
+    (parent / "mask.safetensors").unlink()
+    edit(parent, lambda digests: digests.update(mask=artifacts.digest({})))
+    seal(parent)
+    artifacts.save_mask({}, parent)
+    assert not (parent / "mask.safetensors").exists()
+    assert artifacts.load_parent(parent).mask == {}
 
 
 @pytest.mark.parametrize("other", [

@@ -10,10 +10,11 @@ import torch
 from example import MOONS, ExampleDomain, variant
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from toy import flip, seal
 
 from bench import registry
 from bench.digests import canonical_json
-from bench.errors import LeakedMask, SubmissionError
+from bench.errors import DamagedUnit, LeakedMask, SubmissionError
 from bench.record import SUBMITTED
 from bench.spec import Unit
 from bench.streams import Streams
@@ -46,6 +47,7 @@ def made(tmp_path_factory):
             folder = tmp_path_factory.mktemp(name)
             record = work(unit, parents={role: each for role, (_, each) in family.items()}, folder=folder)
             (folder / "record.json").write_text(canonical_json(record))
+            seal(folder)
             found[name, level] = unit, folder
         return found[name, level]
 
@@ -75,10 +77,13 @@ def retouch(path, change):
     arrays = load_file(path)
     change(arrays)
     save_file(arrays, path, metadata=metadata)
+    seal(path.parent)
 
 
 def claimed(folders):
-    return json.loads((folders[SUBMITTED] / "record.json").read_text())
+    record = json.loads((folders[SUBMITTED] / "record.json").read_text())
+    del record["digests"]["files"]  # what is measured again has them once it is committed
+    return record
 
 
 def test_a_retraining_is_equal_in_everything_but_time(case, tmp_path):
@@ -95,7 +100,7 @@ def test_the_believed_is_the_mask_and_nothing_else(case, tmp_path):
         for name in ("initial", "rewind", "final"):
             (folder / f"{name}.safetensors").unlink(missing_ok=True)
         if (mask := folder / "mask.safetensors").exists() and role != SUBMITTED:
-            save_file({}, mask)
+            retouch(mask, dict.clear)
     record = retrain(unit, parents=folders, folder=tmp_path / "out")
     assert record["digests"]["result"] == claimed(folders)["digests"]["result"]
 
@@ -166,6 +171,26 @@ def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):
     assert record["metrics"] != claimed(folders)["metrics"]
 
 
+@pytest.mark.parametrize(
+    ("measure", "role", "name"),
+    [
+        (replay, SUBMITTED, "final"),
+        (replay, SUBMITTED, "mask"),
+        (retrain, SUBMITTED, "mask"),
+        (retrain, "previous", "mask"),
+        (retrain, "previous", "final"),
+        (retrain, "dense", "rewind"),
+    ],
+)
+def test_a_submitted_file_that_its_record_does_not_tell_is_not_measured(case, tmp_path, measure, role, name):
+    unit, folders = case("ticket", 2)
+    flip(folders[role] / f"{name}.safetensors")
+    with pytest.raises(
+        DamagedUnit, match=f"{role if role != SUBMITTED else 'claimed'}: {name}.safetensors was changed"
+    ):
+        measure(unit, parents=folders, folder=tmp_path / "out")
+
+
 # The weights it starts from.
 
 
@@ -173,7 +198,7 @@ def test_dense_is_found_again_to_the_bit(made):
     unit, folder = made("dense", 0)
     state = found_states(unit, ExampleDomain(task=TASK), "cpu", None)
     for name in ("initial", "rewind"):
-        theirs = artifacts.load_state(name, folder)
+        theirs = artifacts.load_parent(folder).state(name)
         ours = state(name)
         assert (ours.step, ours.updates, ours.origin) == (theirs.step, theirs.updates, theirs.origin)
         assert all(torch.equal(ours.weights[each], theirs.weights[each]) for each in theirs.weights)
@@ -238,8 +263,9 @@ def test_rewind_weights_of_no_training_are_refused(case, tmp_path, change):
 
 def test_weights_of_the_end_are_no_rewind_weights(case, tmp_path):
     unit, folders = case("ticket")
-    rewind, final = (artifacts.load_state(name, folders["dense"]) for name in ("rewind", "final"))
+    rewind, final = (artifacts.load_parent(folders["dense"]).state(name) for name in ("rewind", "final"))
     artifacts.save_state(replace(rewind, weights=final.weights), "rewind", folders["dense"])
+    seal(folders["dense"])
     with pytest.raises(SubmissionError, match="its rewind weights are .* away"):
         retrain(unit, parents=folders, folder=tmp_path / "out")
 
@@ -247,7 +273,8 @@ def test_weights_of_the_end_are_no_rewind_weights(case, tmp_path):
 def test_trained_weights_that_say_they_are_the_first_are_refused(case, tmp_path):
     """At step 0 there is no way that training could have gone."""
     unit, folders = case("ticket")
-    state = artifacts.load_state("final", folders["dense"])
+    state = artifacts.load_parent(folders["dense"]).state("final")
     artifacts.save_state(replace(state, step=0, updates=0), "rewind", folders["dense"])
+    seal(folders["dense"])
     with pytest.raises(SubmissionError, match="its initial weights are .* away"):
         retrain(unit, parents=folders, folder=tmp_path / "out")

@@ -8,6 +8,8 @@ from datetime import datetime
 import pytest
 import torch
 from example import MOONS, ExampleDomain, Moons, variant
+from safetensors.torch import load_file
+from toy import seal
 
 from bench import __version__, registry
 from bench.digests import canonical_json, json_digest
@@ -41,6 +43,7 @@ class Store:
             folder.mkdir()
             record = work(unit, parents={role: self.folders[each] for role, each in units.items()}, folder=folder)
             (folder / "record.json").write_text(canonical_json(record))
+            seal(folder)
             self.folders[name, level], self.records[name, level] = folder, record
         return self.records[name, level]
 
@@ -82,20 +85,20 @@ def test_the_curve_has_a_point_for_every_evaluation(store):
 def test_the_mask_on_disk_has_the_records_counts(store):
     for name in ("ticket", "random-ticket", "gmp", "rigl"):
         record = store(name, 2 if name == "ticket" else 1)
-        mask = artifacts.load_mask(store.folders[name, 2 if name == "ticket" else 1])
+        mask = load_file(store.folders[name, 2 if name == "ticket" else 1] / "mask.safetensors")
         assert masks.sizes(mask) == {layer: record["counts"]["layers"][layer]["kept"] for layer in mask}
 
 
 def test_a_child_from_disk_equals_a_child_from_memory(store):
     """The rewound weights went through a file, and are the same to the bit."""
     ticket = store("ticket")
-    rewind = artifacts.load_state("rewind", store.folders["dense", 0])
+    rewind = artifacts.load_parent(store.folders["dense", 0]).state("rewind")
     learner = Moons(MOONS, Streams(0), 1.0)
     learner.train(MOONS.rewind_step)
     assert all(torch.equal(rewind.weights[name], each) for name, each in learner.snapshot().weights.items())
     assert rewind.step == MOONS.rewind_step
-    final = artifacts.load_state("final", store.folders["ticket", 1])
-    mask = artifacts.load_mask(store.folders["ticket", 1])
+    final = artifacts.load_parent(store.folders["ticket", 1]).state("final")
+    mask = load_file(store.folders["ticket", 1] / "mask.safetensors")
     assert all(torch.equal(final.weights[name] != 0, mask[name]) for name in mask)
     assert ticket["digests"]["mask"] == artifacts.digest(mask)
 
