@@ -395,6 +395,41 @@ def test_no_verb_but_run_needs_torch(filled, args, allowed, tmp_path, monkeypatc
     assert set(done.stderr.split()[1:]) <= allowed, "nor does the parent of the workers"
 
 
+NOBODY = """
+import pwd
+
+def nobody(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+pwd.getpwuid = nobody
+"""
+
+
+def test_nobody_without_a_home_can_do_everything(filled, suite_file, tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(NOBODY)  # for the workers, too
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    store = ("--store", filled[0].root)
+    for words in (
+        ("run", suite_file, "--store", tmp_path / "new", "--seeds", "0"),
+        ("plan", suite_file, *store),
+        ("table", *store),
+        ("plot", *store),
+        ("publish", suite_file, *store),
+        ("site",),
+        ("pack", suite_file, *store, "--output", "toy.zip"),
+    ):
+        done = python("import toy; toy.main()", *words)
+        assert done.returncode == 0, done.stderr
+        told = [line for line in done.stderr.splitlines() if "atplotlib" not in line]  # which says where it caches
+        assert told == [], words
+    done = python("from pathlib import Path; Path.home()")
+    assert "Could not determine home directory" in done.stderr, "it is as hard as it should be"
+
+
 def test_the_parent_of_the_workers_needs_no_torch(suite_file, tmp_path):
     done = python(f"{HEAVY}\nimport toy; toy.main()", "run", suite_file, "--store", tmp_path / "runs", "--seeds", "0")
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ from rich.console import Console
 from bench.runs import progress
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
-from bench.runs.pace import Pace
+from bench.runs.pace import Left, Pace
 from bench.runs.plan import plan as make_plan
 from bench.runs.progress import Lines, LiveTable, watch
 
@@ -51,6 +51,27 @@ def test_a_log_gets_plain_lines_at_a_bearable_pace(stage):
     assert first.endswith("(1 s left)"), "two units at half a second"
     assert last.startswith("[3/3]  toy/chain@smoke dense L0 s2")
     assert "\x1b" not in scene.text.getvalue()
+
+
+def test_what_is_left_is_counted_anew_only_when_more_than_one_unit_is_gone(store, monkeypatch):
+    counted = []
+    monkeypatch.setattr(progress, "Left", lambda units=(): counted.append(Left(units)) or counted[-1])
+    monkeypatch.setattr(progress, "RARELY", 0.0)
+    plan = make_plan(toy.suite(("ticket", "snip"), levels=(1, 2, 3)))
+    frontier, board = Frontier(plan, store), Lines(Console(file=io.StringIO()), store, Pace(), workers=lambda: 1)
+    board.stands(frontier)
+    assert [len(left) for left in counted] == [0, 7]
+    while unit := frontier.next():
+        board.started(unit)
+        if unit.method.name == "ticket":
+            frontier.fail(unit, "it broke")
+        else:
+            toy.finish(unit, store, plan)
+            frontier.finish(unit, "ok", None)
+        board.stands(frontier)
+        board.ended(unit, Outcome(status="failed" if unit.method.name == "ticket" else "ok", reason="it broke"))
+        assert len(counted[-1]) == len(frontier.todo)
+    assert len(counted) == 3, "the two units that the ticket blocked"
 
 
 def test_failures_and_conflicts_are_always_told(stage):
