@@ -194,9 +194,11 @@ class Raylets:
 @pytest.fixture
 def raylets(runs):
     raylets = Raylets(runs.environment)
-    yield raylets
-    runs.wait_for_the_end("bench.runs.launch")
-    raylets.end()  # agents of a node that was killed live on for a while: they end with `runs`
+    try:
+        yield raylets
+        runs.wait_for_the_end("bench.runs.launch")
+    finally:
+        raylets.end()  # agents of a node that was killed live on for a while: they end with `runs`
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """Two raylets: the same results as alone, whatever is killed."""
 
+import asyncio
 import json
 import os
 import signal
+import time
 
 import pytest
 from cluster.slurm import wait_until
 
+from bench.runs.job import Outcome
 from bench.store.store import Store
 
 pytestmark = pytest.mark.timeout(300)
@@ -27,6 +30,7 @@ def test_a_killed_worker_and_a_killed_node_cost_a_unit_each(runs, raylets, alone
     wait_until(lambda: runs.done() >= 6)
     os.kill(raylets.pids[1], signal.SIGKILL)
     before = runs.digests()
+    wait_until(lambda: len(runs.processes("bench.runs.launch")) == 1)
     assert process.wait(120) == 0, process.told()
     runs.check(alone("toys"), before=before, lost=2)
     assert "lost a worker on " in process.told()
@@ -115,6 +119,29 @@ def test_there_is_no_cluster(runs, address, reason):
     assert process.wait(100) == 2, process.told()
     assert process.told().startswith(f"ticketbench: --address {address}: {reason}")
     assert len(process.told().splitlines()) == 1
+
+
+def test_progress_is_at_most_one_message_a_second_and_the_last_one_wins(monkeypatch):
+    from bench.runs.launch.process import Limits
+    from bench.runs.launch.ray import _Actor
+
+    class Chatty:
+        def train(self, job, report):
+            for step in range(1, 301):
+                report(step, {"accuracy": 1.0})
+                time.sleep(0.01)
+            return Outcome(status="ok")
+
+    async def told(actor):
+        return [message async for message in actor.train(None)]
+
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    actor = _Actor(1, Limits(), {})
+    actor._worker = Chatty()
+    *progress, last, outcome = asyncio.run(told(actor))
+    assert 2 <= len(progress) <= 4
+    assert last == (300, {"accuracy": 1.0})
+    assert outcome == Outcome(status="ok")
 
 
 @pytest.mark.parametrize(

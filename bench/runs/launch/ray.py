@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -158,6 +160,7 @@ class _Actor:
         os.environ.update(variables)
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
         self._worker = Worker(threads=threads, limits=limits)
+        threading.Thread(target=_die_with_node, args=(os.getppid(),), daemon=True).start()
 
     async def begin(self) -> None:
         """Answer as soon as there is somebody to answer."""
@@ -191,6 +194,13 @@ def _losses() -> Iterator[None]:
         yield
     except RayError as error:
         raise Lost(head.first_line(error)) from error
+
+
+def _die_with_node(raylet: int) -> None:
+    """An actor whose raylet was killed would live on, with a process that trains for nobody."""
+    while os.getppid() == raylet:
+        time.sleep(SECOND)
+    os._exit(1)
 
 
 def slots(resources: Mapping[str, float], *, threads: int, gpus: float) -> int:
