@@ -91,7 +91,13 @@ def check() -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Nothing interrupts the block, or the function that it decorates: it cleans up, or takes what must be given back."""
+    """Nothing interrupts the block, or the function that it decorates: it cleans up, or takes what must be given back.
+
+    Only the main thread can be interrupted, so that in others there is nothing to hold off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before, _asked.is_undisturbed = _asked.is_undisturbed, True
     try:
         yield

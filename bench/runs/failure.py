@@ -25,13 +25,15 @@ OURS = ("bench", "domains")
 
 
 def summary(error: BaseException) -> str:
-    """An error in one line: its type, unless it is one of ours, written for people; its first line; where it was raised."""
+    """An error in one line: its type, its first line and where it was raised; of ours, which say what to do, the line alone."""
     lines = (each.strip() for each in text(error).splitlines())
     first = _printable(next(filter(None, lines), ""))
-    what = first if isinstance(error, TicketBenchError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
+    if isinstance(error, TicketBenchError) and first:
+        return _cut(first)
+    what = _cut(f"{type(error).__name__}: {first}".rstrip(": "))
     remedy = f"; {files.REMEDIES[errno.EFBIG]}" if number_of(error) == errno.EFBIG else ""
     where = _where(error)
-    return _cut(what) + remedy + (f" ({where})" if where else "")
+    return what + remedy + (f" ({where})" if where else "")
 
 
 def report(error: BaseException) -> str:

@@ -130,7 +130,7 @@ class _Trials:
             stderr=subprocess.DEVNULL,
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
             pass_fds=(theirs.fileno(),),
-            start_new_session=True,
+            process_group=0,
         )
         theirs.close()
         return process, ours

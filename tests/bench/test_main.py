@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -234,6 +235,26 @@ def test_an_undisturbed_moment_is_over_before_the_process_stops(handlers):
             check()
         assert later.value.code == 143
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+def test_threads_disturb_nobody(handlers):
+    """One that enters while another is inside, and leaves after it, must not leave its mark."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def linger():
+        with undisturbed():
+            inside.set()
+            leave.wait()
+
+    with stoppable():
+        thread = threading.Thread(target=linger)
+        with undisturbed():
+            thread.start()
+            inside.wait()
+        leave.set()
+        thread.join()
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_verification_that_is_stopped_says_how_to_measure_the_same_units(command, finished, monkeypatch, handlers):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UnknownName
+from bench.errors import DataError, UnknownName
 from bench.runs.failure import LINE, LONGEST, report, summary
 
 
@@ -33,6 +33,14 @@ def test_the_frame_that_raised_is_named():
 
     line = learner.__code__.co_firstlineno + 1
     assert summary(raised(learner)) == f"ValueError: here ({Path(__file__)}:{line})"
+
+
+def test_what_a_user_can_mend_says_what_to_do_and_not_where_in_the_code():
+    def learner():
+        raise DataError("no data: get them")
+
+    assert summary(raised(learner)) == "no data: get them"
+    assert "test_failure.py" in report(raised(learner))
 
 
 def test_an_error_inside_of_a_library_names_the_line_that_called_it():
