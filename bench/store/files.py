@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,7 +60,7 @@ def write(path: Path, text: str) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Write `text` so that a reader sees the old content or the new, never a part."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")  # no pid: all containers count from 1
     write(draft, text)
     draft.replace(path)
     sync(path.parent)
@@ -76,7 +77,7 @@ def drafted(path: Path) -> Iterator[Path]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         raise OSError(errno.EEXIST, "it is no regular file", str(path))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield draft
         draft.replace(path)

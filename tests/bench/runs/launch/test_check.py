@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,13 @@ def test_a_probe_leaves_nothing(store, probe):
     probe.remove()
     probe.remove()
     assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_relative_store_is_named_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    probe = Probe.lay(Path("new") / "runs")
+    assert probe.path.is_relative_to(tmp_path / "new" / "runs")
+    assert probe.objection(patience=0) is None
 
 
 def test_another_store_at_the_same_place(store, probe):

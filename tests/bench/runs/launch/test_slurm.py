@@ -100,6 +100,7 @@ def test_a_script_is_kept_and_submitted(tmp_path, sbatch):
     assert submit("#!/bin/sh\n", root=root) == "4711"
     assert called() == ["--parsable", str(root / ".slurm" / "run.sbatch")]
     assert (root / ".slurm" / "run.sbatch").read_text() == "#!/bin/sh\n"
+    assert submit("#!/bin/bash\n", root=root) == "4711", "as often as asked"
     watch, cancel = advice("4711", root=root)
     assert watch == f"watch:  squeue --job 4711; tail -f {root}/.slurm/4711_*.log"
     assert cancel.startswith("cancel: scancel 4711;")
