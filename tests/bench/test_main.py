@@ -189,9 +189,10 @@ def test_output_that_finds_no_room_is_one_line(begin):
 
 @pytest.fixture
 def handlers():
-    """The handlers of this process, put back after the test."""
+    """The handlers of this process, put back after the test; a process in the background ignores Ctrl-C."""
     before = {number: signal.getsignal(number) for number in ASKING}
-    yield before
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield {**before, signal.SIGINT: signal.default_int_handler}
     for number, handler in before.items():
         signal.signal(number, handler)
 

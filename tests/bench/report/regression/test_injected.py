@@ -6,11 +6,13 @@ from itertools import product
 
 import example
 import pytest
+import toy
 from broken import broken_column
 
 from bench import registry
 from bench.runs.plan import plan as make_plan
 from bench.spec import Entry, Pruning, Suite
+from bench.store.attempt import without_curve
 from bench.tickets.columns import MASKS, WEIGHTS
 from bench.tickets.methods import METHODS
 from bench.tickets.units.work import work
@@ -32,8 +34,9 @@ def real_training(tmp_path, monkeypatch, command):
             folders[unit_id] = folder = tmp_path / name / unit.id
             folder.mkdir(parents=True)
             record = work(unit, parents={role: folders[each] for role, each in unit.parents.items()}, folder=folder)
-            lines.append(json.dumps(record))
-            (folder / "record.json").write_text(lines[-1])
+            (folder / "record.json").write_text(json.dumps(record))
+            lines.append(json.dumps(without_curve(record)))
+            toy.seal(folder)
         path = tmp_path / f"{name}.jsonl"
         path.write_text("\n".join(lines))
         return path
