@@ -114,7 +114,7 @@ class Runs:
         """Kill one of these processes."""
         os.kill(min(self.processes(*words)), signal.SIGKILL)
 
-    def wait_for_the_end(self, *words, seconds=30):
+    def wait_for_the_end(self, *words, seconds=60):
         """Wait until no such process is left."""
         end = time.monotonic() + seconds
         while (left := self.processes(*words)) and time.monotonic() < end:

@@ -126,7 +126,7 @@ def free_ports(count):
     return ports
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=100):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited for too long"
