@@ -6,10 +6,9 @@ import signal
 import sys
 import traceback
 
+from bench.errors import MISTAKE
 from bench.stopping import Stopped, stoppable
 
-MISTAKE = 2
-"""The exit code of what a user can mend."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 BROKEN = 70
 """A mistake of ours, as sysexits.h numbers it; never 1, which means worse, findings, or units that failed."""

@@ -13,9 +13,7 @@ import typer
 import typer.main
 
 from bench import __version__
-from bench.__main__ import MISTAKE
-from bench.__main__ import main as run_command
-from bench.errors import TicketBenchError
+from bench.errors import MISTAKE, TicketBenchError
 
 app = typer.Typer(
     name="ticketbench",
@@ -71,11 +69,6 @@ DEFAULT_STORE = Path("results/runs")
 
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # which typer names only by this child
-
-
-def main() -> None:
-    """Run the command; see `bench.__main__`."""
-    run_command()
 
 
 def invoke(words: Sequence[str]) -> int:

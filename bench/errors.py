@@ -3,9 +3,12 @@
 import difflib
 from collections.abc import Iterable
 
+MISTAKE = 2
+"""The exit code of what a user can mend."""
+
 
 class TicketBenchError(Exception):
-    """Base of every error that a user can cause and mend; the command line prints it and exits with 2."""
+    """Base of every error that a user can cause and mend; the command line prints it and exits with `MISTAKE`."""
 
 
 class UnknownName(TicketBenchError):

@@ -239,10 +239,10 @@ def resaved(path):
 
 def main():
     """`python -c "import toy; toy.main()" run SUITE ...`: the real command, with the toy's tasks and work."""
-    from bench import cli
+    from bench.__main__ import main
     from bench.verbs import training
 
     registry.domains = lambda: {"toy": Toy()}
     training.run = partial(training.run, work="toy:work")
     training.timings = lambda *_, **__: {}
-    cli.main()
+    main()

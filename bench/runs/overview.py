@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from bench.runs.estimates.pace import Left, Pace, duration, steps_of
 from bench.runs.frontier import Frontier
-from bench.runs.pace import Left, Pace, duration, steps_of
 from bench.runs.plan import Plan
 from bench.spec import Unit
 from bench.store.claims import DIGITS

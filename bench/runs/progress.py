@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bench.runs.estimates.pace import Left, Pace, duration
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
-from bench.runs.pace import Left, Pace, duration
 from bench.spec import Unit
 from bench.store.claims import Holder
 from bench.store.store import Store

@@ -12,9 +12,9 @@ from bench.report.claims.text import blocks, verdict_table
 from bench.report.claims.verdicts import judge
 from bench.report.published import read
 from bench.runs import overview
+from bench.runs.estimates.timing import TRIAL
 from bench.runs.job import WORK
 from bench.runs.plan import plan as make_plan
-from bench.runs.timing import TRIAL
 from bench.spec import Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training

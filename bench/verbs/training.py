@@ -10,12 +10,12 @@ from rich.console import Console
 from bench.runs import overview
 from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
+from bench.runs.estimates.pace import Pace, sample
+from bench.runs.estimates.timing import TRIAL, timings
 from bench.runs.frontier import Frontier
 from bench.runs.job import WORK
-from bench.runs.pace import Pace, sample
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
-from bench.runs.timing import TRIAL, timings
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
 from bench.verbs.execution import Execution

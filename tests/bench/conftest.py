@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 import toy
 
-from bench import cli, registry
+from bench import registry
+from bench.__main__ import main
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
@@ -131,7 +132,7 @@ def command(monkeypatch, capsys, toys):
         monkeypatch.setattr(sys, "argv", ["ticketbench", *map(str, args)])
         capsys.readouterr()  # what fixtures printed
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main()
         out, err = capsys.readouterr()
         return left.value.code or 0, out, err
 

@@ -367,7 +367,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
     seconds = []
     for _ in range(3):
         begun = time.monotonic()
-        done = python(f"{HEAVY}\nfrom bench.cli import main; main()", "--help")
+        done = python(f"{HEAVY}\nfrom bench.__main__ import main; main()", "--help")
         seconds.append(time.monotonic() - begun)
         assert done.returncode == 0
         assert done.stderr.split() == ["HEAVY"]
@@ -390,7 +390,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
 def test_no_verb_but_run_needs_torch(filled, args, allowed, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     store = str(filled[0].root)
-    done = python(f"{HEAVY}\nfrom bench.cli import main; main()", *(each.replace("STORE", store) for each in args))
+    done = python(f"{HEAVY}\nfrom bench.__main__ import main; main()", *(each.replace("STORE", store) for each in args))
     assert done.returncode == (args[0] == "verify"), "toys are not installed there, which verify finds"
     assert set(done.stderr.split()[1:]) <= allowed, "nor does the parent of the workers"
 
@@ -453,10 +453,10 @@ def test_python_m_bench_is_the_command():
 def test_the_smoke_suite_for_real(tmp_path):
     """Torch, MNIST and all: a ticket, its control and the table of both."""
     options = ["--methods", "dense,ticket,reinit", "--levels", "1", "--seeds", "0", "--store", tmp_path / "runs"]
-    done = python("from bench.cli import main; main()", "run", "smoke", *options)
+    done = python("from bench.__main__ import main; main()", "run", "smoke", *options)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 units done" in done.stdout
-    done = python("from bench.cli import main; main()", "verify", tmp_path / "runs")
+    done = python("from bench.__main__ import main; main()", "verify", tmp_path / "runs")
     assert done.returncode == 0, done.stdout
 
 

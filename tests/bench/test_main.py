@@ -29,6 +29,7 @@ seeds = "0-2"
 STARTED_LIKE_A_SHELL = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one under nohup this
 """
 TOY = f"{STARTED_LIKE_A_SHELL}import toy; toy.main()"
 
@@ -76,10 +77,10 @@ def wait_until(condition, seconds=20):
 def running(begin, tmp_path):
     """A run of the toy that has finished two units, and its store."""
 
-    def start(**options):
+    def start(code=TOY):
         (tmp_path / "slow.toml").write_text(SUITE)
         root = tmp_path / "runs"
-        process = begin(TOY, "run", tmp_path / "slow.toml", "--store", root, "--workers", "2", **options)
+        process = begin(code, "run", tmp_path / "slow.toml", "--store", root, "--workers", "2")
         wait_until(lambda: (root / "store.json").exists() and len(Store(root).records()) >= 2)
         return process, Store(root)
 
@@ -104,7 +105,7 @@ def test_whoever_asks_a_run_to_end_gets_a_clean_store_and_no_worker_is_left(runn
 
 
 def test_nohup_holds(running):
-    process, store = running(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process, store = running(TOY.replace("SIG_DFL", "SIG_IGN"))
     process.send_signal(signal.SIGHUP)
     before = len(store.records())
     wait_until(lambda: len(store.records()) > before + 3)
@@ -189,10 +190,12 @@ def test_output_that_finds_no_room_is_one_line(begin):
 
 @pytest.fixture
 def handlers():
-    """The handlers of this process, put back after the test; a process in the background ignores Ctrl-C."""
+    """The handlers of a process that a shell has just started; those of this one are put back after the test."""
     before = {number: signal.getsignal(number) for number in ASKING}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield {**before, signal.SIGINT: signal.default_int_handler}
+    usual = {**dict.fromkeys(ASKING, signal.SIG_DFL), signal.SIGINT: signal.default_int_handler}
+    for number, handler in usual.items():
+        signal.signal(number, handler)
+    yield usual
     for number, handler in before.items():
         signal.signal(number, handler)
 

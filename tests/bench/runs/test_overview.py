@@ -1,7 +1,7 @@
 import toy
 
+from bench.runs.estimates.pace import Pace
 from bench.runs.overview import aligned, planned, status
-from bench.runs.pace import Pace
 from bench.runs.plan import plan as make_plan
 
 

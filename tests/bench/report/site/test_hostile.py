@@ -8,7 +8,7 @@ import sys
 import pytest
 from pages import Reader, measurement, site
 
-from bench import cli
+from bench.__main__ import main
 
 SCRIPT = "</script><script>alert(1)</script>"
 
@@ -30,7 +30,7 @@ def ask(tmp_path, monkeypatch, capsys):
         words = ["ticketbench", "site", "--records", str(tmp_path / folder), "--output", str(tmp_path / "index.html")]
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main()
         return left.value.code or 0, capsys.readouterr().err
 
     return asked

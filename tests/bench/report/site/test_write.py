@@ -353,9 +353,9 @@ def test_the_page_replaces_the_old_one_whole_or_not_at_all(records, tmp_path, mo
 def test_the_verb_needs_no_torch(records, tmp_path):
     publish(records, tmp_path, name="some")
     code = (
-        "import sys; from bench import cli; "
+        "import sys; from bench.__main__ import main; "
         f"sys.argv = ['ticketbench', 'site', '--records', {str(tmp_path / 'records')!r}, '--output', {str(tmp_path / 'index.html')!r}]\n"
-        "try: cli.main()\nexcept SystemExit as left: assert not left.code, left\n"
+        "try: main()\nexcept SystemExit as left: assert not left.code, left\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -28,7 +28,9 @@ TRIAL = "bench.tickets.units.trial:trial"
 """What tries a task; named and not imported, because only the process that does it needs torch."""
 LONGEST = 60.0
 """Seconds after which a task is given up."""
-COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.trials import main; main()"
+COMMAND = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.estimates.trials import main; main()"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ import pytest
 import toy
 
 from bench import versions
-from bench.runs import timing
-from bench.runs.timing import Timing, timings
+from bench.runs.estimates import timing
+from bench.runs.estimates.timing import Timing, timings
 from bench.verbs import training
 
 CHAIN, QUICK, _, STILL, PICKY = toy.TASKS

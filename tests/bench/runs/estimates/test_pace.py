@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import toy
 
-from bench.runs.pace import Left, Pace, duration, sample, steps_of
+from bench.runs.estimates.pace import Left, Pace, duration, sample, steps_of
+from bench.runs.estimates.timing import Timing
 from bench.runs.plan import plan as make_plan
-from bench.runs.timing import Timing
 
 
 def unit_of(method, **changes):
@@ -59,7 +59,7 @@ def test_a_trial_counts_where_no_record_tells_anything(filled):
 
 def test_a_few_records_of_each_method_are_read(filled, monkeypatch):
     store, plan = filled
-    monkeypatch.setattr("bench.runs.pace.SAMPLE", 2)
+    monkeypatch.setattr("bench.runs.estimates.pace.SAMPLE", 2)
     read = Counter(record["spec"]["method"]["name"] for record in sample(plan, store))
     assert read == {"dense": 1, "ticket": 2, "reinit": 2}
     wider = make_plan(toy.suite(("snip", "reinit"), levels=(1, 3)))

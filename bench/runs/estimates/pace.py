@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 
 from bench.record import Record
+from bench.runs.estimates.timing import Timing
 from bench.runs.plan import Plan
-from bench.runs.timing import Timing
 from bench.spec import Unit
 from bench.store.store import Store
 from bench.tickets.columns import columns
