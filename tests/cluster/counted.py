@@ -37,10 +37,14 @@ def work(unit, **rest):
     return record
 
 
+def trial(task, *, device):
+    raise RuntimeError("nobody asks how long it takes")
+
+
 def main():
     installed = registry.domains()
     registry.domains = lambda: {**installed, "toy": Toys()}
-    training.run = partial(training.run, work="cluster.counted:work")
+    training.run = partial(training.run, work="cluster.counted:work", trial="cluster.counted:trial")
     __main__.main()
 
 
