@@ -3,16 +3,20 @@
 import functools
 import gzip
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from bench.spec import Task
 from domains.vision import datasets, domain, examples, models
+from domains.vision.datasets import places
+from domains.vision.datasets.arrays import shaped
 
 DROPS = {
     "optimizer": "sgd",
@@ -29,24 +33,61 @@ DROPS = {
 Arrays = dict[str, np.ndarray]
 
 
-def random_arrays(train: int, test: int) -> Arrays:
+def random_arrays(train: int, test: int, *, image: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Arrays:
+    """Random images; every class has as many, but for the last one."""
     rng = np.random.default_rng(0)
     arrays = {}
-    for part, count in (("train", train), ("t10k", test)):
-        arrays[f"{part}-images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        arrays[f"{part}-labels"] = rng.integers(0, 10, count, dtype=np.uint8)
+    for part, count in (("train", train), ("test", test)):
+        arrays[f"{part}-images"] = rng.integers(0, 256, (count, *image), dtype=np.uint8)
+        arrays[f"{part}-labels"] = rng.permutation(np.arange(count, dtype=np.int64) % classes)
     return arrays
 
 
-@pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Arrays]:
-    """Call it with the numbers of training and test images: every data set then holds these."""
+def idx_arrays(arrays: Arrays) -> Arrays:
+    """Grey images as MNIST's files have them, which is what its digest is of."""
+    return {
+        name.replace("test", "t10k"): array[:, 0] if array.ndim == 4 else array.astype(np.uint8)
+        for name, array in arrays.items()
+    }
 
-    def install(train: int, test: int) -> Arrays:
-        arrays = random_arrays(train, test)
-        monkeypatch.setattr(datasets, "read", lambda _name, _digest: arrays)
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory):
+    """A cache that no earlier run has filled, for all tests of the domain, and no data folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("TICKETBENCH_DATA", raising=False)
+        yield
+
+
+@pytest.fixture
+def data_folder(tmp_path, monkeypatch):
+    """An empty data folder of the user's, and an empty cache; nothing can be downloaded."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("TICKETBENCH_DATA", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(places, "DEBIAN", tmp_path / "debian")
+
+    def offline(*_args, **_kwargs):
+        raise RuntimeError("Error downloading:\nno route to host")
+
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST", offline)
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", offline)
+    examples._load.cache_clear()
+    yield folder
+    examples._load.cache_clear()
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Arrays]:
+    """Call it with the numbers of training and test images (and what they are): every data set then holds these."""
+
+    def install(train: int, test: int, **kind) -> Arrays:
+        arrays = random_arrays(train, test, **kind)
+        monkeypatch.setattr(datasets, "read", lambda _name, _digest, **shape: shaped(arrays, **shape))
         # A cache of its own, so that stand-ins never meet the real data of another test.
-        monkeypatch.setattr("domains.vision.learner.load", functools.cache(examples.load.__wrapped__))
+        monkeypatch.setattr(examples, "_load", functools.cache(examples._load.__wrapped__))
         return arrays
 
     return install
@@ -62,13 +103,18 @@ def task(stand_in) -> Task:
 
 @pytest.fixture
 def write_files() -> Callable[[Path, Arrays], None]:
-    """Writes arrays as the four gzipped IDX files of a data set."""
+    """Writes arrays as the four IDX files of a data set, gzipped or `unpacked`."""
 
-    def write(folder: Path, arrays: Arrays) -> None:
+    def write(folder: Path, arrays: Arrays, *, unpacked: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in arrays.items():
+        for name, array in idx_arrays(arrays).items():
             header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-            (folder / f"{name}-idx{array.ndim}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+            file = folder / f"{name}-idx{array.ndim}-ubyte"
+            content = header + array.tobytes()
+            if unpacked:
+                file.write_bytes(content)
+            else:
+                file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(content))
 
     return write
 
@@ -83,9 +129,9 @@ def tiny() -> Arrays:
 def normed(task, monkeypatch) -> Task:
     """A task whose model has batch norm, so that there are buffers."""
 
-    def model(width):
+    def model(width, classes, image):
         hidden = round(16 * width)
-        layers = (nn.Linear(784, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 10))
+        layers = (nn.Linear(784, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes))
         return nn.Sequential(nn.Flatten(), *layers)
 
     monkeypatch.setitem(models.MODELS, "normed", model)
@@ -102,3 +148,44 @@ def dropping(normed) -> Task:
 def either(request, task, dropping) -> Task:
     """The paper's task, and one with all that it lacks: buffers, momentum, weight decay, a changing rate."""
     return task if request.param == "lenet-adam" else dropping
+
+
+@pytest.fixture
+def write_images() -> Callable[..., Path]:
+    """Writes random images of two classes as `<split>/<class>/<number>.png` and gives the folder."""
+
+    def write(
+        folder: Path,
+        *,
+        train: int = 6,
+        test: int = 3,
+        size: tuple[int, int] = (16, 16),
+        mode: str = "RGB",
+        ending="png",
+    ):
+        rng = np.random.default_rng(0)
+        for split, count in (("train", train), ("test", test)):
+            for name in ("cat", "dog"):
+                place = folder / split / name
+                place.mkdir(parents=True, exist_ok=True)
+                for number in range(count):
+                    depth = () if mode == "L" else (3,)
+                    pixels = rng.integers(0, 256, (size[1], size[0], *depth), dtype=np.uint8)
+                    Image.fromarray(pixels).save(place / f"{number}.{ending}")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def zipped() -> Callable[[Path, Path], Path]:
+    """Packs a folder."""
+
+    def pack(folder: Path, target: Path, *, below: str = "") -> Path:
+        with zipfile.ZipFile(target, "w") as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    archive.write(file, below + file.relative_to(folder).as_posix())
+        return target
+
+    return pack
