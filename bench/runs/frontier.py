@@ -15,6 +15,8 @@ NEEDS: dict[Role, tuple[str, ...]] = {
     "dense": ("initial.safetensors", "rewind.safetensors", "final.safetensors"),
     "previous": ("mask.safetensors", "final.safetensors"),
     "ticket": ("mask.safetensors",),
+    "source": ("mask.safetensors",),
+    "source-dense": ("rewind.safetensors",),
 }
 """Role of a parent -> the files that its child may read."""
 

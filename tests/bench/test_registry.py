@@ -41,11 +41,11 @@ def installed(tmp_path, monkeypatch):
         (tmp_path / f"{package}.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         registry.domains.cache_clear()
-        registry.methods.cache_clear()
+        registry.definitions.cache_clear()
 
     yield install
     registry.domains.cache_clear()
-    registry.methods.cache_clear()
+    registry.definitions.cache_clear()
     for package in ("guest", "other"):
         sys.modules.pop(package, None)
 
