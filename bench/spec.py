@@ -288,14 +288,14 @@ class Method(_Identified):
 def search_cost(updates: int, parents: Mapping[Role, int]) -> int:
     """Updates spent to obtain a unit: its own and those of its dearest parent.
 
-    Of a transfer it is the source's whole chain; the target's dense network only tells it where its training starts.
+    Of a transfer that is the source's ticket with its whole chain, however dear the target's dense network: nothing was
+    searched for there.
 
     Args:
         updates: its own.
         parents: role -> search cost of the unit that plays it.
     """
-    chain = {role: cost for role, cost in parents.items() if role in SOURCES} or parents
-    return updates + max(chain.values(), default=0)
+    return updates + parents.get("source", max(parents.values(), default=0))
 
 
 def coincident(method: str, task: Task) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import DamagedUnit, TicketBenchError
 from bench.record import Record
-from bench.spec import Unit
+from bench.spec import Role, Unit
 from bench.store.attempt import RECORD, STATES, read_stored, without_curve
 from bench.store.store import Store, curve
 from bench.store.tensors import Mask, read_mask, read_tensors
@@ -174,15 +174,24 @@ def _densities(record: Record) -> Iterator[str]:
 def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterator[str]:
     if record["parents"].keys() != set(unit.parents.values()):
         yield "its record and its spec name different parents"
+    if "imported" in record:
+        return  # they are where it came from
     for role, parent in unit.parents.items():
-        if parent not in family:
+        result = _result_of(family, unit, role)
+        if result is None:
             yield f"its parent {parent[:10]} ({role}) is missing"
-            continue
-        place, theirs = family[parent]
-        if theirs["digests"]["result"] != record["parents"].get(parent):
+        elif result != record["parents"].get(parent):
             yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
-        if role == "previous":
-            yield from _nesting(read_mask(folder), read_mask(place))
+        elif role == "previous":
+            yield from _nesting(read_mask(folder), read_mask(family[parent][0]))
+
+
+def _result_of(family: Family, unit: Unit, role: Role) -> str | None:
+    """The result of the parent in `role`, which an imported ticket knows of its dense network; None if it is missing."""
+    parent, ticket = unit.parents[role], family.get(unit.parents.get("source", ""))
+    if role == "source-dense" and ticket and "imported" in ticket[1]:
+        return ticket[1]["parents"].get(parent)
+    return family[parent][1]["digests"]["result"] if parent in family else None
 
 
 def _nesting(mask: Mask, previous: Mask) -> Iterator[str]:

@@ -109,9 +109,9 @@ class Lineage:
     def of_role(self, method: Method, role: Role, level: int, task: Task | None = None) -> Result:
         """The unit that plays `role` for a method."""
         task = task or self._task
-        (name, at), home = method.parent_of(role, level), method.task_of(role, task)
-        known = task if home == task.name else self.domain.tasks()[f"{home}@{task.scale}"]
-        return self.run(method if name == method.name else METHODS[name], at, known)[0]
+        name, at = method.parent_of(role, level)
+        home = transfer.home(self.domain, method, role, task)
+        return self.run(method if name == method.name else METHODS[name], at, home)[0]
 
     def _parent(self, method: Method, role: Role, level: int, task: Task) -> Parent:
         trained = self.of_role(method, role, level, task).trained
@@ -125,7 +125,7 @@ class Lineage:
 
     def new_head(self, method: Method, learner: Learner) -> frozenset[str]:
         """See `bench.tickets.transfer.new_head`."""
-        source = self.domain.tasks()[f"{method.task_of('source', self._task)}@{self._task.scale}"]
+        source = transfer.home(self.domain, method, "source", self._task)
         return transfer.new_head(learner, self.domain, source=source, target=self._task)
 
     def written(self, method: Method) -> list[str]:

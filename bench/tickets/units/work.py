@@ -48,7 +48,7 @@ def work(
         The record, complete but for the digests of the files.
     """
     clock = Clock()
-    family = {role: artifacts.load_parent(path) for role, path in parents.items()}
+    family = {role: artifacts.load_parent(path, unit.parents[role]) for role, path in parents.items()}
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
     return finish(unit, result, family, folder, device=device, clock=clock)
 
