@@ -134,7 +134,7 @@ def method(name: str) -> Method:
     if source and template in templates():
         return templates()[template].from_source(source)
     if name not in methods():
-        raise UnknownName("method", name, [*methods(), *(f"{each}{SOURCE}TASK" for each in templates())])
+        raise UnknownName("method", name, [*methods(), *(f"{each}{SOURCE}{source or 'TASK'}" for each in templates())])
     return methods()[name]
 
 
