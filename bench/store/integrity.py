@@ -177,21 +177,22 @@ def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterat
     if "imported" in record:
         return  # they are where it came from
     for role, parent in unit.parents.items():
-        result = _result_of(family, unit, role)
-        if result is None:
+        results = _results_of(family, unit, role)
+        if not results:
             yield f"its parent {parent[:10]} ({role}) is missing"
-        elif result != record["parents"].get(parent):
+        elif record["parents"].get(parent) not in results:
             yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
         elif role == "previous":
             yield from _nesting(read_mask(folder), read_mask(family[parent][0]))
 
 
-def _result_of(family: Family, unit: Unit, role: Role) -> str | None:
-    """The result of the parent in `role`, which an imported ticket knows of its dense network; None if it is missing."""
+def _results_of(family: Family, unit: Unit, role: Role) -> set[str]:
+    """Results of the parent in `role`: its own, and what an imported ticket, that brought its weights, knows as such."""
     parent, ticket = unit.parents[role], family.get(unit.parents.get("source", ""))
+    results = {family[parent][1]["digests"]["result"]} if parent in family else set()
     if role == "source-dense" and ticket and "imported" in ticket[1]:
-        return ticket[1]["parents"].get(parent)
-    return family[parent][1]["digests"]["result"] if parent in family else None
+        results |= {ticket[1]["parents"].get(parent, "")}
+    return results
 
 
 def _nesting(mask: Mask, previous: Mask) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import Spec
 from bench.schema import decode
-from bench.spec import DENSE
+from bench.spec import DENSE, SOURCES
 from bench.store import files
 from bench.store.attempt import SPEC
 from bench.store.store import CURVE
@@ -39,7 +39,8 @@ def family(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
             continue  # said by the check of the store
         method, level = unit.method.parent_of(role, unit.level)
         theirs, task = parent.unit, unit.method.task_of(role, unit.task)
-        home = theirs.task == unit.task or (task, unit.task.scale) == (theirs.task.name, theirs.task.scale)
+        here = role not in SOURCES
+        home = theirs.task == unit.task if here else (theirs.task.name, theirs.task.scale) == (task, unit.task.scale)
         if not home or (theirs.method.name, theirs.level, theirs.seed) != (method, level, unit.seed):
             yield f"its parent ({role}) is {theirs.label!a}, not {method} L{level} s{unit.seed} of {task}"
     if (unit.level == 0) != (unit.method.name == DENSE):
