@@ -165,7 +165,7 @@ def _transferred(case: Case) -> State:
     source, own = (unit.trained.states["rewind"] for unit in (case.source_dense, case.dense))
     initial = case.dense.trained.states["initial"].weights
     weights = {name: (initial if name in case.new_head else source.weights)[name] for name in own.weights}
-    return replace(own, weights=weights, buffers=source.buffers)
+    return replace(own, weights=weights, buffers={**own.buffers, **{n: source.buffers[n] for n in case.statistics}})
 
 
 def _taken(case: Case) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Case:
         previous: the level before, of a chain.
         source: of a transfer, the source task's ticket of the level.
         source_dense: of a transfer, the source task's dense unit, if the method looks at it.
+        statistics: names of the buffers of the network itself, such as those of batch norm.
         new_head: of a transfer, the parameters that start from the task's own initial weights.
         fresh: the level's shared draw of fresh weights.
         written: weights of its parents that the method changed.
@@ -58,6 +59,7 @@ class Case:
     previous: Result | None
     source: Result | None
     source_dense: Result | None
+    statistics: frozenset[str]
     new_head: frozenset[str]
     fresh: State
     written: list[str]
@@ -174,6 +176,7 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
         previous=family.run(method, level - 1)[0] if method.is_chain and level > 1 else None,
         source=source,
         source_dense=source_dense,
+        statistics=frozenset(name for name, _ in learner.module.named_buffers()),
         new_head=family.new_head(method, learner) if method.source else frozenset(),
         fresh=learner.snapshot(),
         written=family.written(method),
