@@ -387,6 +387,15 @@ def ticket(
     _verbs("exchange").ticket(record, store, output=output)
 
 
+@app.command("import", epilog="Example: ticketbench import lenet.ticket")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ticketbench ticket` wrote.")],
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Take a ticket file as the source of a transfer."""
+    _verbs("exchange").import_(file, store)
+
+
 @app.command(epilog="Example: ticketbench verify lth-mnist.zip --retrain 3")
 def verify(
     submission: Annotated[

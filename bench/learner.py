@@ -146,6 +146,29 @@ class KeepsItems(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesHead(Protocol):
+    """What a learner offers besides whose output layer fits only what its task's outputs stand for.
+
+    Without it, a ticket of another task brings the whole network.
+    """
+
+    head: tuple[str, ...]
+    """Patterns of the names of the output layer's parameters."""
+
+
+class TransfersTickets(Protocol):
+    """What a domain says besides of tasks between which tickets can move; without it `transfer` is refused when planning."""
+
+    def network(self, task: Task) -> Any:
+        """What decides the names and shapes of all that may be pruned, as JSON: tickets fit tasks for which it is equal."""
+        ...
+
+    def outputs(self, task: Task) -> Any:
+        """What each output of the network stands for, as JSON: where it is equal, a ticket keeps its output layer."""
+        ...
+
+
 class Domain(Protocol):
     """A kind of learning: the tasks that exist, and a learner for each."""
 

@@ -113,6 +113,7 @@ class Record(TypedDict):
     spec: Spec  # the whole task and method embedded
     status: Literal["ok", "diverged"]
     reason: Text | None  # why it diverged
+    imported: NotRequired[Digest]  # sha256 of the ticket file that it came in, without its ancestors
     metrics: list[Metric]
     items: NotRequired[Items]  # of the final evaluation, from learners that keep them
     counts: Counts

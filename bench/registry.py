@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import SpecError, UnknownName
 from bench.spec import SCALES, Method, Task, method_identity, task_identity, to_json
 from bench.tickets.columns import Columns, columns
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, TEMPLATES
 
 if TYPE_CHECKING:
     from bench.learner import Domain
 
 OURS = "ticketbench"
 """The distribution whose domains are built in."""
+SOURCE = "+"
+"""Between a template and the source task that makes an arm of it."""
 
 
 @cache
@@ -30,10 +32,21 @@ def domains() -> dict[str, Domain]:
 
 
 @cache
+def definitions() -> Mapping[str, Method]:
+    """Name -> arm or template."""
+    built_in = {**METHODS, **TEMPLATES}
+    outside = _loaded("ticketbench.methods", built_in, _check_method)
+    return {**built_in, **{entry.name: method for entry, method in outside}}
+
+
 def methods() -> Mapping[str, Method]:
     """Method name -> method: the built-in arms, then those of the entry points `ticketbench.methods`."""
-    outside = _loaded("ticketbench.methods", METHODS, _check_method)
-    return {**METHODS, **{entry.name: method for entry, method in outside}}
+    return {name: method for name, method in definitions().items() if not method.is_template}
+
+
+def templates() -> Mapping[str, Method]:
+    """Name -> template of an arm that takes the ticket of another task: `method` makes an arm of `name+TASK`."""
+    return {name: method for name, method in definitions().items() if method.is_template}
 
 
 def _loaded(
@@ -70,8 +83,8 @@ def _check_domain(name: str, domain: Any) -> None:
 
 
 def _check_method(name: str, method: Any) -> None:
-    if not isinstance(method, Method) or method.name != name:
-        raise SpecError(f"it is no bench.spec.Method of the name {name!r}")
+    if not isinstance(method, Method) or method.name != name or SOURCE in name:
+        raise SpecError(f"it is no bench.spec.Method of the name {name!r}, or {SOURCE!r} is in it")
     if forgotten := [role for role in columns(method).needs if role not in method.parents]:
         raise SpecError(
             f"method {name!r} does not name its parent {forgotten[0]!r}, which its columns need: make it with "
@@ -112,19 +125,40 @@ def task(name: str, scale: str) -> Task:
 
 
 def method(name: str) -> Method:
-    """The method of that name.
+    """The method of that name; `transfer+TASK` is `transfer` from that source task.
 
     Raises:
         UnknownName: with the nearest name, if there is none.
     """
+    template, _, source = name.partition(SOURCE)
+    if source and template in templates():
+        return templates()[template].from_source(source)
     if name not in methods():
-        raise UnknownName("method", name, methods())
+        raise UnknownName("method", name, [*methods(), *(f"{each}{SOURCE}{source or 'TASK'}" for each in templates())])
     return methods()[name]
+
+
+def known_method(name: str) -> Method | None:
+    """The method of that name; None if there is none."""
+    try:
+        return method(name)
+    except UnknownName:
+        return None
 
 
 def forwards_ones(task: Task) -> bool:
     """Whether the learners of the task's domain say that they offer `bench.learner.ForwardsOnes`."""
     return bool(getattr(domains().get(task.domain), "forwards_ones", False))
+
+
+def network(domain: Domain, task: Task) -> Any:
+    """What a domain says of the network of its task (see `bench.learner.TransfersTickets`); None if it says nothing."""
+    return domain.network(task) if hasattr(domain, "network") else None
+
+
+def outputs(domain: Domain, task: Task) -> Any:
+    """What it says the outputs of its task stand for; None if it says nothing."""
+    return domain.outputs(task) if hasattr(domain, "outputs") else None
 
 
 def installed_task(task: Task) -> Task | None:
@@ -136,7 +170,7 @@ def installed_task(task: Task) -> Task | None:
 
 def installed_method(method: Method) -> Method | None:
     """The installed method that is the same as `method`, field by field; None if there is none."""
-    known = methods().get(method.name)
+    known = known_method(method.name)
     same = known is not None and method_identity(to_json(known)) == method_identity(to_json(method))
     return known if same else None
 

@@ -26,7 +26,9 @@ DENSE = "dense"
 
 Scale = Literal["smoke", "quick", "small", "paper"]
 Direction = Literal["max", "min"]
-Role = Literal["dense", "previous", "ticket"]
+Role = Literal["dense", "previous", "ticket", "source", "source-dense"]
+SOURCES: tuple[Role, ...] = ("source", "source-dense")
+"""Roles that units of another task play."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +224,10 @@ class Method(_Identified):
         weights: column 2; see `bench.tickets.columns.WEIGHTS`.
         training: column 3; see `bench.tickets.columns.TRAININGS`.
         parents: units whose masks or weights the columns need: `dense` of the same seed, the `previous` level of the same
-            method (level 0 is `dense`), the `ticket` of the same level; `bench.tickets.methods.define` finds them.
-        options: numbers of the method itself, handed to its functions.
+            method (level 0 is `dense`), the `ticket` of the same level; the ticket of the `source` task of the same level
+            and seed, and its `source-dense`. `bench.tickets.methods.define` finds them.
+        options: numbers of the method itself, handed to its functions; `source`, the name of the source task without its
+            domain.
         version: raised when the method's meaning changes.
         about: one line for people.
     """
@@ -243,6 +247,24 @@ class Method(_Identified):
         return "previous" in self.parents
 
     @property
+    def source(self) -> str | None:
+        """The task, without its domain, whose ticket it takes; None if it stays on its own task."""
+        return self.options.get("source") if "source" in self.parents else None
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it is no arm before a source task is named: see `from_source`."""
+        return "source" in self.parents and self.source is None
+
+    def from_source(self, task: str) -> Method:
+        """The arm `template+TASK` of a template.
+
+        Args:
+            task: without its domain.
+        """
+        return dataclasses.replace(self, name=f"{self.name}+{task}", options={**self.options, "source": task})
+
+    @property
     def identity(self) -> str:
         """All but the line about it, as canonical JSON."""
         try:
@@ -252,11 +274,28 @@ class Method(_Identified):
 
     def parent_of(self, role: Role, level: int) -> tuple[str, int]:
         """The (method, level) that plays `role` for this method at `level`."""
-        if role == "ticket":
+        if role in ("ticket", "source"):
             return "ticket", level
         if role == "previous" and level > 1:
             return self.name, level - 1
         return DENSE, 0
+
+    def task_of(self, role: Role, task: Task) -> str:
+        """The name of the task, of the same scale, whose unit plays `role` for this method on `task`."""
+        return f"{task.domain}/{self.source}" if role in SOURCES else task.name
+
+
+def search_cost(updates: int, parents: Mapping[Role, int]) -> int:
+    """Updates spent to obtain a unit: its own and those of its dearest parent.
+
+    Of a transfer that is the source's ticket with its whole chain, however dear the target's dense network: nothing was
+    searched for there.
+
+    Args:
+        updates: its own.
+        parents: role -> search cost of the unit that plays it.
+    """
+    return updates + parents.get("source", max(parents.values(), default=0))
 
 
 def coincident(method: str, task: Task) -> str | None:

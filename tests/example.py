@@ -17,16 +17,24 @@ MOONS = Task(
 )  # fmt: skip
 
 
-def moons(generator, n=64):
+TURNED = replace(
+    MOONS, name="example/turned", config={"rate": 0.05, "turned": True}, budget=60, evaluate_every=15, rewind_step=15
+)
+
+
+def moons(generator, n=64, *, turned=False):
     angle, noise = generator.uniform(0, np.pi, n), generator.normal(0, 0.2, (n, 2))
     side = np.arange(n) % 2
     points = np.stack([np.cos(angle) + side, np.sin(angle) * (1 - 2 * side) + side / 2], 1) + noise
-    return torch.tensor(points, dtype=torch.float32), torch.tensor(side)
+    return torch.tensor(points[:, [1, 0]] if turned else points, dtype=torch.float32), torch.tensor(side)
 
 
 class Moons:
+    head = ("4.*",)
+
     def __init__(self, task, streams, width):
         self.task, self.streams, self.origin = task, streams, 0
+        self.turned = task.config.get("turned", False)
         hidden = max(1, round(16 * width))
         self.module = nn.Sequential(
             nn.Linear(2, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.ReLU(), nn.Linear(hidden, 2)
@@ -49,7 +57,7 @@ class Moons:
         train_to(self, until, self.update)
 
     def update(self):
-        x, y = moons(self.streams.numpy("data", self.step))
+        x, y = moons(self.streams.numpy("data", self.step), turned=self.turned)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         loss = cross_entropy(self.module(x), y)
@@ -61,7 +69,7 @@ class Moons:
         return loss.detach()
 
     def evaluate(self, split):
-        x, y = moons(self.streams.numpy("eval", ("val", "test").index(split)), 1000)
+        x, y = moons(self.streams.numpy("eval", ("val", "test").index(split)), 1000, turned=self.turned)
         with mode(self.module, training=False), torch.no_grad():
             logits = self.module(x)
         accuracy = (logits.argmax(1) == y).double().mean().item()
@@ -70,7 +78,7 @@ class Moons:
     def losses(self, n, *, temperature=1.0):
         kept = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
         for index in range(n):
-            x, y = moons(self.streams.numpy("score", index))
+            x, y = moons(self.streams.numpy("score", index), turned=self.turned)
             yield cross_entropy(self.module(x) / temperature, y)
         for name, buffer in self.module.named_buffers():
             buffer.copy_(kept[name])
@@ -91,11 +99,17 @@ class ExampleDomain:
 
     forwards_ones = True
 
-    def __init__(self, learner_class=Moons, task=MOONS):
-        self.learner_class, self.task = learner_class, task
+    def __init__(self, learner_class=Moons, task=MOONS, source=TURNED):
+        self.learner_class, self.task, self.source = learner_class, task, source
 
     def tasks(self):
-        return {self.task.key: self.task}
+        return {task.key: task for task in (self.task, self.source)}
+
+    def network(self, task):
+        return "moons"
+
+    def outputs(self, task):
+        return task.config.get("turned")
 
     def learner(self, task, *, streams, device, width=1.0):
         return self.learner_class(task, streams, width)

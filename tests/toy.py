@@ -17,7 +17,7 @@ from bench import registry
 from bench.digests import canonical_json, file_digest, json_digest, tensors_digest
 from bench.errors import DataError
 from bench.record import FORMAT
-from bench.spec import DENSE, Entry, Pruning, Suite, Task
+from bench.spec import DENSE, Entry, Pruning, Suite, Task, search_cost
 from bench.store.attempt import Attempt
 from bench.store.integrity import read_file, read_parent
 from bench.tickets.methods import METHODS
@@ -54,9 +54,15 @@ class Toy:
     def tasks(self):
         return {each.key: each for each in TASKS}
 
+    def network(self, task):
+        return {name: list(shape) for name, shape in SHAPES.items()}
+
+    def outputs(self, task):
+        return task.config
+
 
 def suite(methods=("dense", "ticket", "reinit"), levels=(1, 3), seeds=(0,), of=TASKS[0]):
-    arms = tuple(METHODS[name] for name in methods)
+    arms = tuple(METHODS[name] if name in METHODS else registry.method(name) for name in methods)
     return Suite(name="toy", title="", entries=(Entry(task=of, methods=arms, levels=levels, seeds=seeds),))
 
 
@@ -140,8 +146,8 @@ def _trouble(unit):
 def _mask(unit, parents, generator):
     if unit.method.mask == "none":
         return {}
-    if "ticket" in parents:
-        return _load(parents["ticket"], "mask")
+    if taken := parents.keys() & {"ticket", "source"}:
+        return _load(parents[taken.pop()], "mask")
     keep = unit.task.pruning.keep({name: int(np.prod(SHAPES[name])) for name in PRUNABLE}, unit.level)
     previous = _load(parents["previous"], "mask") if "previous" in parents and unit.level > 1 else {}
     final = _load(parents["previous"], "final") if "previous" in parents else {}
@@ -162,7 +168,7 @@ def _load(folder, name):
 def _states(unit, parents, mask, generator):
     start = {name: generator.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
     if "dense" in parents:
-        rewind = _load(parents["dense"], "rewind")
+        rewind = _load(parents.get("source-dense", parents["dense"]), "rewind")
         start = {name: rewind[f"weights/{name}"] for name in SHAPES}
     moved = {
         name: (each + 0.1 * generator.standard_normal(each.shape)).astype(np.float32) for name, each in start.items()
@@ -206,7 +212,7 @@ def _record(unit, parents, folder, mask, states, trouble):
         "density_total": counts["kept_all"] / counts["all"],
         "effective_density": None, "flops": None, "flops_dense": None, "nulls": {},
         "steps": task.budget - begun, "updates": task.budget - begun,
-        "search_cost": task.budget - begun + max((each["search_cost"] for each in records.values()), default=0),
+        "search_cost": search_cost(task.budget - begun, {role: each["search_cost"] for role, each in records.items()}),
         "env_steps": None, "overlap": overlap, "wall_seconds": 0.5,
         "peak_memory_bytes": 1, "parents": {unit.parents[role]: digest for role, digest in family.items()},
         "provenance": {"versions": {"ticketbench": "0"}, "device": str(os.getpid())},

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.digests import canonical_json
-from bench.exchange.draw import TICKET
 from bench.exchange.submission import SubmittedUnit
+from bench.exchange.ticketfile import TICKET
 from bench.record import CurvePoint, How, Measurement, Provenance, Record, score_of
 from bench.report.statistics.seeds import FEWEST, p_value, quantile
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from bench.exchange.submission import Submission, SubmittedUnit
+from bench.exchange.ticketfile import TICKET
 from bench.spec import DENSE
-
-TICKET = "ticket"
 
 
 def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
@@ -18,6 +17,10 @@ def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
         return "its task or its method is not installed here"
     if TICKET in entry.unit.method.parents and submission.parent(entry, TICKET) is None:
         return "its ticket was not submitted"
+    if entry.unit.method.source:
+        ticket = submission.parent(entry, "source")
+        if ticket is None or ticket.installed.task is None:
+            return "its source's ticket was not submitted, or the source task is not installed here"
     if entry.columns.weights.state == "trained":
         previous = submission.parent(entry, "previous")
         if previous is None or not previous.has_trained_weights:
@@ -66,14 +69,14 @@ def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int)
 
 
 def _comparisons(entries: Sequence[SubmittedUnit]) -> list[list[SubmittedUnit]]:
-    """Each ticket with the units that take its mask or its counts, those whose mask chance draws, and dense of its seed."""
+    """Each ticket with the units that take its mask or its counts or another task's, those whose mask chance draws, and dense of its seed."""
     dense: dict[tuple[str, int, int], SubmittedUnit] = {}
     groups: dict[tuple[str, int, int, int], list[SubmittedUnit]] = {}
     for entry in entries:
         key, version, method, level, seed = entry.place
         if method == DENSE:
             dense[key, version, seed] = entry
-        elif method == TICKET or entry.is_drawn or TICKET in entry.unit.parents:
+        elif method == TICKET or entry.is_drawn or entry.unit.parents.keys() & {TICKET, "source"}:
             groups.setdefault((key, version, level, seed), []).append(entry)
     return [
         [*group, *([dense[key, version, seed]] if (key, version, seed) in dense else [])]

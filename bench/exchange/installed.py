@@ -43,7 +43,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         """Read what is installed."""
-        self._tasks, self._methods = registry.tasks(), registry.methods()
+        self._tasks = registry.tasks()
         self._task, self._method = cache(self._of_task), cache(self._of_method)
 
     def of(self, unit: Unit) -> Installed:
@@ -63,7 +63,7 @@ class Catalogue:
         method = Method(**{**told, "parents": tuple(told["parents"])})
         what = f"its method {method.name!a} version {method.version}"
         columns = registry.columns_of(method) or NOTHING_PROMISED
-        compared = _compared(self._methods.get(method.name), method, what, ())
+        compared = _compared(registry.known_method(method.name), method, what, ())
         return registry.installed_method(method), columns, *compared
 
 

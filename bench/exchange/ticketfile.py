@@ -39,6 +39,7 @@ FORMAT = 2
 KIND = "ticketbench ticket"
 KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
 START = "rewind.safetensors"
+TICKET = "ticket"
 
 
 def start_of(method: Method) -> str | None:
@@ -87,6 +88,10 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
         raise StoreError(f"{folder} holds no finished unit: name one of `ticketbench table --format csv`")
     unit = Unit.from_spec(record["spec"])
     state = start_of(unit.method)
+    if unit.method.source:
+        raise StoreError(
+            f"{unit.label} starts from weights of another task: write the ticket of {unit.method.source} instead"
+        )
     if state is None:
         raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
     dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:10]}")), None)

@@ -35,6 +35,7 @@ CHECKS: dict[str, Check] = {
     "sizes": scores.sizes,
     "weights": states.weights,
     "trained weights": states.controls,
+    "imported weights": states.imported,
 }
 """What is looked at -> the check; each stands alone, so that a hostile file that breaks one meets the others."""
 
@@ -70,7 +71,14 @@ def findings_of(root: Path) -> Inspection:
     if not any(store.folders()):
         raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
-    return _inspected(store, submission, contradictions(store), list(seeds.missing(submission)), CHECKS)
+    notes = [*seeds.missing(submission), *_imported(submission)]
+    return _inspected(store, submission, contradictions(store), notes, CHECKS)
+
+
+def _imported(submission: Submission) -> Iterator[str]:
+    for entry in submission.entries.values():
+        if "imported" in entry.record:
+            yield f"{entry.unit.label} was imported from a ticket file: what it was found with is not here"
 
 
 def findings_of_ticket(root: Path, folder: Path) -> Inspection:

@@ -29,7 +29,8 @@ def clean(store: Store, plan: Plan | None = None) -> Cleaned:
     """Remove the initial, rewind and final weights of finished units whose children have all started from them.
 
     A unit that turns out to be needed again is trained again, and gives the same weights. A unit whose files are not those
-    of its record is left alone, and so is what was made from it: the weights may be all that shows what happened.
+    of its record is left alone, and so is what was made from it: the weights may be all that shows what happened. An imported
+    ticket keeps its weights, which nothing here could make again.
 
     Args:
         store: where.
@@ -40,6 +41,8 @@ def clean(store: Store, plan: Plan | None = None) -> Cleaned:
     evidence = Evidence(store)
     for unit in _spent_in(store, plan) if plan else _spent(store):
         paths = [path for name in STATES if (path := store.folder(unit) / name).exists()]
+        if paths and evidence.is_imported(unit):
+            continue
         if paths and (reason := evidence.against(unit)):
             kept.append(f"{unit.path}: {reason}")
             continue
@@ -93,6 +96,10 @@ class Evidence:
         """Look where the units are; files are read when somebody asks."""
         self._folders = {folder.name.partition("-")[2]: folder for folder in store.folders()}
         self._wrong = cache(_wrong)
+
+    def is_imported(self, unit: Unit) -> bool:
+        """Whether it came in a ticket file, with weights that nothing here could make again."""
+        return "imported" in (read_record(self._folders[unit.id[:DIGITS]]) or {})
 
     def against(self, unit: Unit) -> str | None:
         """Why a finished unit is not to be touched: its own files, or else those of an ancestor; None if it may be."""

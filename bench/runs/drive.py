@@ -85,7 +85,7 @@ def _drive(
         check()
         others.give_back(frontier)
         while len(running) < launcher.workers and (unit := _claimed(frontier, claims, others)):
-            future = launcher.submit(_job(unit, plan, store, device, work))
+            future = launcher.submit(_job(unit, frontier, device, work))
             running[future] = unit
             watch.started(unit)
             future.add_done_callback(ended.put)
@@ -141,10 +141,10 @@ def _claimed(frontier: Frontier, claims: Claims, others: _Others) -> Unit | None
     return None
 
 
-def _job(unit: Unit, plan: Plan, store: Store, device: str, work: str) -> Job:
-    parents = {role: store.folder(plan.units[parent]) for role, parent in unit.parents.items()}
+def _job(unit: Unit, frontier: Frontier, device: str, work: str) -> Job:
+    parents = frontier.places(unit)
     assert parents.keys() <= NEEDS.keys()
-    return Job(spec=unit.spec(), root=store.root, parents=parents, device=device, work=work)
+    return Job(spec=unit.spec(), root=frontier.store.root, parents=parents, device=device, work=work)
 
 
 def _outcome(future: Future[Outcome], unit: Unit, store: Store, claims: Claims) -> Outcome:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from pathlib import Path
 from typing import Literal
 
 from bench.runs.plan import Plan
-from bench.spec import Role, Unit
+from bench.spec import SOURCES, Role, Unit
 from bench.store.attempt import CONFLICTS
 from bench.store.claims import DIGITS
 from bench.store.store import Store
@@ -15,6 +16,8 @@ NEEDS: dict[Role, tuple[str, ...]] = {
     "dense": ("initial.safetensors", "rewind.safetensors", "final.safetensors"),
     "previous": ("mask.safetensors", "final.safetensors"),
     "ticket": ("mask.safetensors",),
+    "source": ("mask.safetensors",),
+    "source-dense": ("rewind.safetensors",),
 }
 """Role of a parent -> the files that its child may read."""
 
@@ -31,6 +34,7 @@ class Frontier:
         store: where it is, or will be.
 
     Attributes:
+        units: id -> unit, of those of the plan that are finished or needed: an imported ticket needs no ancestors.
         finished: id -> status of its record.
         todo: ids that are to run and may be running; finished ones are here while they are trained again.
         failed: id -> reason, of those that failed since.
@@ -40,8 +44,15 @@ class Frontier:
     def __init__(self, plan: Plan, store: Store) -> None:
         """Look at the store once."""
         self.plan, self.store = plan, store
+        self._imported = {
+            unit.parents["source"]
+            for unit in plan.units.values()
+            if "source" in unit.parents and self._brings_all(unit)
+        }
         known = store.finished(plan.units.values())
         self.finished: dict[str, Status] = {unit_id: found.status for unit_id, found in known.items()}
+        spared = self._spared() - self.finished.keys()
+        self.units = {unit_id: unit for unit_id, unit in plan.units.items() if unit_id not in spared}
         self.todo: dict[str, None] = {}
         self.failed: dict[str, str] = {}
         self.blocked: dict[str, str] = {}
@@ -54,9 +65,36 @@ class Frontier:
         self._order = {unit_id: place for place, unit_id in enumerate(plan.units)}
         for unit_id, status in self.finished.items():
             self._spread(plan.units[unit_id], status, None)
-        for unit in plan.units.values():
+        for unit in self.units.values():
             if unit.id not in self.finished and unit.id not in self.blocked:
                 self._want(unit)
+
+    def _brings_all(self, unit: Unit) -> bool:
+        """Whether the ticket that a transfer takes has its rewind weights with it, as only imported ones do."""
+        folder = self.store.folder(self.plan.units[unit.parents["source"]])
+        return all((folder / name).exists() for role in SOURCES for name in NEEDS[role])
+
+    def _spared(self) -> set[str]:
+        """Ids of the units that nobody asks for and that nothing but imported tickets comes from."""
+        spared = set(self._imported)
+        for unit_id in reversed(list(self.plan.units) if self._imported else []):
+            children = (self.plan.units[child] for child in self.plan.children[unit_id])
+            if unit_id not in self.plan.asked and all(
+                child.id in spared or unit_id not in self._homes(child).values() for child in children
+            ):
+                spared.add(unit_id)
+        return spared
+
+    def _homes(self, unit: Unit) -> dict[Role, str]:
+        """Role -> id of the unit whose folder has what `unit` needs of the parent in that role."""
+        homes = dict(unit.parents)
+        if homes.keys() >= {*SOURCES} and homes["source"] in self._imported:
+            homes["source-dense"] = homes["source"]
+        return homes
+
+    def places(self, unit: Unit) -> dict[Role, Path]:
+        """Role of a parent -> the folder that has what `unit` needs of it."""
+        return {role: self.store.folder(self.plan.units[home]) for role, home in self._homes(unit).items()}
 
     def _want(self, unit: Unit) -> None:
         """The unit is to run, and before it every parent that lacks what it needs."""
@@ -87,7 +125,7 @@ class Frontier:
         """Finished parents that lack a file which `unit` needs."""
         return [
             self.plan.units[parent]
-            for role, parent in unit.parents.items()
+            for role, parent in self._homes(unit).items()
             if parent in self.finished and self._lacks(self.plan.units[parent], NEEDS[role])
         ]
 

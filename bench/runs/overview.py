@@ -36,7 +36,7 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
     frontier = Frontier(plan, store)
     head = ("task", "methods", "units", "done", "blocked", "to run", "steps", "worker time")
     rows: list[Sequence[object]] = [head]
-    for key, units in _by_task(plan):
+    for key, units in _by_task(frontier):
         left = [unit for unit in units if unit.id in frontier.todo]
         rows.append(
             (
@@ -65,8 +65,8 @@ def _aliases(plan: Plan) -> list[str]:
     return [f"{key}: {name} coincides with {same} and is not run" for (key, name), same in plan.aliases.items()]
 
 
-def _by_task(plan: Plan) -> list[tuple[str, list[Unit]]]:
-    ordered = sorted(plan.units.values(), key=lambda unit: unit.task.key)
+def _by_task(frontier: Frontier) -> list[tuple[str, list[Unit]]]:
+    ordered = sorted(frontier.units.values(), key=lambda unit: unit.task.key)
     return [(key, list(units)) for key, units in groupby(ordered, key=lambda unit: unit.task.key)]
 
 
@@ -74,7 +74,7 @@ def status(plan: Plan, store: Store) -> str:
     """How far the plan is, method by method, and why units failed or are blocked."""
     states, why = _states(plan, store)
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for unit in plan.units.values():
+    for unit in (plan.units[unit_id] for unit_id in states):
         counts.setdefault((unit.task.key, unit.method.name), Counter())[states[unit.id]] += 1
     shown = [state for state in STATES if any(counter[state] for counter in counts.values())]
     rows: list[Sequence[object]] = [("task", "method", *shown)]
@@ -90,7 +90,7 @@ def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     for unit_id in list(frontier.todo):
         if unit_id[:DIGITS] in failures and unit_id not in running:
             frontier.fail(plan.units[unit_id], failures[unit_id[:DIGITS]].reason)
-    states: dict[str, str] = dict.fromkeys(plan.units, "todo")
+    states: dict[str, str] = dict.fromkeys(frontier.units, "todo")
     states |= {unit_id: "done" if status == "ok" else status for unit_id, status in frontier.finished.items()}
     states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")
     states |= dict.fromkeys(running, "running")

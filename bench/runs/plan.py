@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench import registry
-from bench.errors import Unsupported
+from bench.errors import UnknownName, Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
 from bench.tickets.columns import columns
 
@@ -19,11 +19,13 @@ class Plan:
     Args:
         suite: what was asked.
         units: id -> unit, parents before their children.
+        asked: ids of the units that the suite asks for; the others are only there as parents.
         aliases: (task key, method asked for) -> the method that it coincides with there, which is run instead.
     """
 
     suite: Suite
     units: Mapping[str, Unit]
+    asked: frozenset[str] = frozenset()
     aliases: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
@@ -36,12 +38,12 @@ class Plan:
         return children
 
     def lists(self, unit: Unit) -> bool:
-        """Whether the suite lists the unit's level; chains run the rounds between too."""
-        return unit.level == 0 or (unit.task.key, unit.level) in self._listed
+        """Whether the suite lists the unit's task and level; chains run the rounds between too, and transfers their sources'."""
+        return (unit.task.key, unit.level) in self._listed
 
     @cached_property
     def _listed(self) -> set[tuple[str, int]]:
-        return {(entry.task.key, level) for entry in self.suite.entries for level in entry.levels}
+        return {(entry.task.key, level) for entry in self.suite.entries for level in (0, *entry.levels)}
 
     @cached_property
     def heights(self) -> Mapping[str, int]:
@@ -62,15 +64,17 @@ def plan(suite: Suite) -> Plan:
     for entry in suite.entries:
         for method in entry.methods:
             planner.add(entry, method)
-    return Plan(suite=suite, units=planner.units, aliases=planner.aliases)
+    asked = frozenset(planner.asked)
+    return Plan(suite=suite, units=planner.units, asked=asked, aliases=planner.aliases)
 
 
 def refusal(task: Task, method: Method) -> str | None:
     """Why `task` cannot run `method`, or a parent it needs; None if it can."""
     name = coincident(method.name, task) or method.name
     column = columns(method)
-    if name in task.unsupported:
-        return task.unsupported[name]
+    for known in (name, name.partition(registry.SOURCE)[0]):
+        if known in task.unsupported:
+            return task.unsupported[known]
     if "ticket" in column.needs and "ticket" in task.unsupported:
         return f"it needs the ticket: {task.unsupported['ticket']}"
     for part in (method.mask, method.weights, method.training):  # another method's saliency is as undefined as its own
@@ -78,6 +82,32 @@ def refusal(task: Task, method: Method) -> str | None:
             return task.unsupported[part]
     if column.mask.ones and not registry.forwards_ones(task):
         return f"domain {task.domain!r} does not say that its learners forward ones (`forwards_ones = True`)"
+    return _misfit(task, method) if method.source else None
+
+
+def _misfit(task: Task, method: Method) -> str | None:
+    """Why a ticket of the method's source task does not fit `task`; None if it does."""
+    try:
+        source = registry.task(method.task_of("source", task), task.scale)
+    except UnknownName as error:
+        return f"its source is an {error}"
+    if source.name == task.name:
+        return f"its source is {task.name} itself, whose own ticket is the method `ticket`"
+    ticket = registry.method(method.parent_of("source", 1)[0])
+    if reason := refusal(source, ticket):
+        return f"{source.name} has no ticket to give: {reason}"
+    if source.pruning != task.pruning:
+        return f"{source.name} prunes otherwise than {task.name}, so that its tickets keep other weights"
+    return _other_network(source, task)
+
+
+def _other_network(source: Task, task: Task) -> str | None:
+    domain = registry.domain(task.domain)
+    networks = [registry.network(domain, each) for each in (source, task)]
+    if None in networks:
+        return f"domain {task.domain!r} does not say which of its tasks have the same network (`network`)"
+    if networks[0] != networks[1]:
+        return f"{source.name} trains another network than {task.name}: {networks[0]}, not {networks[1]}"
     return None
 
 
@@ -86,6 +116,7 @@ class _Planner:
 
     def __init__(self) -> None:
         self.units: dict[str, Unit] = {}
+        self.asked: set[str] = set()
         self.aliases: dict[tuple[str, str], str] = {}
         self._made: dict[tuple[str, str, int, int], Unit] = {}
 
@@ -100,7 +131,7 @@ class _Planner:
             method = registry.method(same)
         for seed in entry.seeds:
             for level in _levels(method, entry.levels):
-                self._unit(task, method, level, seed)
+                self.asked.add(self._unit(task, method, level, seed).id)
 
     def _unit(self, task: Task, method: Method, level: int, seed: int) -> Unit:
         if method.is_chain:
@@ -115,10 +146,16 @@ class _Planner:
             for role in method.parents:
                 name, parent_level = method.parent_of(role, level)
                 parent = method if name == method.name else registry.method(name)
-                parents[role] = self._unit(task, parent, parent_level, seed).id
+                parents[role] = self._unit(self._home(role, method, task), parent, parent_level, seed).id
             unit = Unit(task=task, method=method, level=level, seed=seed, parents=parents)
             self._made[key] = self.units[unit.id] = unit
         return self._made[key]
+
+    @staticmethod
+    def _home(role: Role, method: Method, task: Task) -> Task:
+        """The task of the parent in `role`."""
+        name = method.task_of(role, task)
+        return task if name == task.name else registry.task(name, task.scale)
 
 
 def _levels(method: Method, listed: tuple[int, ...]) -> list[int]:

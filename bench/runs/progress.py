@@ -61,7 +61,7 @@ class Lines:
 
     def stands(self, frontier: Frontier) -> None:
         """This is done, and this is left."""
-        units, self._todo = frontier.plan.units, len(frontier.todo)
+        units, self._todo = frontier.units, len(frontier.todo)
         self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
         # more than the one that `ended` is about to take away: others finished some, or a failure blocked them
         if abs(len(self._left) - self._todo) > 1 and time.monotonic() - self._recounted > RARELY:

@@ -15,7 +15,7 @@ import numpy as np
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import DamagedUnit, TicketBenchError
 from bench.record import Record
-from bench.spec import Unit
+from bench.spec import Role, Unit
 from bench.store.attempt import RECORD, STATES, read_stored, without_curve
 from bench.store.store import Store, curve
 from bench.store.tensors import Mask, read_mask, read_tensors
@@ -174,15 +174,25 @@ def _densities(record: Record) -> Iterator[str]:
 def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterator[str]:
     if record["parents"].keys() != set(unit.parents.values()):
         yield "its record and its spec name different parents"
+    if "imported" in record:
+        return  # they are where it came from
     for role, parent in unit.parents.items():
-        if parent not in family:
+        results = _results_of(family, unit, role)
+        if not results:
             yield f"its parent {parent[:10]} ({role}) is missing"
-            continue
-        place, theirs = family[parent]
-        if theirs["digests"]["result"] != record["parents"].get(parent):
+        elif record["parents"].get(parent) not in results:
             yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
-        if role == "previous":
-            yield from _nesting(read_mask(folder), read_mask(place))
+        elif role == "previous":
+            yield from _nesting(read_mask(folder), read_mask(family[parent][0]))
+
+
+def _results_of(family: Family, unit: Unit, role: Role) -> set[str]:
+    """Results of the parent in `role`: its own, and what an imported ticket, that brought its weights, knows as such."""
+    parent, ticket = unit.parents[role], family.get(unit.parents.get("source", ""))
+    results = {family[parent][1]["digests"]["result"]} if parent in family else set()
+    if role == "source-dense" and ticket and "imported" in ticket[1]:
+        results |= {ticket[1]["parents"].get(parent, "")}
+    return results
 
 
 def _nesting(mask: Mask, previous: Mask) -> Iterator[str]:

@@ -26,7 +26,7 @@ import torch
 from bench.errors import SpecError
 from bench.learner import Learner, Mask, State
 from bench.named import named
-from bench.tickets import masks, saliency
+from bench.tickets import masks, saliency, transfer
 from bench.tickets.columns import MaskColumn, TrainingColumn, WeightsColumn, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Start
@@ -108,6 +108,13 @@ def shuffled_mask(inputs: MethodInputs) -> Mask:
     return masks.shuffled(inputs.parents["ticket"].mask, inputs.entries, inputs.generator(SHUFFLED))
 
 
+def source_mask(inputs: MethodInputs) -> Mask:
+    """The mask of another task's ticket, found at the same seed and level (1906.02773, section 3)."""
+    mask = inputs.parents["source"].mask
+    transfer.check_fit(inputs.source, inputs.task, mask, inputs.entries)
+    return mask
+
+
 def uniform_mask(inputs: MethodInputs) -> Mask:
     return masks.uniform(inputs.entries, inputs.count, inputs.generator(UNIFORM))
 
@@ -175,6 +182,16 @@ def permuted_weights(inputs: MethodInputs, mask: Mask) -> State:
         values = weights[name][survivors]
         weights[name][survivors] = values[torch.randperm(values.numel(), generator=generator).to(values.device)]
     return replace(state, weights=weights)
+
+
+def source_weights(inputs: MethodInputs, _: Mask) -> State:
+    """The weights of the other task at its own rewind step; step and schedule are this task's (1906.02773, section 3)."""
+    return transfer.state(
+        inputs.parents["source-dense"].state("rewind"),
+        own=inputs.parents["dense"].state("rewind"),
+        head=inputs.new_head,
+        learner=inputs.learner,
+    )
 
 
 def narrow_network(inputs: MethodInputs, _: Mask) -> Learner:

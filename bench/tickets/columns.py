@@ -24,22 +24,23 @@ class MaskColumn:
         function: `(MethodInputs) -> Mask`, or its name `package.module:function`.
         needs: parents that it looks at.
         whole: it prunes nothing; what is pruned is pruned while training.
-        taken: it is the ticket's mask itself.
+        taken: it is the mask itself of the parent in this role: the `ticket`, or the `source` task's.
         drawn: chance draws it, uniformly over the `network` or inside its `layers`.
         ranked: it keeps the largest trained weights of the parent in this role.
         scored: the state of the weights that a saliency is taken at.
-        layers: what fixes the count of each layer: the `level`'s quota, the `ticket`'s counts, or the `shape` (ERK).
+        layers: what fixes the count of each layer: the `level`'s quota, the counts of the `ticket` or of the `source` task's,
+            or the `shape` (ERK).
         ones: it forwards all-ones examples: the learner must offer `ForwardsOnes`.
     """
 
     function: str | Callable[..., Any]
     needs: tuple[Role, ...] = ()
     whole: bool = False
-    taken: bool = False
+    taken: Literal["ticket", "source"] | None = None
     drawn: Literal["network", "layers"] | None = None
     ranked: Literal["previous", "dense"] | None = None
     scored: Literal["initial"] | None = None
-    layers: Literal["level", "ticket", "shape"] | None = None
+    layers: Literal["level", "ticket", "source", "shape"] | None = None
     ones: bool = False
 
 
@@ -51,7 +52,7 @@ class WeightsColumn:
         function: `(MethodInputs, Mask) -> State | Learner`, or its name.
         needs: parents that it looks at.
         state: the state that buffers, and weights if `exact`, come from: dense's `initial` or `rewind`, `trained` by the
-            level before, or the level's `fresh` draw.
+            level before, the level's `fresh` draw, or the rewind state of the `source` task (see `bench.tickets.transfer`).
         exact: survivors start from that state to the bit.
         keeps: what else survives of the ticket's start: its `signs`, or its `values` in another order.
         narrower: it gives another network: one of fewer hidden units, without a mask.
@@ -59,7 +60,7 @@ class WeightsColumn:
 
     function: str | Callable[..., Any]
     needs: tuple[Role, ...] = ()
-    state: Literal["initial", "rewind", "trained", "fresh"] | None = None
+    state: Literal["initial", "rewind", "trained", "fresh", "source"] | None = None
     exact: bool = False
     keeps: Literal["signs", "values"] | None = None
     narrower: bool = False
@@ -112,8 +113,9 @@ MASKS: dict[str, MaskColumn] = {
     "ones": MaskColumn(function=HERE + "whole_mask", whole=True),
     "iterative": MaskColumn(function=HERE + "iterative_mask", needs=("previous",), ranked="previous", layers="level"),
     "one-shot": MaskColumn(function=HERE + "one_shot_mask", needs=("dense",), ranked="dense", layers="level"),
-    "ticket": MaskColumn(function=HERE + "ticket_mask", needs=("ticket",), taken=True, layers="ticket"),
+    "ticket": MaskColumn(function=HERE + "ticket_mask", needs=("ticket",), taken="ticket", layers="ticket"),
     "shuffled": MaskColumn(function=HERE + "shuffled_mask", needs=("ticket",), drawn="layers", layers="ticket"),
+    "source": MaskColumn(function=HERE + "source_mask", needs=("source",), taken="source", layers="source"),
     "uniform": MaskColumn(function=HERE + "uniform_mask", drawn="network"),
     "erk": MaskColumn(function=HERE + "erk_mask", drawn="layers", layers="shape"),
     "magnitude": MaskColumn(function=HERE + "magnitude_mask", scored="initial"),
@@ -128,6 +130,9 @@ WEIGHTS: dict[str, WeightsColumn] = {
     "fresh": WeightsColumn(function=HERE + "fresh_weights", state="fresh", exact=True),
     "fresh-signed": WeightsColumn(function=HERE + "signed_weights", needs=("dense",), state="fresh", keeps="signs"),
     "permuted": WeightsColumn(function=HERE + "permuted_weights", needs=("dense",), state="rewind", keeps="values"),
+    "source": WeightsColumn(
+        function=HERE + "source_weights", needs=("source-dense", "dense"), state="source", exact=True
+    ),
     "narrow": WeightsColumn(function=HERE + "narrow_network", state="fresh", narrower=True),
 }
 TRAININGS: dict[str, TrainingColumn] = {

@@ -11,9 +11,9 @@ import torch
 
 from bench.errors import SpecError
 from bench.learner import Domain, Learner, Mask, State
-from bench.spec import Role, Unit
+from bench.spec import Role, Task, Unit
 from bench.streams import Streams
-from bench.tickets import masks
+from bench.tickets import masks, transfer
 from bench.tickets.dynamic import Dynamics
 
 
@@ -129,6 +129,16 @@ class MethodInputs:
     def fresh(self) -> State:
         """Fresh initial weights, one draw per (seed, level) that all arms share which start fresh."""
         return self.build(1.0).snapshot()
+
+    @property
+    def source(self) -> Task:
+        """The task whose ticket is taken."""
+        return self._domain.tasks()[f"{self.task.domain}/{self.options['source']}@{self.task.scale}"]
+
+    @property
+    def new_head(self) -> frozenset[str]:
+        """Names of the parameters that no transferred ticket brings; see `bench.tickets.transfer.new_head`."""
+        return transfer.new_head(self.learner, self._domain, source=self.source, target=self.task)
 
     def build(self, width: float) -> Learner:
         """A learner with fresh weights and `width` times the hidden units."""

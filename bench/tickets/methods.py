@@ -55,3 +55,12 @@ METHODS: dict[str, Method] = {
         define("rigl", "erk", "initial", "rigl", "prune and regrow by gradient", drop=0.3, end=0.75, cuts=40),
     )
 }
+
+TEMPLATES: dict[str, Method] = {
+    method.name: method
+    for method in (
+        define("transfer", "source", "source", "rewound", "another task's ticket: its mask, its rewind weights"),
+        define("transfer-reinit", "source", "fresh", "full", "another task's mask, fresh weights"),
+    )
+}
+"""Arms as soon as a source task is named: `transfer+TASK` (1906.02773)."""

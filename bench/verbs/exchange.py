@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import suitefile
+from bench.exchange.imports import import_ticket
 from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
 from bench.runs.plan import plan
+from bench.store.store import Store
 from bench.verbs.request import Request, existing, say, writing
 
 
@@ -27,6 +29,13 @@ def unpack(archive: Path, into: Path) -> None:
         manifest = read(archive, into)
     units = len({path.rpartition("/")[0] for path in manifest.files})
     say(f"{into}: {units} units of suite {manifest.suite['name']}, checked; next: ticketbench publish --store {into}")
+
+
+def import_(path: Path, root: Path) -> None:
+    """Put the ticket of a file into a store."""
+    unit = import_ticket(path, Store(root))
+    source = unit.task.name.partition("/")[2]
+    say(f"{root}: {unit.label}, believed and not made here; next: a suite with the method transfer+{source}")
 
 
 def ticket(record: str, root: Path, *, output: Path) -> None:

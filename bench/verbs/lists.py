@@ -19,5 +19,9 @@ def tasks() -> None:
 
 def methods() -> None:
     """List the methods."""
-    rows = [(each.name, each.mask, each.weights, each.training, each.about) for each in registry.methods().values()]
+    arms = {
+        **registry.methods(),
+        **{f"{name}{registry.SOURCE}TASK": each for name, each in registry.templates().items()},
+    }
+    rows = [(name, each.mask, each.weights, each.training, each.about) for name, each in arms.items()]
     say(overview.aligned([("method", "mask", "weights", "training", "about"), *rows]))

@@ -86,7 +86,7 @@ def _done(frontier: Frontier) -> str:
     diverged = sum(status == "diverged" for status in frontier.finished.values())
     parts = {"diverged": diverged, "failed": len(frontier.failed), "blocked": len(frontier.blocked)}
     rest = "".join(f", {count} {what}" for what, count in parts.items() if count)
-    return f"{len(frontier.finished)} of {len(frontier.plan.units)} units done{rest}"
+    return f"{len(frontier.finished)} of {len(frontier.units)} units done{rest}"
 
 
 def _next(asked: Request, root: Path, frontier: Frontier) -> list[str]:

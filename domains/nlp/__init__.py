@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
 from bench.spec import Task
@@ -22,6 +22,14 @@ class Language:
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports neither torch nor fairseq."""
         return tasks()
+
+    def network(self, task: Task) -> Any:
+        """What decides layers and shapes: the model, and the corpus, which gives the dictionary."""
+        return {"model": task.config.get("model"), **self.outputs(task)}
+
+    def outputs(self, task: Task) -> Any:
+        """The dictionary's entries."""
+        return {"corpus": task.config.get("corpus"), "data": dict(task.data)}
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

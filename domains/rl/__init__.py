@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
 from bench.spec import Task
@@ -24,6 +24,14 @@ class ReinforcementLearning:
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports neither torch nor stable-baselines3 nor gymnasium."""
         return TASKS
+
+    def network(self, task: Task) -> Any:
+        """What decides layers and shapes: the algorithm, its network, and what the environment shows and lets be done."""
+        return {**{key: task.config.get(key) for key in ("algorithm", "network")}, "env": self.outputs(task)}
+
+    def outputs(self, task: Task) -> Any:
+        """The environment's actions."""
+        return {key: task.config["env"].get(key) for key in ("kind", "id")}
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.spec import Task
 from bench.streams import Streams
@@ -23,6 +23,15 @@ class Vision:
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports no torch."""
         return tasks()
+
+    def network(self, task: Task) -> Any:
+        """What decides layers and shapes: model and images; the classes, too, where the output layer is pruned."""
+        told = {key: task.config.get(key) for key in ("model", "width", "channels", "side")}
+        return told if task.pruning.is_exempt("output.weight") else {**told, "classes": task.config.get("classes")}
+
+    def outputs(self, task: Task) -> Any:
+        """The labels: of which data, and how they are grouped into classes."""
+        return {"data": dict(task.data), **{key: task.config.get(key) for key in ("classes", "superclasses")}}
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

@@ -1,6 +1,7 @@
 """Tasks and methods are found by name, built in or from whatever package is installed."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from bench import registry
 from bench.errors import UnknownName
 from bench.spec import SCALES
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, TEMPLATES
 
 GUEST = """
 import toy
@@ -22,6 +23,8 @@ domain = toy.Toy()
 def choose(inputs): ...
 mask = MaskColumn(function=choose, needs=("dense",))
 mine = define("mine", "guest:mask", "fresh", "full", "")
+moved = define("moved", "source", "fresh", "full", "")
+plus = define("mine+more", "uniform", "fresh", "full", "")
 forgets = Method(name="forgets", mask="guest:mask", weights="fresh", training="full")
 """
 
@@ -41,11 +44,11 @@ def installed(tmp_path, monkeypatch):
         (tmp_path / f"{package}.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         registry.domains.cache_clear()
-        registry.methods.cache_clear()
+        registry.definitions.cache_clear()
 
     yield install
     registry.domains.cache_clear()
-    registry.methods.cache_clear()
+    registry.definitions.cache_clear()
     for package in ("guest", "other"):
         sys.modules.pop(package, None)
 
@@ -71,6 +74,8 @@ def test_a_package_brings_its_methods_whose_parents_follow_from_their_columns(in
         ("methods", "mine", "no_such_module:mine", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("methods", "other", "guest:mine", "no bench.spec.Method of the name 'other'"),
         ("methods", "mine", "guest:choose", "no bench.spec.Method of the name 'mine'"),
+        ("methods", "mine+more", "guest:plus", "no bench.spec.Method of the name 'mine+more', or '+' is in it"),
+        ("methods", "transfer", "guest:mine", "'transfer' exists already"),
         ("methods", "forgets", "guest:forgets", "method 'forgets' does not name its parent 'dense'"),
         ("domains", "vision", "guest:domain", "'vision' exists already"),
         ("domains", "toys", "guest:domain", "its task 'toy/chain@smoke' is none of domain 'toys'"),
@@ -140,6 +145,35 @@ def test_unknown_names_suggest_the_nearest(toys):
         registry.method("tickt")
     with pytest.raises(UnknownName, match="unknown domain 'music'"):
         registry.domain("music")
+
+
+def test_a_transfer_is_named_by_its_source():
+    method = registry.method("transfer-reinit+lenet-mnist")
+    assert (method.name, method.source, method.mask) == ("transfer-reinit+lenet-mnist", "lenet-mnist", "source")
+    assert registry.installed_method(method) == method
+    assert registry.columns_of(method).mask.taken == "source"
+    assert registry.installed_method(replace(method, options={"source": "lenet-fashion"})) is None
+    assert registry.known_method("transfer+") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("transfer", "transfer+TASK"), ("transfer+", "transfer+TASK"), ("trnsfer+lenet-mnist", "transfer+lenet-mnist")],
+)
+def test_a_transfer_that_is_named_wrongly_is_told_how_it_is_named(name, meant):
+    with pytest.raises(UnknownName, match=re.escape(f"unknown method {name!r}: did you mean {meant!r}?")):
+        registry.method(name)
+
+
+def test_templates_are_no_methods_before_a_source_is_named():
+    assert set(registry.templates()) == set(TEMPLATES)
+    assert set(registry.methods()) == set(METHODS)
+
+
+def test_a_package_may_bring_a_template(installed):
+    installed(methods={"moved": "guest:moved"})
+    assert "moved" not in registry.methods()
+    assert registry.method("moved+lenet-mnist").source == "lenet-mnist"
 
 
 def test_every_built_in_method_is_filed_under_its_name():

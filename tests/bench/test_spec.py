@@ -21,12 +21,13 @@ from bench.spec import (
     Unit,
     coincident,
     method_identity,
+    search_cost,
     task_from_json,
     task_identity,
     to_json,
     unit_id,
 )
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, TEMPLATES
 
 GOLDEN = Path(__file__).parent / "golden" / "unit_ids.json"
 
@@ -262,3 +263,58 @@ def test_a_foreign_spec_is_refused_in_one_line(spoil):
     with pytest.raises(SpecError) as error:
         Unit.from_spec(spec)
     assert "\n" not in str(error.value)
+
+
+TRANSFER = TEMPLATES["transfer"].from_source("other")
+
+
+def test_a_template_becomes_an_arm_by_the_name_of_a_source():
+    assert TEMPLATES["transfer"].is_template
+    assert TEMPLATES["transfer"].source is None
+    assert (TRANSFER.name, TRANSFER.source, TRANSFER.is_template) == ("transfer+other", "other", False)
+    assert TRANSFER.identity != TEMPLATES["transfer"].from_source("another").identity
+    assert not any(method.is_template or method.source for method in METHODS.values())
+
+
+def test_the_roles_of_a_source_are_played_on_the_source_task_at_the_same_level():
+    homes = {role: (TRANSFER.task_of(role, LENET), *TRANSFER.parent_of(role, 4)) for role in TRANSFER.parents}
+    assert homes == {
+        "source": ("vision/other", "ticket", 4),
+        "source-dense": ("vision/other", "dense", 0),
+        "dense": ("vision/lenet", "dense", 0),
+    }
+    assert METHODS["permuted"].task_of("ticket", LENET) == "vision/lenet"
+
+
+def test_a_transfer_is_another_unit_if_anything_of_its_source_is_another():
+    """The task of the source is no field of the unit: the ids of its parents tell it whole."""
+    dense = Unit(task=LENET, method=METHODS["dense"], level=0, seed=0)
+    sources = [
+        Unit(task=task, method=METHODS["ticket"], level=1, seed=seed, parents={"previous": dense.id, "dense": dense.id})
+        for task in (replace(LENET, name="vision/other"), replace(LENET, name="vision/other", budget=999))
+        for seed in (0, 1)
+    ]
+    parents = [{"source": each.id, "source-dense": dense.id, "dense": dense.id} for each in sources]
+    ids = {Unit(task=LENET, method=TRANSFER, level=1, seed=0, parents=each).id for each in parents}
+    assert len(ids) == 4
+
+
+def test_a_transfer_survives_its_own_spec():
+    unit = Unit(task=LENET, method=TRANSFER, level=1, seed=0, parents={"source": "a" * 64, "source-dense": "b" * 64})
+    assert Unit.from_spec(json.loads(canonical_json(unit.spec()))) == unit
+    assert unit.path.startswith("vision/lenet/transfer+other/s0/L01-")
+
+
+@pytest.mark.parametrize(
+    ("parents", "cost"),
+    [
+        ({}, 10),
+        ({"previous": 40, "dense": 30}, 50),
+        ({"source": 160, "source-dense": 40, "dense": 30}, 170),
+        ({"source": 160, "source-dense": 40, "dense": 5000}, 170),
+        ({"source": 160}, 170),
+    ],
+)
+def test_a_search_costs_what_its_dearest_parent_did_and_a_transfer_its_sources_chain(parents, cost):
+    """However dear the target's dense network: nothing was searched for there."""
+    assert search_cost(10, parents) == cost

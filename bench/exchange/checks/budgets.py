@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.spec import Task
+from bench.spec import Task, search_cost
 
 AT_ONCE = 64
 """Episodes that parallel environments may end in one step: how far training may run past the end of a small budget."""
@@ -79,10 +79,10 @@ def looks(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
 
 
 def search(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """The search cost is what it and its dearest parent cost."""
-    parents = [submission.parent(entry, role) for role in entry.unit.parents]
-    costs = [parent.record["search_cost"] for parent in parents if parent is not None]
-    if len(costs) == len(parents):
-        cost = entry.record["updates"] + max(costs, default=0)
+    """The search cost is what it and its dearest parent cost; of a transfer, what it and its source cost."""
+    parents = {role: submission.parent(entry, role) for role in entry.unit.parents}
+    costs = {role: parent.record["search_cost"] for role, parent in parents.items() if parent is not None}
+    if costs.keys() == parents.keys() or "source" in costs:
+        cost = search_cost(entry.record["updates"], costs)
         if entry.record["search_cost"] != cost:
             yield f"its search cost is {cost} updates, the record says {entry.record['search_cost']}"

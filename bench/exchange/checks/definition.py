@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import Spec
 from bench.schema import decode
-from bench.spec import DENSE
+from bench.spec import DENSE, SOURCES
 from bench.store import files
 from bench.store.attempt import SPEC
 from bench.store.store import CURVE
@@ -29,7 +29,7 @@ def definition(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
 
 
 def family(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """Every parent is the unit that the method asks for: same task, same seed, the right method and level."""
+    """Every parent is the unit that the method asks for: of its own or the source task, same seed, right method and level."""
     unit = entry.unit
     if set(unit.parents) != set(unit.method.parents):
         yield "it does not name the parents that its method needs"
@@ -38,8 +38,10 @@ def family(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
         if parent is None:
             continue  # said by the check of the store
         method, level = unit.method.parent_of(role, unit.level)
-        asked = (unit.task, method, level, unit.seed)
-        if (parent.unit.task, parent.unit.method.name, parent.unit.level, parent.unit.seed) != asked:
-            yield f"its parent ({role}) is {parent.unit.label!a}, not {method} L{level} s{unit.seed} of its task"
+        theirs, task = parent.unit, unit.method.task_of(role, unit.task)
+        here = role not in SOURCES
+        home = theirs.task == unit.task if here else (theirs.task.name, theirs.task.scale) == (task, unit.task.scale)
+        if not home or (theirs.method.name, theirs.level, theirs.seed) != (method, level, unit.seed):
+            yield f"its parent ({role}) is {theirs.label!a}, not {method} L{level} s{unit.seed} of {task}"
     if (unit.level == 0) != (unit.method.name == DENSE):
         yield "only dense stands at level 0, and nowhere else"

@@ -100,15 +100,20 @@ def totals(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
 
 
 def paired(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """A control that takes the ticket's mask has that one; one that takes its counts has those in every layer."""
+    """What takes a ticket's mask, its own or another task's, has that one; what takes its counts has those in every layer."""
     if "ticket" not in entry.unit.method.parents and entry.record["overlap"] is not None:
         yield f"it has no ticket, yet shares {entry.record['overlap']} of one"
     ticket, column = submission.parent(entry, "ticket"), entry.columns.mask
+    taken = submission.parent(entry, column.taken)
+    if taken and entry.record["digests"]["mask"] != taken.record["digests"]["mask"]:
+        yield (
+            f"its mask is not the {column.taken}'s"
+            if taken is ticket
+            else f"its mask is not that of {taken.unit.label!a}"
+        )
     if ticket is None:
         return
-    if column.taken and entry.record["digests"]["mask"] != ticket.record["digests"]["mask"]:
-        yield "its mask is not the ticket's"
-    elif column.layers == "ticket" and entry.kept != ticket.kept:
+    if column.layers == "ticket" and entry.kept != ticket.kept:
         layer = next((name for name, count in ticket.kept.items() if entry.kept.get(name) != count), "a layer")
         yield f"it keeps another number of weights of {layer!a} than the ticket that it shuffles"
     common = sum(int((entry.mask[name] & ticket.mask[name]).sum()) for name in ticket.sizes)

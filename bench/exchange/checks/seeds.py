@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.spec import DENSE
+from bench.spec import DENSE, SOURCES
 
 MOST_LACKING = 100
 """Seeds of one arm that are looked at among those it lacks: one line has no room for more."""
@@ -29,14 +29,17 @@ def missing(submission: Submission) -> Iterator[str]:
     for (key, version, method, level), seeds in submission.seeds.items():
         own = set(seeds)
         absent = islice((seed for seed in ordered[key, version] if seed not in own), MOST_LACKING)
-        chain = (method, DENSE, "ticket")
-        lacking = [
-            seed
-            for seed in absent
-            if all(diverged.get((key, version, name, seed), level + 1) > level for name in chain)
-        ]
+        chain = {(key, version, name) for name in (method, DENSE, "ticket")}
+        chain |= _sources(submission, submission.by_place[key, version, method, level, seeds[0]][0])
+        lacking = [seed for seed in absent if all(diverged.get((*arm, seed), level + 1) > level for arm in chain)]
         if lacking:
             yield f"{key} {method} L{level} lacks seeds {', '.join(map(str, lacking))}, which other arms have"
+
+
+def _sources(submission: Submission, entry: SubmittedUnit) -> set[tuple[str, int, str]]:
+    """(task key, task version, method) of the units of another task that a transfer comes from."""
+    parents = (submission.parent(entry, role) for role in SOURCES if role in entry.unit.parents)
+    return {parent.place[:3] for parent in parents if parent is not None}
 
 
 def _diverged(submission: Submission) -> Mapping[tuple[str, int, str, int], int]:

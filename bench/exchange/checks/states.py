@@ -63,3 +63,9 @@ def start(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     asked = entry.unit.task.rewind_step if entry.columns.weights.state == "rewind" else 0
     if step not in range(asked, asked + budgets.slack(entry.unit.task) + 1):
         yield f"its weights are those of step {step}, its method starts at {asked}"
+
+
+def imported(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """The same of the weights that an imported ticket brought."""
+    if "imported" in entry.record and (entry.folder / START).exists():
+        yield from start(submission, entry)

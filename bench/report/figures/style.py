@@ -63,11 +63,12 @@ class Family(NamedTuple):
 
 FAMILIES = (
     Family("ticket", "#d55e00", lambda told: told.mask.ranked == "previous" and told.weights.state != "trained"),
-    Family("ticket's mask", "#0072b2", lambda told: told.mask.taken or told.mask.layers == "ticket"),
+    Family("ticket's mask", "#0072b2", lambda told: told.mask.layers == "ticket"),
     Family("random or small", "#cc79a7", lambda told: told.weights.narrower or _is_random(told)),
     Family("trained weights", "#e69f00", lambda told: told.weights.state == "trained" or told.mask.ranked == "dense"),
     Family("at initialisation", "#009e73", lambda told: told.mask.scored is not None),
     Family("while training", "#56b4e9", lambda told: told.training.dynamic),
+    Family("another task's ticket", "#808000", lambda told: told.mask.taken == "source"),
     Family("others", "#333333", lambda _: True),
 )
 """In the order of the legend."""
@@ -110,7 +111,7 @@ class Look:
 
 def family_of(name: str) -> Family:
     """The family of a method; what is not installed here is of the others."""
-    method = registry.methods().get(name)
+    method = registry.known_method(name)
     told = registry.columns_of(method) if method else None
     return FAMILIES[-1] if told is None else next(family for family in FAMILIES if family.holds(told))
 

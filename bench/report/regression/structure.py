@@ -73,7 +73,7 @@ def _fixed(record: Record, columns: Columns | None) -> dict[str, float]:
 
 def _fixes_layers(columns: Columns, scope: str) -> bool:
     """Whether a method leaves each layer as many weights at every seed; pooled ranks leave that to the weights."""
-    by_level = columns.mask.layers in ("level", "ticket") or columns.training.cuts
+    by_level = columns.mask.layers in ("level", "ticket", "source") or columns.training.cuts
     return columns.mask.layers == "shape" or (by_level and scope == "layer")
 
 

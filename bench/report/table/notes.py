@@ -6,6 +6,7 @@ from bench.report.statistics.seeds import BOOTSTRAPPED, FEWEST
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.bootstrap import RESAMPLES, SEED
 from bench.report.table.rows import OPPONENTS, UNCLAIMED, Row, Section, at_chance
+from bench.report.table.transfers import transfers
 from bench.spec import DENSE, Task, coincident
 from bench.tickets.methods import METHODS
 
@@ -32,6 +33,7 @@ def notes(section: Section) -> list[str]:
         *_strange(comparison),
         *_hopeless(comparison),
         *_bootstrap(section.arms),
+        *transfers(task, section.arms),
         *_missing(section),
         *_fewer(section),
         *_not_run(comparison),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,9 +15,8 @@ from bench.spec import DENSE, Method, Task
 from bench.tickets import masks
 from bench.tickets.columns import columns
 from bench.tickets.conformance.findings import NOTE, Finding, collected, raised
-from bench.tickets.conformance.observe import Case, observe
+from bench.tickets.conformance.observe import Case, observe, promised
 from bench.tickets.conformance.watch import Seen
-from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics
 
 
@@ -42,13 +42,13 @@ def check_method(
 
 
 def _notes(method: Method) -> Iterator[str]:
-    mask, weights, _ = columns(METHODS.get(method.name, method))
+    mask, weights, _ = columns(promised(method))
     if mask.scored and weights.state != mask.scored:
         yield (
             f"the mask is scored at the {mask.scored} weights, training starts from {weights.state or 'others'}: the scores "
             "are of another network"
         )
-    if method.name not in METHODS:
+    if promised(method) is method:
         silent = [name for name, column in zip(COLUMNS, columns(method), strict=True) if column == _bare(column)]
         if silent:
             yield f"the {', '.join(silent)} column promises nothing: give it as a record of bench.tickets.columns"
@@ -100,7 +100,7 @@ def _counts(case: Case) -> Iterator[str]:
     kept = masks.kept(case.mask, case.entries)
     if sum(kept.values()) != sum(case.keep.values()):
         yield f"{sum(kept.values())} weights are kept, the level leaves {sum(case.keep.values())}"
-    if (mask.layers in ("level", "ticket") or training.cuts) and "" not in case.keep and kept != case.keep:
+    if (mask.layers in ("level", "ticket", "source") or training.cuts) and "" not in case.keep and kept != case.keep:
         yield f"layers keep {kept}, the level leaves {case.keep}"
     if mask.layers == "shape" and kept != (shape := masks.erk(case.entries, sum(case.keep.values()))):
         yield f"layers keep {kept}, their shapes ask for {shape}"
@@ -154,7 +154,28 @@ def _promised_state(case: Case) -> State | None:
         return case.fresh
     if case.promise.weights.state == "trained":
         return (case.previous or case.dense).trained.states["final"]
+    if case.promise.weights.state == "source":
+        return _transferred(case)
     return case.dense.trained.states.get(str(case.promise.weights.state))
+
+
+def _transferred(case: Case) -> State:
+    """The source's rewind weights and statistics, under the task's own output layer where outputs mean something else."""
+    assert case.source_dense is not None
+    source, own = (unit.trained.states["rewind"] for unit in (case.source_dense, case.dense))
+    initial = case.dense.trained.states["initial"].weights
+    weights = {name: (initial if name in case.new_head else source.weights)[name] for name in own.weights}
+    return replace(own, weights=weights, buffers={**own.buffers, **{n: source.buffers[n] for n in case.statistics}})
+
+
+def _taken(case: Case) -> Iterator[str]:
+    """A transfer has the mask of the source task's ticket, of its seed and level."""
+    if case.source is None or case.promise.mask.taken != "source":
+        return
+    theirs = {**masks.ones(case.entries), **case.source.trained.mask}
+    unequal = [name for name in case.entries if not equal(case.mask[name], theirs[name])]
+    if unequal:
+        yield f"the mask is not that of the source task's ticket in {', '.join(unequal)}"
 
 
 def _controls(case: Case) -> Iterator[str]:
@@ -165,7 +186,7 @@ def _controls(case: Case) -> Iterator[str]:
     ticket = {**masks.ones(case.entries), **case.ticket.trained.mask}
     theta = case.dense.trained.states["rewind"].masked(ticket).weights
     unequal = [name for name in case.entries if not equal(case.mask[name], ticket[name])]
-    if mask.taken and unequal:
+    if mask.taken == "ticket" and unequal:
         yield f"the mask is not the ticket's in {', '.join(unequal)}"
     if mask.drawn and not case.promise.training.dynamic:
         yield from _by_chance(case, ticket)
@@ -228,7 +249,7 @@ def _training(case: Case) -> Iterator[str]:
 
 
 def _passes(case: Case) -> Iterator[str]:
-    rounds = METHODS.get(case.method.name, case.method).options.get("rounds", 1)
+    rounds = promised(case.method).options.get("rounds", 1)
     if case.promise.mask.ones and case.seen.ones < rounds:
         yield f"synaptic flow was measured {case.seen.ones} times, the method takes {rounds} rounds"
 
@@ -280,6 +301,7 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C5", _ranked),
     ("C1", _start_weights),
     ("C1", _lent_states),
+    ("C8", _taken),
     ("C8", _controls),
     ("C9", _training),
     ("C9", _passes),

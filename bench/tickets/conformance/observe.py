@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.learner import Domain, Mask, State
-from bench.spec import DENSE, Method, Role, Task, Unit
+from bench.learner import Domain, Learner, Mask, State
+from bench.registry import SOURCE
+from bench.spec import DENSE, SOURCES, Method, Role, Task, Unit
 from bench.streams import Streams
-from bench.tickets import masks
+from bench.tickets import masks, transfer
 from bench.tickets.columns import Columns, columns
 from bench.tickets.conformance.watch import Seen, WatchedDomain
 from bench.tickets.inputs import Parent
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, TEMPLATES
 from bench.tickets.protocol import Result, run_unit
 
 
@@ -35,6 +36,10 @@ class Case:
         dense: the dense unit of the seed.
         ticket: the ticket of the level; None for dense.
         previous: the level before, of a chain.
+        source: of a transfer, the source task's ticket of the level.
+        source_dense: of a transfer, the source task's dense unit, if the method looks at it.
+        statistics: names of the buffers of the network itself, such as those of batch norm.
+        new_head: of a transfer, the parameters that start from the task's own initial weights.
         fresh: the level's shared draw of fresh weights.
         written: weights of its parents that the method changed.
     """
@@ -52,6 +57,10 @@ class Case:
     dense: Result
     ticket: Result | None
     previous: Result | None
+    source: Result | None
+    source_dense: Result | None
+    statistics: frozenset[str]
+    new_head: frozenset[str]
     fresh: State
     written: list[str]
 
@@ -79,15 +88,16 @@ class Lineage:
         self.domain = WatchedDomain(domain)
         self._task, self._device, self._seed = task, device, seed
         self._handed: dict[str, list[tuple[State, State]]] = {}
-        self._results: dict[tuple[str, int], tuple[Result, Seen]] = {}
+        self._results: dict[tuple[str, str, int], tuple[Result, Seen]] = {}
 
-    def run(self, method: Method, level: int) -> tuple[Result, Seen]:
-        """The unit's result, and what its learner did."""
-        key = (method.name, level)
+    def run(self, method: Method, level: int, task: Task | None = None) -> tuple[Result, Seen]:
+        """The unit's result, and what its learner did; on the task of the lineage, unless another is named."""
+        task = task or self._task
+        key = (task.key, method.name, level)
         if key not in self._results:
-            parents = {role: self._parent(method, role, level) for role in method.parents}
+            parents = {role: self._parent(method, role, level, task) for role in method.parents}
             unit = Unit(
-                task=self._task,
+                task=task,
                 method=method,
                 level=level,
                 seed=self._seed,
@@ -98,17 +108,27 @@ class Lineage:
             self._results[key] = result, self.domain.trained
         return self._results[key]
 
-    def _parent(self, method: Method, role: Role, level: int) -> Parent:
+    def of_role(self, method: Method, role: Role, level: int, task: Task | None = None) -> Result:
+        """The unit that plays `role` for a method."""
+        task = task or self._task
         name, at = method.parent_of(role, level)
-        result, _ = self.run(method if name == method.name else METHODS[name], at)
-        trained = result.trained
+        home = transfer.home(self.domain, method, role, task)
+        return self.run(method if name == method.name else METHODS[name], at, home)[0]
+
+    def _parent(self, method: Method, role: Role, level: int, task: Task) -> Parent:
+        trained = self.of_role(method, role, level, task).trained
 
         def state(asked: str) -> State:
             copy = trained.states[asked].masked({})
             self._handed.setdefault(method.name, []).append((copy, trained.states[asked]))
             return copy
 
-        return Parent(mask=trained.mask, state=state, search_cost=0, result=f"{name} level {at} in memory")
+        return Parent(mask=trained.mask, state=state, search_cost=0, result=f"{role} of level {level} in memory")
+
+    def new_head(self, method: Method, learner: Learner) -> frozenset[str]:
+        """See `bench.tickets.transfer.new_head`."""
+        source = transfer.home(self.domain, method, "source", self._task)
+        return transfer.new_head(learner, self.domain, source=source, target=self._task)
 
     def written(self, method: Method) -> list[str]:
         """Names of the weights that a method changed in states which its parents only lent it."""
@@ -118,6 +138,11 @@ class Lineage:
             for name, own in kept.weights.items()
         )
         return sorted({name for name, lent, own in pairs if not torch.equal(lent, own)})
+
+
+def promised(method: Method) -> Method:
+    """The arm whose promises a method is held to: the built-in one of its name, else itself."""
+    return METHODS.get(method.name) or TEMPLATES.get(method.name.partition(SOURCE)[0]) or method
 
 
 def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int) -> Case:
@@ -134,9 +159,10 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
     doubles = [Lineage(domain, task, device=device, seed=other).run(method, level)[0] for other in (seed, seed + 1)]
     learner = domain.learner(task, streams=Streams(seed, level).refreshed(), device=device)
     entries = masks.prunable(learner, task.pruning)
+    source, source_dense = (family.of_role(method, role, level) if role in method.parents else None for role in SOURCES)
     return Case(
         method=method,
-        promise=columns(METHODS.get(method.name, method)),
+        promise=columns(promised(method)),
         task=task,
         entries=entries,
         keep=task.pruning.keep(masks.sizes(entries), level),
@@ -148,6 +174,10 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
         dense=dense,
         ticket=ticket,
         previous=family.run(method, level - 1)[0] if method.is_chain and level > 1 else None,
+        source=source,
+        source_dense=source_dense,
+        statistics=frozenset(name for name, _ in learner.module.named_buffers()),
+        new_head=family.new_head(method, learner) if method.source else frozenset(),
         fresh=learner.snapshot(),
         written=family.written(method),
     )

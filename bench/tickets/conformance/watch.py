@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench import registry
 from bench.learner import Domain, Learner, State
 from bench.spec import Task
 from bench.streams import Streams
@@ -51,6 +53,14 @@ class WatchedDomain:
         learner = self._domain.learner(task, streams=streams, device=device, width=width)
         self.seen.append(watch(learner))
         return learner
+
+    def network(self, task: Task) -> Any:
+        """What the domain itself says."""
+        return registry.network(self._domain, task)
+
+    def outputs(self, task: Task) -> Any:
+        """What the domain itself says."""
+        return registry.outputs(self._domain, task)
 
     @property
     def trained(self) -> Seen:

@@ -49,8 +49,12 @@ def state_of(data: bytes) -> State:
     return State(weights=weights, buffers=buffers, **json.loads(header["__metadata__"]["state"]))
 
 
-def load_parent(folder: Path) -> Parent:
+def load_parent(folder: Path, unit_id: str | None = None) -> Parent:
     """What a finished unit hands to its children; each state is read when it is asked for, once.
+
+    Args:
+        folder: the unit's, or that of an imported ticket which brought the weights of the unit, its parent.
+        unit_id: the unit's.
 
     Raises:
         DamagedUnit: if its record or its mask is not what was committed; likewise each state, when it is asked for.
@@ -60,7 +64,7 @@ def load_parent(folder: Path) -> Parent:
         mask={} if masks_nothing(record) else load(read_file(folder, MASK_FILE, record)),
         state=cache(lambda name: state_of(read_file(folder, f"{name}.safetensors", record))),
         search_cost=record["search_cost"],
-        result=record["digests"]["result"],
+        result=record["parents"].get(unit_id or "", record["digests"]["result"]),
     )
 
 

@@ -19,11 +19,12 @@ from bench.errors import SubmissionError
 from bench.learner import Domain, Mask, State
 from bench.record import SUBMITTED, StoredRecord
 from bench.registry import domain
-from bench.spec import Role, Unit
+from bench.spec import Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.protocol import Report, Trained, evaluate, measure, run_unit
+from bench.tickets.transfer import home
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import Clock, finish
 
@@ -34,6 +35,9 @@ LARGEST_DRIFT = {"updates": 0.3, "env_steps": 2.0, "episodes": 2.0}
 
 Another machine rounds otherwise, and an agent that once acts otherwise takes another path.
 """
+
+DENSES: dict[Role, tuple[Role, ...]] = {"dense": (SUBMITTED,), "source-dense": ("source",)}
+"""Roles of dense parents, each with the roles of tickets that may have brought its rewind weights."""
 
 
 def replay(
@@ -78,12 +82,13 @@ def retrain(
         SubmissionError: if the submitted rewind weights are not where training leads.
     """
     clock, kind = Clock(), domain(unit.task.domain)
-    family = {role: artifacts.load_parent(path) for role, path in parents.items()}
+    family = {role: artifacts.load_parent(path, unit.parents.get(role)) for role, path in parents.items()}
     named = {role: parent for role, parent in family.items() if role in unit.parents}
-    if "dense" in unit.parents:
-        state = found_states(unit, kind, device, family.get("dense"))
-        _check_start(state, family, parents, drift=LARGEST_DRIFT[unit.task.unit])
-        family["dense"] = Parent(mask={}, state=state, search_cost=0, result="")
+    for role in unit.parents.keys() & DENSES.keys():
+        task = home(kind, unit.method, role, unit.task)
+        state = found_states(task, unit.seed, kind, device, family.get(role))
+        _check_start(state, family, parents, (*DENSES[role], role), drift=LARGEST_DRIFT[task.unit])
+        family[role] = Parent(mask={}, state=state, search_cost=0, result="")
     ranked = columns(unit.method).mask.ranked
     asked = unit
     if ranked and not (ranked in parents and (parents[ranked] / "final.safetensors").exists()):
@@ -97,11 +102,12 @@ def submitted_mask(inputs: MethodInputs) -> Mask:
     return inputs.parents[SUBMITTED].mask
 
 
-def found_states(unit: Unit, kind: Domain, device: str, dense: Parent | None) -> Callable[[str], State]:
+def found_states(task: Task, seed: int, kind: Domain, device: str, dense: Parent | None) -> Callable[[str], State]:
     """The states of a unit's dense parent: `initial` and `rewind` are found here, when they are asked for.
 
     Args:
-        unit: the child.
+        task: of the parent.
+        seed: of both.
         kind: its domain.
         device: where to train.
         dense: the submitted one, for the `final` state that one-shot pruning ranks.
@@ -111,20 +117,24 @@ def found_states(unit: Unit, kind: Domain, device: str, dense: Parent | None) ->
     def state(name: str) -> State:
         if name == "final" and dense is not None:
             return dense.state(name)
-        learner = kind.learner(unit.task, streams=Streams(unit.seed), device=device)
+        learner = kind.learner(task, streams=Streams(seed), device=device)
         learner.load(learner.snapshot())
-        if name == "rewind" and unit.task.rewind_step:
-            learner.train(unit.task.rewind_step)
+        if name == "rewind" and task.rewind_step:
+            learner.train(task.rewind_step)
         return learner.snapshot()
 
     return state
 
 
 def _check_start(
-    state: Callable[[str], State], family: Mapping[Role, Parent], folders: Mapping[Role, Path], *, drift: float
+    state: Callable[[str], State],
+    family: Mapping[Role, Parent],
+    folders: Mapping[Role, Path],
+    roles: tuple[Role, ...],
+    *,
+    drift: float,
 ) -> None:
-    """Submitted rewind weights lie where training from the seed's initial weights leads, or nearby."""
-    roles: tuple[Role, ...] = (SUBMITTED, "dense")
+    """Rewind weights that were submitted in one of `roles` lie where training from the seed's initial weights leads."""
     having = (role for role in roles if role in folders and (folders[role] / "rewind.safetensors").exists())
     role = next(having, None)
     if role is None:

@@ -17,7 +17,7 @@ from bench.digests import json_digest
 from bench.learner import State
 from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
 from bench.registry import domain
-from bench.spec import DENSE, Role, Unit
+from bench.spec import DENSE, Role, Unit, search_cost
 from bench.tickets.inputs import Parent
 from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
@@ -48,7 +48,7 @@ def work(
         The record, complete but for the digests of the files.
     """
     clock = Clock()
-    family = {role: artifacts.load_parent(path) for role, path in parents.items()}
+    family = {role: artifacts.load_parent(path, unit.parents[role]) for role, path in parents.items()}
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
     return finish(unit, result, family, folder, device=device, clock=clock)
 
@@ -109,7 +109,7 @@ def _record(
         "nulls": result.nulls,
         "steps": trained.steps,
         "updates": trained.updates,
-        "search_cost": trained.updates + max((parent.search_cost for parent in family.values()), default=0),
+        "search_cost": search_cost(trained.updates, {role: each.search_cost for role, each in family.items()}),
         "env_steps": trained.env_steps,
         "overlap": result.overlap,
         "wall_seconds": wall_seconds,

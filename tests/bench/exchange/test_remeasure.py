@@ -4,69 +4,24 @@ import json
 import shutil
 import sys
 from concurrent.futures import Future
-from functools import partial
 
 import pytest
+from remeasured import Here, again, entry_of, submission_of
 
 from bench.exchange import remeasure as measuring
 from bench.exchange.agreement import findings
 from bench.exchange.draw import replayable, retrainable
-from bench.exchange.remeasure import remeasure
-from bench.exchange.submission import read
 from bench.exchange.verify import findings_of
 from bench.record import SUBMITTED
-from bench.runs.job import run
 from bench.runs.launch import WorkerDied
-from bench.spec import unit_id
-from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 CHAINS = {"dense", "ticket", "ticket-init", "fine-tune", "lr-rewind"}
 
 
-class Here:
-    """A launcher that trains in this process, at once."""
-
-    def __init__(self, *, workers, threads, progress):
-        self.progress = progress
-
-    def submit(self, job):
-        future = Future()
-        future.set_result(run(job, report=partial(self.progress, unit_id(job.spec))))
-        return future
-
-    def close(self):
-        pass
-
-
 @pytest.fixture
 def here(monkeypatch):
     monkeypatch.setattr(measuring, "LocalLauncher", Here)
-
-
-def submission_of(root):
-    return read(Store(root))
-
-
-def entry_of(submission, method, level=2, seed=0):
-    return next(
-        each
-        for each in submission.entries.values()
-        if (each.unit.method.name, each.unit.level, each.unit.seed) == (method, level, seed)
-    )
-
-
-def again(submission, *asked, steps=None):
-    """Measure (how, method[, level, seed]) again."""
-    chosen = [(how, entry_of(submission, *which)) for how, *which in asked]
-    seen = []
-    found = remeasure(
-        submission, chosen, workers=1, threads=1, device="cpu",
-        step=lambda entry, at: (steps if steps is not None else []).append((entry.unit.method.name, at)),
-        done=seen.append,
-    )  # fmt: skip
-    assert seen == found
-    return found
 
 
 # Honest units.

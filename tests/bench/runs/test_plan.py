@@ -1,11 +1,15 @@
 """A plan is the science of a suite: complete chains, and controls that are paired by structure."""
 
+from dataclasses import replace
+
 import pytest
 import toy
 
+from bench import registry
 from bench.errors import Unsupported
 from bench.runs.plan import plan, refusal
-from bench.spec import Suite
+from bench.spec import Pruning, Suite
+from bench.suitefile import parse
 from bench.tickets.methods import METHODS, define
 
 
@@ -115,3 +119,93 @@ def test_synflow_is_refused_where_learners_do_not_forward_ones(toys, monkeypatch
 def test_a_saliency_that_a_task_declines_is_declined_under_any_methods_name(toys):
     method = define("mine", "snip", "fresh", "full", "", losses=3)
     assert refusal(toy.TASKS[-1], method) == "it has no losses"
+
+
+# Tickets of other tasks.
+
+TRANSFERS = ("dense", "transfer+slow", "transfer-reinit+slow")
+
+
+def test_a_transfer_has_its_source_planned_too(toys):
+    made = plan(toy.suite(TRANSFERS, levels=(1, 3), seeds=(0, 4)))
+    there = {(u.method.name, u.level, u.seed): u.id for u in made.units.values() if u.task.name == "toy/slow"}
+    assert set(there) == {(name, level, seed) for seed in (0, 4) for name, level in (
+        ("dense", 0), ("ticket", 1), ("ticket", 2), ("ticket", 3),
+    )}  # fmt: skip
+    own = {unit.seed: unit.id for unit in made.units.values() if unit.task.name == "toy/chain" and unit.level == 0}
+    for (level, seed), unit in units_of(made, "transfer+slow").items():
+        assert unit.task.name == "toy/chain"
+        assert unit.parents == {
+            "source": there["ticket", level, seed], "source-dense": there["dense", 0, seed], "dense": own[seed],
+        }  # fmt: skip
+    for (level, seed), unit in units_of(made, "transfer-reinit+slow").items():
+        assert unit.parents == {"source": there["ticket", level, seed]}
+
+
+def test_what_is_only_there_for_a_transfer_is_neither_asked_for_nor_listed(toys):
+    made = plan(toy.suite(TRANSFERS, levels=(3,)))
+    assert {unit.task.name for unit in made.units.values()} == {"toy/chain", "toy/slow"}
+    for unit in made.units.values():
+        assert (unit.id in made.asked) == made.lists(unit) == (unit.task.name == "toy/chain"), unit.label
+
+
+def test_a_source_that_the_suite_runs_too_is_run_once(toys):
+    one, two = (
+        toy.suite(TRANSFERS, levels=(2,)),
+        toy.suite(("ticket",), levels=(3,), of=registry.task("toy/slow", "smoke")),
+    )
+    made = plan(Suite(name="both", title="", entries=one.entries + two.entries))
+    assert sorted(level for level, _ in units_of(made, "ticket")) == [1, 2, 3]
+
+
+def test_every_source_is_an_arm_of_its_own_at_the_targets_scale(toys, monkeypatch):
+    quick = registry.task("toy/chain", "quick")
+    other = toy.task("toy/slow", scale="quick", budget=60)
+    monkeypatch.setattr(toy, "TASKS", (*toy.TASKS, other, replace(other, name="toy/more")))
+    made = plan(toy.suite(("transfer+slow", "transfer+more"), levels=(1,), of=quick))
+    assert {unit.task.scale for unit in made.units.values()} == {"quick"}
+    assert len(units_of(made, "transfer+slow")) == len(units_of(made, "transfer+more")) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("slwo", "its source is an unknown task 'toy/slwo': did you mean 'toy/slow'"),
+        ("chain", "its source is toy/chain itself, whose own ticket is the method `ticket`"),
+        ("picky", "toy/picky has no ticket to give: it has no weights to rewind"),
+        ("pruned", "toy/pruned prunes otherwise than toy/chain"),
+        ("wide", r"toy/wide trains another network than toy/chain: wide, not small"),
+        ("large", r"its source is an unknown scale of toy/large 'smoke'"),
+    ],
+)
+def test_a_source_that_does_not_fit_is_refused_when_planning(toys, monkeypatch, source, said):
+    tasks = (
+        toy.task("toy/pruned", pruning=Pruning(rate=0.2, scope="global")),
+        toy.task("toy/wide", config={"seconds": 0.0, "network": "wide"}),
+        toy.task("toy/large", scale="paper"),
+    )
+    monkeypatch.setattr(toy, "TASKS", (*toy.TASKS, *tasks))
+    monkeypatch.setattr(toy.Toy, "network", lambda _, task: task.config.get("network", "small"))
+    for template in ("transfer", "transfer-reinit"):
+        with pytest.raises(Unsupported, match=f"toy/chain@smoke cannot run {template}\\+{source}: {said}"):
+            plan(toy.suite((f"{template}+{source}",)))
+
+
+def test_a_task_may_decline_transfers(toys):
+    task = toy.task(unsupported={"transfer": "its outputs move"})
+    with pytest.raises(Unsupported, match=r"cannot run transfer\+slow: its outputs move"):
+        plan(toy.suite(("transfer+slow",), of=task))
+    assert refusal(task, registry.method("transfer-reinit+slow")) is None
+
+
+def test_a_domain_that_does_not_say_which_networks_are_equal_transfers_nothing(toys, monkeypatch):
+    monkeypatch.delattr(toy.Toy, "network")
+    with pytest.raises(Unsupported, match="domain 'toy' does not say which of its tasks have the same network"):
+        plan(toy.suite(("transfer+slow",)))
+
+
+def test_all_methods_are_those_that_need_no_source(toys):
+    suite = parse(
+        '[[task]]\nname = "toy/chain"\nscale = "smoke"\nmethods = "all"\nlevels = [1]\nseeds = [0]', name="a", file="a"
+    )
+    assert {method.name for method in suite.entries[0].methods} == set(METHODS)

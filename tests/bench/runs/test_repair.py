@@ -5,6 +5,8 @@ import shutil
 import pytest
 import toy
 
+from bench import registry
+from bench.runs.clean import clean
 from bench.runs.plan import plan as make_plan
 from bench.store.attempt import CONFLICTS
 from bench.store.integrity import verify
@@ -60,3 +62,27 @@ def test_nothing_is_trained_on_flipped_bits(filled, go, method, level, name, fai
     frontier, _ = go(WIDER)
     assert len(frontier.finished) == len(frontier.plan.units)
     assert verify(store) == []
+
+
+def test_what_a_transfer_needs_of_a_source_that_was_cleaned_is_made_again(store, go, toys):
+    source = toy.suite(("dense", "ticket"), levels=(2,), of=registry.task("toy/slow", "smoke"))
+    go(source)
+    assert clean(store, make_plan(source)).files == 5, "three states of dense, and the last of two rounds"
+    frontier, watch = go(toy.suite(("dense", "transfer+slow"), levels=(2,)))
+    assert (frontier.failed, frontier.blocked) == ({}, {})
+    assert "toy/slow@smoke dense L0 s0" in watch.labels
+    assert "toy/slow@smoke ticket L2 s0" not in watch.labels, "its mask is there"
+    assert watch.labels[-1] == "toy/chain@smoke transfer+slow L2 s0"
+    assert verify(store) == []
+
+
+@pytest.mark.parametrize("trouble_is", ["fail", "diverge"])
+def test_a_transfer_waits_for_its_source_and_is_blocked_with_it(store, go, toys, trouble, trouble_is):
+    suite = toy.suite(("dense", "transfer+slow", "transfer-reinit+slow"), levels=(1, 2))
+    trouble({"toy/slow@smoke ticket L2 s0": trouble_is})
+    frontier, _ = go(suite)
+    blocked = {frontier.plan.units[each].label for each in frontier.blocked}
+    assert blocked == {f"toy/chain@smoke {name}+slow L2 s0" for name in ("transfer", "transfer-reinit")}
+    if trouble_is == "fail":
+        trouble({})
+        assert go(suite)[0].blocked == {}

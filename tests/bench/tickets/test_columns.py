@@ -16,8 +16,9 @@ PROMISES = {  # what differs from promising nothing
     "ones": {"whole": True},
     "iterative": {"needs": ("previous",), "ranked": "previous", "layers": "level"},
     "one-shot": {"needs": ("dense",), "ranked": "dense", "layers": "level"},
-    "ticket": {"needs": ("ticket",), "taken": True, "layers": "ticket"},
+    "ticket": {"needs": ("ticket",), "taken": "ticket", "layers": "ticket"},
     "shuffled": {"needs": ("ticket",), "drawn": "layers", "layers": "ticket"},
+    "source mask": {"needs": ("source",), "taken": "source", "layers": "source"},
     "uniform": {"drawn": "network"},
     "erk": {"drawn": "layers", "layers": "shape"},
     "magnitude": {"scored": "initial"},
@@ -30,6 +31,7 @@ PROMISES = {  # what differs from promising nothing
     "fresh": {"state": "fresh", "exact": True},
     "fresh-signed": {"needs": ("dense",), "state": "fresh", "keeps": "signs"},
     "permuted": {"needs": ("dense",), "state": "rewind", "keeps": "values"},
+    "source weights": {"needs": ("source-dense", "dense"), "state": "source", "exact": True},
     "narrow": {"state": "fresh", "narrower": True},
     "full": {"begins": "start", "length": "budget"},
     "rewound": {"needs": ("dense",), "begins": "rewind", "length": "rewound"},
@@ -38,7 +40,12 @@ PROMISES = {  # what differs from promising nothing
     "set": DYNAMIC,
     "rigl": DYNAMIC,
 }
-BUILT_IN = {**MASKS, **WEIGHTS, **TRAININGS}
+SHARED = {(kind, name): f"{name} {kind}" for name in MASKS.keys() & WEIGHTS for kind in ("mask", "weights")}
+BUILT_IN = {
+    SHARED.get((kind, name), name): column
+    for kind, table in (("mask", MASKS), ("weights", WEIGHTS), ("training", TRAININGS))
+    for name, column in table.items()
+}
 
 
 def promised(column):
@@ -50,7 +57,7 @@ def promised(column):
 
 
 def test_the_columns_are_those_of_the_list():
-    assert [*MASKS, *WEIGHTS, *TRAININGS] == list(PROMISES)
+    assert list(BUILT_IN) == list(PROMISES)
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -69,7 +76,9 @@ def test_what_is_not_said_is_not_promised():
 
 
 def test_weights_are_inherited_where_other_arms_start_from_them_to_the_bit():
-    assert {name for name, column in WEIGHTS.items() if column.inherited} == {"initial", "rewind", "trained"}
+    assert {name for name, column in WEIGHTS.items() if column.inherited} == {
+        "initial", "rewind", "trained", "source",
+    }  # fmt: skip
 
 
 def test_parents_follow_from_the_columns_each_once():

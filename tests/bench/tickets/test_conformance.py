@@ -6,17 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 from broken import broken_column
-from example import MOONS, ExampleDomain, Moons, variant
+from example import MOONS, TURNED, ExampleDomain, Moons, variant
 
 from bench.chance import FALSE_ALARM
 from bench.learner import State
-from bench.registry import methods
+from bench.registry import methods, templates
 from bench.spec import Method
-from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
+from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency, transfer
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn
 from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.conformance.observe import Lineage
 from bench.tickets.inputs import Start
-from bench.tickets.methods import METHODS, define
+from bench.tickets.methods import METHODS, TEMPLATES, define
 
 
 def learner_checks(learner_class, task=MOONS):
@@ -50,6 +51,15 @@ def test_every_method_conforms(name, task):
 
 def test_every_registered_method_is_checked_here():
     assert set(methods()) == set(METHODS)
+    assert set(templates()) == set(TEMPLATES)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("target", [MOONS, TURNED, variant(rewind_step=0), variant(schedule="restart")])
+def test_every_transfer_conforms(name, target):
+    source = MOONS if target is TURNED else TURNED
+    method = TEMPLATES[name].from_source(source.name.removeprefix("example/"))
+    assert check_method(method, ExampleDomain(task=target, source=source), target) == []
 
 
 # Broken learners.
@@ -276,6 +286,83 @@ def test_a_control_with_the_tickets_own_values_is_caught(monkeypatch, name):
     column = METHODS[name].weights
     broken_column(monkeypatch, WEIGHTS, column, lambda setting, _: setting.parents["dense"].state("rewind"))
     assert "C8" in method_checks(name)
+
+
+# Broken transfers.
+
+
+TRANSFER = TEMPLATES["transfer"].from_source("turned")
+
+
+def test_a_transfer_that_takes_the_targets_own_mask_is_caught(monkeypatch):
+    broken_column(monkeypatch, MASKS, "source", choose.one_shot_mask)
+    assert "C8" in method_checks(TRANSFER)
+
+
+def test_a_transfer_that_takes_another_seeds_ticket_is_caught(monkeypatch):
+    strange = Lineage(ExampleDomain(), TURNED, device="cpu", seed=5).run(METHODS["ticket"], 3)[0].trained.mask
+    broken_column(monkeypatch, MASKS, "source", lambda _: strange)
+    assert {"C8", "C10"} <= method_checks(TRANSFER)
+
+
+def test_a_transfer_that_takes_another_level_is_caught(monkeypatch):
+    strange = Lineage(ExampleDomain(), TURNED, device="cpu", seed=0).run(METHODS["ticket"], 2)[0].trained.mask
+    broken_column(monkeypatch, MASKS, "source", lambda _: strange)
+    assert "C5" in method_checks(TRANSFER)
+
+
+def test_a_transfer_that_takes_the_sources_step_is_caught(monkeypatch):
+    def at_the_sources(setting, mask, state):
+        step = setting.parents.get("source-dense", setting.parents["dense"]).state("rewind").step
+        return Start(mask=mask, state=replace(state, step=step, updates=step), until=setting.task.budget)
+
+    broken_column(monkeypatch, TRAININGS, "rewound", at_the_sources)
+    assert "C9" in method_checks(TRANSFER)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_transfer_with_the_wrong_head_is_caught(monkeypatch, same):
+    """The head is initialised anew where outputs mean the same, or is kept where they mean something else."""
+    domain, wrong = ExampleDomain(), frozenset() if not same else frozenset({"4.weight", "4.bias"})
+    monkeypatch.setattr(domain, "outputs", lambda task: None if same else task.name)
+    assert check_method(TRANSFER, domain, MOONS) == []
+
+    def beheaded(setting, _):
+        source, own = (setting.parents[role].state("rewind") for role in ("source-dense", "dense"))
+        return transfer.state(source, own=own, head=wrong, learner=setting.learner)
+
+    broken_column(monkeypatch, WEIGHTS, "source", beheaded)
+    found = check_method(TRANSFER, domain, MOONS)
+    assert {finding.check for finding in found} == {"C1"}
+    assert "4.weight" in str(found[0])
+
+
+def test_a_transfer_with_the_heads_rewind_weights_is_caught(monkeypatch):
+    def late(setting, _):
+        source, own = (setting.parents[role].state("rewind") for role in ("source-dense", "dense"))
+        head = {name: own.weights[name] for name in setting.new_head}
+        return replace(choose.source_weights(setting, _), weights={**source.weights, **head})
+
+    broken_column(monkeypatch, WEIGHTS, "source", late)
+    assert "C1" in method_checks(TRANSFER)
+
+
+@pytest.mark.parametrize("role", ["dense", "source-dense"])
+@pytest.mark.parametrize("what", ["weights", "buffers"])
+def test_a_transfer_that_brings_other_weights_or_statistics_is_caught(monkeypatch, role, what):
+    """Those of the target, or trained ones of the source."""
+
+    def strange(setting, mask):
+        state = setting.parents[role].state("rewind" if role == "dense" else "final")
+        return replace(choose.source_weights(setting, mask), **{what: getattr(state, what)})
+
+    broken_column(monkeypatch, WEIGHTS, "source", strange)
+    assert "C1" in method_checks(TRANSFER)
+
+
+def test_a_transfer_of_the_mask_alone_that_brings_weights_too_is_caught(monkeypatch):
+    broken_column(monkeypatch, WEIGHTS, "fresh", lambda setting, _: setting.learner.snapshot())
+    assert "C1" in method_checks(TEMPLATES["transfer-reinit"].from_source("turned"))
 
 
 def strictly_above(scores, allowed, keep):
@@ -512,7 +599,7 @@ PROMISES = {
     "RANKED": MaskColumn(function=HERE + "of_smallest", needs=("dense",), ranked="dense", layers="level"),
     "QUOTA": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="level"),
     "SHAPE": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="shape"),
-    "TAKEN": MaskColumn(function="bench.tickets.choose:shuffled_mask", needs=("ticket",), taken=True),
+    "TAKEN": MaskColumn(function="bench.tickets.choose:shuffled_mask", needs=("ticket",), taken="ticket"),
     "DRAWN": MaskColumn(function="bench.tickets.choose:ticket_mask", needs=("ticket",), drawn="layers"),
     "EXACT": WeightsColumn(function="bench.tickets.choose:fresh_weights", state="initial", exact=True),
     "FRESH": WeightsColumn(function="bench.tickets.choose:initial_weights", state="fresh", exact=True),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.registry import method
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
 from domains.rl import domain
@@ -18,6 +19,14 @@ def test_the_learner_conforms(name):
 @pytest.mark.parametrize("method", ["ticket", "reinit", "random-ticket"])
 def test_methods_conform(a2c, method):
     assert check_method(METHODS[method], domain, a2c) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", ["transfer", "transfer-reinit"])
+def test_transfers_conform(template):
+    """Between budgets in episodes and in steps: what the target's own window of returns holds is no part of a ticket."""
+    task = domain.tasks()["rl/cartpole-a2c-steps@smoke"]
+    assert check_method(method(f"{template}+cartpole-a2c"), domain, task, level=2) == []
 
 
 @pytest.mark.slow

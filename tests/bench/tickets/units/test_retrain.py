@@ -196,7 +196,7 @@ def test_a_submitted_file_that_its_record_does_not_tell_is_not_measured(case, tm
 
 def test_dense_is_found_again_to_the_bit(made):
     unit, folder = made("dense", 0)
-    state = found_states(unit, ExampleDomain(task=TASK), "cpu", None)
+    state = found_states(unit.task, unit.seed, ExampleDomain(task=TASK), "cpu", None)
     for name in ("initial", "rewind"):
         theirs = artifacts.load_parent(folder).state(name)
         ours = state(name)
@@ -207,7 +207,7 @@ def test_dense_is_found_again_to_the_bit(made):
 
 def test_where_tickets_go_back_to_the_beginning_rewind_is_initial():
     unit = Unit(task=replace(MOONS, rewind_step=0), method=METHODS["dense"], level=0, seed=3)
-    state = found_states(unit, ExampleDomain(), "cpu", None)
+    state = found_states(unit.task, unit.seed, ExampleDomain(), "cpu", None)
     first = ExampleDomain().learner(unit.task, streams=Streams(3), device="cpu").snapshot()
     for name in ("initial", "rewind"):
         assert all(torch.equal(state(name).weights[each], first.weights[each]) for each in first.weights)
