@@ -12,9 +12,9 @@ from bench.exchange.imports import import_ticket
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.verify import findings_of
 from bench.runs.clean import clean
+from bench.runs.estimates.pace import Pace
 from bench.runs.frontier import Frontier
 from bench.runs.overview import planned, status
-from bench.runs.pace import Pace
 from bench.runs.plan import plan as make_plan
 from bench.store.attempt import Attempt, read_record
 from bench.store.store import Store

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bench import registry
 from bench.report.claims.definitions import Claim
 from bench.report.claims.measures import STATISTICS, Missing, level_mean, logarithmic, printed
 from bench.report.table.arms import comparisons
@@ -55,6 +56,16 @@ def test_a_gain_is_the_mean_difference_over_the_levels(compared, direction, sign
     assert values(compared(direction=direction), claim()) == by_seed(gaps)
     to_dense = sign * (SCORES["ticket", 2] - SCORES["dense", 0])
     assert values(compared(direction=direction), claim(comparator="dense", levels=(2,))) == by_seed(to_dense)
+
+
+def test_tickets_of_two_sources_are_compared_like_any_two_methods(compared):
+    one, two = (registry.method(f"transfer+{source}") for source in ("here", "there"))
+    scores = {("dense", 0): SCORES["dense", 0]}
+    scores |= {(one, level): SCORES["ticket", level] for level in LEVELS}
+    scores |= {(two, level): SCORES["reinit", level] for level in LEVELS}
+    for statistic in ("gain", "area"):
+        asked = claim(method=one.name, comparator=two.name, statistic=statistic)
+        assert values(compared(scores), asked) == values(compared(), claim(statistic=statistic))
 
 
 def test_a_gain_is_read_where_the_claim_says(compared):
