@@ -52,11 +52,11 @@ def test_what_cannot_be_is_one_line_before_anything_is_trained(command, suite_fi
 def test_a_unit_that_takes_too_long_or_too_much_fails_with_that_reason(command, suite_file, tmp_path, trouble):
     trouble({"toy/chain@smoke reinit L1 s0": "hang", "toy/chain@smoke reinit L3 s0": "eat"})
     asked = (suite_file, "--store", tmp_path / "runs", "--seeds", 0)
-    code, out, _ = command("run", *asked, "--unit-timeout", 2, "--unit-memory", "300M", "--workers", 2)
+    code, out, _ = command("run", *asked, "--unit-timeout", 10, "--unit-memory", "300M", "--workers", 2)
     assert code == 1
     assert "6 of 8 units done, 2 failed" in out
     for told in (out, command("status", *asked)[1]):
-        assert "failed: toy/chain@smoke reinit L1 s0: it took longer than the 2 s of --unit-timeout" in told
+        assert "failed: toy/chain@smoke reinit L1 s0: it took longer than the 10 s of --unit-timeout" in told
         assert "more than the 300 MiB of --unit-memory" in told
 
 

@@ -112,7 +112,7 @@ class Run:
 
     def finished(self) -> int:
         """Units that are in the store."""
-        return sum(1 for _ in self.root.glob("*/*/*/*/L*")) if self.root.exists() else 0
+        return sum(1 for _ in self.root.glob("vision/*/*/*/L*")) if self.root.exists() else 0
 
     def workers(self) -> list[int]:
         """Processes that the command has started."""
