@@ -16,7 +16,6 @@ from bench import registry
 from bench.digests import json_digest
 from bench.record import Record
 from bench.spec import Method, Pruning, Task, Unit
-from bench.tickets.methods import METHODS
 
 SIZES = {"fc1.weight": 800, "fc2.weight": 200}
 GROUPS = {"fc1.*": "hidden", "fc2.*": "head"}
@@ -51,7 +50,7 @@ def build_record(
 ) -> Record:
     """The record of one unit that scored `value`, at every `at` of its task; None: it diverged."""
     task = task or build_task()
-    arm = method if isinstance(method, Method) else METHODS.get(method) or _unknown(method)
+    arm = method if isinstance(method, Method) else registry.known_method(method) or _unknown(method)
     unit = Unit(task=task, method=arm, level=level, seed=seed)
     counts = _counts(task, level)
     record: Record = {
