@@ -1,4 +1,4 @@
-"""Image classifiers, as in the first lottery-ticket paper (arXiv 1803.03635)."""
+"""Image classifiers, as in the papers that found lottery tickets (arXiv 1803.03635) and moved them (1906.02773)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.vision.tasks import TASKS
+from domains.vision.tasks import tasks
 
 if TYPE_CHECKING:
     from bench.learner import Learner
@@ -22,7 +22,7 @@ class Vision:
 
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports no torch."""
-        return TASKS
+        return tasks()
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

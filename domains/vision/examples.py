@@ -1,61 +1,229 @@
-"""A data set in memory: normalised images and their labels, split once per task."""
+"""A task's examples: which images of a data set they are, and how a batch of them comes to the network."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.digests import canonical_json
+from bench.errors import SpecError
+from bench.spec import Task
 from domains.vision import datasets
+from domains.vision.augmentation import Augmentation
+from domains.vision.datasets import large
+from domains.vision.datasets.arrays import splits
+from domains.vision.streamed import Streamed
+
+CLASSES = 10
+"""How many there are unless a task's `config` says otherwise."""
+
+LEAST_VARIANCE = 1e-4
+"""Of pixels: a channel that is all black is not divided by zero."""
+
+SELECTING = (
+    *("channels", "side", "normalisation", "classes", "superclasses"),
+    *("part", "limit", "validation", "split_seed", "stream"),
+)
+"""What a `config` says of the examples."""
 
 
-@dataclass(frozen=True, slots=True)
+class Batches(Protocol):
+    """The examples of a split."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what the network sees."""
+        ...
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def at(
+        self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The images and labels of `rows`: (batch,), int64."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Images and what they show.
+    """Images in memory and what they show; never write to them.
 
     Args:
-        images: (n, channels, height, width), normalised float32.
+        images: (n, channels, height, width), bytes: those of all splits that share them.
         labels: (n,), int64.
+        rows: (examples,), int64: which of the images are these.
+        mean: of the pixels on a scale of 0 to 1, for each channel or for all: (1, channels or 1, 1, 1).
+        std: their standard deviation.
     """
 
     images: Tensor
     labels: Tensor
+    rows: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.rows)
 
-    def at(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The images and labels of `rows`: (batch,), int64."""
-        return self.images.index_select(0, rows), self.labels.index_select(0, rows)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def at(
+        self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The normalised images and labels of some examples.
+
+        Args:
+            rows: (batch,), int64: which.
+            augmentation: what is done to the images.
+            generator: the chance in it.
+        """
+        places = self.rows.index_select(0, rows)
+        images = self.images.index_select(0, places)
+        if augmentation is not None:
+            assert generator is not None
+            images = augmentation(images, generator)
+        return images.float().div_(255).sub_(self.mean).div_(self.std), self.labels.index_select(0, places)
 
 
-@cache
-def load(
-    name: str, digest: str, *, normalisation: tuple[float, float], validation: int, split_seed: int, device: str
-) -> dict[str, Examples]:
-    """The splits `train`, `val` and `test` of a data set, read once per process and shared: never write to them.
+def load(task: Task, device: str) -> Mapping[str, Batches]:
+    """The splits `train`, `test` and, where there is one, `val` of a task, read once per process and shared.
 
     Args:
-        name: the data set.
-        digest: sha256 of its content.
-        normalisation: mean and standard deviation of the pixels, on a scale of 0 to 1.
-        validation: how many of the training examples are held out; a random sample.
-        split_seed: which sample; the same for all seeds of a task.
+        task: its `data` name one data set, its `config` what is taken of it: `channels` and `side` of the images;
+            `normalisation`, mean and standard deviation (those of the training pixels if it is null); `classes`, how many;
+            `superclasses`, lists of labels that count as one class each; `part`, [index, of] so many equal parts with as
+            many images of each class; `limit`, how many of these; `validation`, how many are held out; `split_seed`, the
+            chance in parts and validation, the same for all seeds; `stream`, whether images are read when they are needed.
         device: where the tensors live.
 
     Raises:
-        DataError: if the data are missing or are not what `digest` says.
+        DataError: if the data are missing or are not what the task was defined on.
+        SpecError: if the task asks for what the data set does not have.
     """
-    arrays = datasets.read(name, digest)
-    order = np.random.default_rng(split_seed).permutation(len(arrays["train-labels"]))
-    train, val = np.sort(order[validation:]), order[:validation]
-    mean, std = normalisation
+    ((name, digest),) = task.data.items()
+    config = {"classes": CLASSES, **{key: task.config[key] for key in SELECTING if key in task.config}}
+    return _load(name, digest, canonical_json(config), device)
 
-    def examples(part: str, rows: NDArray[np.int64] | slice) -> Examples:
-        pixels = torch.tensor(arrays[f"{part}-images"][rows]).to(device).unsqueeze(1)
-        labels = torch.tensor(arrays[f"{part}-labels"][rows]).to(device)
-        return Examples(pixels.float().div_(255).sub_(mean).div_(std), labels.long())
 
-    return {"train": examples("train", train), "val": examples("train", val), "test": examples("t10k", slice(None))}
+@cache
+def _load(name: str, digest: str, selection: str, device: str) -> Mapping[str, Batches]:
+    config = json.loads(selection)
+    return (_streamed if config.get("stream") else _in_memory)(name, digest, config, device)
+
+
+def _in_memory(name: str, digest: str, config: Mapping[str, Any], device: str) -> Mapping[str, Batches]:
+    arrays = datasets.read(name, digest, channels=config.get("channels"), side=config.get("side"))
+    mean, std = _normalisation(config["normalisation"] or _statistics(arrays["train-images"]), device)
+    chosen = _chosen({split: arrays[f"{split}-labels"] for split in splits(arrays)}, config, device)
+    images = {split: torch.from_numpy(arrays[f"{split}-images"]).to(device) for split in splits(arrays)}
+    return {
+        split: Examples(images=images[each.source], labels=each.labels, rows=each.rows, mean=mean, std=std)
+        for split, each in chosen.items()
+    }
+
+
+def _streamed(name: str, digest: str, config: Mapping[str, Any], device: str) -> Mapping[str, Batches]:
+    if large.DIGESTS.get(name) != digest:
+        raise SpecError(f"{name} is asked for as a stream: streamed are {', '.join(large.DIGESTS)}")
+    folder, files = large.find(name)
+    mean, std = _normalisation(config["normalisation"], device)
+    names = {split: tuple(each for each, _ in pairs) for split, pairs in files.items()}
+    labels = {split: np.array([label for _, label in pairs]) for split, pairs in files.items()}
+    return {
+        split: Streamed(
+            folder=folder,
+            files=names[each.source],
+            labels=each.labels,
+            rows=each.rows,
+            side=config["side"],
+            mean=mean,
+            std=std,
+        )
+        for split, each in _chosen(labels, config, device).items()
+    }
+
+
+class _Chosen(NamedTuple):
+    """Which images of a split of the data set make a split of the task, and the classes of all of them."""
+
+    source: str
+    labels: Tensor
+    rows: Tensor
+
+
+def _chosen(labels: Mapping[str, NDArray[Any]], config: Mapping[str, Any], device: str) -> dict[str, _Chosen]:
+    classes = {split: _classes(each, config) for split, each in labels.items()}
+    rows = {split: np.flatnonzero(each >= 0) for split, each in classes.items()}
+    rows["train"] = _taken(labels["train"], rows["train"], config)
+    source = {split: split for split in labels}
+    if held := config.get("validation"):
+        order = np.random.default_rng(config["split_seed"]).permutation(rows["train"])
+        rows["val"], rows["train"], source["val"] = order[:held], np.sort(order[held:]), "train"
+    tensors = {split: torch.from_numpy(each).to(device) for split, each in classes.items()}
+    return {
+        split: _Chosen(source[split], tensors[source[split]], torch.from_numpy(each).to(device))
+        for split, each in rows.items()
+    }
+
+
+def _normalisation(given: Sequence[Any], device: str) -> list[Tensor]:
+    """Mean and standard deviation, of every channel or one for all: (1, channels or 1, 1, 1)."""
+    return [torch.tensor(each, device=device).view(1, -1, 1, 1) for each in given]
+
+
+def _statistics(images: NDArray[Any]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of every channel, on a scale of 0 to 1."""
+    counts = np.stack([np.bincount(each.reshape(-1), minlength=256) for each in np.moveaxis(images, 1, 0)])
+    shares, values = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
+    mean = shares @ values
+    variance = shares @ values**2 - mean**2
+    return mean.tolist(), np.sqrt(np.maximum(variance, LEAST_VARIANCE)).tolist()
+
+
+def _classes(labels: NDArray[Any], config: Mapping[str, Any]) -> NDArray[Any]:
+    """The class of every image; -1 where it is in none."""
+    classes, groups = config["classes"], config.get("superclasses")
+    most = int(labels.max()) + 1
+    if groups is None:
+        if most > classes:
+            raise SpecError(f"classes is {classes}, but the data set has {most}: write {most}, or name superclasses")
+        return labels.astype(np.int64)
+    if len(groups) != classes:
+        raise SpecError(f"classes is {classes}, but there are {len(groups)} superclasses: make them as many")
+    table = np.full(most, -1, np.int64)
+    for number, group in enumerate(groups):
+        table[group] = number
+    found: NDArray[Any] = table[labels]
+    return found
+
+
+def _taken(labels: NDArray[Any], rows: NDArray[np.int64], config: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The part and the number of training images that are asked for, with as many of each label, in order."""
+    (part, parts), limit = config.get("part", (0, 1)), config.get("limit")
+    if parts == 1 and limit is None:
+        return rows
+    taken = []
+    kinds = np.unique(labels[rows])
+    for place, kind in enumerate(kinds):
+        own = rows[labels[rows] == kind]
+        order = np.random.default_rng([config["split_seed"], int(kind)]).permutation(own)
+        chosen = np.array_split(order, parts)[part]
+        if limit is not None:
+            wanted = limit // len(kinds) + (place < limit % len(kinds))
+            if wanted > len(chosen):
+                raise SpecError(f"limit is {limit:,}, but label {kind} has {len(chosen):,} images: ask for fewer")
+            chosen = chosen[:wanted]
+        taken.append(chosen)
+    return np.sort(np.concatenate(taken))

@@ -1,8 +1,10 @@
 """One image classifier in training: what the protocol sees of it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -12,13 +14,16 @@ from bench.errors import SpecError, UnknownName
 from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
 from bench.spec import Task
 from bench.streams import Streams
-from domains.vision.examples import Examples, load
+from domains.vision.augmentation import Augmentation
+from domains.vision.examples import CLASSES, Batches, load
 from domains.vision.models import build
 from domains.vision.schedule import Schedule
 
-HELD_OUT = ("val", "test")
 EVALUATION_BATCH = 1_000
 """Images evaluated at once; the fastest of the sizes measured on a CPU."""
+EVALUATION_PIXELS = 1_000 * 28 * 28
+"""Numbers in images evaluated at once, that large ones take no more memory; but never fewer images than `FEWEST`."""
+FEWEST = 64
 
 
 def _adam(parameters: Iterator[nn.Parameter], config: Mapping[str, Any]) -> torch.optim.Optimizer:
@@ -40,16 +45,22 @@ class VisionLearner:
     """A classifier of images (see `bench.learner.Learner`); a step is an update.
 
     Args:
-        task: its `config` names model, optimizer, schedule, batch, split and normalisation; its `data` one data set.
-        streams: `init` gives the weights, `data` the order of the examples, `score` those of `losses`.
+        task: its `config` names model, optimizer, schedule, batch, and what is taken of the one data set of its `data` (see
+            `domains.vision.examples.load`); `augment`, if training images are cropped and flipped; `width`, if the model
+            is not as wide as its name says.
+        streams: `init` gives the weights, `data` the order of the examples, `augment` their crops and flips, `score` those
+            of `losses`, which are not augmented.
         device: where everything lives.
         width: multiplies every hidden width.
 
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such model, optimizer or schedule.
-        SpecError: if the task calls a changing learning rate constant.
+        SpecError: if the task calls a changing learning rate constant, or its model cannot see its images.
     """
+
+    head = ("output.*",)
+    """Patterns of the names of the output layer's parameters: what no other data set's labels can use."""
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> None:
         config = task.config
@@ -60,11 +71,22 @@ class VisionLearner:
             raise SpecError(f"task {task.name} has constant_rate and a {config['schedule']} schedule: drop one")
         self._task = task
         self._streams = streams
-        self._splits = _splits(task, device)
+        self._device = torch.device(device)
+        self._splits = load(task, device)
         self._batch = config["batch"]
+        self._augmentation = Augmentation(**config["augment"]) if "augment" in config else None
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
-        self.module = build(config["model"], width=width, generator=streams.torch("init")).to(device)
+        self.module = build(
+            config["model"],
+            width=width * config.get("width", 1.0),
+            classes=config.get("classes", CLASSES),
+            image=self._splits["train"].shape,
+            generator=streams.torch("init"),
+        ).to(device)
+        convolves = any(isinstance(module, nn.Conv2d) for module in self.module.modules())
+        self._format = torch.channels_last if convolves else torch.contiguous_format
+        self.module.to(memory_format=self._format)
         self.optimizer = OPTIMIZERS[config["optimizer"]](self.module.parameters(), config)
         self.step = self.updates = self.origin = 0
 
@@ -89,17 +111,17 @@ class VisionLearner:
         Raises:
             Diverged: if the loss is not finite.
         """
-        images, labels = self._held_out(split)
-        correct = torch.zeros((), dtype=torch.int64, device=labels.device)
-        total = torch.zeros((), dtype=torch.float64, device=labels.device)
+        examples, count = self._held_out(split)
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
         with mode(self.module, training=False), torch.no_grad():
-            for start in range(0, len(labels), EVALUATION_BATCH):
-                logits = self.module(images[start : start + EVALUATION_BATCH])
-                wanted = labels[start : start + EVALUATION_BATCH]
-                correct += (logits.argmax(1) == wanted).sum()
-                total += F.cross_entropy(logits, wanted, reduction="sum")
+            for rows in torch.arange(count, device=self._device).split(_at_once(examples.shape)):
+                images, labels = self._seen(examples.at(rows))
+                logits = self.module(images)
+                correct += (logits.argmax(1) == labels).sum()
+                total += F.cross_entropy(logits, labels, reduction="sum")
         check_finite(self.step, [(f"the {split} loss", total)])
-        return {"accuracy": 100 * correct.item() / len(labels), "loss": total.item() / len(labels)}
+        return {"accuracy": 100 * correct.item() / count, "loss": total.item() / count}
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
         """`n` training losses with their graphs, each on its own random batch; the same at each call."""
@@ -107,7 +129,7 @@ class VisionLearner:
         generator = self._streams.numpy("score")
         for _ in range(n):
             rows = torch.from_numpy(generator.choice(len(train), self._batch, replace=False))
-            images, labels = train.at(rows.to(train.labels.device))
+            images, labels = self._seen(train.at(rows.to(self._device)))
             with mode(self.module, training=True):
                 # Batch norm writes its statistics to these copies; writing them back would void the graph.
                 buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
@@ -115,9 +137,9 @@ class VisionLearner:
             yield F.cross_entropy(logits / temperature, labels)
 
     def forward_ones(self) -> Tensor:
-        """The logits (1, 10) in evaluation mode for one all-ones image of the parameters' dtype, with graph."""
+        """The logits (1, classes) in evaluation mode for one all-ones image of the parameters' dtype, with graph."""
         like = next(self.module.parameters())
-        shape = self._splits["train"].images.shape[1:]
+        shape = self._splits["train"].shape
         with mode(self.module, training=False):
             logits: Tensor = self.module(torch.ones((1, *shape), dtype=like.dtype, device=like.device))
         return logits
@@ -134,7 +156,7 @@ class VisionLearner:
     def _update(self) -> Tensor:
         if not self._schedule.is_constant:
             self._set_rate()
-        images, labels = self._splits["train"].at(self._rows())
+        images, labels = self._seen(self._splits["train"].at(self._rows(), *self._chance()))
         self.optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(self.module(images), labels)
         loss.backward()
@@ -144,32 +166,35 @@ class VisionLearner:
         return loss.detach()
 
     def _rows(self) -> Tensor:
-        labels = self._splits["train"].labels
-        epoch, index = divmod(self.step, len(labels) // self._batch)
+        count = len(self._splits["train"])
+        epoch, index = divmod(self.step, count // self._batch)
         if epoch != self._epoch:
-            order = self._streams.numpy("data", epoch).permutation(len(labels))
-            self._epoch, self._order = epoch, torch.from_numpy(order).to(labels.device)
+            order = self._streams.numpy("data", epoch).permutation(count)
+            self._epoch, self._order = epoch, torch.from_numpy(order).to(self._device)
         return self._order[index * self._batch : (index + 1) * self._batch]
+
+    def _chance(self) -> tuple[()] | tuple[Augmentation, np.random.Generator]:
+        """What changes the training images of this step, if anything does."""
+        if self._augmentation is None:
+            return ()
+        return self._augmentation, self._streams.numpy("augment", self.step)
+
+    def _seen(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The batch in the network's memory format."""
+        images, labels = batch
+        return images.contiguous(memory_format=self._format), labels
 
     def _set_rate(self) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self._schedule.at(self.step, self.origin)
 
-    def _held_out(self, split: str) -> tuple[Tensor, Tensor]:
-        if split not in HELD_OUT:
-            raise UnknownName("split", split, HELD_OUT)
-        limit = self._task.evaluation.get(split)
-        return self._splits[split].images[:limit], self._splits[split].labels[:limit]
+    def _held_out(self, split: str) -> tuple[Batches, int]:
+        known = self._splits.keys() - {"train"}
+        if split not in known:
+            raise UnknownName("split", split, known)
+        examples = self._splits[split]
+        return examples, min(self._task.evaluation.get(split, len(examples)), len(examples))
 
 
-def _splits(task: Task, device: str) -> dict[str, Examples]:
-    ((name, digest),) = task.data.items()
-    mean, std = task.config["normalisation"]
-    return load(
-        name,
-        digest,
-        normalisation=(mean, std),
-        validation=task.config["validation"],
-        split_seed=task.config["split_seed"],
-        device=device,
-    )
+def _at_once(shape: tuple[int, int, int]) -> int:
+    return min(EVALUATION_BATCH, max(FEWEST, EVALUATION_PIXELS // math.prod(shape)))

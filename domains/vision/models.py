@@ -1,28 +1,36 @@
-"""The networks of 1803.03635 (figure 2): LeNet-300-100, Conv-2, Conv-4, Conv-6, ResNet-20 and VGG-19."""
+"""The networks of 1803.03635 (figure 2): LeNet-300-100, Conv-2, Conv-4, Conv-6, ResNet-20 and VGG-19; and a slim VGG.
 
+VGG-19 is that of 1906.02773, too. The output layer comes last: what a seed draws for all else is the same for any number of
+classes.
+"""
+
+import math
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.errors import UnknownName
+from bench.errors import SpecError, UnknownName
+from domains.vision import zoo
 
-CLASSES = 10
+Image = tuple[int, int, int]
+"""(channels, height, width)."""
 
 
 class LeNet(nn.Module):
-    """Two hidden fully connected layers, for images of 1x28x28."""
+    """Two hidden fully connected layers."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, classes: int, image: Image) -> None:
         super().__init__()
         first, second = _scaled(300, width), _scaled(100, width)
-        self.hidden = nn.ModuleList([nn.Linear(28 * 28, first), nn.Linear(first, second)])
-        self.output = nn.Linear(second, CLASSES)
+        self.hidden = nn.ModuleList([nn.Linear(math.prod(image), first), nn.Linear(first, second)])
+        self.output = nn.Linear(second, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 1, 28, 28) -> (n, 10) logits."""
+        """(n, *image) -> (n, classes) logits."""
         features = images.flatten(1)
         for layer in self.hidden:
             features = F.relu(layer(features))
@@ -31,24 +39,26 @@ class LeNet(nn.Module):
 
 
 class Conv(nn.Module):
-    """Pairs of 3x3 convolutions, each pair pooled, and two hidden fully connected layers; for 3x32x32.
+    """Pairs of 3x3 convolutions, each pair pooled, and two hidden fully connected layers.
 
     Args:
-        pairs: the channels of each pair.
         width: multiplies every hidden width.
+        classes: how many.
+        image: what is seen.
+        pairs: the channels of each pair.
     """
 
-    def __init__(self, pairs: tuple[int, ...], width: float) -> None:
+    def __init__(self, width: float, classes: int, image: Image, *, pairs: tuple[int, ...]) -> None:
         super().__init__()
-        widths = [3, *(_scaled(channels, width) for channels in pairs for _ in range(2))]
+        widths = [image[0], *(_scaled(channels, width) for channels in pairs for _ in range(2))]
         self.conv = nn.ModuleList(nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths))
-        side = 32 // 2 ** len(pairs)
+        pooled = math.prod(side // 2 ** len(pairs) for side in image[1:])
         hidden = _scaled(256, width)
-        self.hidden = nn.ModuleList([nn.Linear(widths[-1] * side * side, hidden), nn.Linear(hidden, hidden)])
-        self.output = nn.Linear(hidden, CLASSES)
+        self.hidden = nn.ModuleList([nn.Linear(widths[-1] * pooled, hidden), nn.Linear(hidden, hidden)])
+        self.output = nn.Linear(hidden, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, 32, 32) -> (n, 10) logits."""
+        """(n, *image) -> (n, classes) logits."""
         features = images
         for index, layer in enumerate(self.conv):
             features = F.relu(layer(features))
@@ -82,13 +92,13 @@ class Block(nn.Module):
 
 
 class ResNet20(nn.Module):
-    """The network that the paper calls ResNet-18: three stages of three blocks, of 16, 32 and 64 channels; for 3x32x32."""
+    """The network that the paper calls ResNet-18: three stages of three blocks, of 16, 32 and 64 channels."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, classes: int, image: Image) -> None:
         super().__init__()
         stages = [_scaled(channels, width) for channels in (16, 32, 64)]
         widths = [stages[0], *(channels for channels in stages for _ in range(3))]
-        self.conv = nn.Conv2d(3, stages[0], 3, padding=1, bias=False)
+        self.conv = nn.Conv2d(image[0], stages[0], 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(stages[0])
         self.blocks = nn.Sequential(
             *(
@@ -96,66 +106,88 @@ class ResNet20(nn.Module):
                 for index, (before, after) in enumerate(pairwise(widths))
             )
         )
-        self.output = nn.Linear(stages[-1], CLASSES)
+        self.output = nn.Linear(stages[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, 32, 32) -> (n, 10) logits."""
+        """(n, *image) -> (n, classes) logits."""
         features = self.blocks(F.relu(self.norm(self.conv(images))))
         logits: Tensor = self.output(features.mean((2, 3)))
         return logits
 
 
-class VGG19(nn.Module):
-    """Sixteen normalised 3x3 convolutions in five groups and one fully connected layer; for 3x32x32."""
+class VGG(nn.Module):
+    """Groups of normalised 3x3 convolutions, each pooled but the last, which is averaged, and one fully connected layer.
 
-    GROUPS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+    Args:
+        width: multiplies every hidden width.
+        classes: how many.
+        image: what is seen.
+        groups: channels and depth of each.
+    """
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, classes: int, image: Image, *, groups: tuple[tuple[int, int], ...]) -> None:
         super().__init__()
-        widths = [3, *(_scaled(channels, width) for channels, depth in self.GROUPS for _ in range(depth))]
+        widths = [image[0], *(_scaled(channels, width) for channels, depth in groups for _ in range(depth))]
         self.conv = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1, bias=False) for before, after in pairwise(widths)
         )
         self.norm = nn.ModuleList(nn.BatchNorm2d(channels) for channels in widths[1:])
-        self.output = nn.Linear(widths[-1], CLASSES)
+        self.output = nn.Linear(widths[-1], classes)
+        self._first = set(accumulate(depth for _, depth in groups[:-1]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, 32, 32) -> (n, 10) logits."""
+        """(n, *image) -> (n, classes) logits."""
         features = images
         for index, (conv, norm) in enumerate(zip(self.conv, self.norm, strict=True)):
-            if index in {2, 4, 8, 12}:
+            if index in self._first:
                 features = F.max_pool2d(features, 2)
             features = F.relu(norm(conv(features)))
         logits: Tensor = self.output(features.mean((2, 3)))
         return logits
 
 
-MODELS: dict[str, Callable[[float], nn.Module]] = {
+VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+SLIM = ((16, 2), (32, 2), (64, 2))
+"""A stand-in for VGG-19 that a CPU trains in a minute."""
+
+MODELS: dict[str, Callable[[float, int, Image], nn.Module]] = {
     "lenet-300-100": LeNet,
-    "conv-2": lambda width: Conv((64,), width),
-    "conv-4": lambda width: Conv((64, 128), width),
-    "conv-6": lambda width: Conv((64, 128, 256), width),
+    "conv-2": partial(Conv, pairs=(64,)),
+    "conv-4": partial(Conv, pairs=(64, 128)),
+    "conv-6": partial(Conv, pairs=(64, 128, 256)),
     "resnet-20": ResNet20,
-    "vgg-19": VGG19,
+    "vgg-19": partial(VGG, groups=VGG19),
+    "slim-vgg": partial(VGG, groups=SLIM),
 }
-"""Model name -> architecture at a width; `build` gives it its weights."""
+"""Model name -> architecture at a width, for so many classes and such images; `build` gives it its weights."""
+
+SMALLEST = {"conv-2": 2, "conv-4": 4, "conv-6": 8, "vgg-19": 16, "slim-vgg": 4}
+"""Model name -> the pixels that a side must have for its pools."""
 
 
-def build(name: str, *, width: float, generator: torch.Generator) -> nn.Module:
+def build(name: str, *, width: float, classes: int, image: Image, generator: torch.Generator) -> nn.Module:
     """A network with Gaussian Glorot weights and zero biases, on the CPU.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `MODELS`, or `torchvision:NAME` for one of `domains.vision.zoo`.
         width: multiplies every hidden width.
+        classes: how many.
+        image: what is seen.
         generator: where the weights are drawn from; no other random number is used.
 
     Raises:
         UnknownName: if there is no such model.
+        SpecError: if the images are too small for it.
     """
+    kind, _, other = name.partition(":")
+    if other and kind == zoo.KIND:
+        return zoo.build(other, width=width, classes=classes, image=image, generator=generator)
     if name not in MODELS:
         raise UnknownName("model", name, MODELS)
+    if min(image[1:]) < SMALLEST.get(name, 1):
+        raise SpecError(f"{name} needs images of {SMALLEST[name]} pixels a side, not {image[2]}x{image[1]}")
     with torch.device("meta"):  # torch's own initialisation would cost time and draw from the global generator
-        model = MODELS[name](width)
+        model = MODELS[name](width, classes, image)
     model.to_empty(device="cpu")
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):

@@ -42,7 +42,7 @@ def published_density(module, pruning, level):
 def test_levels_are_those_that_the_paper_prints(name):
     pruning, weights, levels = PUBLISHED[name]
     with torch.device("meta"):
-        module = MODELS[name](1.0)
+        module = MODELS[name](1.0, 10, (1, 28, 28) if name == "lenet-300-100" else (3, 32, 32))
     assert sum(each.numel() for each in module.parameters() if each.ndim > 1) == weights
     assert published_density(module, pruning, 0) == 1.0
     for level, percent in levels.items():

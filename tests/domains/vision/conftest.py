@@ -13,6 +13,7 @@ from torch import nn
 
 from bench.spec import Task
 from domains.vision import datasets, domain, examples, models
+from domains.vision.datasets.arrays import shaped
 
 DROPS = {
     "optimizer": "sgd",
@@ -29,24 +30,33 @@ DROPS = {
 Arrays = dict[str, np.ndarray]
 
 
-def random_arrays(train: int, test: int) -> Arrays:
+def random_arrays(train: int, test: int, *, image: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Arrays:
+    """Random images; every class has as many, but for the last one."""
     rng = np.random.default_rng(0)
     arrays = {}
-    for part, count in (("train", train), ("t10k", test)):
-        arrays[f"{part}-images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        arrays[f"{part}-labels"] = rng.integers(0, 10, count, dtype=np.uint8)
+    for part, count in (("train", train), ("test", test)):
+        arrays[f"{part}-images"] = rng.integers(0, 256, (count, *image), dtype=np.uint8)
+        arrays[f"{part}-labels"] = rng.permutation(np.arange(count, dtype=np.int64) % classes)
     return arrays
 
 
-@pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Arrays]:
-    """Call it with the numbers of training and test images: every data set then holds these."""
+def idx_arrays(arrays: Arrays) -> Arrays:
+    """Grey images as MNIST's files have them, which is what its digest is of."""
+    return {
+        name.replace("test", "t10k"): array[:, 0] if array.ndim == 4 else array.astype(np.uint8)
+        for name, array in arrays.items()
+    }
 
-    def install(train: int, test: int) -> Arrays:
-        arrays = random_arrays(train, test)
-        monkeypatch.setattr(datasets, "read", lambda _name, _digest: arrays)
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Arrays]:
+    """Call it with the numbers of training and test images (and what they are): every data set then holds these."""
+
+    def install(train: int, test: int, **kind) -> Arrays:
+        arrays = random_arrays(train, test, **kind)
+        monkeypatch.setattr(datasets, "read", lambda _name, _digest, **shape: shaped(arrays, **shape))
         # A cache of its own, so that stand-ins never meet the real data of another test.
-        monkeypatch.setattr("domains.vision.learner.load", functools.cache(examples.load.__wrapped__))
+        monkeypatch.setattr(examples, "_load", functools.cache(examples._load.__wrapped__))
         return arrays
 
     return install
@@ -62,13 +72,18 @@ def task(stand_in) -> Task:
 
 @pytest.fixture
 def write_files() -> Callable[[Path, Arrays], None]:
-    """Writes arrays as the four gzipped IDX files of a data set."""
+    """Writes arrays as the four IDX files of a data set, gzipped or `unpacked`."""
 
-    def write(folder: Path, arrays: Arrays) -> None:
+    def write(folder: Path, arrays: Arrays, *, unpacked: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in arrays.items():
+        for name, array in idx_arrays(arrays).items():
             header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-            (folder / f"{name}-idx{array.ndim}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+            file = folder / f"{name}-idx{array.ndim}-ubyte"
+            content = header + array.tobytes()
+            if unpacked:
+                file.write_bytes(content)
+            else:
+                file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(content))
 
     return write
 
@@ -83,9 +98,9 @@ def tiny() -> Arrays:
 def normed(task, monkeypatch) -> Task:
     """A task whose model has batch norm, so that there are buffers."""
 
-    def model(width):
+    def model(width, classes, image):
         hidden = round(16 * width)
-        layers = (nn.Linear(784, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 10))
+        layers = (nn.Linear(784, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes))
         return nn.Sequential(nn.Flatten(), *layers)
 
     monkeypatch.setitem(models.MODELS, "normed", model)

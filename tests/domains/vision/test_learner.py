@@ -113,7 +113,8 @@ def test_training_is_plain_descent_on_the_batches_of_one_permutation_per_epoch(t
     for step in range(12):
         order = Streams(0).numpy("data", step // 10).permutation(600)
         rows = torch.from_numpy(order[step % 10 * 60 : step % 10 * 60 + 60])
-        loss = F.cross_entropy(other(train.images[rows]), train.labels[rows])
+        images, labels = train.at(rows)
+        loss = F.cross_entropy(other(images), labels)
         gradients = torch.autograd.grad(loss, list(other.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(other.parameters(), gradients, strict=True):

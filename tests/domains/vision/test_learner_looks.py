@@ -22,7 +22,7 @@ def test_evaluation_equals_brute_force(either, split, limit):
     learner.train(10)
     found = learner.evaluate(split)
     examples = learner._splits[split]
-    images, labels = examples.images[:limit], examples.labels[:limit]
+    images, labels = examples.at(torch.arange(limit or len(examples)))
     module = learner.module.eval()
     logits = torch.cat([module(image[None]) for image in images])
     right = sum(int(row.argmax() == label) for row, label in zip(logits, labels, strict=True))

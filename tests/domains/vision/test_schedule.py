@@ -45,8 +45,8 @@ def test_a_restarted_schedule_spans_what_is_left():
 
 
 def test_an_unknown_schedule_is_named():
-    with pytest.raises(UnknownName, match="cosine"):
-        Schedule.of({"schedule": "cosine", "rate": 1.0}, 10)
+    with pytest.raises(UnknownName, match="square"):
+        Schedule.of({"schedule": "square", "rate": 1.0}, 10)
 
 
 def test_a_constant_schedule_with_drops_contradicts_itself():

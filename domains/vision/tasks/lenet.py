@@ -1,4 +1,4 @@
-"""The image-classification tasks that exist: LeNet-300-100 on MNIST and on Fashion-MNIST, at four scales each.
+"""LeNet-300-100 on MNIST and on Fashion-MNIST, at four scales each.
 
 Everything is as in 1803.03635 (figure 2, section 2, appendix G) unless a deviation says otherwise.
 """
@@ -85,9 +85,8 @@ def _lenet(name: str, dataset: str, scale: Scale) -> Task:
     )
 
 
-TASKS: dict[str, Task] = {
-    task.key: task
+TASKS = tuple(
+    _lenet(name, dataset, scale)
     for name, dataset in (("vision/lenet-mnist", "mnist"), ("vision/lenet-fashion", "fashion-mnist"))
-    for task in (_lenet(name, dataset, scale) for scale in LENGTHS)
-}
-"""`task.key` -> task."""
+    for scale in LENGTHS
+)

@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its relatives: a gzipped header of big-endian sizes, then the bytes."""
+"""The IDX format of MNIST and its relatives: a header of big-endian sizes, then the bytes; gzipped if the name says so."""
 
 import gzip
 import math
@@ -17,10 +17,10 @@ LARGEST = 2**28
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The unsigned bytes of a gzipped IDX file.
+    """The unsigned bytes of an IDX file.
 
     Args:
-        path: the file.
+        path: the file; gzipped if it ends in `.gz`.
         dimensions: how many dimensions it must have: 3 for images, 1 for labels.
 
     Returns:
@@ -30,7 +30,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         DataError: if the file cannot be read, or is not exactly what its header says.
     """
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             header = file.read(4 + 4 * dimensions)
             shape = _shape(path, header, dimensions)
             size = math.prod(shape)
@@ -55,4 +55,4 @@ def _shape(path: Path, header: bytes, dimensions: int) -> tuple[int, ...]:
 
 
 def _broken(path: Path, what: str) -> DataError:
-    return DataError(f"cannot read {path} as a gzipped IDX file: {what}; replace it with a complete copy")
+    return DataError(f"cannot read {path} as an IDX file: {what}; replace it with a complete copy")

@@ -1,0 +1,321 @@
+"""Images in files, `<split>/<class>/<image>`, in a folder or in a zip that is read in place; nothing is believed unchecked.
+
+The classes are the names of the folders, in order; a class has the same number in every split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from bench.digests import json_digest
+from bench.errors import DataError
+from domains.vision.datasets.arrays import SPLITS, Arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ENDINGS = (".jpg", ".jpeg", ".png")
+FORMATS = ("JPEG", "PNG")
+MODES = {"L": 1, "RGB": 3}
+"""Pillow's name of an 8-bit image -> its channels."""
+LARGEST_FILE = 2**26
+"""Bytes of one image file."""
+LARGEST = 2**33
+"""Bytes of all files of an archive, or of all decoded images: what is kept in memory."""
+MOST = 2**24
+"""Files of an archive."""
+DEPTH = 3
+"""Parts of `<split>/<class>/<image>`."""
+LAYOUT = "images lie in <split>/<class>/, with the splits train and test (and val, if there is one)"
+
+
+class Source(Protocol):
+    """Files by their relative names, with forward slashes."""
+
+    path: Path
+
+    def names(self) -> Iterable[str]:
+        """Of all files."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError: if it cannot be read.
+        """
+        ...
+
+
+class Folder:
+    """A folder of files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> Iterable[str]:
+        """Of all files, at the depth of images or above."""
+        for pattern in ("*", "*/*", "*/*/*"):
+            for file in self.path.glob(pattern):
+                if file.is_file():
+                    yield file.relative_to(self.path).as_posix()
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        file = self.path / name
+        if file.stat().st_size > LARGEST_FILE:
+            raise OSError(f"it has {file.stat().st_size:,} bytes")
+        return file.read_bytes()
+
+
+class Zip:
+    """A zip archive, read in place: nothing is unpacked.
+
+    Raises:
+        DataError: if it is hostile.
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.path = path
+        self._archive = archive
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        if len(infos) > MOST or sum(info.file_size for info in infos) > LARGEST:
+            size = sum(info.file_size for info in infos)
+            raise DataError(f"{path} would unpack to {len(infos):,} files of {size:,} bytes: that is no set of images")
+        names = [_safe(path, info.filename) for info in infos]
+        if doubled := [name for name, times in Counter(names).items() if times > 1]:
+            raise DataError(f"{path} has {doubled[0]!a} twice: make the archive anew")
+        within = {PurePosixPath(name).parts[0] for name in names if not _is_passed_over(name)}
+        (self._top,) = within if len(within) == 1 and not within & set(SPLITS) else ("",)
+        self._infos = {self._below(name): info for name, info in zip(names, infos, strict=True)}
+
+    def names(self) -> Iterable[str]:
+        """Of all files; below the one folder that holds everything, if there is one."""
+        return self._infos
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        info = self._infos[name]
+        if info.file_size > LARGEST_FILE:
+            raise OSError(f"it has {info.file_size:,} bytes")
+        return self._archive.read(info)
+
+    def _below(self, name: str) -> str:
+        return name.removeprefix(f"{self._top}/") if self._top else name
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The files of a folder or of a zip.
+
+    Raises:
+        DataError: if it is no such thing, or hostile.
+    """
+    if path.is_dir():
+        yield Folder(path)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield Zip(path, archive)
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(f"cannot read {path} as a zip archive: {error}; replace it with a complete copy") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which images there are.
+
+    Args:
+        classes: their names, in order.
+        files: split -> (name of the file, number of its class), in order of the names.
+    """
+
+    classes: tuple[str, ...]
+    files: dict[str, list[tuple[str, int]]]
+
+
+def listing(source: Source, *, needed: tuple[str, ...] = ("train", "test")) -> Listing:
+    """What is where.
+
+    Args:
+        source: the files; those that are hidden or no images are passed over.
+        needed: splits that must be there.
+
+    Raises:
+        DataError: if images lie elsewhere, names collide, or splits have other classes.
+    """
+    images = sorted(name for name in source.names() if not _is_passed_over(name) and _is_image(name))
+    _refuse_collisions(source.path, images)
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in images:
+        parts = PurePosixPath(name).parts
+        if len(parts) != DEPTH or parts[0] not in SPLITS:
+            raise DataError(f"{source.path} has the image {name!a}: {LAYOUT}")
+        found.setdefault(parts[0], {}).setdefault(parts[1], []).append(name)
+    if missing := [split for split in needed if split not in found]:
+        raise DataError(f"{source.path} has no images of the split {missing[0]}: {LAYOUT}")
+    classes = tuple(sorted(found["train"]))
+    for split, inside in found.items():
+        if odd := sorted(inside.keys() ^ set(classes)):
+            where = f"the split {split} alone" if odd[0] in inside else f"train, not in {split}"
+            raise DataError(f"{source.path} has the class {odd[0]!a} in {where}: every split has the same classes")
+    return Listing(
+        classes=classes,
+        files={
+            split: [(name, number) for number, each in enumerate(classes) for name in inside[each]]
+            for split, inside in found.items()
+        },
+    )
+
+
+def digest(source: Source, found: Listing) -> str:
+    """sha256 over the names of all images and the sha256 of each file's bytes."""
+    return _digest(
+        (name, hashlib.sha256(_content(source, name)).hexdigest())
+        for files in found.files.values()
+        for name, _ in files
+    )
+
+
+def read(path: Path, *, digest: str) -> Arrays:
+    """All images of a folder or a zip, in one fixed order in which the classes are mixed.
+
+    Args:
+        path: the folder or the zip.
+        digest: what its `digest` must be.
+
+    Raises:
+        DataError: if a file is damaged, images differ in size or kind, or it is not what `digest` says.
+    """
+    with opened(path) as source:
+        found = listing(source)
+        digests: dict[str, str] = {}
+        arrays: Arrays = {}
+        shape = decode(path, *_first(source, found)).shape
+        if (size := sum(map(len, found.files.values())) * int(np.prod(shape))) > LARGEST:
+            raise DataError(f"the images of {path} take {size:,} bytes in memory: make them smaller")
+        for split, files in found.files.items():
+            order = np.random.default_rng(0).permutation(len(files))
+            images = np.empty((len(files), *shape), np.uint8)
+            for row, place in enumerate(order):
+                name = files[place][0]
+                content = _content(source, name)
+                digests[name] = hashlib.sha256(content).hexdigest()
+                images[row] = decode(path, name, content, like=shape)
+            arrays[f"{split}-images"] = images
+            arrays[f"{split}-labels"] = np.array([files[place][1] for place in order], np.int64)
+    if (content_digest := _digest(digests.items())) != digest:
+        raise DataError(
+            f"{path} is not what the task was defined on: its images have sha256 {content_digest}, not {digest}; "
+            "bring back the original files, or plan anew with these"
+        )
+    return arrays
+
+
+def shape(source: Source, found: Listing) -> tuple[int, int, int]:
+    """(channels, height, width) of the first training image, which all others must have."""
+    channels, height, width = decode(source.path, *_first(source, found)).shape
+    return channels, height, width
+
+
+def decode(path: Path, name: str, content: bytes, *, like: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
+    """The pixels of an image file: (channels, height, width).
+
+    Args:
+        path: where it lies, for errors.
+        name: the file.
+        content: its bytes.
+        like: the shape that it must have.
+
+    Raises:
+        DataError: if it is damaged, of another kind or of another size.
+    """
+    from PIL import Image  # noqa: PLC0415  tasks are listed without it
+
+    refuse = partial(_refusal, path, name)
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.mode not in MODES:
+                raise refuse(f"is of mode {image.mode}: save it as 8-bit grey or RGB")
+            shape = (MODES[image.mode], image.height, image.width)
+            if like is None and int(np.prod(shape)) > LARGEST_FILE:
+                raise refuse(f"has {image.width}x{image.height} pixels: make it smaller")
+            if like is not None and shape != like:
+                raise refuse(f"is {_described(shape)} among {_described(like)}: make all images alike")
+            pixels = np.asarray(image)
+    except (OSError, ValueError, SyntaxError, zlib.error, Image.DecompressionBombError) as error:
+        raise refuse(f"cannot be decoded ({error}): replace it with a complete copy") from error
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def decoder() -> str:
+    """What turns files into pixels here: JPEG's are equal to the bit for one version only."""
+    from PIL import __version__, features  # noqa: PLC0415  tasks are listed without it
+
+    return f"pillow-{__version__}-jpeg-{features.version('libjpeg_turbo') or features.version('jpg')}"
+
+
+def _first(source: Source, found: Listing) -> tuple[str, bytes]:
+    name = found.files["train"][0][0]
+    return name, _content(source, name)
+
+
+def _content(source: Source, name: str) -> bytes:
+    try:
+        return source.read(name)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise _refusal(source.path, name, f"cannot be read ({error}): replace it with a complete copy") from error
+
+
+def _digest(digests: Iterable[tuple[str, str]]) -> str:
+    return json_digest(sorted([unicodedata.normalize("NFC", name), digest] for name, digest in digests))
+
+
+def _safe(path: Path, name: str) -> str:
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
+        raise DataError(f"{path} has a file {name!a}, outside of itself: do not use this archive")
+    return str(PurePosixPath(name))
+
+
+def _is_passed_over(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(ENDINGS)
+
+
+def _refuse_collisions(path: Path, names: list[str]) -> None:
+    """Names that one filesystem tells apart and another does not would be two data sets under one name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name.isprintable():
+            raise DataError(f"{path} has an image with the unprintable name {name!a}: rename it")
+        *folders, _ = PurePosixPath(name).parts
+        for part in ("/".join(folders), name):
+            same = seen.setdefault(unicodedata.normalize("NFC", part).casefold(), part)
+            if same != part:
+                raise DataError(f"{path} has {same!a} and {part!a}, which some systems take for one: rename one")
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    channels, height, width = shape
+    return f"{width}x{height} {'grey' if channels == 1 else 'colour'}"
+
+
+def _refusal(path: Path, name: str, what: str) -> DataError:
+    return DataError(f"the image {name!a} of {path} {' '.join(what.split())}")

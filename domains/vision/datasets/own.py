@@ -1,0 +1,196 @@
+"""The user's own images: `NAME/` or `NAME.zip` in the data folder, or one zip in a folder `NAME`. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from bench.digests import json_digest
+from bench.errors import DataError
+from domains.vision.datasets import images, places
+from domains.vision.datasets.arrays import Arrays
+from domains.vision.datasets.cache import folder as cache_folder
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MODEL = re.compile(r"[a-z0-9_]+")
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a set of images holds.
+
+    Args:
+        digest: `images.digest`.
+        shape: (channels, height, width).
+        classes: how many.
+        train: number of training images of each class.
+        test: number of test images of each class.
+        has_val: whether there is a split `val`.
+    """
+
+    digest: str
+    shape: tuple[int, int, int]
+    classes: int
+    train: list[int]
+    test: list[int]
+    has_val: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """A set of images of the user's.
+
+    Args:
+        name: of the folder, or of the zip without its ending.
+        facts: what it holds.
+        models: of torchvision, which the user wants tasks with.
+    """
+
+    name: str
+    facts: Facts
+    models: tuple[str, ...]
+
+
+def read(name: str, digest: str) -> Arrays:
+    """All images of the set of that name.
+
+    Raises:
+        DataError: if there is none, or it is damaged, or not what `digest` says.
+    """
+    return images.read(find(name), digest=digest)
+
+
+def find(name: str) -> Path:
+    """The folder or the zip.
+
+    Raises:
+        DataError: naming every way to provide it, if there is none.
+    """
+    root = places.root()
+    path = _place(root, name) if root and NAME.fullmatch(name) else None
+    if path is None:
+        raise DataError(
+            f"{name} was not found: set {places.VARIABLE} to a folder that holds {name}/, {name}.zip or one zip in {name}/; "
+            f"{images.LAYOUT}"
+        )
+    return path
+
+
+def found(known: tuple[str, ...]) -> dict[str, Set]:
+    """Name -> set of the user's own images; quick from the second time on, since what they hold is kept by size and time.
+
+    What cannot be used is passed over with a line on standard error, so that other tasks are still listed.
+
+    Args:
+        known: names of built-in data sets, which are no own ones.
+    """
+    root = places.root()
+    if root is None:
+        return {}
+    try:
+        names = sorted({each.name.removesuffix(".zip") for each in root.iterdir() if _may_be(each)})
+    except OSError:
+        return {}  # the one who lists corpora in the same folder says so
+    sets = {}
+    for name in names:
+        path = _place(root, name)
+        if path is None or name in known:
+            continue
+        try:
+            if not NAME.fullmatch(name):
+                raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
+            sets[name] = Set(name=name, facts=_facts(path), models=_models(root / f"{name}.models"))
+        except DataError as error:
+            _warn(str(error))
+    return sets
+
+
+def facts(path: Path) -> Facts:
+    """What a folder or a zip holds; every image is read, and one is decoded.
+
+    Raises:
+        DataError: if it is no set of images.
+    """
+    with images.opened(path) as source:
+        found = images.listing(source)
+        counts = {
+            split: [sum(label == number for _, label in files) for number in range(len(found.classes))]
+            for split, files in found.files.items()
+        }
+        return Facts(
+            digest=images.digest(source, found),
+            shape=images.shape(source, found),
+            classes=len(found.classes),
+            train=counts["train"],
+            test=counts["test"],
+            has_val="val" in counts,
+        )
+
+
+def _place(root: Path, name: str) -> Path | None:
+    folder = root / name
+    zips = sorted(folder.glob("*.zip"))
+    candidates = (folder if (folder / "train").is_dir() and _has_classes(folder / "train") else None, *zips[:2])
+    inside = [each for each in candidates if each]
+    if len(inside) == 1:
+        return inside[0]
+    packed = root / f"{name}.zip"
+    return packed if packed.is_file() else None
+
+
+def _may_be(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".zip"
+
+
+def _has_classes(train: Path) -> bool:
+    return any(each.is_dir() for each in train.iterdir())
+
+
+def _models(path: Path) -> tuple[str, ...]:
+    try:
+        names = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    if odd := [name for name in names if not MODEL.fullmatch(name)]:
+        raise DataError(f"{path} has {odd[0]!a}: write names of torchvision's classification models, one a line")
+    return tuple(dict.fromkeys(names))
+
+
+def _facts(path: Path) -> Facts:
+    return _remembered(json_digest(_state(path)), lambda: facts(path))
+
+
+def _state(path: Path) -> list[list[object]]:
+    """What changes when a file does: name, size, times and inode of each."""
+    files = [path, *sorted(path.glob("*/*/*"))] if path.is_dir() else [path]
+    try:
+        states = [(file, file.stat()) for file in files]
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    return [[str(file), each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino] for file, each in states]
+
+
+def _remembered(key: str, make: Callable[[], Facts]) -> Facts:
+    file = cache_folder() / f"facts-{key[:40]}.json"
+    with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return msgspec.json.decode(file.read_bytes(), type=Facts)
+    made = make()
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:
+            written.write(msgspec.json.encode(made))
+        Path(written.name).replace(file)
+    return made
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once per process, however often tasks are listed."""
+    sys.stderr.write(f"warning: {message}\n")
