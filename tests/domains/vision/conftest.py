@@ -3,16 +3,19 @@
 import functools
 import gzip
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from bench.spec import Task
 from domains.vision import datasets, domain, examples, models
+from domains.vision.datasets import places
 from domains.vision.datasets.arrays import shaped
 
 DROPS = {
@@ -46,6 +49,34 @@ def idx_arrays(arrays: Arrays) -> Arrays:
         name.replace("test", "t10k"): array[:, 0] if array.ndim == 4 else array.astype(np.uint8)
         for name, array in arrays.items()
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory):
+    """A cache that no earlier run has filled, for all tests of the domain, and no data folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("TICKETBENCH_DATA", raising=False)
+        yield
+
+
+@pytest.fixture
+def data_folder(tmp_path, monkeypatch):
+    """An empty data folder of the user's, and an empty cache; nothing can be downloaded."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("TICKETBENCH_DATA", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(places, "DEBIAN", tmp_path / "debian")
+
+    def offline(*_args, **_kwargs):
+        raise RuntimeError("Error downloading:\nno route to host")
+
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST", offline)
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", offline)
+    examples._load.cache_clear()
+    yield folder
+    examples._load.cache_clear()
 
 
 @pytest.fixture
@@ -117,3 +148,44 @@ def dropping(normed) -> Task:
 def either(request, task, dropping) -> Task:
     """The paper's task, and one with all that it lacks: buffers, momentum, weight decay, a changing rate."""
     return task if request.param == "lenet-adam" else dropping
+
+
+@pytest.fixture
+def write_images() -> Callable[..., Path]:
+    """Writes random images of two classes as `<split>/<class>/<number>.png` and gives the folder."""
+
+    def write(
+        folder: Path,
+        *,
+        train: int = 6,
+        test: int = 3,
+        size: tuple[int, int] = (16, 16),
+        mode: str = "RGB",
+        ending="png",
+    ):
+        rng = np.random.default_rng(0)
+        for split, count in (("train", train), ("test", test)):
+            for name in ("cat", "dog"):
+                place = folder / split / name
+                place.mkdir(parents=True, exist_ok=True)
+                for number in range(count):
+                    depth = () if mode == "L" else (3,)
+                    pixels = rng.integers(0, 256, (size[1], size[0], *depth), dtype=np.uint8)
+                    Image.fromarray(pixels).save(place / f"{number}.{ending}")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def zipped() -> Callable[[Path, Path], Path]:
+    """Packs a folder."""
+
+    def pack(folder: Path, target: Path, *, below: str = "") -> Path:
+        with zipfile.ZipFile(target, "w") as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    archive.write(file, below + file.relative_to(folder).as_posix())
+        return target
+
+    return pack

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
-from domains.vision import idx
+from domains.vision.datasets import idx
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 HEADER = bytes((0, 0, 8, 3)) + struct.pack(">3I", 2, 3, 4)
