@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from bench.errors import SpecError, UnknownName
 from domains.vision import zoo
+from domains.vision.kinds import KIND
 
 Image = tuple[int, int, int]
 """(channels, height, width)."""
@@ -180,7 +181,7 @@ def build(name: str, *, width: float, classes: int, image: Image, generator: tor
         SpecError: if the images are too small for it.
     """
     kind, _, other = name.partition(":")
-    if other and kind == zoo.KIND:
+    if other and kind == KIND:
         return zoo.build(other, width=width, classes=classes, image=image, generator=generator)
     if name not in MODELS:
         raise UnknownName("model", name, MODELS)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from bench.errors import SpecError, UnknownName, Unsupported
 
-KIND = "torchvision"
 ANY = 1_000
 """Classes of the model whose output layer is taken off: the same for all tasks, so that a seed draws the same body."""
 
@@ -61,8 +60,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         body = models.get_model(name, weights=None, num_classes=ANY, **_options(name))
-    features = _take_off(body)
-    model = Body(body, features, classes)
+        model = Body(body, _take_off(body), classes)
     nn.init.xavier_normal_(model.output.weight, generator=generator)
     nn.init.zeros_(model.output.bias)
     model.eval()

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from bench.spec import Pruning, Scale, Task
 from domains.vision.datasets import DIGESTS
+from domains.vision.kinds import KIND, ONE_WIDTH
 from domains.vision.tasks.sets import SETS
-from domains.vision.zoo import KIND
 
 BATCH = 512
 HALVES = {"cifar10a": [0, 2], "cifar10b": [1, 2]}
@@ -105,7 +105,7 @@ def _task(net_name: str, dataset: str, optimizer: str, scale: Scale) -> Task:
         tolerance=0.5,
         chance=facts.chance,
         constant_rate=False,
-        unsupported={"small-dense": "torchvision's models have one width"} if net.model.startswith(KIND) else {},
+        unsupported=ONE_WIDTH if net.model.startswith(KIND) else {},
         source="Morcos, Yu, Paganini & Tian 2019 (1906.02773), section 3",
         deviations=tuple(said),
     )

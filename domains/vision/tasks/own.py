@@ -4,17 +4,12 @@ from typing import Any
 
 from bench.spec import Pruning, Task
 from domains.vision.datasets import DIGESTS, own
-from domains.vision.zoo import KIND
+from domains.vision.kinds import KIND, ONE_WIDTH, TABLES
 
 EPOCHS = 30
 SHORTEST, LONGEST = 200, 10_000
 """Updates of a training."""
 BATCH = 128
-
-TABLES = ("*class_token", "*pos_embedding", "*relative_position_bias_table", "*layer_scale")
-"""Parameters of torchvision's models that are no layers, whatever their dimensions."""
-
-ONE_WIDTH = {"small-dense": "torchvision's models have one width"}
 
 
 def tasks() -> list[Task]:

@@ -285,3 +285,66 @@ def test_what_does_not_exist_is_named(task):
 def test_a_changing_rate_is_not_called_constant(dropping):
     with pytest.raises(SpecError, match="constant_rate"):
         build(replace(dropping, constant_rate=True))
+
+
+@pytest.fixture
+def convolving(stand_in):
+    """A slim VGG on 200 colour images of 8x8."""
+    stand_in(200, 70, image=(3, 8, 8))
+    slim = domain.tasks()["vision/slim-cifar10a@smoke"]
+    config = {**slim.config, "width": 0.25, "side": 8, "limit": 100, "batch": 20}
+    return replace(slim, config=config, evaluation={})
+
+
+def test_a_convolving_learner_conforms(convolving):
+    assert check_learner(domain, convolving) == []
+
+
+def test_convolutions_and_their_images_are_channels_last_and_others_are_not(convolving, task):
+    seen = []
+    learner = build(convolving)
+    learner.module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    learner.train(2)
+    learner.evaluate("test")
+    next(learner.losses(1))
+    assert len(seen) == 5
+    assert all(images.is_contiguous(memory_format=torch.channels_last) for images in seen)
+    weights = [each for each in learner.module.parameters() if each.ndim == 4]
+    learner.load(learner.snapshot())
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in weights)
+    assert all(each.is_contiguous() for each in build(task).module.parameters())
+
+
+def test_a_task_without_validation_images_has_no_such_split(convolving):
+    with pytest.raises(UnknownName, match="known are test"):
+        build(convolving).evaluate("val")
+
+
+def test_the_head_is_the_output_layer(convolving, task):
+    from fnmatch import fnmatchcase
+
+    for each in (convolving, task):
+        learner = build(each)
+        names = [name for name, _ in learner.module.named_parameters()]
+        head = [name for name in names if any(fnmatchcase(name, pattern) for pattern in learner.head)]
+        assert head == names[-2:] == ["output.weight", "output.bias"]
+
+
+def test_the_config_of_a_task_may_narrow_its_network(convolving):
+    narrow = build(variant(convolving, width=0.5), width=0.5)
+    assert narrow.module.conv[0].weight.shape == (4, 3, 3, 3)
+    assert build(convolving).module.output.weight.shape == (10, 16)
+
+
+def test_large_images_are_evaluated_in_smaller_batches(convolving, monkeypatch):
+    from domains.vision import learner as learner_module
+
+    assert learner_module._at_once((1, 28, 28)) == 1_000
+    assert learner_module._at_once((3, 32, 32)) == 255
+    assert learner_module._at_once((3, 224, 224)) == 64
+    learner, seen = build(convolving), []
+    learner.module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    whole = learner.evaluate("test")
+    monkeypatch.setattr(learner_module, "EVALUATION_PIXELS", 1)
+    assert learner.evaluate("test")["accuracy"] == whole["accuracy"]
+    assert seen == [70, 64, 6]

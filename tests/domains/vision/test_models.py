@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import UnknownName
-from domains.vision.models import MODELS, build
+from bench.errors import SpecError, UnknownName
+from domains.vision.models import MODELS, SMALLEST
+from domains.vision.models import build as build_any
 from domains.vision.pruning import PRUNING
 
 WEIGHTS = {
@@ -13,6 +14,7 @@ WEIGHTS = {
     "conv-6": 2_261_184,
     "resnet-20": 270_896,
     "vgg-19": 20_024_000,
+    "slim-vgg": 72_496,
 }
 """All weights of at least two dimensions; the paper prints 1.7 million for Conv-6, which no padding reproduces."""
 
@@ -26,11 +28,21 @@ LEVELS = {
 """Round -> per cent of weights remaining, as 1803.03635 prints them."""
 
 IMAGE = {"lenet-300-100": (1, 28, 28)}
+COLOUR = (3, 32, 32)
+
+
+def build(name, *, width, generator, classes=10, image=None):
+    image = image or IMAGE.get(name, COLOUR)
+    return build_any(name, width=width, classes=classes, image=image, generator=generator)
+
+
+def architecture(name, width, classes=10):
+    with torch.device("meta"):
+        return MODELS[name](width, classes, IMAGE.get(name, COLOUR))
 
 
 def sizes(name, width=1.0):
-    with torch.device("meta"):
-        model = MODELS[name](width)
+    model = architecture(name, width)
     return {name: each.numel() for name, each in model.named_parameters() if each.ndim >= 2}
 
 
@@ -122,9 +134,9 @@ def normed(state, name, x):
     return (x - mean) / (var + 1e-5).sqrt() * weight + bias
 
 
-def vgg(state, x):
+def vgg(state, x, depths=(2, 2, 4, 4, 4)):
     index = 0
-    for group, depth in enumerate((2, 2, 4, 4, 4)):
+    for group, depth in enumerate(depths):
         x = torch.max_pool2d(x, 2) if group else x
         for index in range(index, index + depth):  # noqa: B020  goes on where the group before ended
             x = normed(state, f"norm.{index}", torch.conv2d(x, state[f"conv.{index}.weight"], padding=1)).clamp(min=0)
@@ -149,7 +161,7 @@ def resnet(state, x):
 @pytest.mark.parametrize(
     ("name", "by_hand"),
     [
-        ("lenet-300-100", lenet), ("conv-2", conv), ("conv-4", conv), ("conv-6", conv), ("vgg-19", vgg), ("resnet-20", resnet),
+        ("lenet-300-100", lenet), ("conv-2", conv), ("conv-4", conv), ("conv-6", conv), ("vgg-19", vgg), ("resnet-20", resnet), ("slim-vgg", lambda state, x: vgg(state, x, (2, 2, 2))),
     ],
 )  # fmt: skip
 def test_the_forward_pass_is_that_of_figure_2(name, by_hand):
@@ -195,8 +207,7 @@ def test_the_generator_alone_decides_the_weights():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_width_scales_what_is_hidden_and_never_the_output(name):
-    with torch.device("meta"):
-        whole, half, least = (dict(MODELS[name](width).named_parameters()) for width in (1.0, 0.5, 1e-6))
+    whole, half, least = (dict(architecture(name, width).named_parameters()) for width in (1.0, 0.5, 1e-6))
     for each, parameter in whole.items():
         if each == "output.bias":
             assert parameter.shape == half[each].shape == least[each].shape == (10,)
@@ -215,3 +226,30 @@ def test_widths_are_rounded():
 def test_an_unknown_model_is_named():
     with pytest.raises(UnknownName, match="did you mean 'lenet-300-100'"):
         build("lenet-300", width=1.0, generator=generator())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_output_comes_last_and_the_rest_of_a_seed_is_the_same_for_any_number_of_classes(name):
+    two, many = (
+        dict(build(name, width=0.125, classes=classes, generator=generator(5)).named_parameters())
+        for classes in (2, 100)
+    )
+    assert list(two)[-2:] == ["output.weight", "output.bias"]
+    assert two["output.weight"].shape[0] == 2
+    assert many["output.weight"].shape[0] == 100
+    assert all(torch.equal(two[each], many[each]) for each in list(two)[:-2])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "lenet-300-100"])
+@pytest.mark.parametrize("image", [(3, 16, 16), (1, 24, 40)])
+def test_images_of_other_sizes_become_logits(name, image):
+    model = build(name, width=0.125, image=image, generator=generator())
+    assert model(torch.ones(2, *image)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_images_that_a_model_can_see(name):
+    side = SMALLEST[name]
+    build(name, width=0.125, image=(3, side, side), generator=generator())(torch.ones(2, 3, side, side))
+    with pytest.raises(SpecError, match=f"{name} needs images of {side} pixels a side, not {side}x{side - 1}"):
+        build(name, width=0.125, image=(3, side - 1, side), generator=generator())

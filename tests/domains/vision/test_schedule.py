@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from bench.errors import SpecError, UnknownName
@@ -67,3 +69,20 @@ def test_a_warm_up_may_be_a_share_of_the_length():
 
 def test_a_drop_is_to_a_tenth_unless_it_is_said_otherwise():
     assert Schedule.of({"schedule": "step", "rate": 1.0, "milestones": [2]}, 4).at(3) == pytest.approx(0.1)
+
+
+def test_a_cosine_falls_from_the_end_of_the_warm_up_to_nothing():
+    schedule = Schedule.of({"schedule": "cosine", "rate": 1.0, "warmup": 0.2}, 10)
+    assert not schedule.is_constant
+    expected = [0.5, 1.0] + [(1 + math.cos(math.pi * step / 8)) / 2 for step in range(8)]
+    assert rates(schedule) == pytest.approx(expected)
+    assert rates(schedule, until=13)[10:] == [rates(schedule)[-1]] * 3
+    assert rates(schedule, origin=5) == pytest.approx(
+        [1.0] + [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]
+    )
+
+
+@pytest.mark.parametrize("more", [{"milestones": [5]}, {"gamma": 0.1}])
+def test_a_cosine_with_drops_contradicts_itself(more):
+    with pytest.raises(SpecError, match="cosine"):
+        Schedule.of({"schedule": "cosine", "rate": 1.0, **more}, 10)

@@ -1,0 +1,158 @@
+"""The user's own images: found, listed as tasks, and read."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import DataError, SpecError, UnknownName
+from bench.streams import Streams
+from bench.tickets.conformance import check_learner
+from domains.vision import datasets, domain, examples
+from domains.vision.datasets import own
+
+
+def mine():
+    return {key: task for key, task in domain.tasks().items() if key.partition("@")[0].endswith("-flowers")}
+
+
+@pytest.fixture
+def flowers(data_folder, write_images) -> Path:
+    return write_images(data_folder / "flowers", train=10, test=4)
+
+
+def test_a_folder_is_a_task(flowers):
+    (task,) = mine().values()
+    assert task.key == "vision/slim-vgg-flowers@small"
+    assert task.data == {"flowers": own.facts(flowers).digest}
+    assert (task.config["classes"], task.config["validation"], task.chance) == (2, 2, 50.0)
+    assert check_learner(domain, task) == []
+
+
+@pytest.mark.parametrize("place", ["flowers.zip", "flowers/anything.zip"])
+def test_a_zip_is_the_same_task(data_folder, flowers, zipped, tmp_path, place):
+    before = mine()
+    kept = flowers.rename(tmp_path / "kept")
+    (data_folder / place).parent.mkdir(exist_ok=True)
+    zipped(kept, data_folder / place)
+    assert mine() == before
+    (task,) = mine().values()
+    domain.learner(task, streams=Streams(0), device="cpu").train(2)
+
+
+def test_chance_is_the_share_of_the_most_frequent_class(flowers):
+    for number in range(3):
+        (flowers / "test" / "cat" / f"{number}.png").unlink()
+    (task,) = mine().values()
+    assert task.chance == 80.0
+
+
+def test_a_validation_split_is_used_as_it_is(flowers, write_images, tmp_path):
+    write_images(tmp_path / "more", train=3, test=1)
+    (tmp_path / "more" / "train").rename(flowers / "val")
+    (task,) = mine().values()
+    assert task.config["validation"] == 0
+    learner = domain.learner(task, streams=Streams(0), device="cpu")
+    assert {split: len(each) for split, each in learner._splits.items()} == {"train": 20, "val": 6, "test": 8}
+
+
+def test_every_model_of_torchvision_that_is_asked_for_is_a_task(data_folder, flowers):
+    (data_folder / "flowers.models").write_text("resnet18\nmobilenet_v3_small\n")
+    assert list(mine()) == [
+        "vision/slim-vgg-flowers@small", "vision/resnet18-flowers@small", "vision/mobilenet_v3_small-flowers@small"
+    ]  # fmt: skip
+    learner = domain.learner(mine()["vision/resnet18-flowers@small"], streams=Streams(0), device="cpu")
+    learner.train(1)
+    assert learner.module.output.weight.shape == (2, 512)
+
+
+def test_a_model_that_does_not_exist_is_named_when_it_is_built(data_folder, flowers):
+    (data_folder / "flowers.models").write_text("resnet81")
+    with pytest.raises(UnknownName, match="unknown model of torchvision 'resnet81': did you mean 'resnet1"):
+        domain.learner(mine()["vision/resnet81-flowers@small"], streams=Streams(0), device="cpu")
+
+
+def test_a_model_that_cannot_see_such_images_says_so(data_folder, flowers):
+    (data_folder / "flowers.models").write_text("alexnet")
+    with pytest.raises(SpecError, match="alexnet cannot see images of \\(3, 16, 16\\)") as caught:
+        domain.learner(mine()["vision/alexnet-flowers@small"], streams=Streams(0), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def warned(capsys):
+    own._warn.cache_clear()
+    domain.tasks()
+    return capsys.readouterr().err
+
+
+def test_what_cannot_be_used_is_told_in_one_line_and_the_others_are_listed(data_folder, flowers, write_images, capsys):
+    write_images(data_folder / "odd name")
+    (write_images(data_folder / "broken") / "test" / "dog").rename(data_folder / "broken" / "test" / "bird")
+    (data_folder / "no.zip").write_bytes(b"no zip")
+    (data_folder / "flowers.models").write_text("resnet18")
+    lines = warned(capsys).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["warning"] * 3
+    for line, words in zip(lines, ("has the class 'bird'", "as a zip archive", "name it with letters"), strict=True):
+        assert words in line
+    assert len(mine()) == 2
+    (data_folder / "flowers.models").write_text("../../resnet18")
+    assert "names of torchvision's classification models" in warned(capsys)
+
+
+def test_folders_that_hold_something_else_are_no_sets_of_images(data_folder, capsys):
+    (data_folder / "corpus").mkdir()
+    (data_folder / "corpus" / "train.en").write_text("text")
+    (data_folder / "arrays" / "train").mkdir(parents=True)
+    (data_folder / "arrays" / "train" / "x.npy").write_bytes(b"")
+    (data_folder / "file.txt").write_text("")
+    assert own.found(()) == {}
+    assert warned(capsys) == ""
+
+
+def test_what_a_set_holds_is_found_once(flowers, monkeypatch):
+    before = mine()
+    monkeypatch.setattr(own.images, "digest", None)
+    assert mine() == before
+
+
+def test_a_changed_image_is_another_data_set(flowers, write_images, tmp_path):
+    (before,) = mine().values()
+    path = flowers / "train" / "cat" / "0.png"
+    path.write_bytes((flowers / "train" / "cat" / "1.png").read_bytes())
+    (after,) = mine().values()
+    assert before.data != after.data
+    with pytest.raises(DataError, match="is not what the task was defined on"):
+        domain.learner(before, streams=Streams(0), device="cpu")
+
+
+def test_images_that_were_decoded_are_there_without_their_files(flowers, tmp_path):
+    (task,) = mine().values()
+    domain.learner(task, streams=Streams(0), device="cpu")
+    flowers.rename(tmp_path / "gone")
+    examples._load.cache_clear()
+    domain.learner(task, streams=Streams(0), device="cpu").train(2)
+
+
+def test_a_missing_set_is_named_with_every_way_to_provide_it(data_folder, monkeypatch):
+    task = domain.tasks()["vision/slim-cifar10a@smoke"]
+    for missing in (False, True):
+        if missing:
+            monkeypatch.delenv("TICKETBENCH_DATA")
+        with pytest.raises(DataError, match="cifar10-jpeg was not found") as caught:
+            domain.learner(task, streams=Streams(0), device="cpu")
+        message = str(caught.value)
+        for way in ("TICKETBENCH_DATA", "cifar10-jpeg/", "cifar10-jpeg.zip", "one zip", "<split>/<class>/"):
+            assert way in message
+        assert "\n" not in message
+
+
+def test_a_folder_under_the_name_of_a_built_in_set_is_that_set(data_folder, write_images):
+    write_images(data_folder / "cifar10-jpeg")
+    assert own.found(tuple(datasets.DIGESTS)) == {}
+    with pytest.raises(DataError, match="is not what the task was defined on"):
+        datasets.read("cifar10-jpeg", datasets.DIGESTS["cifar10-jpeg"])
+
+
+@pytest.mark.parametrize("name", ["../flowers", "", ".", "a/b"])
+def test_a_name_that_leads_elsewhere_is_not_followed(flowers, name):
+    with pytest.raises(DataError, match="was not found"):
+        own.find(name)

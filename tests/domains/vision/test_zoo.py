@@ -1,0 +1,93 @@
+"""Every classification model of torchvision by its name; the whole list takes minutes, and is marked so."""
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from bench.errors import SpecError, UnknownName, Unsupported
+from domains.vision import zoo
+from domains.vision.models import build
+
+SIDE = {"inception_v3": 96, "vit_h_14": 224, "maxvit_t": 224}
+LARGE = ("vit_", "regnet_y_128gf", "regnet_y_32gf", "regnet_x_32gf", "maxvit_t")
+
+
+def make(name, *, classes=3, seed=0, side=64):
+    generator = torch.Generator().manual_seed(seed)
+    return build(f"torchvision:{name}", width=1.0, classes=classes, image=(3, side, side), generator=generator)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5", "densenet121"]
+)
+def test_a_model_is_torchvisions_with_an_output_layer_of_ours(name):
+    model = make(name)
+    names = [each for each, _ in model.named_parameters()]
+    assert names[-2:] == ["output.weight", "output.bias"]
+    assert all(each.startswith("body.") for each in names[:-2])
+    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 3)
+    assert model.training
+    theirs = models.get_model(name, weights=None, num_classes=3)
+    assert sum(each.numel() for each in model.parameters()) == sum(each.numel() for each in theirs.parameters())
+
+
+def test_the_body_is_torchvisions_to_the_bit():
+    model = make("resnet18").eval()
+    theirs = models.resnet18(num_classes=3).eval()
+    state = {name.removeprefix("body."): each for name, each in model.state_dict().items()}
+    state |= {"fc.weight": state.pop("output.weight"), "fc.bias": state.pop("output.bias")}
+    theirs.load_state_dict(state)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model(images), theirs(images))
+
+
+def test_the_body_of_a_seed_is_the_same_for_any_number_of_classes():
+    two, many = (dict(make("resnet18", classes=classes).named_parameters()) for classes in (2, 100))
+    for name in two:
+        if name.startswith("body."):
+            assert torch.equal(two[name], many[name])
+    assert two["output.weight"].shape == (2, 512)
+    assert many["output.weight"].shape == (100, 512)
+
+
+def test_the_generator_alone_decides_the_weights():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, again, other = make("resnet18", seed=3), make("resnet18", seed=3), make("resnet18", seed=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    pairs = list(zip(first.parameters(), again.parameters(), strict=True))
+    assert all(torch.equal(*pair) for pair in pairs)
+    assert not torch.equal(first.body.conv1.weight, other.body.conv1.weight)
+    assert not torch.equal(first.output.weight, other.output.weight)
+
+
+def test_initial_weights_are_torchvisions_and_the_outputs_glorot():
+    model = make("resnet18", classes=500)
+    weight = model.body.layer4[1].conv2.weight
+    assert weight.std().item() == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.02)  # Kaiming, by what goes out
+    assert model.output.weight.std().item() == pytest.approx((2 / (512 + 500)) ** 0.5, rel=0.02)
+    assert not model.output.bias.any()
+    assert isinstance(model.body.fc, nn.Identity)
+
+
+def test_what_cannot_be_had_is_said():
+    with pytest.raises(UnknownName, match="did you mean 'resnet18'"):
+        make("resnet_18")
+    with pytest.raises(UnknownName, match="unknown model of torchvision"):
+        make("fasterrcnn_resnet50_fpn")
+    with pytest.raises(SpecError, match="set another side"):
+        make("vit_b_16")
+    with pytest.raises(Unsupported, match="one width"):
+        zoo.build("resnet18", width=0.5, classes=2, image=(3, 64, 64), generator=torch.Generator())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [name for name in models.list_models(module=models) if not name.startswith(LARGE)])
+def test_every_model_is_built_and_sees_images(name):
+    side = SIDE.get(name, 64)
+    model = make(name, side=side)
+    assert list(model.state_dict())[-2:] == ["output.weight", "output.bias"]
+    assert model(torch.rand(2, 3, side, side)).shape == (2, 3)
