@@ -13,7 +13,7 @@ from pathlib import Path
 import bench
 
 VERSIONED = (
-    *("numpy", "torch", "torchvision"),
+    *("numpy", "pillow", "torch", "torchvision"),
     *("stable-baselines3", "gymnasium", "ale-py", "box2d", "minatar"),
     *("fairseq-fixed", "sacrebleu", "sentencepiece"),
 )

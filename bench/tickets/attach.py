@@ -38,7 +38,8 @@ class Attached:
         self._learner = learner
         self._parameters: dict[str, nn.Parameter] = {name: parameters[name] for name in mask}
         self.mask = {name: kept.to(parameters[name].device, copy=True) for name, kept in mask.items()}
-        self._keep = {name: kept.to(parameters[name].dtype) for name, kept in self.mask.items()}
+        # In the memory format of the gradients, which is the weights': else a convolution's are multiplied out of order.
+        self._keep = {name: torch.empty_like(parameters[name].detach()).copy_(kept) for name, kept in mask.items()}
         self.dense_gradients = False
         self.gradients: dict[str, Tensor] = {}
         self._updates = 0
