@@ -11,7 +11,6 @@ import tomllib
 from dataclasses import replace
 
 import pytest
-import records as records_of
 from pages import Reader, site, write_site
 
 from bench import registry
@@ -239,7 +238,6 @@ def test_any_number_of_methods_of_one_family_is_drawn(study, monkeypatch):
     """Twelve methods from outside are drawn, told apart, ranked, and stand beside the built-in ones."""
     outside = {f"reinit-{place}": replace(METHODS["reinit"], name=f"reinit-{place}") for place in range(12)}
     monkeypatch.setattr(registry, "methods", lambda: {**METHODS, **outside})
-    monkeypatch.setattr(records_of, "METHODS", {**METHODS, **outside})
     records = study({**EFFECTS, **dict.fromkeys(outside, -0.01)}, seeds=3)
     told = drawn(records)
     assert {each["name"] for each in told["methods"]} == {*list(EFFECTS)[1:], *outside}
