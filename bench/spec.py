@@ -253,7 +253,7 @@ class Method(_Identified):
 
     @property
     def is_template(self) -> bool:
-        """Whether it is no arm before a source task is named: see `from_source`."""
+        """Whether it is no arm before a source task is named; see `from_source`."""
         return "source" in self.parents and self.source is None
 
     def from_source(self, task: str) -> Method:
