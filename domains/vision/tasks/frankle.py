@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
         name: of the task, without domain and data set.
         budget: updates.
         config: model, batch, optimizer and schedule.
+        small: updates at `small` scale; 0 where no small budget is worth its time.
         rewind: update.
         section: of the paper.
         said: what differs from the paper.
@@ -32,6 +33,7 @@ class Recipe(NamedTuple):
     name: str
     budget: int
     config: Mapping[str, Any]
+    small: int = 0
     rewind: int = 0
     section: str = "figure 2 and section 3"
     said: tuple[str, ...] = ()
@@ -64,21 +66,23 @@ SECTION_4 = "figure 2 and section 4"
 EPOCHS = "The paper says 112,000 updates and 160 epochs, which of 45,000 images are 112,480: here the former."
 
 CONVS = (
-    Recipe("conv2", 20_000, _conv("conv-2", 2e-4)),
-    Recipe("conv4", 25_000, _conv("conv-4", 3e-4)),
-    Recipe("conv6", 30_000, _conv("conv-6", 3e-4)),
+    Recipe("conv2", 20_000, _conv("conv-2", 2e-4), small=6_000),
+    Recipe("conv4", 25_000, _conv("conv-4", 3e-4), small=2_500),
+    Recipe("conv6", 30_000, _conv("conv-6", 3e-4), small=3_000),
 )
+"""Conv-2's small budget is larger, for the one chain that is published: two cores train it in about six hours."""
+
 RESNETS = (
     Recipe("resnet20", 30_000, _resnet(rate=0.1), section=SECTION_4),
     Recipe("resnet20-low", 30_000, _resnet(rate=0.01), section=SECTION_4),
     Recipe("resnet20-warmup", 30_000, _resnet(rate=0.03, warmup=20_000 / 30_000), section=SECTION_4),
-    Recipe("resnet20-rewind", 30_000, _resnet(rate=0.1), 500, section=SECTION_4, said=(LATE.format(500),)),
+    Recipe("resnet20-rewind", 30_000, _resnet(rate=0.1), rewind=500, section=SECTION_4, said=(LATE.format(500),)),
 )
 VGGS = (
     Recipe("vgg19", 112_000, _vgg(rate=0.1), section=SECTION_4, said=(EPOCHS,)),
     Recipe("vgg19-low", 112_000, _vgg(rate=0.01), section=SECTION_4, said=(EPOCHS,)),
     Recipe("vgg19-warmup", 112_000, _vgg(rate=0.1, warmup=10_000 / 112_000), section=SECTION_4, said=(EPOCHS,)),
-    Recipe("vgg19-rewind", 112_000, _vgg(rate=0.1), 100, section=SECTION_4, said=(EPOCHS, LATE.format(100))),
+    Recipe("vgg19-rewind", 112_000, _vgg(rate=0.1), rewind=100, section=SECTION_4, said=(EPOCHS, LATE.format(100))),
 )
 
 
@@ -95,7 +99,7 @@ def _length(recipe: Recipe, scale: Scale) -> Length:
     if scale == "paper":
         return Length(recipe.budget, EVERY)
     if scale == "small":
-        return Length(recipe.budget // 10, 2 * EVERY)
+        return Length(recipe.small, 2 * EVERY)
     return Length(4, 2, val=100, test=100) if recipe in VGGS else Length(20, 10, val=200, test=200)
 
 
@@ -153,5 +157,5 @@ TASKS = tuple(
     _task(recipe, dataset, scale)
     for recipe in (*CONVS, *RESNETS, *VGGS)
     for dataset in ("cifar10", "cifar10-jpeg")
-    for scale in (("smoke", "small", "paper") if recipe in CONVS else ("smoke", "paper"))
+    for scale in (("smoke", "small", "paper") if recipe.small else ("smoke", "paper"))
 )

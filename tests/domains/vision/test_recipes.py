@@ -87,18 +87,18 @@ def lenet(name, dataset, scale):
 # 1803.03635 sections 3 and 4.
 
 CONVS = {
-    "conv2": ("conv-2", 20_000, 2e-4, 0.1),
-    "conv4": ("conv-4", 25_000, 3e-4, 0.1),
-    "conv6": ("conv-6", 30_000, 3e-4, 0.15),
+    "conv2": ("conv-2", 20_000, 6_000, 2e-4, 0.1),
+    "conv4": ("conv-4", 25_000, 2_500, 3e-4, 0.1),
+    "conv6": ("conv-6", 30_000, 3_000, 3e-4, 0.15),
 }
-"""Name -> model, updates, rate, share of a convolution that a round prunes."""
+"""Name -> model, updates, updates at small scale, rate, share of a convolution that a round prunes."""
 
 
 def conv(name, dataset, scale):
-    model, budget, rate, share = CONVS[name]
+    model, budget, small, rate, share = CONVS[name]
     length = {
         "smoke": (20, 10, 200, 200),
-        "small": (budget // 10, 200, 5_000, 10_000),
+        "small": (small, 200, 5_000, 10_000),
         "paper": (budget, 100, 5_000, 10_000),
     }
     budget, every, val, test = length[scale]
