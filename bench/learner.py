@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import Diverged, SpecError
-from bench.record import Items
+from bench.record import Items, NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
 
@@ -144,6 +144,52 @@ class KeepsItems(Protocol):
     def scored_items(self) -> Items | None:
         """What the last `evaluate` of the task's split computed a score from; None if it computed no such score."""
         ...
+
+
+@runtime_checkable
+class KeepsNodes(Protocol):
+    """What a learner offers besides whose nodes have a teacher's to be compared with."""
+
+    def node_layers(self, mask: Mask) -> list[NodeLayer]:
+        """Every hidden layer as it is now, the lowest first; changes no state.
+
+        Args:
+            mask: which weights were kept.
+        """
+        ...
+
+
+@runtime_checkable
+class ExplainsAbsence(Protocol):
+    """What a learner offers besides some of whose metrics do not always exist."""
+
+    def absent(self) -> Mapping[str, str]:
+        """Metric of the task that the last `evaluate` did not report -> why."""
+        ...
+
+
+class HiddenLayer(NamedTuple):
+    """The parameters of one layer of hidden nodes.
+
+    Args:
+        incoming: name of the weights to them, (nodes, inputs).
+        outgoing: name of the weights from them, (outputs, nodes).
+    """
+
+    incoming: str
+    outgoing: str
+
+
+@runtime_checkable
+class NamesNodes(Protocol):
+    """What a learner offers besides whose hidden nodes can be pruned whole.
+
+    A domain whose learners offer it says `names_nodes = True`; without that, methods that prune nodes are refused when
+    planning.
+    """
+
+    hidden: tuple[HiddenLayer, ...]
+    """The lowest layer first."""
 
 
 @runtime_checkable

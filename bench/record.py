@@ -64,6 +64,7 @@ class Digests(TypedDict):
     mask: Digest
     weights: Digest
     items: NotRequired[Digest]  # of `Record.items`; beside the result, as a signature tells versions
+    nodes: NotRequired[Digest]  # of `Record.nodes`, beside the result for the same reason
     files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
 
@@ -74,6 +75,42 @@ class Items(TypedDict):
     split: Name
     signature: Text  # in full, with the version of what computed it
     statistics: list[Text]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+
+
+class TeacherNodes(TypedDict):
+    """The nodes of one hidden layer of a teacher, a list per fact: entry j of each is of node j."""
+
+    fanout: list[Amount]  # norm of the weights from it to the next layer
+    dead: list[bool]  # constant on the held-out data: it correlates with nothing, zeros stand there
+    correlation_initial: list[Number]  # with its best student, before training; pruned ones included
+    correlation_early: list[Number] | None  # after 5 % of the budget; None if training did not get there
+    correlation_final: list[Number]
+    initial_rank: list[Share | None]  # how its finally best student began: 0 the best of all, 1 the worst; None: dead
+
+
+class StudentNodes(TypedDict):
+    """The nodes of the student's layer at the same height, a list per fact: entry k of each is of node k."""
+
+    fanout_initial: list[Amount]  # before training, before any weight was pruned
+    fanout_final: list[Amount]
+    kept_in: list[Count]  # weights to it that the mask keeps
+    kept_out: list[Count]  # weights from it
+    correlation_initial: list[Number]  # with its best teacher node, before training, before any weight was pruned
+    teacher_initial: list[Count]  # which one that is
+    correlation_final: list[Number]
+    teacher_final: list[Count]
+
+
+class NodeLayer(TypedDict):
+    """One hidden layer of a student beside its teacher's.
+
+    Correlations are Pearson's, of activations on the split where the task scores. Numbers are rounded to four significant
+    digits, before the digest is taken.
+    """
+
+    layer: Name
+    teachers: TeacherNodes
+    students: StudentNodes
 
 
 class Provenance(TypedDict, total=False):
@@ -116,6 +153,7 @@ class Record(TypedDict):
     imported: NotRequired[Digest]  # sha256 of the ticket file that it came in, without its ancestors
     metrics: list[Metric]
     items: NotRequired[Items]  # of the final evaluation, from learners that keep them
+    nodes: NotRequired[list[NodeLayer]]  # at the end of training, lowest layer first, from learners that have a teacher
     counts: Counts
     density: Share  # kept / prunable weights of the whole network
     density_weights: Share  # the papers' P_m as a fraction

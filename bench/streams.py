@@ -1,6 +1,6 @@
 """Independent random streams, one per purpose, that depend on (seed, purpose, level) and on nothing else.
 
-`init`, `data`, `augment`, `env`, `score` and `eval` are shared by all arms and levels of one seed; `fresh` and `mask`
+`init`, `data`, `augment`, `env`, `score`, `eval` and `teacher` are shared by all arms and levels of one seed; `fresh` and `mask`
 are drawn anew at every level, and are shared by all arms of that level.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-PER_SEED = ("init", "data", "augment", "env", "score", "eval")
+PER_SEED = ("init", "data", "augment", "env", "score", "eval", "teacher")
 PER_LEVEL = ("fresh", "mask")
 
 

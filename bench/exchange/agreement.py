@@ -59,7 +59,8 @@ class Remeasured:
         if canonical_json(_looks(self.curve)) != canonical_json(_looks(points)):
             parts.append("curve")
         digests = self.record["digests"], self.entry.record["digests"]
-        return parts + [name for name in ("mask", "weights", "items") if digests[0].get(name) != digests[1].get(name)]
+        beside = ("mask", "weights", "items", "nodes")
+        return parts + [name for name in beside if digests[0].get(name) != digests[1].get(name)]
 
     @property
     def scores(self) -> tuple[float | None, float | None]:

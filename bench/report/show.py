@@ -25,6 +25,7 @@ def show(record: Record, curve: Iterable[CurvePoint]) -> str:
         "asked": _asked(spec),
         "metrics": _metrics(record),
         "test items": _items(record),
+        **_nodes(record),
         "weights kept": _layers(record),
         "density": _densities(record),
         "cost": _cost(record),
@@ -80,6 +81,28 @@ def _items(record: Record) -> list[tuple[str, ...]]:
         return []
     items = record["items"]
     return [(items["metric"], items["split"], f"{len(items['statistics']):,} items", items["signature"])]
+
+
+def _nodes(record: Record) -> dict[str, list[tuple[str, ...]]]:
+    """Heading -> the nodes of one layer, a line each."""
+    return {
+        f"{whose} nodes of {layer['layer']}": _by_node(columns)
+        for layer in record.get("nodes", [])
+        for whose, columns in (("teacher", layer["teachers"]), ("student", layer["students"]))
+    }
+
+
+def _by_node(columns: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    known = {name: values for name, values in columns.items() if values is not None}
+    rows = zip(*known.values(), strict=True)
+    return [
+        ("node", *(name.replace("_", " ") for name in known)),
+        *((str(node), *map(_fact, row)) for node, row in enumerate(rows)),
+    ]
+
+
+def _fact(value: float | None) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else _number(value)
 
 
 def _layers(record: Record) -> list[tuple[str, ...]]:

@@ -131,8 +131,9 @@ def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iter
     parts = {name: told[name] for name in ("curve", "mask", "weights")}
     if json_digest({**parts, "metrics": record["metrics"]}) != told["result"]:
         yield "its result digest is not that of its metrics, curve, mask and weights"
-    if told.get("items") != (json_digest(record["items"]) if "items" in record else None):
-        yield "its test items are not the ones that the record was made with"
+    for name, words in (("items", "test items"), ("nodes", "nodes")):
+        if told.get(name) != (json_digest(record[name]) if name in record else None):  # type: ignore[literal-required]
+            yield f"its {words} are not the ones that the record was made with"
     if json_digest(curve(folder)) != told["curve"]:
         yield "its curve is not the one that the record was made with"
     if tensors_digest(read_mask(folder)) != told["mask"]:

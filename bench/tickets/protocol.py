@@ -18,8 +18,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.errors import Diverged, WrongCount
-from bench.learner import CountsEnvSteps, Domain, ForwardsOnes, KeepsItems, Learner, Mask, State
-from bench.record import Counts, CurvePoint, Items
+from bench.learner import (
+    CountsEnvSteps,
+    Domain,
+    ExplainsAbsence,
+    ForwardsOnes,
+    KeepsItems,
+    KeepsNodes,
+    Learner,
+    Mask,
+    State,
+)
+from bench.record import Counts, CurvePoint, Items, NodeLayer
 from bench.schema import LARGEST
 from bench.spec import DENSE, Role, Task, Unit
 from bench.tickets import accounting, masks
@@ -43,6 +53,8 @@ class Trained:
         updates: optimizer updates made here.
         env_steps: environment steps made here; None where there are no environments.
         items: what the final score was computed from, item by item, where the learner keeps that.
+        nodes: every hidden layer in the end, where the learner keeps that.
+        absent: metric that the final evaluation did not report -> why, where the learner says so.
     """
 
     mask: Mask
@@ -53,6 +65,8 @@ class Trained:
     updates: int = 0
     env_steps: int | None = None
     items: Items | None = None
+    nodes: list[NodeLayer] | None = None
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,9 +155,19 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
     trained.updates = learner.updates - start.state.updates
     if isinstance(learner, CountsEnvSteps) and env_steps is not None:
         trained.env_steps = learner.env_steps - env_steps
-    if isinstance(learner, KeepsItems) and trained.diverged is None:
-        trained.items = learner.scored_items()
+    if trained.diverged is None:
+        look_closer(learner, trained)
     return trained
+
+
+def look_closer(learner: Learner, trained: Trained) -> None:
+    """What the last evaluation was made of, and what it left out, where the learner offers to say."""
+    if isinstance(learner, KeepsItems):
+        trained.items = learner.scored_items()
+    if isinstance(learner, KeepsNodes):
+        trained.nodes = learner.node_layers(trained.mask)
+    if isinstance(learner, ExplainsAbsence):
+        trained.absent = dict(learner.absent())
 
 
 def segments(task: Task, start: Start, unit: Unit) -> Iterator[int]:
@@ -195,14 +219,14 @@ def measure(inputs: MethodInputs, learner: Learner, trained: Trained) -> Result:
     counts = accounting.counts(learner, mask, entries, task, level_asks=inputs.count)
     if learner is whole and trained.diverged is None:
         check_count(inputs, mask)
-    nulls: dict[str, str] = {}
+    nulls = dict(trained.absent)
     effective = flops = flops_dense = None
     if isinstance(learner, ForwardsOnes):
         effective = accounting.effective_kept(learner, mask, entries)
         flops = accounting.flops(learner, mask)
         flops_dense = accounting.flops(whole, {})
     else:
-        nulls = dict.fromkeys(("effective_density", "flops", "flops_ratio"), "the learner does not forward ones")
+        nulls |= dict.fromkeys(("effective_density", "flops", "flops_ratio"), "the learner does not forward ones")
     ticket = inputs.parents.get("ticket")
     size = accounting.counts(whole, {}, inputs.entries, task, level_asks=inputs.count)
     return Result(

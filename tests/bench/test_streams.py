@@ -39,7 +39,7 @@ def test_draws_are_pinned():
     assert [Streams(0).integer(name) for name in ("init", "data")] == [7290039654019473914, 1605858607080498671]
 
 
-NAMES = ("init", "data", "augment", "env", "score", "eval", "fresh", "mask")
+NAMES = ("init", "data", "augment", "env", "score", "eval", "teacher", "fresh", "mask")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -23,7 +23,7 @@ from bench.spec import Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
-from bench.tickets.protocol import Report, Trained, evaluate, measure, run_unit
+from bench.tickets.protocol import Report, Trained, evaluate, look_closer, measure, run_unit
 from bench.tickets.transfer import home
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import Clock, finish
@@ -60,6 +60,7 @@ def replay(
     inputs = MethodInputs(unit, domain(task.domain), device, {})
     inputs.learner.load(submitted.state("final"))
     trained = Trained(mask=submitted.mask, curve=[evaluate(inputs.learner, task)])
+    look_closer(inputs.learner, trained)
     trained.states["final"] = inputs.learner.snapshot()
     if report:
         report(inputs.learner.step, trained.curve[0]["metrics"][task.split])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -119,7 +120,7 @@ def _record(
         "digests": digests,
         "curve": trained.curve,
     }
-    return {**record, "items": trained.items} if trained.items else record
+    return {**record, **_closer(trained)}  # type: ignore[typeddict-item]  # its optional keys
 
 
 def _digests(trained: Trained, scores: list[Metric]) -> Digests:
@@ -129,8 +130,13 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
         "mask": artifacts.digest(trained.mask),
         "weights": artifacts.digest({**final.weights, **{f"buffers/{k}": v for k, v in final.buffers.items()}}),
     }
-    items = {"items": json_digest(trained.items)} if trained.items else {}
-    return {"result": json_digest({**parts, "metrics": scores}), **parts, **items}  # type: ignore[typeddict-item]
+    closer = {name: json_digest(told) for name, told in _closer(trained).items()}
+    return {"result": json_digest({**parts, "metrics": scores}), **parts, **closer}  # type: ignore[typeddict-item]
+
+
+def _closer(trained: Trained) -> dict[str, Any]:
+    """What stands in a record beside its result, where the learner keeps it."""
+    return {name: told for name, told in (("items", trained.items), ("nodes", trained.nodes)) if told}
 
 
 def _provenance(device: str) -> Provenance:

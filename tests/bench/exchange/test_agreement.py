@@ -40,7 +40,7 @@ WHOLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*WHOLE, "counts", "curve", "weights", "mask", "items"])
+@pytest.mark.parametrize("name", [*WHOLE, "counts", "curve", "weights", "mask", "items", "nodes"])
 def test_on_the_same_kind_of_machine_everything_must_be_equal(template, name):
     entry = template["snip", 2]
     unit = measured(entry, 90.0, 90.0, elsewhere=False)

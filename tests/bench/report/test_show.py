@@ -58,6 +58,26 @@ def test_test_items_are_counted(record):
     assert "test items" not in show(record("ticket", 1, 0, 0.9), [])
 
 
+def test_every_node_of_teacher_and_student_is_told(record):
+    teachers = {
+        "fanout": [2.5, 1.25], "dead": [False, True], "correlation_initial": [0.25, 0.0], "correlation_early": None,
+        "initial_rank": [0.5, None],
+    }  # fmt: skip
+    layer = {"layer": "hidden1", "teachers": teachers, "students": {"kept_in": [3], "teacher_final": [0]}}
+    text = show(record("ticket", 1, 0, 0.9, nodes=[layer]), [])
+    assert (
+        "teacher nodes of hidden1\n"
+        "  node  fanout  dead  correlation initial  initial rank\n"
+        "  0     2.5     no    0.25                 0.5\n"
+        "  1     1.25    yes   0                    null\n"
+        "\n"
+        "student nodes of hidden1\n"
+        "  node  kept in  teacher final\n"
+        "  0     3        0\n"
+    ) in text
+    assert "nodes of" not in show(record("ticket", 1, 0, 0.9), [])
+
+
 def test_a_diverged_record_says_why(record):
     text = show(record("snip", 1, 0, None), [])
     assert "status  diverged: loss is not finite at step 40" in text

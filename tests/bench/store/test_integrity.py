@@ -52,6 +52,19 @@ def retouch(path, change):
 
 
 ITEMS = {"metric": "bleu", "split": "test", "signature": "s", "statistics": []}
+NODES = [
+    {
+        "layer": "hidden1",
+        "teachers": {
+            "fanout": [2.5, 1.25], "dead": [False, True], "correlation_initial": [0.25, 0.0], "correlation_early": None,
+            "correlation_final": [1, 0], "initial_rank": [0.5, None],
+        },
+        "students": {
+            "fanout_initial": [0.01], "fanout_final": [2.5], "kept_in": [3], "kept_out": [0], "correlation_initial": [0.25],
+            "teacher_initial": [1], "correlation_final": [1], "teacher_final": [0],
+        },
+    }
+]  # fmt: skip
 
 
 def test_an_honest_store_has_no_findings(filled):
@@ -70,6 +83,8 @@ def test_cleaned_states_are_no_finding(filled, place):
         (lambda record: record["metrics"][0].update(value=99.9), "result digest is not that of its metrics"),
         (lambda record: record.update(items=ITEMS), "its test items are not the ones"),
         (lambda record: record["digests"].update(items="0" * 64), "its test items are not the ones"),
+        (lambda record: record.update(nodes=NODES), "its nodes are not the ones"),
+        (lambda record: record["digests"].update(nodes="0" * 64), "its nodes are not the ones"),
         (lambda record: record["digests"].update(result="x"), "cannot be read: Expected `str` matching regex"),
         (lambda record: record["spec"].update(seed=5), "the id of its spec is"),
         (lambda record: record["spec"]["task"].update(budget=50), "its spec belongs in"),

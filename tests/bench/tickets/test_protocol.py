@@ -161,6 +161,35 @@ def test_items_of_the_last_score_are_kept_where_the_unit_did_not_diverge(lab):
     assert lab(DENSE, 0).trained.items is None
 
 
+def test_nodes_are_those_of_the_end_under_the_final_mask_where_the_unit_did_not_diverge(lab):
+    class Keeps(Moons):
+        def node_layers(self, mask):
+            return [{"step": self.step, "pruned": sum(int((~kept).sum()) for kept in mask.values())}]
+
+    class Fails(Explodes, Keeps):
+        pass
+
+    keeps = Lab(Keeps)
+    assert keeps(DENSE, 0).trained.nodes == [{"step": 40, "pruned": 0}]
+    pruned = sum(int((~kept).sum()) for kept in keeps("ticket", 1).trained.mask.values())
+    assert pruned
+    assert keeps("ticket", 1).trained.nodes == [{"step": 40, "pruned": pruned}]
+    assert Lab(Fails)(DENSE, 0).trained.nodes is None
+    assert lab(DENSE, 0).trained.nodes is None
+
+
+def test_a_metric_that_does_not_exist_is_null_with_its_reason(lab):
+    class Explains(Moons):
+        forward_ones = None
+
+        def absent(self):
+            return {"luck": f"no node was dead at step {self.step}"}
+
+    nulls = Lab(Explains)(DENSE, 0).nulls
+    assert nulls["luck"] == "no node was dead at step 40"
+    assert lab(DENSE, 0).nulls == {}
+
+
 def test_a_unit_is_trained_on_the_cpu_unless_another_device_is_asked():
     class Devices(ExampleDomain):
         def learner(self, task, *, streams, device, width=1.0):

@@ -43,6 +43,7 @@ def test_what_is_beside_a_result_may_differ(record, task):
         peak_memory_bytes=1,
         provenance={"machine": "elsewhere", "end": "2030"},
         items={"metric": "bleu", "split": "test", "signature": "another version", "statistics": []},
+        nodes=[],
     )
     again["digests"] |= {"files": {"record.json": "00"}}
     changed = {name for name in {*first, *again} if first.get(name) != again.get(name)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from example import MOONS, ExampleDomain, variant
+from example import MOONS, ExampleDomain, Moons, variant
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from toy import flip, seal
@@ -161,6 +161,24 @@ def test_a_replay_evaluates_and_does_not_train(case, tmp_path):
     assert record["curve"] == [last]
     assert record["updates"] == record["steps"] == 0
     assert seen == [(40, last["metrics"]["test"])]
+
+
+def test_a_replay_has_the_test_items_and_the_nodes_of_the_weights_too(case, tmp_path):
+    """Else an honest unit would differ in them where everything must be equal."""
+
+    class Keeps(Moons):
+        def scored_items(self):
+            return {"metric": "bleu", "split": "test", "signature": "s", "statistics": [str(self.step)]}
+
+        def node_layers(self, mask):
+            return [{"layer": "0", "kept": int(mask["0.weight"].sum())}]
+
+    unit, folders = case("ticket")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Keeps, task=TASK)})
+        record = replay(unit, parents=folders, folder=tmp_path / "out")
+    kept = claimed(folders)["counts"]["layers"]["0.weight"]["kept"]
+    assert (record["items"]["statistics"], record["nodes"]) == (["40"], [{"layer": "0", "kept": kept}])
 
 
 def test_a_replay_is_of_the_weights_that_were_submitted(case, tmp_path):

@@ -185,6 +185,27 @@ def test_test_items_are_those_of_the_final_evaluation_and_absent_where_no_learne
     assert digests == plain["digests"]
 
 
+def test_nodes_stand_beside_the_result_with_a_digest_of_their_own(tmp_path, example):
+    layer = {"layer": "0", "teachers": {}, "students": {}}
+
+    class Keeps(Moons):
+        def node_layers(self, mask):
+            return [layer]
+
+        def absent(self):
+            return {"luck": "no node is dead"}
+
+    plain = Store(tmp_path / "plain")("dense", 0)
+    with example.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Keeps)})
+        record = Store(tmp_path / "keeps", Keeps)("dense", 0)
+    assert (record["nodes"], record["nulls"]) == ([layer], {"luck": "no node is dead"})
+    assert "nodes" not in plain
+    digests = dict(record["digests"])
+    assert digests.pop("nodes") == json_digest([layer])
+    assert digests == plain["digests"]
+
+
 def test_a_diverged_unit_has_no_test_items(tmp_path, example):
     class Fails(Moons):
         def train(self, until):
