@@ -151,6 +151,11 @@ def forwards_ones(task: Task) -> bool:
     return bool(getattr(domains().get(task.domain), "forwards_ones", False))
 
 
+def names_nodes(task: Task) -> bool:
+    """Whether the learners of the task's domain say that they offer `bench.learner.NamesNodes`."""
+    return bool(getattr(domains().get(task.domain), "names_nodes", False))
+
+
 def network(domain: Domain, task: Task) -> Any:
     """What a domain says of the network of its task (see `bench.learner.TransfersTickets`); None if it says nothing."""
     return domain.network(task) if hasattr(domain, "network") else None

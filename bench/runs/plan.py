@@ -82,6 +82,8 @@ def refusal(task: Task, method: Method) -> str | None:
             return task.unsupported[part]
     if column.mask.ones and not registry.forwards_ones(task):
         return f"domain {task.domain!r} does not say that its learners forward ones (`forwards_ones = True`)"
+    if column.mask.nodes and not registry.names_nodes(task):
+        return f"domain {task.domain!r} does not say that whole hidden nodes of its learners can be pruned (`names_nodes = True`)"
     return _misfit(task, method) if method.source else None
 
 

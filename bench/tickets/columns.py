@@ -31,6 +31,8 @@ class MaskColumn:
         layers: what fixes the count of each layer: the `level`'s quota, the counts of the `ticket` or of the `source` task's,
             or the `shape` (ERK).
         ones: it forwards all-ones examples: the learner must offer `ForwardsOnes`.
+        nodes: what is ranked, by the norm of the weights from it, or drawn are whole hidden nodes; one of each layer may be kept
+            in part, that the count is exact. The learner must offer `NamesNodes`.
     """
 
     function: str | Callable[..., Any]
@@ -42,6 +44,7 @@ class MaskColumn:
     scored: Literal["initial"] | None = None
     layers: Literal["level", "ticket", "source", "shape"] | None = None
     ones: bool = False
+    nodes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

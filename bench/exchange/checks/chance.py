@@ -12,8 +12,11 @@ from bench.exchange.submission import Submission, SubmittedUnit
 
 
 def overlap(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
-    """A random mask meets the ticket's, and that of the seed before, as often as chance does."""
-    if not entry.is_drawn:
+    """A random mask meets the ticket's, and that of the seed before, as often as chance does.
+
+    Whole nodes meet more or less often than as many weights would: of those only `--retrain` tells.
+    """
+    if not entry.is_drawn or entry.columns.mask.nodes:
         return
     for other in (submission.beside(entry, "ticket"), submission.seed_before(entry)):
         if other is not None and (chance := _meeting(entry, other)) < FALSE_ALARM:

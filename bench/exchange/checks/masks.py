@@ -58,10 +58,10 @@ def ranked(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """What a round, or the one shot, keeps are the largest weights of the parent that it ranks, if those were submitted.
 
     Pools of layers that hold entries which may not be pruned are left out, as no record tells which these are: only
-    `--retrain` cuts them again.
+    `--retrain` cuts them again. So it is with whole nodes, as no record tells whose weights these are.
     """
     parent = submission.parent(entry, entry.columns.mask.ranked)
-    if parent is None or not parent.has_trained_weights:
+    if parent is None or not parent.has_trained_weights or entry.columns.mask.nodes:
         return
     trained = read_tensors(parent.folder / STATES[-1]).arrays
     layers, asked = entry.record["counts"]["layers"], entry.unit.task.pruning.keep(entry.sizes, entry.unit.level)

@@ -116,7 +116,7 @@ def _only_prunable(case: Case) -> Iterator[str]:
 def _ranked(case: Case) -> Iterator[str]:
     """A mask by magnitude cuts no weight that is larger than one it keeps, of those that compete."""
     role = case.promise.mask.ranked
-    if role is None:
+    if role is None or case.promise.mask.nodes:
         return
     ranking = case.dense if role == "dense" else case.previous or case.dense
     before = {**masks.ones(case.entries), **ranking.trained.mask}
@@ -127,6 +127,24 @@ def _ranked(case: Case) -> Iterator[str]:
         cut = torch.cat([sizes[name][~case.mask[name] & before[name] & case.entries[name]] for name in pool])
         if kept.numel() and cut.numel() and bool(cut.max() > kept.min()):
             yield f"the mask of {', '.join(pool)} cuts a weight of {cut.max():.3g} and keeps one of {kept.min():.3g}"
+
+
+def _whole_nodes(case: Case) -> Iterator[str]:
+    """A mask of nodes keeps them whole but for one a layer, and ranked ones by the norm of the weights from them."""
+    if not case.promise.mask.nodes:
+        return
+    for layer in case.hidden:
+        shares = [case.mask[name].double().mean(dim=axis) for name, axis in ((layer.incoming, 1), (layer.outgoing, 0))]
+        for name, share in zip(layer, shares, strict=True):
+            if (parts := int(((share > 0) & (share < 1)).sum())) > 1:
+                yield f"the mask of {name} keeps {parts} nodes in part: it prunes weights, not nodes"
+        whole, some = (shares[0] == 1) & (shares[1] == 1), (shares[0] > 0) | (shares[1] > 0)
+        if int((some & ~whole).sum()) > 1:
+            yield f"the masks of {' and '.join(layer)} keep different nodes"
+        if case.promise.mask.ranked:
+            norms = case.dense.trained.states["final"].weights[layer.outgoing].cpu().double().norm(dim=0)
+            if bool((norms[~some, None] > norms[some]).any()):
+                yield f"the mask of {layer.outgoing} cuts a node of a larger fan-out than one that it keeps"
 
 
 def _start_weights(case: Case) -> Iterator[str]:
@@ -189,7 +207,7 @@ def _controls(case: Case) -> Iterator[str]:
     unequal = [name for name in case.entries if not equal(case.mask[name], ticket[name])]
     if mask.taken == "ticket" and unequal:
         yield f"the mask is not the ticket's in {', '.join(unequal)}"
-    if mask.drawn and not case.promise.training.dynamic:
+    if mask.drawn and not mask.nodes and not case.promise.training.dynamic:
         yield from _by_chance(case, ticket)
     if mask.layers == "ticket" and masks.kept(case.mask, case.entries) != masks.kept(ticket, case.entries):
         yield "the mask does not keep the ticket's count in every layer"
@@ -302,6 +320,7 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C5", _counts),
     ("C6", _only_prunable),
     ("C5", _ranked),
+    ("C5", _whole_nodes),
     ("C1", _start_weights),
     ("C1", _lent_states),
     ("C8", _taken),

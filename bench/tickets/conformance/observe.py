@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.learner import Domain, Learner, Mask, State
+from bench.learner import Domain, HiddenLayer, Learner, Mask, NamesNodes, State
 from bench.registry import SOURCE
 from bench.spec import DENSE, SOURCES, Method, Role, Task, Unit
 from bench.streams import Streams
@@ -39,6 +39,7 @@ class Case:
         source: of a transfer, the source task's ticket of the level.
         source_dense: of a transfer, the source task's dense unit, if the method looks at it.
         statistics: names of the buffers of the network itself, such as those of batch norm.
+        hidden: the layers of hidden nodes, of a learner that names them.
         new_head: of a transfer, the parameters that start from the task's own initial weights.
         fresh: the level's shared draw of fresh weights.
         written: weights of its parents that the method changed.
@@ -60,6 +61,7 @@ class Case:
     source: Result | None
     source_dense: Result | None
     statistics: frozenset[str]
+    hidden: tuple[HiddenLayer, ...]
     new_head: frozenset[str]
     fresh: State
     written: list[str]
@@ -177,6 +179,7 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
         source=source,
         source_dense=source_dense,
         statistics=frozenset(name for name, _ in learner.module.named_buffers()),
+        hidden=learner.hidden if isinstance(learner, NamesNodes) else (),
         new_head=family.new_head(method, learner) if method.source else frozenset(),
         fresh=learner.snapshot(),
         written=family.written(method),
