@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import UnknownName
 from bench.spec import Task
 from bench.streams import Streams
+from domains.teacher.chosen import chosen
 from domains.teacher.students import activations
 
-SPLITS = ("val", "test")
+SPLITS = {"val": 0, "test": 1}
+"""Split -> its substream of `eval`."""
 BLOCK = 500
 """Updates whose batches are drawn at once."""
 
@@ -61,10 +62,7 @@ class Examples:
             "fresh": (BLOCK, self._drawn),
             "epochs": (math.ceil(task.config["samples"] / task.config["batch"]), self._epoch),
         }
-        self._sampling = task.config["sampling"]
-        if self._sampling not in samplings:
-            raise UnknownName("sampling", self._sampling, samplings)
-        self._length, self._take = samplings[self._sampling]
+        self._length, self._take = chosen("sampling", samplings, task.config["sampling"])
         self._task, self._config, self._teacher = task, task.config, teacher
         self._streams, self._device = streams, device
         self._held_out: dict[str, HeldOut] = {}
@@ -91,10 +89,9 @@ class Examples:
         Raises:
             UnknownName: if there is no such split.
         """
-        if split not in SPLITS:
-            raise UnknownName("split", split, SPLITS)
+        number = chosen("split", SPLITS, split)
         if split not in self._held_out:
-            generator = self._streams.numpy("eval", SPLITS.index(split))
+            generator = self._streams.numpy("eval", number)
             inputs = self._inputs(self._task.evaluation[split], generator)
             *hidden, targets = activations(self._teacher, inputs)
             self._held_out[split] = HeldOut(inputs, hidden, targets)
@@ -111,7 +108,7 @@ class Examples:
         return self._rows(generator.permutation(self._config["samples"]))
 
     def _some(self, count: int, generator: np.random.Generator) -> Pair:
-        if self._sampling == "fresh":
+        if self._config["sampling"] == "fresh":
             return self._taught(self._inputs(count, generator))
         return self._rows(generator.integers(self._config["samples"], size=count))
 

@@ -15,10 +15,12 @@ from bench.record import NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
 from domains.teacher import students, teachers
+from domains.teacher.chosen import chosen
 from domains.teacher.examples import Examples
 from domains.teacher.measures import Floats, Layer, constant, correlations, measure, observabilities
 from domains.teacher.nodes import node_layer
 
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
 EARLY = 0.05
 """Share of the budget after which the nodes are looked at early."""
 LOSS_FLOOR = 1e-12
@@ -44,7 +46,7 @@ class StudentLearner:
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> None:
-        config, dtype = task.config, getattr(torch, task.config["dtype"])
+        config, dtype = task.config, chosen("dtype", DTYPES, task.config["dtype"])
         self._task, self._device = task, torch.device(device)
         inputs, *hidden, outputs = config["sizes"]
         sizes = [inputs, *(max(1, round(nodes * config["multi"] * width)) for nodes in hidden), outputs]
@@ -62,7 +64,7 @@ class StudentLearner:
         self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
             self.module.parameters(), lr=config["rate"], foreach=False
         )
-        self._factor = {"half-sum": 0.5, "mean": 1 / outputs}[config["loss"]] / config["batch"]
+        self._factor = chosen("loss", {"half-sum": 0.5, "mean": 1 / outputs}, config["loss"]) / config["batch"]
         self._teacher = [
             (torch.from_numpy(weight).to(self._device, dtype), torch.from_numpy(bias).to(self._device, dtype))
             for weight, bias in teacher

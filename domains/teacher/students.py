@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.errors import UnknownName
+from domains.teacher.chosen import chosen
 from domains.teacher.teachers import Layers
 
 
@@ -56,9 +56,7 @@ def initial(sizes: Sequence[int], teacher: Layers, init: Mapping[str, Any], gene
     Raises:
         UnknownName: if there is no such kind.
     """
-    if init["kind"] not in INITIAL:
-        raise UnknownName("initialisation", init["kind"], INITIAL)
-    return INITIAL[init["kind"]](sizes, teacher, init, generator)
+    return chosen("initialisation", INITIAL, init["kind"])(sizes, teacher, init, generator)
 
 
 def normal(sizes: Sequence[int], _: Layers, init: Mapping[str, Any], generator: np.random.Generator) -> Layers:

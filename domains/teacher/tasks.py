@@ -59,7 +59,7 @@ TWO_LAYER: dict[Scale, tuple[Length, TwoLayer]] = {
 }
 UNTRAINED: dict[tuple[float, int], float] = {(1.0, 20): -0.69, (1.0, 100): -0.7, (0.5, 20): -0.42, (0.5, 100): -0.34}
 """Decay of the teacher's strength and inputs -> log loss of a student before training; a mean over ten seeds."""
-DEEP_SIZES = (20, 10, 15, 20, 25, 100)
+DEEP_SIZES = [20, 10, 15, 20, 25, 100]
 DEEP_EPOCH = 1_563
 """Updates of 64 in 100,000 examples."""
 DEEP: dict[Scale, tuple[Length, int]] = {
@@ -69,7 +69,7 @@ DEEP: dict[Scale, tuple[Length, int]] = {
     "paper": (Length(40 * DEEP_EPOCH, DEEP_EPOCH, 100_000, 4_000), MULTI),
 }
 """Scale -> lengths, and how many times the teacher's nodes the student has."""
-PLANTED_SIZES = (10, 20, 30)
+PLANTED_SIZES = [10, 20, 30]
 PLANTED: dict[Scale, Length] = {
     "smoke": Length(40, 2, 0, 500),
     "quick": Length(500, 25, 0, 4_000),
@@ -115,7 +115,7 @@ def _task(
 def _two_layer(name: str, scale: Scale, *, decay: float, multi: int = MULTI, rate: float = 0.2) -> Task:
     length, shape = TWO_LAYER[scale]
     config = {
-        "sizes": (shape.inputs, shape.hidden, OUTPUTS),
+        "sizes": [shape.inputs, shape.hidden, OUTPUTS],
         "multi": multi,
         "teacher": "per-seed",
         "draw": "decaying",

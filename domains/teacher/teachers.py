@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import UnknownName
 from bench.spec import Task
 from bench.streams import Streams
+from domains.teacher.chosen import chosen
 
 Floats = NDArray[np.float64]
 Layers = list[tuple[Floats, Floats]]
@@ -38,12 +38,9 @@ def teacher(task: Task, streams: Streams) -> Layers:
     Raises:
         UnknownName: if there is no such draw, or whose teacher it is is not told.
     """
-    config, owners = task.config, {"per-seed": streams.seed, "fixed": FIXED_SEED}
-    for kind, name, known in (("draw", config["draw"], DRAWS), ("owner of a teacher", config["teacher"], owners)):
-        if name not in known:
-            raise UnknownName(kind, name, known)
-    generator = Streams(owners[config["teacher"]]).numpy("teacher")
-    return DRAWS[config["draw"]](config["sizes"], config, generator)
+    config = task.config
+    seed = chosen("owner of a teacher", {"per-seed": streams.seed, "fixed": FIXED_SEED}, config["teacher"])
+    return chosen("draw", DRAWS, config["draw"])(config["sizes"], config, Streams(seed).numpy("teacher"))
 
 
 def distinct_rows(rows: int, columns: int, generator: np.random.Generator) -> Floats:

@@ -13,6 +13,8 @@ from bench.errors import UnknownName
 from bench.spec import SCALES
 from bench.tickets.methods import METHODS, TEMPLATES
 
+NODE_METHODS = ("fanout", "fanout-reinit", "fanout-random")
+"""Those of the teacher-student tasks, which the distribution names as an outside package would."""
 GUEST = """
 import toy
 from bench.spec import Method
@@ -84,7 +86,7 @@ def test_a_package_brings_its_methods_whose_parents_follow_from_their_columns(in
 )
 def test_a_package_that_is_broken_or_in_the_way_is_left_out_with_one_line(installed, capsys, group, name, value, said):
     installed(**{group: {name: value}})
-    built_in = {"nlp", "rl", "vision"} if group == "domains" else set(METHODS)
+    built_in = {"nlp", "rl", "teacher", "vision"} if group == "domains" else {*METHODS, *NODE_METHODS}
     assert set(getattr(registry, group)()) == built_in
     assert all(type(domain).__module__ != "toy" for domain in registry.domains().values())
     (line,) = capsys.readouterr().err.splitlines()
@@ -167,7 +169,7 @@ def test_a_transfer_that_is_named_wrongly_is_told_how_it_is_named(name, meant):
 
 def test_templates_are_no_methods_before_a_source_is_named():
     assert set(registry.templates()) == set(TEMPLATES)
-    assert set(registry.methods()) == set(METHODS)
+    assert set(registry.methods()) == {*METHODS, *NODE_METHODS}
 
 
 def test_a_package_may_bring_a_template(installed):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import LeakedMask
-from bench.learner import Domain, ForwardsOnes, Learner, State
+from bench.learner import Domain, ForwardsOnes, Learner, NamesNodes, State
 from bench.spec import Task
 from bench.streams import Streams
 from bench.tickets import masks
@@ -40,9 +40,9 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
     if wrong:
         return wrong  # the other checks cannot mask what is not there
     length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
-    ones = collected("C9", _forwards(domain, task, build()))
+    offers = [*collected("C9", _forwards(domain, task, build())), *collected("C9", _names(domain, build()))]
     checks = ((name, check(build, Streams(seed), task, length)) for name, check in LEARNER_CHECKS)
-    return [*ones, *(finding for name, sentences in checks for finding in collected(name, sentences))]
+    return [*offers, *(finding for name, sentences in checks for finding in collected(name, sentences))]
 
 
 Build = Callable[..., Learner]
@@ -83,6 +83,20 @@ def _forwards(domain: Domain, task: Task, learner: Learner) -> Iterator[str]:
         yield "the domain says `forwards_ones`, and this learner has no forward_ones: decline synflow in `unsupported`"
     if does and not says:
         yield "this learner has forward_ones, and its domain does not say `forwards_ones = True`: SynFlow is never planned"
+
+
+def _names(domain: Domain, learner: Learner) -> Iterator[str]:
+    """Planning knows whether whole nodes can be pruned, and their layers are the network's."""
+    says, does = bool(getattr(domain, "names_nodes", False)), isinstance(learner, NamesNodes)
+    if says and not does:
+        yield "the domain says `names_nodes`, and this learner has no `hidden`: name its layers of hidden nodes, () if none"
+    if does and not says:
+        yield "this learner has `hidden`, and its domain does not say `names_nodes = True`: whole nodes are never pruned"
+    shapes = {name: parameter.shape for name, parameter in learner.module.named_parameters()}
+    for layer in learner.hidden if isinstance(learner, NamesNodes) else ():
+        incoming, outgoing = (shapes.get(name) for name in layer)
+        if incoming is None or outgoing is None or incoming[:1] != outgoing[1:2]:
+            yield f"`hidden` names {layer.incoming!r} and {layer.outgoing!r}, which are no (nodes, inputs) and (outputs, nodes)"
 
 
 def _after(learner: Learner, until: int) -> State:

@@ -10,6 +10,7 @@ from bench.errors import Unsupported
 from bench.runs.plan import plan, refusal
 from bench.spec import Pruning, Suite
 from bench.suitefile import parse
+from bench.tickets.columns import MaskColumn
 from bench.tickets.methods import METHODS, define
 
 
@@ -114,6 +115,18 @@ def test_synflow_is_refused_where_learners_do_not_forward_ones(toys, monkeypatch
         Unsupported, match="toy/chain@smoke cannot run synflow: domain 'toy' does not say .*forwards_ones"
     ):
         plan(toy.suite(("synflow",)))
+
+
+def test_whole_nodes_are_refused_where_learners_do_not_name_them(toys, monkeypatch):
+    column = MaskColumn(function="bench.tickets.choose:uniform_mask", nodes=True)
+    monkeypatch.setitem(globals(), "NODES", column)
+    method = define("mine", f"{__name__}:NODES", "fresh", "full", "")
+    task = toy.TASKS[0]
+    assert refusal(task, method).startswith(
+        "domain 'toy' does not say that whole hidden nodes of its learners can be pruned"
+    )
+    monkeypatch.setattr(toy.Toy, "names_nodes", True, raising=False)
+    assert refusal(task, method) is None
 
 
 def test_a_saliency_that_a_task_declines_is_declined_under_any_methods_name(toys):
