@@ -11,7 +11,7 @@ from bench.tickets import masks
 from bench.tickets.inputs import MethodInputs
 
 NODES = 5
-"""Substream of `mask`; built-in masks use those below."""
+"""Substream of `mask`; those below are taken by `bench.tickets.choose` and `bench.tickets.dynamic`."""
 
 
 def fanout_mask(inputs: MethodInputs) -> Mask:
