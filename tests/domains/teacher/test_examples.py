@@ -28,6 +28,14 @@ def test_a_batch_is_a_function_of_seed_and_step(world, name):
     assert [len(each) for each in first[0]] == [size, size]
 
 
+def test_examples_and_their_order_are_drawn_from_different_substreams(world):
+    streams = Streams(2)
+    inputs = streams.numpy("data", 0).normal(0, 1.5, (1_000, 20))
+    for block in (0, 1):
+        rows = streams.numpy("data", 1 + block).integers(1_000, size=BLOCK * 16)
+        assert torch.equal(data(world, 2).batch(BLOCK * block + 7)[0], torch.from_numpy(inputs[rows[7 * 16 : 8 * 16]]))
+
+
 def test_targets_are_the_teachers_outputs(world):
     for name in ("two-layer", "deep", "planted"):
         learner = world.build(name)
