@@ -65,6 +65,7 @@ class Digests(TypedDict):
     weights: Digest
     items: NotRequired[Digest]  # of `Record.items`; beside the result, as a signature tells versions
     nodes: NotRequired[Digest]  # of `Record.nodes`, beside the result for the same reason
+    survival: NotRequired[Digest]  # of `Record.survival`, which earlier records of the same result lack
     files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
 
@@ -75,6 +76,13 @@ class Items(TypedDict):
     split: Name
     signature: Text  # in full, with the version of what computed it
     statistics: list[Text]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+
+
+class Survival(TypedDict):
+    """How the weights that a mask keeps differed from those that it prunes, in the dense network; see `bench.tickets.survival`."""
+
+    initial: Share  # chance that a kept weight began larger in magnitude than a pruned one of its layer: 0.5 if it tells nothing
+    movement: Number  # how much farther kept ones moved, in standard deviations of their layer's initial weights
 
 
 class TeacherNodes(TypedDict):
@@ -154,6 +162,7 @@ class Record(TypedDict):
     metrics: list[Metric]
     items: NotRequired[Items]  # of the final evaluation, from learners that keep them
     nodes: NotRequired[list[NodeLayer]]  # at the end of training, lowest layer first, from learners that have a teacher
+    survival: NotRequired[Survival]  # of masks that rank trained weights, where the dense states are at hand
     counts: Counts
     density: Share  # kept / prunable weights of the whole network
     density_weights: Share  # the papers' P_m as a fraction

@@ -23,6 +23,7 @@ CHECKS: dict[str, Check] = {
     "exempt weights": masks.prunable,
     "level": masks.level,
     "magnitudes": masks.ranked,
+    "survivors": masks.survived,
     "totals": masks.totals,
     "ticket's mask": masks.paired,
     "overlap": chance.overlap,

@@ -27,6 +27,7 @@ def show(record: Record, curve: Iterable[CurvePoint]) -> str:
         "test items": _items(record),
         **_nodes(record),
         "weights kept": _layers(record),
+        "kept weights against pruned ones in the dense network": _survival(record),
         "density": _densities(record),
         "cost": _cost(record),
         "curve": _curve(list(curve)),
@@ -81,6 +82,16 @@ def _items(record: Record) -> list[tuple[str, ...]]:
         return []
     items = record["items"]
     return [(items["metric"], items["split"], f"{len(items['statistics']):,} items", items["signature"])]
+
+
+def _survival(record: Record) -> list[tuple[str, ...]]:
+    if "survival" not in record:
+        return []
+    told = record["survival"]
+    return [
+        ("chance of having begun larger in magnitude", f"{told['initial']:.3f}"),
+        ("moved farther, in standard deviations of initial weights", f"{told['movement']:.3f}"),
+    ]
 
 
 def _nodes(record: Record) -> dict[str, list[tuple[str, ...]]]:

@@ -131,7 +131,7 @@ def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iter
     parts = {name: told[name] for name in ("curve", "mask", "weights")}
     if json_digest({**parts, "metrics": record["metrics"]}) != told["result"]:
         yield "its result digest is not that of its metrics, curve, mask and weights"
-    for name, words in (("items", "test items"), ("nodes", "nodes")):
+    for name, words in (("items", "test items"), ("nodes", "nodes"), ("survival", "survivors")):
         if told.get(name) != (json_digest(record[name]) if name in record else None):  # type: ignore[literal-required]
             yield f"its {words} are not the ones that the record was made with"
     if json_digest(curve(folder)) != told["curve"]:

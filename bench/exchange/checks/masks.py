@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from bench.digests import canonical_json
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.store.attempt import STATES
 from bench.store.tensors import read_tensors
+from bench.tickets.survival import survival
 
 
 def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
@@ -76,6 +79,22 @@ def ranked(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
         if wrong:
             where = f" of {pool!a}" if pool else ""
             yield f"its mask differs in {wrong} weights{where} from the largest that {parent.unit.label!a} ended with"
+
+
+def survived(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """How survivors differed in the dense network is what its states, where they were submitted, give."""
+    dense, told = submission.parent(entry, "dense"), entry.record.get("survival")
+    if told is None or dense is None or not all((dense.folder / STATES[place]).exists() for place in (0, -1)):
+        return
+    initial, final = (_weights(dense.folder / STATES[place]) for place in (0, -1))
+    found = survival(entry.mask, initial, final, entry.record["counts"]["layers"])
+    if told != found:
+        yield f"its survivors differed by {found} in the dense network, the record says {told}"
+
+
+def _weights(path: Path) -> dict[str, NDArray[Any]]:
+    arrays = read_tensors(path).arrays.items()
+    return {name.removeprefix("weights/"): array for name, array in arrays if name.startswith("weights/")}
 
 
 def _largest(scores: NDArray[np.floating], allowed: NDArray[np.bool_], keep: int) -> NDArray[np.bool_]:

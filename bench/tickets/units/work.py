@@ -16,12 +16,14 @@ import torch
 from bench import versions
 from bench.digests import json_digest
 from bench.learner import State
-from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
+from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord, Survival
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost
+from bench.tickets.columns import columns
 from bench.tickets.inputs import Parent
 from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Result, Trained, run_unit
+from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -51,7 +53,18 @@ def work(
     clock = Clock()
     family = {role: artifacts.load_parent(path, unit.parents[role]) for role, path in parents.items()}
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
-    return finish(unit, result, family, folder, device=device, clock=clock)
+    record = finish(unit, result, family, folder, device=device, clock=clock)
+    if survived := _survival(unit, result, family):
+        record["survival"], record["digests"]["survival"] = survived, json_digest(survived)
+    return record
+
+
+def _survival(unit: Unit, result: Result, family: Mapping[Role, Parent]) -> Survival | None:
+    """Of a mask that ranks trained weights, beside dense."""
+    if not columns(unit.method).mask.ranked or "dense" not in family:
+        return None
+    initial, final = (artifacts.arrays(family["dense"].state(name).weights) for name in ("initial", "final"))
+    return survival(artifacts.arrays(result.trained.mask), initial, final, result.counts["layers"])
 
 
 class Clock:

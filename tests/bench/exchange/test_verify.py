@@ -11,6 +11,7 @@ import older
 import pytest
 import toy
 
+from bench.digests import json_digest
 from bench.exchange.verify import findings_of
 from bench.store.integrity import verify as contradictions
 from bench.store.store import Store
@@ -382,6 +383,7 @@ def fresh_as_ticket(units):
     mask, sizes = unit.mask["4.weight"].reshape(-1), np.abs(dense.final["weights/4.weight"]).reshape(-1)
     lost, found = max(mask.nonzero()[0], key=lambda place: sizes[place]), (~mask).nonzero()[0][0]
     mask[[lost, found]] = False, True
+    del unit.record["survival"], unit.record["digests"]["survival"]
 
 
 def moved_between_layers(units):
@@ -399,6 +401,13 @@ def lopsided(units):
     mask["0.weight"][:], mask["4.weight"][:] = True, rest.reshape(2, 16)
 
 
+def luckier(units):
+    """Survivors that moved farther in the dense network than its states say, with a digest to match."""
+    record = units["one-shot", 2, 0].record
+    record["survival"]["movement"] += 0.5
+    record["digests"]["survival"] = json_digest(record["survival"])
+
+
 def with_mask(units):
     unit = units["small-dense", 2, 0]
     sizes = {name: layer["all"] for name, layer in unit.record["counts"]["layers"].items()}
@@ -411,6 +420,7 @@ def with_mask(units):
         (fresh_as_ticket, "its mask differs in 2 weights of '4.weight' from the largest that"),
         (moved_between_layers, "it keeps another number of weights of '0.weight' than the ticket that it shuffles"),
         (lopsided, "its mask is drawn over the whole network, yet keeps"),
+        (luckier, "in the dense network, the record says {"),
         (with_mask, "it has a mask, and small-dense has none"),
     ],
 )

@@ -78,6 +78,13 @@ def test_every_node_of_teacher_and_student_is_told(record):
     assert "nodes of" not in show(record("ticket", 1, 0, 0.9), [])
 
 
+def test_how_survivors_differed_is_told_where_it_is_known(record):
+    text = show(record("ticket", 1, 0, 0.9, survival={"initial": 0.6125, "movement": -0.25}), [])
+    assert "  chance of having begun larger in magnitude                0.613\n" in text
+    assert "  moved farther, in standard deviations of initial weights  -0.250\n" in text
+    assert "pruned ones" not in show(record("ticket", 1, 0, 0.9), [])
+
+
 def test_a_diverged_record_says_why(record):
     text = show(record("snip", 1, 0, None), [])
     assert "status  diverged: loss is not finite at step 40" in text

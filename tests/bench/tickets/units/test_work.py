@@ -19,6 +19,7 @@ from bench.spec import Unit
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.methods import METHODS
+from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import work
 
@@ -109,7 +110,7 @@ def test_a_child_from_disk_equals_a_child_from_memory(store):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_record_has_every_field_and_no_number_that_is_not_finite(store, name):
     record = store(name, int(name != "dense"))
-    assert set(record) == {*Record.__required_keys__, "curve"}
+    assert set(record) - {"survival"} == {*Record.__required_keys__, "curve"}
     assert json.loads(canonical_json(record)) == record
     assert (record["format"], record["status"], record["reason"]) == (FORMAT, "ok", None)
 
@@ -204,6 +205,20 @@ def test_nodes_stand_beside_the_result_with_a_digest_of_their_own(tmp_path, exam
     digests = dict(record["digests"])
     assert digests.pop("nodes") == json_digest([layer])
     assert digests == plain["digests"]
+
+
+def test_how_survivors_differed_in_the_dense_network_stands_beside_masks_that_rank(tmp_path):
+    store = Store(tmp_path)
+    ticket, shot = store("ticket", 2), store("one-shot", 2)
+    for record, folder in ((ticket, store.folders["ticket", 2]), (shot, store.folders["one-shot", 2])):
+        arrays = [load_file(store.folders["dense", 0] / f"{name}.safetensors") for name in ("initial", "final")]
+        initial, final = ({k.removeprefix("weights/"): v.numpy() for k, v in each.items()} for each in arrays)
+        mask = {name: each.numpy() for name, each in load_file(folder / "mask.safetensors").items()}
+        assert record["survival"] == survival(mask, initial, final, record["counts"]["layers"])
+        assert record["digests"]["survival"] == json_digest(record["survival"])
+    assert ticket["survival"] != shot["survival"]
+    for other in (("dense", 0), ("reinit", 2), ("random-ticket", 2), ("ticket-init", 2)):
+        assert "survival" not in store(*other)
 
 
 def test_a_diverged_unit_has_no_test_items(tmp_path, example):
@@ -319,7 +334,7 @@ def test_a_diverged_unit_is_a_whole_record_with_nulls_for_metrics(tmp_path, monk
     record = store(name, int(name != "dense"))
     assert (record["status"], record["reason"]) == ("diverged", "the loss is not finite at step 25")
     assert {row["value"] for row in record["metrics"]} == {None}
-    assert set(record) == {*Record.__required_keys__, "curve"}
+    assert set(record) - {"survival"} == {*Record.__required_keys__, "curve"}
     assert json.loads(canonical_json(record)) == record
     assert record["steps"] == record["updates"] == record["search_cost"] == 25
     assert store.files(name, int(name != "dense")) >= (

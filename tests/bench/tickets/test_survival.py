@@ -1,0 +1,54 @@
+"""Whether survivors began larger or moved farther, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from bench.tickets.survival import survival
+
+
+def layers(**sizes):
+    return {name: {"all": size, "prunable": size, "kept": 0} for name, size in sizes.items()}
+
+
+def one(kept, initial, final):
+    arrays = np.array(kept, bool), np.array(initial, np.float32), np.array(final, np.float32)
+    return survival(*({"a": each} for each in arrays), layers(a=len(kept)))
+
+
+def test_the_chance_is_that_of_a_pair_and_signs_do_not_count():
+    # Kept begin with 1 and 3, pruned ones with 2 and 0: of four pairs the kept one is larger in three.
+    found = one([1, 1, 0, 0], [-1, 3, 2, 0], [-1, 3, 2, 0])
+    assert found == {"initial": 0.75, "movement": 0.0}
+
+
+def test_equal_beginnings_share_their_pairs():
+    assert one([1, 0, 1, 0], [1, -1, 2, 0.5], [1, -1, 2, 0.5])["initial"] == pytest.approx((0.5 + 1 + 1 + 1) / 4)
+
+
+def test_movement_is_in_standard_deviations_of_the_initial_weights():
+    # Kept moved by 3 and 1, pruned ones by 1 and 0; the initial weights spread by 2.
+    found = one([1, 1, 0, 0], [2, -2, 2, -2], [5, -3, 1, -2])
+    assert found["movement"] == pytest.approx((2 - 0.5) / 2)
+
+
+def test_layers_count_by_their_sizes_and_are_never_ranked_together():
+    """The second layer's weights are all larger: pooled, its two survivors would win every pair of the first."""
+    small, large = [1.0, 2.0], [10.0, 20.0, 30.0, 40.0]
+    mask = {"a": np.array([True, False]), "b": np.array([True, True, False, False])}
+    weights = {"a": np.array(small), "b": np.array(large)}
+    assert survival(mask, weights, weights, layers(a=2, b=4))["initial"] == 0.0
+    mask["b"] = ~mask["b"]
+    assert survival(mask, weights, weights, layers(a=2, b=4))["initial"] == pytest.approx(4 / 6)
+
+
+def test_layers_that_tell_nothing_are_left_out():
+    mask = {
+        "whole": np.ones(2, bool), "gone": np.zeros(2, bool), "equal": np.array([True, False]),
+        "padded": np.array([True, False]), "told": np.array([True, False]),
+    }  # fmt: skip
+    weights = {name: np.array([1.0, 1.0] if name == "equal" else [1.0, 3.0]) for name in mask}
+    counts = layers(**dict.fromkeys(mask, 2))
+    counts["padded"]["prunable"] = 1
+    assert survival(mask, weights, weights, counts) == {"initial": 0.0, "movement": 0.0}
+    del mask["told"]
+    assert survival(mask, weights, weights, counts) is None
