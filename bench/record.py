@@ -27,7 +27,7 @@ class Metric(TypedDict):
 
     name: Name
     split: Name
-    at: Name  # final | early-stop | last-100
+    at: Name  # final | early-stop | last-100 | 5%, a share of the budget
     value: Number | None
     direction: Direction
     step: Count

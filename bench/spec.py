@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +31,8 @@ Direction = Literal["max", "min"]
 Role = Literal["dense", "previous", "ticket", "source", "source-dense"]
 SOURCES: tuple[Role, ...] = ("source", "source-dense")
 """Roles that units of another task play."""
+
+_READING = re.compile(r"final|early-stop|last-[1-9]\d*|(?!0%)(?P<percent>(0|[1-9]\d?)(\.\d*[1-9])?)%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,8 @@ class Task(_Identified):
         directions: every metric that the learner reports -> whether more (`max`) or less (`min`) is better.
         split: where the score is measured, one of `splits`.
         splits: what is evaluated every `evaluate_every` steps.
-        at: which scores are recorded, the headline first: `final`, `early-stop`, `last-100`.
+        at: which scores are recorded, the headline first: `final`, `early-stop`, `last-100`, or after a share of the
+            budget, `5%`.
         select: the validation metric whose best value is the early-stop step; never measured on test.
         evaluation: the evaluation protocol, as JSON.
         tolerance: how much worse than dense still counts as matching, in units of the metric.
@@ -169,6 +174,12 @@ class Task(_Identified):
             raise SpecError(f"task {self.name} scores split {self.split!r}: evaluated are {', '.join(self.splits)}")
         if ("early-stop" in self.at) != (self.select is not None):
             raise SpecError(f"task {self.name}: `early-stop` in `at` and a metric in `select` go together")
+        for at in self.at:
+            if not _READING.fullmatch(at):
+                raise SpecError(
+                    f"task {self.name} reads scores at {at!r}: write final, early-stop, last-100 (a number of episodes), "
+                    "or a share of the budget as 5%"
+                )
 
     @property
     def domain(self) -> str:
@@ -283,6 +294,16 @@ class Method(_Identified):
     def task_of(self, role: Role, task: Task) -> str:
         """The name of the task, of the same scale, whose unit plays `role` for this method on `task`."""
         return f"{task.domain}/{self.source}" if role in SOURCES else task.name
+
+
+def share_of_budget(at: str) -> Fraction | None:
+    """The part of the budget after which a score is read, exactly: 1/20 of `5%`; None where it is read otherwise.
+
+    Args:
+        at: an entry of a task's `at`.
+    """
+    found = _READING.fullmatch(at)
+    return Fraction(found["percent"]) / 100 if found and found["percent"] else None
 
 
 def search_cost(updates: int, parents: Mapping[Role, int]) -> int:

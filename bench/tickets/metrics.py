@@ -1,13 +1,14 @@
 """From a curve to the numbers that are recorded: nothing is ever selected on test data."""
 
 from bench.record import CurvePoint, Metric
-from bench.spec import Task
+from bench.spec import Task, share_of_budget
 
 
 def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) -> list[Metric]:
-    """Every metric of every split, at the end and, where the task selects, at the validation optimum.
+    """Every metric of every split: at the end, at the validation optimum, early in training, as the task says.
 
-    The early-stop step is the first best value of `task.select` on `val`: test numbers are only read there.
+    The early-stop step is the first best value of `task.select` on `val`: test numbers are only read there. After a share
+    of the budget is the first evaluation there or later; of a training that starts later, its first.
     A diverged unit has nulls everywhere.
 
     Args:
@@ -16,10 +17,8 @@ def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) 
         steps: how far training went; where the nulls of a diverged unit stand.
         diverged: whether training left the finite numbers.
     """
-    points: dict[str, CurvePoint | None] = {}
-    last = curve[-1] if curve and not diverged else None
-    for at in task.at:
-        points[at] = best(task, curve) if at == "early-stop" and last else last
+    whole = bool(curve) and not diverged
+    points = {at: _read(task, curve, at) if whole else None for at in task.at}
     return [
         {
             "name": name,
@@ -34,6 +33,14 @@ def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) 
         for name, direction in task.directions.items()
         if point is None or name in point["metrics"][split]
     ]
+
+
+def _read(task: Task, curve: list[CurvePoint], at: str) -> CurvePoint:
+    """The point of the curve that an entry of the task's `at` means."""
+    share = share_of_budget(at)
+    if share is not None:
+        return next((point for point in curve if point["step"] >= share * task.budget), curve[-1])
+    return best(task, curve) if at == "early-stop" else curve[-1]
 
 
 def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:

@@ -141,11 +141,35 @@ def test_parents_are_part_of_the_id():
         ({"metric": "f1"}, "without a direction"),
         ({"select": None}, "go together"),
         ({"split": "train"}, "evaluated are val, test"),
+        *(
+            ({"at": ("final", "early-stop", at)}, f"reads scores at '{at}': write final, .* share of the budget as 5%")
+            for at in (
+                "finl",
+                "5",
+                "5 %",
+                "05%",
+                "5.0%",
+                "5.%",
+                "0%",
+                "100%",
+                "-5%",
+                "1/2%",
+                "1e1%",
+                "last",
+                "last-0",
+                "",
+            )
+        ),
     ],
 )
 def test_a_task_that_contradicts_itself_is_refused(wrong, said):
     with pytest.raises(SpecError, match=said):
         replace(LENET, **wrong)
+
+
+@pytest.mark.parametrize("at", ["final", "last-100", "last-5", "1%", "5%", "99%", "0.5%", "12.25%"])
+def test_a_reading_is_spelled_in_one_way(at):
+    assert replace(LENET, at=("early-stop", at)).at == ("early-stop", at)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from bench.chance import FALSE_ALARM, Draw, moments, p_value
 from bench.learner import Domain, Mask, State
-from bench.spec import DENSE, Method, Task
+from bench.spec import DENSE, Method, Task, share_of_budget
 from bench.tickets import masks
 from bench.tickets.columns import columns
 from bench.tickets.conformance.findings import NOTE, Finding, collected, raised
@@ -268,7 +269,7 @@ def _reproducible(case: Case) -> Iterator[str]:
 
 
 def _selection(case: Case) -> Iterator[str]:
-    """Early-stop numbers stand at the validation optimum; final numbers stand at the end."""
+    """Early-stop numbers stand at the validation optimum, early ones after their share, final ones at the end."""
     trained = case.result.trained
     recorded = metrics(case.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
     select = case.task.select
@@ -278,6 +279,8 @@ def _selection(case: Case) -> Iterator[str]:
             sign = 1 if case.task.directions[select] == "min" else -1
             values = [sign * point["metrics"]["val"][select] for point in trained.curve]
             chosen = trained.curve[values.index(min(values))]
+        elif (share := share_of_budget(metric["at"])) is not None:
+            chosen = min((p for p in trained.curve if p["step"] >= share * case.task.budget), key=itemgetter("step"))
         if metric["step"] != chosen["step"] or metric["value"] != chosen["metrics"][metric["split"]][metric["name"]]:
             yield f"{metric['name']} on {metric['split']} at {metric['at']} is not that of step {chosen['step']}"
 

@@ -425,6 +425,13 @@ def test_selection_on_test_is_caught(monkeypatch):
     assert "C13" in {finding for seed in range(3) for finding in method_checks("dense", seed=seed)}
 
 
+def test_an_early_score_from_the_end_is_caught(monkeypatch):
+    task = variant(at=("final", "5%"), select=None)
+    assert "C13" not in method_checks("dense", task=task)
+    monkeypatch.setattr(metrics, "_read", lambda task, curve, at: curve[-1])
+    assert "C13" in method_checks("dense", task=task)
+
+
 def test_fine_tuning_with_the_first_rate_is_caught(monkeypatch):
     broken_column(monkeypatch, TRAININGS, "last-rate", TRAININGS["rewound"].function)
     assert "C9" in method_checks("fine-tune")

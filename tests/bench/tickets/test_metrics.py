@@ -5,6 +5,7 @@ from itertools import permutations, product
 import pytest
 from example import MOONS, variant
 
+from bench.spec import share_of_budget
 from bench.tickets.metrics import best, metrics
 
 AT_ACCURACY = variant(select="accuracy")
@@ -70,6 +71,35 @@ def test_a_task_that_selects_nothing_records_the_end_only():
 def test_training_scores_stand_at_the_last_point():
     rows = recorded(variant(at=("last-100", "final"), select=None), curve_of([1.0, 2.0]))
     assert rows["loss", "val", "last-100"] == rows["loss", "val", "final"] == (2.0, 20)
+
+
+@pytest.mark.parametrize(("at", "step"), [
+    ("1%", 10), ("25%", 10), ("25.1%", 20), ("50%", 20), ("70%", 30), ("75%", 30), ("99%", 40),
+])  # fmt: skip
+def test_an_early_reading_is_the_first_evaluation_at_or_after_its_share_of_the_budget(at, step):
+    task, test = variant(at=("final", at), select=None), [1.0, 2.0, 3.0, 4.0]
+    rows = recorded(task, curve_of([9.0] * 4, test))
+    assert rows["loss", "test", at] == rows["accuracy", "test", at] == (test[step // 10 - 1], step)
+    assert rows["loss", "test", "final"] == (4.0, 40)
+
+
+def test_a_share_of_the_budget_is_exact_where_floats_are_not():
+    assert 7 / 100 * 3000 > 210
+    shares = tuple(f"{percent}%" for percent in range(1, 100))
+    rows = recorded(variant(budget=3000, at=shares, select=None), curve_of([0.0] * 300))  # evaluated every 10 steps
+    assert [rows["loss", "test", at][1] for at in shares] == list(range(30, 3000, 30))
+    assert share_of_budget("0.1%") * 3000 == 3
+    assert [share_of_budget(at) for at in ("final", "early-stop", "last-100")] == [None] * 3
+
+
+def test_a_rewound_training_reads_early_at_its_first_evaluation():
+    task, curve = variant(rewind_step=30, at=("final", "5%"), select=None), curve_of([1.0, 2.0, 3.0, 4.0])[2:]
+    assert recorded(task, curve)["loss", "val", "5%"] == (3.0, 30)
+
+
+def test_a_submitted_curve_that_ends_before_its_share_is_read_at_its_end():
+    rows = recorded(variant(at=("final", "99%"), select=None), curve_of([1.0, 2.0]))
+    assert rows["loss", "val", "99%"] == rows["loss", "val", "final"] == (2.0, 20)
 
 
 def test_a_metric_that_a_split_does_not_have_is_not_made_up():

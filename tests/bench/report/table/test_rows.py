@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -6,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.record import Record
 from bench.report.statistics.seeds import interval
 from bench.report.table.arms import comparisons
 from bench.report.table.rows import COLUMNS, rows, unjudged, verdict
+from bench.schema import decode
 from bench.spec import Pruning
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
@@ -258,6 +261,14 @@ def test_every_way_of_reading_the_score_has_its_rows(study):
     table = rows(study(EFFECTS, at=("final", "early-stop"), select="loss"))
     assert [row.at for row in table] == ["final"] * 5 + ["early-stop"] * 5
     assert _row(table, "ticket", at="early-stop").mean == pytest.approx(_row(table, "ticket").mean + 0.01)
+
+
+def test_a_reading_early_in_training_has_rows_of_its_own_and_passes_the_schema(study):
+    records = study(EFFECTS, at=("final", "5%"))
+    assert decode(json.dumps(records), list[Record]) == records
+    table = rows(records)
+    assert [row.at for row in table] == ["final"] * 5 + ["5%"] * 5
+    assert _row(table, "ticket", at="5%").vs_dense == pytest.approx(_row(table, "ticket").vs_dense)
 
 
 def test_densities_that_differ_over_seeds_are_averaged(record):
