@@ -1,8 +1,10 @@
 """Listing claims, judging published records, and training exactly what a claim needs."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from records import build_task
 
 from bench.digests import canonical_json
 from bench.report.claims import definitions as claims
@@ -42,6 +44,49 @@ def test_exactly_the_units_of_the_claim_are_trained_and_the_verdict_is_printed(c
     again = command("reproduce", "T-1", "--store", store)[1]
     assert "[12/12]" not in again, "nothing is trained twice"
     assert verdict.split("\n")[0] in again
+
+
+PINNED = Claim(
+    id="T-3", paper="1803.03635", statement="Tickets of one toy beat those of another.", where="nowhere", method="ticket",
+    comparator="ticket", comparator_task="toy/still", scale="smoke", tasks=("toy/chain",), levels=(1,), seeds=3,
+)  # fmt: skip
+
+
+def test_what_a_claim_across_two_tasks_needs_of_either_is_trained(command, tmp_path, monkeypatch):
+    for module in (claims, verbs):
+        monkeypatch.setattr(module, "load_claims", lambda: (PINNED,))
+    store = tmp_path / "runs"
+    code, out, err = command("reproduce", "T-3", "--store", store)
+    assert (code, err) == (0, "")
+    specs = [record["spec"] for record in Store(store).records()]
+    arms = {("dense", 0), ("ticket", 1)}
+    assert sorted((s["task"]["name"], s["method"]["name"], s["level"], s["seed"]) for s in specs) == sorted(
+        (task, method, level, seed)
+        for task in ("toy/chain", "toy/still")
+        for method, level in arms
+        for seed in range(3)
+    )
+    assert "score of ticket on toy/chain against ticket on toy/still, level 1" in out
+    assert "3 seeds" in out
+
+
+def test_a_suite_asks_of_each_task_what_is_read_there_at_the_seeds_that_either_needs(monkeypatch):
+    here, there = build_task(name="vision/here"), build_task(name="vision/there", fewest_seeds=7)
+    monkeypatch.setattr(verbs.registry, "task", lambda name, scale: {each.name: each for each in (here, there)}[name])
+    claim = replace(
+        PINNED,
+        scale="small",
+        tasks=(here.name,),
+        comparator_task=there.name,
+        method="dense",
+        comparator=("reinit", "shuffled"),
+    )
+    entries = verbs.suite([claim, BLOCKED], "T").entries
+    assert [(e.task, [m.name for m in e.methods], e.levels) for e in entries] == [
+        (here, ["dense"], (1,)), (there, ["dense", "reinit", "shuffled"], (1,)),
+    ]  # fmt: skip
+    assert {entry.seeds for entry in entries} == {tuple(range(7))}
+    assert verbs.suite([replace(claim, test="exact")], "T").entries[1].seeds == (0, 1, 2)
 
 
 def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):

@@ -1,5 +1,6 @@
 """The claims as data: whole, well formed, and of tasks and methods that exist."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from bench import registry
 from bench.errors import SpecError, UnknownName
 from bench.report.claims import definitions as claims
-from bench.report.claims.definitions import Test, find, load_claims, papers
+from bench.report.claims.definitions import Claim, Test, find, load_claims, papers
 from bench.report.claims.measures import STATISTICS
 from bench.report.claims.text import about
 from bench.runs.plan import refusal
@@ -37,11 +38,35 @@ def test_a_claim_is_whole(claim):
     assert len(claim.tasks) == 1 or claim.statistic == "iqm"
     assert claim.seeds >= 3 or claim.test == "exact"
     assert set(claim.expected) <= set(claim.levels)
-    for name in claim.tasks:
+    assert claim.method
+    compares = claim.statistic == "iqm" or STATISTICS[claim.statistic].compares
+    assert compares == bool(claim.comparators)
+    assert len(claim.comparators) <= 1 or claim.statistic in ("gain", "rounds", "ratio", "best")
+    assert (claim.layer is not None) == (claim.statistic == "layer-density")
+
+
+@pytest.mark.parametrize("claim", [c for c in load_claims() if c.scale], ids=lambda claim: f"{claim.id}-{claim.scale}")
+def test_a_claim_is_of_tasks_methods_metrics_and_readings_that_exist(claim):
+    for name, methods in claim.arms.items():
         task = registry.task(name, claim.scale)
         assert claim.at in (None, *task.at)
-        for method in claim.methods:
+        assert claim.metric in (None, *task.directions)
+        assert claim.statistic != "late" or claim.at not in (None, task.at[0])
+        assert claim.statistic != "early-stop" or "early-stop" in task.at
+        assert methods
+        for method in methods:
             assert refusal(task, registry.method(method)) is None
+
+
+@pytest.mark.parametrize(
+    "claim", [c for c in load_claims() if c.comparator_task], ids=lambda claim: f"{claim.id}-{claim.scale}"
+)
+def test_two_tasks_that_are_compared_score_the_same_thing(claim):
+    own, other = (registry.task(name, claim.scale) for name in claim.arms)
+    assert own.name != other.name
+    assert claim.statistic in ("gain", "rounds", "best")
+    same = ("metric", "directions", "split", "at", "data", "evaluation", "chance", "tolerance")
+    assert [getattr(own, field) for field in same] == [getattr(other, field) for field in same]
 
 
 def test_ids_are_unique_at_a_scale():
@@ -75,4 +100,23 @@ def test_a_setting_overrides_nothing_else():
         "setting": [{"scale": "small", "tasks": ["a/b"], "levels": [1], "seeds": 3}],
     }
     (claim,) = claims._expand("1", told)
-    assert (claim.task, claim.levels, claim.methods) == ("a/b", (1,), ("dense",))
+    assert (claim.tasks, claim.levels, claim.arms) == (("a/b",), (1,), {"a/b": ()})
+
+
+def test_lists_are_tuples_wherever_they_stand():
+    common = {"id": "X", "statement": "s.", "where": "w", "method": "ticket", "comparator": ["reinit", "shuffled"]}
+    setting = {"scale": "small", "tasks": ["a/b"], "levels": [1], "seeds": 3}
+    (claim,) = claims._expand("1", {**common, "setting": [setting]})
+    assert claim.comparators == claim.comparator == ("reinit", "shuffled")
+    (claim,) = claims._expand("1", {**common, "setting": [{**setting, "comparator": "dense"}]})
+    assert claim.comparators == ("dense",)
+
+
+def test_a_claim_reads_its_method_here_and_its_comparators_where_they_are_trained():
+    claim = Claim(id="X", paper="1", statement="s.", where="w", method="ticket", comparator=("reinit", "dense"))
+    assert replace(claim, tasks=("a/b", "a/c")).arms == dict.fromkeys(("a/b", "a/c"), ("ticket", "reinit", "dense"))
+    assert replace(claim, tasks=("a/b",), comparator_task="a/d").arms == {
+        "a/b": ("ticket",),
+        "a/d": ("reinit", "dense"),
+    }
+    assert replace(claim, tasks=("a/b",), comparator=None).arms == {"a/b": ("ticket",)}
