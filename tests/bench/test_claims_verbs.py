@@ -9,7 +9,10 @@ from records import build_task
 from bench.digests import canonical_json
 from bench.report.claims import definitions as claims
 from bench.report.claims.definitions import Claim
+from bench.report.claims.definitions import load_claims as definitions
+from bench.runs.plan import plan
 from bench.store.store import Store
+from bench.suitefile import load_suite
 from bench.verbs import claims as verbs
 
 TOY = Claim(
@@ -87,6 +90,18 @@ def test_a_suite_asks_of_each_task_what_is_read_there_at_the_seeds_that_either_n
     ]  # fmt: skip
     assert {entry.seeds for entry in entries} == {tuple(range(7))}
     assert verbs.suite([replace(claim, test="exact")], "T").entries[1].seeds == (0, 1, 2)
+
+
+def test_the_suites_of_images_list_every_unit_that_a_small_claim_about_their_tasks_reads():
+    plans = [plan(load_suite(name)) for name in ("transfer", "cifar")]
+    listed = {unit.id for made in plans for unit in made.units.values() if made.lists(unit)}
+    tasks = {entry.task.name for made in plans for entry in made.suite.entries}
+    small = [claim for claim in definitions() if claim.scale == "small" and tasks & set(claim.arms)]
+    assert {"F1-13", "R-1", "R-5", "R-5b", "R-6", "M2-7", "M2-9"} <= {claim.id for claim in small}
+    for claim in small:
+        asked = plan(verbs.suite([claim], claim.id))
+        read = [asked.units[each] for each in asked.asked if asked.units[each].level in (0, *claim.levels)]
+        assert {unit.label for unit in read if unit.id not in listed} == set(), claim.id
 
 
 def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):

@@ -26,13 +26,11 @@ class Statistic:
         of: the claim, the side of its method and that of its comparator -> seed -> value.
         about: in a sentence, with its unit.
         shown: turns a value into what is printed: a mean of logarithms into a ratio.
-        compares: whether it needs a comparator; else it reads its method alone.
     """
 
     of: PerSeed
     about: str
     shown: Callable[[float], float] = float
-    compares: bool = True
 
 
 def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list[dict[int, float]]:
@@ -170,25 +168,20 @@ STATISTICS: Mapping[str, Statistic] = {
         of=_best,
         about="difference of scores, each side at the level of its best mean, positive where the method is better",
     ),
-    "value": Statistic(of=_value, about="what is read itself, mean over the levels", compares=False),
+    "value": Statistic(of=_value, about="what is read itself, mean over the levels"),
     "late": Statistic(
         of=_late,
         about="final minus early reading, in the unit of the metric, positive where the later is larger",
-        compares=False,
     ),
     "area": Statistic(of=_normalised_area, about="difference of the areas under normalised score over log density"),
     "early-stop": Statistic(of=_early_stop, about="ratio of the early-stop steps, geometric mean", shown=math.exp),
     "rounds": Statistic(of=_rounds, about="difference of the last rounds that match the dense network"),
     "ratio": Statistic(of=_ratio, about="ratio of the scores"),
-    "weights": Statistic(
-        of=_weights, about="largest distance from the printed P_m, in percentage points", compares=False
-    ),
+    "weights": Statistic(of=_weights, about="largest distance from the printed P_m, in percentage points"),
     "layer-density": Statistic(
-        of=_layer_density, about="density of the layer over that of the network, mean over the levels", compares=False
+        of=_layer_density, about="density of the layer over that of the network, mean over the levels"
     ),
-    "effective": Statistic(
-        of=_effective, about="ratio of density to effective density", shown=math.exp, compares=False
-    ),
+    "effective": Statistic(of=_effective, about="ratio of density to effective density", shown=math.exp),
 }
 """By the word that a claim's file uses; `iqm` is over several tasks, see `bench.report.claims.verdicts`."""
 
