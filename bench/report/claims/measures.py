@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from bench.record import metric_of
 from bench.report.claims.definitions import Claim
-from bench.report.claims.sides import Missing, Side, Unmeasured, arm, shared_mean, side
+from bench.report.claims.sides import Missing, Side, Unmeasured, arm, pairs, shared_mean, side
 from bench.report.statistics.aggregates import area
 from bench.report.table.arms import Comparison
 from bench.report.table.normalised import normalised
@@ -55,11 +56,11 @@ def _best(claim: Claim, own: Side, other: Side) -> dict[int, float]:
 
 def _at_its_best(claim: Claim, one: Side) -> dict[int, float]:
     """The scores of the level whose mean over the seeds is the best."""
-    return max((one.scores(level) for level in claim.levels), key=lambda scores: one.sign * _mean(scores))
+    return max((one.scores(level) for level in claim.levels), key=lambda scores: one.sign * fmean(scores.values()))
 
 
 def _gap(own: Side, first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
-    return {seed: own.sign * (first[seed] - second[seed]) for seed in sorted(first.keys() & second.keys())}
+    return {seed: own.sign * (a - b) for seed, a, b in pairs(first, second)}
 
 
 def _value(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
@@ -72,7 +73,7 @@ def _late(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
 
 
 def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
-    return {seed: first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())}
+    return {seed: a - b for seed, a, b in pairs(first, second)}
 
 
 def _normalised_area(claim: Claim, own: Side, other: Side) -> dict[int, float]:
@@ -89,8 +90,7 @@ def _curve_area(claim: Claim, one: Side) -> dict[int, float]:
 
 def _early_stop(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     (level,) = claim.levels
-    first, second = _stops(own, level), _stops(other, level)
-    return {seed: math.log(first[seed] / second[seed]) for seed in sorted(first.keys() & second.keys())}
+    return {seed: math.log(a / b) for seed, a, b in pairs(_stops(own, level), _stops(other, level))}
 
 
 def _stops(one: Side, level: int) -> dict[int, int]:
@@ -120,8 +120,8 @@ def _last_matching(claim: Claim, one: Side) -> dict[int, float]:
 def _ratio(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     ratios = []
     for level in claim.levels:
-        first, second = own.scores(level), other.scores(level)
-        ratios.append({seed: first[seed] / second[seed] for seed in first.keys() & second.keys() if second[seed]})
+        scores = pairs(own.scores(level), other.scores(level))
+        ratios.append({seed: a / b for seed, a, b in scores if b})
     return shared_mean(ratios)
 
 
@@ -154,10 +154,6 @@ def _effective(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     records = own.arm(level).records
     connected = {seed: record["effective_density"] for seed, record in records.items()}
     return {seed: math.log(records[seed]["density"] / density) for seed, density in connected.items() if density}
-
-
-def _mean(scores: Mapping[int, float]) -> float:
-    return math.fsum(scores.values()) / len(scores)
 
 
 STATISTICS: Mapping[str, Statistic] = {

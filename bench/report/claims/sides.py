@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.report.claims.definitions import Claim
 from bench.report.table.arms import Arm, Comparison
+
+Number = TypeVar("Number", int, float)
 
 
 class Missing(Exception):
@@ -85,6 +88,12 @@ def arm(comparison: Comparison, method: str, level: int) -> Arm:
     if known is None:
         raise Missing(f"{method} at level {level} on {comparison.task.name}")
     return known
+
+
+def pairs(first: Mapping[int, Number], second: Mapping[int, Number]) -> Iterator[tuple[int, Number, Number]]:
+    """Seed and both values, of the seeds that both have, ascending."""
+    for seed in sorted(first.keys() & second.keys()):
+        yield seed, first[seed], second[seed]
 
 
 def shared_mean(columns: Sequence[dict[int, float]]) -> dict[int, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.report.claims.definitions import Claim
 from bench.report.claims.measures import STATISTICS, logarithmic, printed
-from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
+from bench.report.claims.sides import Missing, Unmeasured, pairs, shared_mean, side
 from bench.report.table.arms import comparisons
 
 SEEDS, LEVELS = range(4), (1, 2, 4)
@@ -227,6 +227,19 @@ def test_a_layers_density_is_over_that_of_the_network(compared):
             values(found, claim(**asked, layer=lacking))
 
 
+def test_a_layers_density_is_of_the_seeds_whose_record_prunes_it(compared):
+    def edit(record):
+        layers, seed = dict(record["counts"]["layers"]), record["spec"]["seed"]
+        if seed == 1:
+            del layers["fc2.weight"]
+        if seed == 2:
+            layers["fc2.weight"] = {"all": 200, "prunable": 0, "kept": 0}
+        return {**record, "counts": {**record["counts"], "layers": layers}}
+
+    asked = claim(statistic="layer-density", comparator=None, levels=(2,), layer="fc2.weight")
+    assert values(compared(edit=edit), asked) == pytest.approx({0: 1.0, 3: 1.0})
+
+
 @pytest.mark.parametrize(("direction", "chance"), [("max", 0.1), ("min", 3.0)])
 def test_an_area_is_the_trapezoids_of_normalised_score_over_log_density(compared, direction, chance):
     dense = SCORES["dense", 0].mean()
@@ -248,6 +261,9 @@ def test_an_area_needs_a_dense_network_that_learned_something(compared):
         values(compared(hopeless), claim(statistic="area"))
     barely = {**SCORES, ("dense", 0): np.full(4, 0.115)}
     assert values(compared(barely), claim(statistic="area"))
+    later = compared(hopeless, at=("final", "5%"))
+    with pytest.raises(Missing, match="learned something"):  # the headline decides, though the other reading is higher
+        values(later, claim(statistic="area"))
     alone = {arm: scores for arm, scores in SCORES.items() if arm != ("dense", 0)}
     with pytest.raises(Missing, match="dense at level 0"):
         values(compared(alone), claim(statistic="area"))
@@ -336,6 +352,12 @@ def test_ratios_are_compared_as_logarithms_and_nothing_else_is():
 def test_a_mean_over_levels_is_of_the_seeds_that_all_have():
     assert shared_mean([{0: 1.0, 1: 2.0, 2: 5.0}, {2: 7.0, 0: 3.0}]) == {0: 2.0, 2: 6.0}
     assert list(shared_mean([{2: 1.0, 0: 1.0}])) == [0, 2]
+
+
+def test_pairs_are_of_the_seeds_that_both_have_in_their_order():
+    """Ascending whatever order they come in, because a bootstrap draws by place; a set of 1, 8 and 16 has another."""
+    first, second = {16: 1.0, 1: 2.0, 8: 3.0, 5: 4.0}, {8: 0.5, 7: 0.0, 16: 0.25, 1: 0.125}
+    assert list(pairs(first, second)) == [(1, 2.0, 0.125), (8, 3.0, 0.5), (16, 1.0, 0.25)]
 
 
 @pytest.mark.parametrize("statistic", ["gain", "best", "area", "rounds", "ratio"])
