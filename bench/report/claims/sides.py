@@ -68,7 +68,9 @@ class Side:
         known = arm(self.comparison, method, level)
         scores = dict(known.scores.get((self.metric, at), {}))
         if not scores:
-            raise Unmeasured(f"no record of {known.label} on {self.comparison.task.name} has {self.metric} at {at}")
+            told = sorted({why for record in known.records.values() if (why := record["nulls"].get(self.metric))})
+            what = f"no record of {known.label} on {self.comparison.task.name} has {self.metric} at {at}"
+            raise Unmeasured(": ".join([what, *told[:1]]))
         return scores
 
 

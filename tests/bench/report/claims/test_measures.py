@@ -141,6 +141,12 @@ def test_a_metric_that_no_record_has_cannot_be_run(lucky, statistic):
         values(lucky, claim(statistic="value", comparator=None, metric="charm", levels=(1,), at="5%"))
 
 
+def test_the_records_say_why_they_lack_a_metric(compared):
+    found = compared(edit=lambda record: {**record, "nulls": {"luck": "no node is dead", "flops": "none"}})
+    with pytest.raises(Unmeasured, match="^no record of ticket L1 on vision/toy has luck at final: no node is dead$"):
+        values(found, claim(statistic="value", comparator=None, metric="luck", levels=(1,)))
+
+
 def test_controls_that_differ_by_chance_alone_are_one_by_their_mean_at_each_seed(compared):
     asked = claim(method="ticket", comparator=("reinit", "dense"), levels=(2,))
     pool = (SCORES["reinit", 2] + SCORES["dense", 0]) / 2
