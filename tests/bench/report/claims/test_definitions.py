@@ -1,6 +1,8 @@
 """The claims as data: whole, well formed, and of tasks and methods that exist."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -70,6 +72,15 @@ def test_two_tasks_that_are_compared_score_the_same_thing(claim):
     assert claim.statistic in ("gain", "rounds", "best")
     same = ("metric", "directions", "split", "at", "data", "evaluation", "chance", "tolerance")
     assert [getattr(own, field) for field in same] == [getattr(other, field) for field in same]
+
+
+def test_the_documentation_tells_every_statistic_and_no_other():
+    page = (Path(__file__).parents[4] / "docs" / "claims.md").read_text(encoding="utf-8")
+    table = page[page.index("| statistic |") : page.index("A metric that no record has")]
+    told = re.findall(
+        r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    )
+    assert sorted(told) == sorted([*STATISTICS, "iqm"])
 
 
 def test_ids_are_unique_at_a_scale():

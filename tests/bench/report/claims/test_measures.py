@@ -357,7 +357,7 @@ def test_ratios_are_compared_as_logarithms_and_nothing_else_is():
 
 def test_a_mean_over_levels_is_of_the_seeds_that_all_have():
     assert shared_mean([{0: 1.0, 1: 2.0, 2: 5.0}, {2: 7.0, 0: 3.0}]) == {0: 2.0, 2: 6.0}
-    assert list(shared_mean([{2: 1.0, 0: 1.0}])) == [0, 2]
+    assert list(shared_mean([{16: 1.0, 1: 1.0, 8: 1.0}])) == [1, 8, 16]
 
 
 def test_pairs_are_of_the_seeds_that_both_have_in_their_order():
