@@ -27,11 +27,13 @@ class Statistic:
         of: the claim, the side of its method and that of its comparator -> seed -> value.
         about: in a sentence, with its unit.
         shown: turns a value into what is printed: a mean of logarithms into a ratio.
+        reads: what of an arm it reads, where the claim names no metric.
     """
 
     of: PerSeed
     about: str
     shown: Callable[[float], float] = float
+    reads: str = "score"
 
 
 def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list[dict[int, float]]:
@@ -170,14 +172,23 @@ STATISTICS: Mapping[str, Statistic] = {
         about="final minus early reading, in the unit of the metric, positive where the later is larger",
     ),
     "area": Statistic(of=_normalised_area, about="difference of the areas under normalised score over log density"),
-    "early-stop": Statistic(of=_early_stop, about="ratio of the early-stop steps, geometric mean", shown=math.exp),
+    "early-stop": Statistic(
+        of=_early_stop,
+        about="ratio of the early-stop steps, geometric mean",
+        shown=math.exp,
+        reads="early-stop step",
+    ),
     "rounds": Statistic(of=_rounds, about="difference of the last rounds that match the dense network"),
     "ratio": Statistic(of=_ratio, about="ratio of the scores"),
-    "weights": Statistic(of=_weights, about="largest distance from the printed P_m, in percentage points"),
-    "layer-density": Statistic(
-        of=_layer_density, about="density of the layer over that of the network, mean over the levels"
+    "weights": Statistic(
+        of=_weights, about="largest distance from the printed P_m, in percentage points", reads="density"
     ),
-    "effective": Statistic(of=_effective, about="ratio of density to effective density", shown=math.exp),
+    "layer-density": Statistic(
+        of=_layer_density, about="density of the layer over that of the network, mean over the levels", reads="density"
+    ),
+    "effective": Statistic(
+        of=_effective, about="ratio of density to effective density", shown=math.exp, reads="density"
+    ),
 }
 """By the word that a claim's file uses; `iqm` is over several tasks, see `bench.report.claims.verdicts`."""
 

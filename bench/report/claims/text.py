@@ -67,17 +67,28 @@ def read(claim: Claim) -> str:
     """What is read, and on which tasks: `luck of ticket on teacher/two-layer, level 6`; empty where nothing can be."""
     if not claim.scale:
         return ""
-    what = f"density of {claim.layer}" if claim.layer else claim.metric or "score"
-    at = f" at {claim.at}" if claim.at else ""
-    others = " and ".join(claim.comparators)
+    others, tasks = " and ".join(claim.comparators), ", ".join(claim.tasks)
     rival = f"the mean of {others}" if len(claim.comparators) > 1 else others
-    own = f"{what}{at} of {claim.method}"
-    tasks = ", ".join(claim.tasks)
+    own = f"{_reading(claim)} of {claim.method}"
     if claim.comparator_task:
         arms = f"{own} on {tasks} against {rival} on {claim.comparator_task}"
     else:
         arms = f"{own}{' against ' if rival else ''}{rival} on {tasks}"
-    return f"{arms}, level{'s' * (len(claim.levels) > 1)} {', '.join(map(str, claim.levels))}"
+    return f"{arms}, {_levels(claim.levels)}"
+
+
+def _reading(claim: Claim) -> str:
+    known = STATISTICS.get(claim.statistic, STATISTICS["gain"])
+    what = claim.metric or known.reads
+    return f"{what}{f' of {claim.layer}' if claim.layer else ''}{f' at {claim.at}' if claim.at else ''}"
+
+
+def _levels(levels: Sequence[int]) -> str:
+    """`level 6`, `levels 3, 8`, `levels 1 to 7`."""
+    first, last = levels[0], levels[-1]
+    if len(levels) > 2 and list(levels) == list(range(first, last + 1)):
+        return f"levels {first} to {last}"
+    return f"level{'s' * (len(levels) > 1)} {', '.join(map(str, levels))}"
 
 
 def _block(verdict: ClaimVerdict) -> list[str]:

@@ -470,6 +470,16 @@ def test_readings_and_claims_across_tasks_are_in_the_family_of_their_paper(study
             "score at early-stop of ticket against reinit on vision/toy, levels 3, 5",
         ),
         ({"statistic": "value", "comparator": None, "metric": "luck"}, "luck of ticket on vision/toy, level 1"),
+        ({"levels": (2, 3, 4)}, "score of ticket against reinit on vision/toy, levels 2 to 4"),
+        ({"levels": (2, 3)}, "score of ticket against reinit on vision/toy, levels 2, 3"),
+        ({"levels": (2, 4, 5)}, "score of ticket against reinit on vision/toy, levels 2, 4, 5"),
+        ({"statistic": "early-stop"}, "early-stop step of ticket against reinit on vision/toy, level 1"),
+        ({"statistic": "weights", "comparator": None}, "density of ticket on vision/toy, level 1"),
+        ({"statistic": "effective", "comparator": None}, "density of ticket on vision/toy, level 1"),
+        (
+            {"statistic": "iqm", "tasks": ("vision/toy", "vision/b")},
+            "score of ticket against reinit on vision/toy, vision/b, level 1",
+        ),
         ({"statistic": "late", "comparator": None, "at": "5%"}, "score at 5% of ticket on vision/toy, level 1"),
         (
             {"comparator": ("reinit", "shuffled")},
