@@ -92,11 +92,12 @@ def test_a_suite_asks_of_each_task_what_is_read_there_at_the_seeds_that_either_n
     assert verbs.suite([replace(claim, test="exact")], "T").entries[1].seeds == (0, 1, 2)
 
 
-def test_the_suites_of_images_list_every_unit_that_a_small_claim_about_their_tasks_reads():
-    plans = [plan(load_suite(name)) for name in ("transfer", "cifar")]
+def test_the_suites_list_every_unit_that_a_small_claim_about_their_tasks_reads():
+    plans = [plan(load_suite(name)) for name in ("transfer", "cifar", "teacher")]
     listed = {unit.id for made in plans for unit in made.units.values() if made.lists(unit)}
     tasks = {entry.task.name for made in plans for entry in made.suite.entries}
     small = [claim for claim in definitions() if claim.scale == "small" and tasks & set(claim.arms)]
+    assert len([claim for claim in small if claim.id.startswith(("T4", "T5"))]) == 11
     assert {"F1-13", "R-1", "R-5", "R-5b", "R-6", "M2-7", "M2-9"} <= {claim.id for claim in small}
     for claim in small:
         asked = plan(verbs.suite([claim], claim.id))
