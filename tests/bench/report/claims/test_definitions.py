@@ -74,6 +74,25 @@ def test_two_tasks_that_are_compared_score_the_same_thing(claim):
     assert [getattr(own, field) for field in same] == [getattr(other, field) for field in same]
 
 
+VISION = (*(f"F1-{n}" for n in range(9, 14)), "R-1", "R-2", "R-5", "R-5b", "R-6", "M2-5b", "M2-8a", "M2-8b",
+          *(f"M2-{n}" for n in range(1, 10) if n != 8))  # fmt: skip
+UNASKED = ("M2-3", "M2-4")
+"""Of whole data sets, and of a network that overfits Fashion-MNIST: no stand-in shows them."""
+
+
+@pytest.mark.parametrize("name", VISION)
+def test_claims_about_images_can_be_asked_of_the_paper_and_of_a_stand_in(name):
+    scales = {claim.scale for claim in load_claims() if claim.id == name}
+    assert scales == ({"paper"} if name in UNASKED else {"paper", "small"})
+
+
+def test_what_is_derived_says_so():
+    ours = [c for c in load_claims() if "derived" in c.where or "this suite's" in c.where]
+    assert {claim.id for claim in ours} >= {"M2-3-size", "M2-3-classes"}
+    for claim in load_claims():
+        assert claim.statement.startswith("Derived: ") == (claim in ours), claim.id
+
+
 def test_the_documentation_tells_every_statistic_and_no_other():
     page = (Path(__file__).parents[4] / "docs" / "claims.md").read_text(encoding="utf-8")
     table = page[page.index("| statistic |") : page.index("A metric that no record has")]
