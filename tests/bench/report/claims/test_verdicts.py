@@ -545,4 +545,6 @@ def test_the_text_has_the_verdict_its_numbers_and_its_scale(study):
     assert "claimed > 0; 5 seeds; p " in text
     assert "X-2     not run" in text
     assert "| X-1 | holds | small | 0.0" in table
+    columns = "claim | verdict | scale | statistic | claimed | n | p (Holm) | p (signs) | detectable | read | statement"
+    assert table.startswith(f"| {columns} |\n| --- | --- |")
     assert "- X-2: no VGG" in table
