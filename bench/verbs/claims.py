@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import registry
@@ -15,7 +15,7 @@ from bench.runs import overview
 from bench.runs.estimates.timing import TRIAL
 from bench.runs.job import WORK
 from bench.runs.plan import plan as make_plan
-from bench.spec import Entry, Suite
+from bench.spec import DENSE, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.execution import Execution
@@ -75,15 +75,15 @@ def suite(claims: Sequence[Claim], name: str) -> Suite:
         claims: those that cannot be run need none.
         name: of the suite.
     """
-    entries = tuple(
-        Entry(
-            task=task,
-            methods=tuple(registry.method(method) for method in claim.methods),
-            levels=claim.levels,
-            seeds=tuple(range(claim.seeds_of(task))),
-        )
-        for claim in claims
-        if claim.scale
-        for task in (registry.task(known, claim.scale) for known in claim.tasks)
-    )
+    entries = tuple(entry for claim in claims for entry in _entries(claim))
     return Suite(name=name, title=f"What {name} claims", entries=entries)
+
+
+def _entries(claim: Claim) -> Iterator[Entry]:
+    if claim.scale is None:
+        return
+    tasks = {name: registry.task(name, claim.scale) for name in claim.arms}
+    seeds = tuple(range(claim.seeds_of(*tasks.values())))
+    for name, methods in claim.arms.items():
+        known = tuple(registry.method(method) for method in dict.fromkeys((DENSE, *methods)))
+        yield Entry(task=tasks[name], methods=known, levels=claim.levels, seeds=seeds)

@@ -1,13 +1,18 @@
 """Listing claims, judging published records, and training exactly what a claim needs."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from records import build_task
 
 from bench.digests import canonical_json
 from bench.report.claims import definitions as claims
 from bench.report.claims.definitions import Claim
+from bench.report.claims.definitions import load_claims as definitions
+from bench.runs.plan import plan
 from bench.store.store import Store
+from bench.suitefile import load_suite
 from bench.verbs import claims as verbs
 
 TOY = Claim(
@@ -42,6 +47,62 @@ def test_exactly_the_units_of_the_claim_are_trained_and_the_verdict_is_printed(c
     again = command("reproduce", "T-1", "--store", store)[1]
     assert "[12/12]" not in again, "nothing is trained twice"
     assert verdict.split("\n")[0] in again
+
+
+PINNED = Claim(
+    id="T-3", paper="1803.03635", statement="Tickets of one toy beat those of another.", where="nowhere", method="ticket",
+    comparator="ticket", comparator_task="toy/still", scale="smoke", tasks=("toy/chain",), levels=(1,), seeds=3,
+)  # fmt: skip
+
+
+def test_what_a_claim_across_two_tasks_needs_of_either_is_trained(command, tmp_path, monkeypatch):
+    for module in (claims, verbs):
+        monkeypatch.setattr(module, "load_claims", lambda: (PINNED,))
+    store = tmp_path / "runs"
+    code, out, err = command("reproduce", "T-3", "--store", store)
+    assert (code, err) == (0, "")
+    specs = [record["spec"] for record in Store(store).records()]
+    arms = {("dense", 0), ("ticket", 1)}
+    assert sorted((s["task"]["name"], s["method"]["name"], s["level"], s["seed"]) for s in specs) == sorted(
+        (task, method, level, seed)
+        for task in ("toy/chain", "toy/still")
+        for method, level in arms
+        for seed in range(3)
+    )
+    assert "score of ticket on toy/chain against ticket on toy/still, level 1" in out
+    assert "3 seeds" in out
+
+
+def test_a_suite_asks_of_each_task_what_is_read_there_at_the_seeds_that_either_needs(monkeypatch):
+    here, there = build_task(name="vision/here"), build_task(name="vision/there", fewest_seeds=7)
+    monkeypatch.setattr(verbs.registry, "task", lambda name, scale: {each.name: each for each in (here, there)}[name])
+    claim = replace(
+        PINNED,
+        scale="small",
+        tasks=(here.name,),
+        comparator_task=there.name,
+        method="dense",
+        comparator=("reinit", "shuffled"),
+    )
+    entries = verbs.suite([claim, BLOCKED], "T").entries
+    assert [(e.task, [m.name for m in e.methods], e.levels) for e in entries] == [
+        (here, ["dense"], (1,)), (there, ["dense", "reinit", "shuffled"], (1,)),
+    ]  # fmt: skip
+    assert {entry.seeds for entry in entries} == {tuple(range(7))}
+    assert verbs.suite([replace(claim, test="exact")], "T").entries[1].seeds == (0, 1, 2)
+
+
+def test_the_suites_list_every_unit_that_a_small_claim_about_their_tasks_reads():
+    plans = [plan(load_suite(name)) for name in ("transfer", "cifar", "teacher")]
+    listed = {unit.id for made in plans for unit in made.units.values() if made.lists(unit)}
+    tasks = {entry.task.name for made in plans for entry in made.suite.entries}
+    small = [claim for claim in definitions() if claim.scale == "small" and tasks & set(claim.arms)]
+    assert len([claim for claim in small if claim.id.startswith(("T4", "T5"))]) == 11
+    assert {"F1-13", "R-1", "R-5", "R-5b", "R-6", "M2-7", "M2-9"} <= {claim.id for claim in small}
+    for claim in small:
+        asked = plan(verbs.suite([claim], claim.id))
+        read = [asked.units[each] for each in asked.asked if asked.units[each].level in (0, *claim.levels)]
+        assert {unit.label for unit in read if unit.id not in listed} == set(), claim.id
 
 
 def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):

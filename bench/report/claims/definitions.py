@@ -26,15 +26,20 @@ class Claim:
         where: in the paper.
         statistic: one of `bench.report.claims.measures.STATISTICS`; one value per seed.
         method: whose score is read.
-        comparator: what it is compared with at the same level; None where the statistic needs none.
+        comparator: what it is compared with at the same level; of several, with their mean at each seed, so that arms which
+            differ by chance alone are one control. None where the statistic needs none.
+        comparator_task: where the comparator is trained, at the same scale; None for the method's own task. Then the seeds
+            are paired across the two.
+        metric: what is read, in that metric's direction; None for the task's score.
+        layer: the parameter whose density is read, for `layer-density`.
         test: `greater` or `less` than `threshold`; `equivalent`, inside plus and minus `margin`; `not-worse`, above minus
             `margin`; `exact`, at most `margin` away at every seed, without an interval.
         threshold: in the unit of the statistic.
         margin: the same.
-        at: which reading of the score; None for the task's headline.
+        at: which reading of it; None for the task's headline. The early one, for `late`.
         reported: what the paper prints; None where it has curves only.
         scale: of the tasks; None where nothing can be run.
-        tasks: names; more than one for a statistic over tasks.
+        tasks: names, of the method; more than one for a statistic over tasks.
         levels: fixed in advance.
         seeds: the fewest that carry a verdict; see `seeds_of`.
         expected: level -> value that the paper prints, for `exact`.
@@ -47,7 +52,10 @@ class Claim:
     where: str
     statistic: str = "gain"
     method: str | None = None
-    comparator: str | None = None
+    comparator: str | tuple[str, ...] | None = None
+    comparator_task: str | None = None
+    metric: str | None = None
+    layer: str | None = None
     test: Test = "greater"
     threshold: float = 0.0
     margin: float | None = None
@@ -61,18 +69,21 @@ class Claim:
     blocked: str | None = None
 
     @property
-    def task(self) -> str | None:
-        """The tasks in a word."""
-        return ", ".join(self.tasks) or None
+    def comparators(self) -> tuple[str, ...]:
+        """The methods that it is compared with."""
+        return (self.comparator,) if isinstance(self.comparator, str) else self.comparator or ()
 
     @property
-    def methods(self) -> tuple[str, ...]:
-        """Those that have to be run."""
-        return tuple(name for name in dict.fromkeys(("dense", self.method, self.comparator)) if name)
+    def arms(self) -> Mapping[str, tuple[str, ...]]:
+        """Task -> its methods that are read."""
+        own = (self.method,) if self.method else ()
+        if self.comparator_task is None:
+            return dict.fromkeys(self.tasks, own + self.comparators)
+        return {**dict.fromkeys(self.tasks, own), self.comparator_task: self.comparators}
 
-    def seeds_of(self, task: Task) -> int:
-        """How many seeds of a task it needs: no fewer than any verdict on that task, unless it is exact."""
-        return self.seeds if self.test == "exact" else max(self.seeds, task.fewest_seeds)
+    def seeds_of(self, *tasks: Task) -> int:
+        """How many seeds of all its tasks it needs: no fewer than any verdict on one of them, unless it is exact."""
+        return self.seeds if self.test == "exact" else max(self.seeds, *(task.fewest_seeds for task in tasks))
 
 
 @cache
@@ -130,5 +141,6 @@ def _expand(paper: str, told: Mapping[str, Any]) -> Iterator[Claim]:
     common = {key: value for key, value in told.items() if key != "setting"}
     common["expected"] = {int(level): value for level, value in told.get("expected", {}).items()}
     for setting in told.get("setting", [{}]):
-        about = {key: tuple(value) if isinstance(value, list) else value for key, value in setting.items()}
-        yield Claim(**{"paper": paper, **common, **about})
+        fields: dict[str, Any] = {"paper": paper, **common, **setting}
+        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        yield Claim(**{**fields, **lists})

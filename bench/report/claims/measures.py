@@ -1,24 +1,22 @@
-"""What a claim is decided by: one number per seed, from the records of its task."""
+"""What a claim is decided by: one number per seed, from the records of its tasks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from bench.record import metric_of
 from bench.report.claims.definitions import Claim
+from bench.report.claims.sides import Missing, Side, Unmeasured, arm, pairs, shared_mean, side
 from bench.report.statistics.aggregates import area
-from bench.report.table.arms import Arm, Comparison
+from bench.report.table.arms import Comparison
 from bench.report.table.normalised import normalised
 from bench.report.table.rows import at_chance
 from bench.spec import DENSE
 
-PerSeed = Callable[[Comparison, Claim], dict[int, float]]
-
-
-class Missing(Exception):
-    """What has to be run before the statistic exists."""
+PerSeed = Callable[[Claim, Side, Side], dict[int, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,30 +24,19 @@ class Statistic:
     """How a claim's number comes about.
 
     Args:
-        of: the comparison of one task and the claim -> seed -> value.
+        of: the claim, the side of its method and that of its comparator -> seed -> value.
         about: in a sentence, with its unit.
         shown: turns a value into what is printed: a mean of logarithms into a ratio.
+        reads: what of an arm it reads, where the claim names no metric.
     """
 
     of: PerSeed
     about: str
     shown: Callable[[float], float] = float
+    reads: str = "score"
 
 
-def arm(comparison: Comparison, method: str | None, level: int) -> Arm:
-    """The arm that a claim names.
-
-    Raises:
-        Missing: if none of its units is there.
-    """
-    assert method is not None, "the claim names no method"
-    known = comparison.arm(method, level)
-    if known is None:
-        raise Missing(f"{method} at level {level}")
-    return known
-
-
-def normalised_scores(comparison: Comparison, claim: Claim, method: str | None) -> list[dict[int, float]]:
+def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list[dict[int, float]]:
     """Level by level: seed -> headline score, 0 at chance and 1 at the dense mean.
 
     Raises:
@@ -61,89 +48,112 @@ def normalised_scores(comparison: Comparison, claim: Claim, method: str | None) 
     return [normalised(comparison, arm(comparison, method, level)) for level in claim.levels]
 
 
-def level_mean(levels: list[dict[int, float]]) -> dict[int, float]:
-    """Seed -> mean over the levels, of the seeds that all of them have."""
-    seeds = sorted(set.intersection(*map(set, levels)))
-    return {seed: math.fsum(scores[seed] for scores in levels) / len(levels) for seed in seeds}
+def _gain(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    return shared_mean([_gap(own, own.scores(level), other.scores(level)) for level in claim.levels])
 
 
-def _scores(comparison: Comparison, claim: Claim, method: str | None, level: int) -> Mapping[int, float]:
-    task = comparison.task
-    return arm(comparison, method, level).scores[task.metric, claim.at or task.at[0]]
+def _best(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    return _gap(own, _at_its_best(claim, own), _at_its_best(claim, other))
 
 
-def _gain(comparison: Comparison, claim: Claim) -> dict[int, float]:
-    sign = 1 if comparison.task.direction == "max" else -1
-    gaps = []
-    for level in claim.levels:
-        own, other = (_scores(comparison, claim, name, level) for name in (claim.method, claim.comparator))
-        gaps.append({seed: sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys()})
-    return level_mean(gaps)
+def _at_its_best(claim: Claim, one: Side) -> dict[int, float]:
+    """The scores of the level whose mean over the seeds is the best."""
+    return max((one.scores(level) for level in claim.levels), key=lambda scores: one.sign * fmean(scores.values()))
 
 
-def _normalised_area(comparison: Comparison, claim: Claim) -> dict[int, float]:
-    own, other = (_curve_area(comparison, claim, name) for name in (claim.method, claim.comparator))
-    return {seed: own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())}
+def _gap(own: Side, first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    return {seed: own.sign * (a - b) for seed, a, b in pairs(first, second)}
 
 
-def _curve_area(comparison: Comparison, claim: Claim, method: str | None) -> dict[int, float]:
-    scores = normalised_scores(comparison, claim, method)
-    densities = [next(iter(arm(comparison, method, level).records.values()))["density"] for level in claim.levels]
+def _value(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
+    return shared_mean([own.scores(level) for level in claim.levels])
+
+
+def _late(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
+    late = own.comparison.task.at[0]
+    return shared_mean([_minus(own.scores(level, at=late), own.scores(level)) for level in claim.levels])
+
+
+def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    return {seed: a - b for seed, a, b in pairs(first, second)}
+
+
+def _normalised_area(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    return _minus(_curve_area(claim, own), _curve_area(claim, other))
+
+
+def _curve_area(claim: Claim, one: Side) -> dict[int, float]:
+    (method,) = one.methods
+    scores = normalised_scores(claim, one.comparison, method)
+    densities = [next(iter(one.arm(level).records.values()))["density"] for level in claim.levels]
     seeds = set.intersection(*map(set, scores))
     return {seed: area({d: level[seed] for d, level in zip(densities, scores, strict=True)}) for seed in seeds}
 
 
-def _early_stop(comparison: Comparison, claim: Claim) -> dict[int, float]:
+def _early_stop(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     (level,) = claim.levels
-    own, other = (_stops(comparison, name, level) for name in (claim.method, claim.comparator))
-    return {seed: math.log(own[seed] / other[seed]) for seed in sorted(own.keys() & other.keys())}
+    return {seed: math.log(a / b) for seed, a, b in pairs(_stops(own, level), _stops(other, level))}
 
 
-def _stops(comparison: Comparison, method: str | None, level: int) -> dict[int, int]:
-    records = arm(comparison, method, level).records
-    measured = {seed: metric_of(record, at="early-stop") for seed, record in records.items()}
+def _stops(one: Side, level: int) -> dict[int, int]:
+    measured = {seed: metric_of(record, at="early-stop") for seed, record in one.arm(level).records.items()}
     return {seed: metric["step"] for seed, metric in measured.items() if metric and metric["step"]}
 
 
-def _rounds(comparison: Comparison, claim: Claim) -> dict[int, float]:
-    own, other = (_last_matching(comparison, claim, name) for name in (claim.method, claim.comparator))
-    return {seed: float(own[seed] - other[seed]) for seed in sorted(own.keys() & other.keys())}
+def _rounds(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    return _minus(_last_matching(claim, own), _last_matching(claim, other))
 
 
-def _last_matching(comparison: Comparison, claim: Claim, method: str | None) -> dict[int, int]:
-    """Seed -> the last of the levels up to which the score is not below the dense one by more than the tolerance."""
-    task, dense = comparison.task, _scores(comparison, claim, DENSE, 0)
-    sign = 1 if task.direction == "max" else -1
-    last: dict[int, int] = dict.fromkeys(dense, 0)
-    matching = set(dense)
-    for level in claim.levels:
-        scores = _scores(comparison, claim, method, level)
-        shared = matching & scores.keys()
-        matching = {seed for seed in shared if sign * (scores[seed] - dense[seed]) >= -task.tolerance}
-        last |= dict.fromkeys(matching, level)
+def _last_matching(claim: Claim, one: Side) -> dict[int, float]:
+    """Seed -> the last of the levels up to which the score is not below the dense one by more than the tolerance.
+
+    Only of the seeds that have all levels: one that was not run matches nothing, and misses nothing.
+    """
+    dense, tolerance = side(claim, one.comparison, DENSE).scores(0), one.comparison.task.tolerance
+    gaps = {level: _gap(one, one.scores(level), dense) for level in claim.levels}
+    last: dict[int, float] = {}
+    for seed in set.intersection(*map(set, gaps.values())):
+        missed = (place for place, level in enumerate(claim.levels) if gaps[level][seed] < -tolerance)
+        matching = claim.levels[: next(missed, None)]
+        last[seed] = float(matching[-1]) if matching else 0.0
     return last
 
 
-def _ratio(comparison: Comparison, claim: Claim) -> dict[int, float]:
+def _ratio(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     ratios = []
     for level in claim.levels:
-        own, other = (_scores(comparison, claim, name, level) for name in (claim.method, claim.comparator))
-        ratios.append({seed: own[seed] / other[seed] for seed in own.keys() & other.keys() if other[seed]})
-    return level_mean(ratios)
+        scores = pairs(own.scores(level), other.scores(level))
+        ratios.append({seed: a / b for seed, a, b in scores if b})
+    return shared_mean(ratios)
 
 
-def _weights(comparison: Comparison, claim: Claim) -> dict[int, float]:
+def _weights(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     """Seed -> the largest distance from what the paper prints, in percentage points of all weights."""
     far: dict[int, float] = {}
     for level, told in claim.expected.items():
-        for seed, record in arm(comparison, claim.method, level).records.items():
+        for seed, record in own.arm(level).records.items():
             far[seed] = max(far.get(seed, 0.0), abs(100 * record["density_weights"] - told))
     return far
 
 
-def _effective(comparison: Comparison, claim: Claim) -> dict[int, float]:
+def _layer_density(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
+    ratios = []
+    for level in claim.levels:
+        known = own.arm(level)
+        layers = {seed: record["counts"]["layers"].get(str(claim.layer)) for seed, record in known.records.items()}
+        if not any(layer and layer["prunable"] for layer in layers.values()):
+            raise Unmeasured(f"no record of {known.label} on {own.comparison.task.name} prunes a layer {claim.layer}")
+        ratios.append({
+            seed: layer["kept"] / layer["prunable"] / known.records[seed]["density"]
+            for seed, layer in layers.items()
+            if layer and layer["prunable"]
+        })  # fmt: skip
+    return shared_mean(ratios)
+
+
+def _effective(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     (level,) = claim.levels
-    records = arm(comparison, claim.method, level).records
+    records = own.arm(level).records
     connected = {seed: record["effective_density"] for seed, record in records.items()}
     return {seed: math.log(records[seed]["density"] / density) for seed, density in connected.items() if density}
 
@@ -152,12 +162,33 @@ STATISTICS: Mapping[str, Statistic] = {
     "gain": Statistic(
         of=_gain, about="difference of scores, mean over the levels, positive where the method is better"
     ),
+    "best": Statistic(
+        of=_best,
+        about="difference of scores, each side at the level of its best mean, positive where the method is better",
+    ),
+    "value": Statistic(of=_value, about="what is read itself, mean over the levels"),
+    "late": Statistic(
+        of=_late,
+        about="final minus early reading, in the unit of the metric, positive where the later is larger",
+    ),
     "area": Statistic(of=_normalised_area, about="difference of the areas under normalised score over log density"),
-    "early-stop": Statistic(of=_early_stop, about="ratio of the early-stop steps, geometric mean", shown=math.exp),
+    "early-stop": Statistic(
+        of=_early_stop,
+        about="ratio of the early-stop steps, geometric mean",
+        shown=math.exp,
+        reads="early-stop step",
+    ),
     "rounds": Statistic(of=_rounds, about="difference of the last rounds that match the dense network"),
     "ratio": Statistic(of=_ratio, about="ratio of the scores"),
-    "weights": Statistic(of=_weights, about="largest distance from the printed P_m, in percentage points"),
-    "effective": Statistic(of=_effective, about="ratio of density to effective density", shown=math.exp),
+    "weights": Statistic(
+        of=_weights, about="largest distance from the printed P_m, in percentage points", reads="density"
+    ),
+    "layer-density": Statistic(
+        of=_layer_density, about="density of the layer over that of the network, mean over the levels", reads="density"
+    ),
+    "effective": Statistic(
+        of=_effective, about="ratio of density to effective density", shown=math.exp, reads="density"
+    ),
 }
 """By the word that a claim's file uses; `iqm` is over several tasks, see `bench.report.claims.verdicts`."""
 

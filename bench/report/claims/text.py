@@ -12,7 +12,10 @@ from bench.report.claims.verdicts import ClaimVerdict
 IQM = "difference of interquartile means over the tasks, normalised scores"
 SIGNS = {"greater": ">", "less": "<"}
 WIDTH = 110
-COLUMNS = ("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable", "statement")
+COLUMNS = (
+    *("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable"),
+    *("read", "statement"),
+)
 
 
 def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
@@ -60,14 +63,40 @@ def about(claim: Claim) -> str:
     return IQM if claim.statistic == "iqm" else STATISTICS[claim.statistic].about
 
 
+def read(claim: Claim) -> str:
+    """What is read, and on which tasks: `luck of ticket on teacher/two-layer, level 6`; empty where nothing can be."""
+    if not claim.scale:
+        return ""
+    others, tasks = " and ".join(claim.comparators), ", ".join(claim.tasks)
+    rival = f"the mean of {others}" if len(claim.comparators) > 1 else others
+    own = f"{_reading(claim)} of {claim.method}"
+    if claim.comparator_task:
+        arms = f"{own} on {tasks} against {rival} on {claim.comparator_task}"
+    else:
+        arms = f"{own}{' against ' if rival else ''}{rival} on {tasks}"
+    return f"{arms}, {_levels(claim.levels)}"
+
+
+def _reading(claim: Claim) -> str:
+    known = STATISTICS.get(claim.statistic, STATISTICS["gain"])
+    what = claim.metric or known.reads
+    return f"{what}{f' of {claim.layer}' if claim.layer else ''}{f' at {claim.at}' if claim.at else ''}"
+
+
+def _levels(levels: Sequence[int]) -> str:
+    """`level 6`, `levels 3, 8`, `levels 1 to 7`."""
+    first, last = levels[0], levels[-1]
+    if len(levels) > 2 and list(levels) == list(range(first, last + 1)):
+        return f"levels {first} to {last}"
+    return f"level{'s' * (len(levels) > 1)} {', '.join(map(str, levels))}"
+
+
 def _block(verdict: ClaimVerdict) -> list[str]:
     claim = verdict.claim
     head = f"{claim.id:<7} {verdict.status}{f' at {verdict.scale} scale' if verdict.scale else ''}"
     lines = [head, *_wrapped(f"{claim.statement} ({claim.where})")]
     if claim.scale:
-        opponents = " against ".join(name for name in (claim.method, claim.comparator) if name)
-        levels = f"level{'s' * (len(claim.levels) > 1)} {', '.join(map(str, claim.levels))}"
-        lines += _wrapped(f"{claim.task}, {opponents}, {levels}: {about(claim)}")
+        lines += _wrapped(f"{read(claim)}: {about(claim)}")
     if verdict.interval:
         lines += _wrapped(_numbers(verdict))
     if claim.reported:
@@ -104,5 +133,6 @@ def _row(verdict: ClaimVerdict) -> tuple[str, ...]:
         claimed(claim) if claim.scale else "",
         str(limits.n) if limits else "",
         *("" if value is None else f"{value:.2g}" for value in numbers),
+        read(claim),
         claim.statement,
     )

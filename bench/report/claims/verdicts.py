@@ -13,7 +13,8 @@ import numpy as np
 from bench.record import Record
 from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.measures import STATISTICS, Missing, level_mean, logarithmic, normalised_scores, printed
+from bench.report.claims.measures import STATISTICS, logarithmic, normalised_scores, printed
+from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
 from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import (
@@ -106,11 +107,13 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
     if claim.blocked is not None:
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
-        tasks = [_comparison(comparisons, name, claim) for name in claim.tasks]
-        return _across(claim, tasks) if claim.statistic == "iqm" else _within(claim, *tasks)
+        tasks = [_comparison(comparisons, name, claim) for name in claim.arms]
+        return _across(claim, tasks) if claim.statistic == "iqm" else _within(claim, tasks)
     except Missing as missing:
-        command = f"ticketbench reproduce {claim.id} --scale {claim.scale}"
-        return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=f"{missing} to be run: {command}")
+        reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
+    except Unmeasured as unmeasured:
+        reason = str(unmeasured)
+    return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=reason)
 
 
 def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, claim: Claim) -> Comparison:
@@ -120,10 +123,12 @@ def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, 
     return comparisons[name, claim.scale]
 
 
-def _within(claim: Claim, comparison: Comparison) -> ClaimVerdict:
-    """The statistic of one task, seed by seed."""
-    values = STATISTICS[claim.statistic].of(comparison, claim)
-    _enough(claim, [comparison], values)
+def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
+    """The statistic of one task, or of one against another, seed by seed."""
+    assert claim.method is not None
+    own, other = side(claim, comparisons[0], claim.method), side(claim, comparisons[-1], *claim.comparators)
+    values = STATISTICS[claim.statistic].of(claim, own, other)
+    _enough(claim, comparisons, values)
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
@@ -138,7 +143,8 @@ def _within(claim: Claim, comparison: Comparison) -> ClaimVerdict:
 
 def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     """The interquartile mean over runs and tasks, and its stratified bootstrap's standard error."""
-    own, other = (_normalised(claim, comparisons, method) for method in (claim.method, claim.comparator))
+    assert claim.method is not None
+    own, other = (_normalised(claim, comparisons, method) for method in (claim.method, *claim.comparators))
     shared = sorted(own.keys() & other.keys())
     _enough(claim, comparisons, shared)
     limits = stratified(_iqm_gap, *(np.array([scores[seed] for seed in shared]) for scores in (own, other)))
@@ -153,18 +159,19 @@ def _iqm_gap(own: Floats, other: Floats) -> float:
     return iqm(own) - iqm(other)
 
 
-def _normalised(claim: Claim, comparisons: Sequence[Comparison], method: str | None) -> dict[int, Floats]:
+def _normalised(claim: Claim, comparisons: Sequence[Comparison], method: str) -> dict[int, Floats]:
     """Seed -> normalised score of every task, mean over the levels."""
-    columns = [level_mean(normalised_scores(comparison, claim, method)) for comparison in comparisons]
+    columns = [shared_mean(normalised_scores(claim, comparison, method)) for comparison in comparisons]
     common = sorted(set.intersection(*map(set, columns)))
     return {seed: np.array([column[seed] for column in columns]) for seed in common}
 
 
 def _enough(claim: Claim, comparisons: Sequence[Comparison], seeds: Iterable[int]) -> None:
     """Raises Missing if there are fewer seeds than the claim and its tasks ask for."""
-    asked, known = max(claim.seeds_of(comparison.task) for comparison in comparisons), len(list(seeds))
+    asked, known = claim.seeds_of(*(comparison.task for comparison in comparisons)), len(list(seeds))
     if known < asked:
-        raise Missing(f"{asked} seeds of which there are {known}")
+        what = f"seeds with {claim.metric}" if claim.metric else "seeds"
+        raise Missing(f"{asked} {what} of which there are {known}")
 
 
 def _exact(claim: Claim, values: Mapping[int, float]) -> ClaimVerdict:

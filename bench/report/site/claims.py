@@ -17,12 +17,15 @@ class ClaimLine:
     Args:
         verdict: on it.
         pages: task -> its page, if it was run at the verdict's scale.
-        methods: the one that is read, and the one that it is compared with.
     """
 
     verdict: ClaimVerdict
     pages: Mapping[str, Page | None]
-    methods: Sequence[str]
+
+    @property
+    def methods(self) -> list[str]:
+        """Those that are read, on any of its tasks."""
+        return list(dict.fromkeys(method for methods in self.verdict.claim.arms.values() for method in methods))
 
     @property
     def evidence(self) -> list[tuple[str, str]]:
@@ -31,9 +34,9 @@ class ClaimLine:
             return []
         links = (
             (page.anchor_of(method, level), f"{method} L{level}")
-            for page in self.pages.values()
+            for name, page in self.pages.items()
             if page
-            for method in self.methods
+            for method in self.verdict.claim.arms[name]
             for level in ((0,) if method == DENSE else self.verdict.claim.levels)
         )
         return list(dict.fromkeys((anchor, arm) for anchor, arm in links if anchor))
@@ -44,9 +47,7 @@ def claim_lines(verdicts: Sequence[ClaimVerdict], pages: Sequence[Page]) -> list
     installed = {(page.task.name, str(page.task.scale)): page for page in pages if page.installed}
     return [
         ClaimLine(
-            verdict=verdict,
-            pages={name: installed.get((name, str(verdict.scale))) for name in verdict.claim.tasks},
-            methods=[method for method in (verdict.claim.method, verdict.claim.comparator) if method],
+            verdict=verdict, pages={name: installed.get((name, str(verdict.scale))) for name in verdict.claim.arms}
         )
         for verdict in verdicts
     ]

@@ -71,7 +71,7 @@ def site(
 
     def claims_of(page: Page) -> list[ClaimLine]:
         name, scale = page.task.name, page.task.scale
-        about = [verdict for verdict in told if name in verdict.claim.tasks and verdict.scale == scale]
+        about = [verdict for verdict in told if name in verdict.claim.arms and verdict.scale == scale]
         return claim_lines(about, made) if page.installed else []
 
     stream = _template().stream(

@@ -4,10 +4,11 @@ Each is also there on the JPEG copy of CIFAR-10.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from bench.spec import Scale, Task
+from bench.spec import Pruning, Scale, Task
 from domains.vision.datasets import DIGESTS
 from domains.vision.pruning import PRUNING
 from domains.vision.tasks.lenet import UNSTATED
@@ -28,6 +29,7 @@ class Recipe(NamedTuple):
         rewind: update.
         section: of the paper.
         said: what differs from the paper.
+        pruning: the network's, if not its own in `PRUNING`.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Recipe(NamedTuple):
     rewind: int = 0
     section: str = "figure 2 and section 3"
     said: tuple[str, ...] = ()
+    pruning: Pruning | None = None
 
 
 def _conv(model: str, rate: float) -> dict[str, Any]:
@@ -83,6 +86,14 @@ VGGS = (
     Recipe("vgg19-low", 112_000, _vgg(rate=0.01), section=SECTION_4, said=(EPOCHS,)),
     Recipe("vgg19-warmup", 112_000, _vgg(rate=0.1, warmup=10_000 / 112_000), section=SECTION_4, said=(EPOCHS,)),
     Recipe("vgg19-rewind", 112_000, _vgg(rate=0.1), rewind=100, section=SECTION_4, said=(EPOCHS, LATE.format(100))),
+    Recipe(
+        "vgg19-warmup-layers",
+        112_000,
+        _vgg(rate=0.1, warmup=10_000 / 112_000),
+        section="section 4, and the appendix on global pruning",
+        said=(EPOCHS, "Every convolution is pruned by itself."),
+        pruning=replace(PRUNING["vgg-19"], scope="layer"),
+    ),
 )
 
 
@@ -120,7 +131,7 @@ def _task(recipe: Recipe, dataset: str, scale: Scale) -> Task:
         budget=length.budget,
         evaluate_every=length.every,
         rewind_step=rewind,
-        pruning=PRUNING[recipe.config["model"]],
+        pruning=recipe.pruning or PRUNING[recipe.config["model"]],
         metric="accuracy",
         directions={"accuracy": "max", "loss": "min"},
         at=("final", "early-stop"),

@@ -1,5 +1,6 @@
 """VGG19 and torchvision's ResNet50 on the six data sets of 1906.02773, on two halves of CIFAR-10, with SGD and with Adam."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bench.spec import Pruning, Scale, Task
@@ -51,10 +52,11 @@ UNSTATED_LENGTH = (
     "The paper does not state how long a rewound ticket trains: here the rest of the budget, its schedule resumed."
 )
 EXEMPT = "The output layer is exempt from pruning, so that a ticket fits any number of classes."
+LAYERS = "Every layer is pruned by itself, where the paper's other tickets rank all weights together."
 CHECKED = "The folder is checked by its classes and its numbers of images, not byte by byte."
 
 
-def _task(net_name: str, dataset: str, optimizer: str, scale: Scale) -> Task:
+def _task(net_name: str, dataset: str, optimizer: str, scale: Scale, *, pruning: Pruning = PRUNING) -> Task:
     net = NETS[net_name]
     facts = SETS["cifar10" if dataset in HALVES else dataset]
     large = dataset in LARGE
@@ -79,7 +81,8 @@ def _task(net_name: str, dataset: str, optimizer: str, scale: Scale) -> Task:
         "milestones": [drop / net.epochs for drop in net.drops],
         "gamma": 0.1,
     }
-    said = [UNSTATED_LARGE if large else UNSTATED, UNSTATED_LENGTH, EXEMPT, net.said]
+    by_layer = pruning.scope == "layer"
+    said = [UNSTATED_LARGE if large else UNSTATED, UNSTATED_LENGTH, EXEMPT, net.said, *([LAYERS] if by_layer else [])]
     if large:
         said.append(CHECKED)
     if dataset == "fashion":
@@ -90,14 +93,14 @@ def _task(net_name: str, dataset: str, optimizer: str, scale: Scale) -> Task:
         said.append(f"Trained for {budget} updates of batch {batch}; the paper trains for {full:,} of batch {BATCH}.")
         said.append("Rewinds to update 1; evaluated on 100 test images.")
     return Task(
-        name=f"vision/{net_name}-{dataset}{optimizer}",
+        name=f"vision/{net_name}-{dataset}{optimizer}{'-layers' if by_layer else ''}",
         scale=scale,
         config=config,
         data={facts.data: DIGESTS[facts.data]},
         budget=budget,
         evaluate_every=every,
         rewind_step=rewind if scale == "paper" else 1,
-        pruning=PRUNING,
+        pruning=pruning,
         metric="accuracy",
         directions={"accuracy": "max", "loss": "min"},
         splits=("test",),
@@ -111,10 +114,14 @@ def _task(net_name: str, dataset: str, optimizer: str, scale: Scale) -> Task:
     )
 
 
-TASKS = tuple(
-    _task(net, dataset, optimizer, scale)
-    for net in NETS
-    for dataset in ("cifar10", *HALVES, "cifar100", "svhn", "fashion", *LARGE)
-    for optimizer in OPTIMIZERS
-    for scale in ("smoke", "paper")
+SCALES: tuple[Scale, ...] = ("smoke", "paper")
+TASKS = (
+    *(
+        _task(net, dataset, optimizer, scale)
+        for net in NETS
+        for dataset in ("cifar10", *HALVES, "cifar100", "svhn", "fashion", *LARGE)
+        for optimizer in OPTIMIZERS
+        for scale in SCALES
+    ),
+    *(_task("vgg19-gap", "cifar10", "", scale, pruning=replace(PRUNING, scope="layer")) for scale in SCALES),
 )

@@ -1,10 +1,12 @@
 """Stand-ins that two cores pay for: slim networks on images of 16x16 pixels, by the recipes of both vision papers.
 
-`slim-*` stand for the VGG19 of 1906.02773: two halves of CIFAR-10, Fashion-MNIST, and sources that differ in size, classes or
-optimizer. `conv2-16px` and `resnet20-half-16px` stand for the Conv-2 and the ResNet of 1803.03635.
+`slim-*` stand for the VGG19 of 1906.02773: two halves of CIFAR-10, Fashion-MNIST, sources that differ in size, classes or
+optimizer, and a half that is pruned layer by layer. `conv2-16px` and `resnet20-half-16px` stand for the Conv-2 and the ResNet of
+1803.03635, at its high and its low learning rate, and rewound late.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bench.spec import Pruning, Scale, Task
@@ -52,7 +54,16 @@ WARMUP = 40
 SLIM_PRUNING = Pruning(rate=0.4, scope="global", exempt=("output.*",))
 
 
-def _slim(name: str, scale: Scale, dataset: str, *, chance: float = 10.0, said: str = "", **config: Any) -> Task:
+def _slim(
+    name: str,
+    scale: Scale,
+    dataset: str,
+    *,
+    pruning: Pruning = SLIM_PRUNING,
+    chance: float = 10.0,
+    said: str = "",
+    **config: Any,
+) -> Task:
     length, facts = LENGTHS[scale], SETS[dataset]
     whole: dict[str, Any] = {
         "model": "slim-vgg",
@@ -79,7 +90,7 @@ def _slim(name: str, scale: Scale, dataset: str, *, chance: float = 10.0, said: 
         budget=length.budget,
         evaluate_every=length.epoch,
         rewind_step=length.epoch,
-        pruning=SLIM_PRUNING,
+        pruning=pruning,
         metric="accuracy",
         directions={"accuracy": "max", "loss": "min"},
         splits=("test",),
@@ -108,6 +119,14 @@ def _transfer(scale: Scale) -> tuple[Task, ...]:
     return (
         _slim("slim-cifar10a", scale, jpeg, part=[0, 2]),
         _slim("slim-cifar10b", scale, jpeg, part=[1, 2]),
+        _slim(
+            "slim-cifar10b-layers",
+            scale,
+            jpeg,
+            part=[1, 2],
+            pruning=replace(SLIM_PRUNING, scope="layer"),
+            said="Every layer is pruned by itself, where the others' weights are ranked together.",
+        ),
         _slim("slim-cifar10a-adam", scale, jpeg, part=[0, 2]),
         _slim("slim-cifar10b-adam", scale, jpeg, part=[1, 2]),
         _slim("slim-fashion", scale, "fashion"),
@@ -159,7 +178,6 @@ RESNET_CONFIG = {
     "augment": {"crop": 2, "flip": True},
     "batch": 128,
     "optimizer": "sgd",
-    "rate": 0.1,
     "momentum": 0.9,
     "weight_decay": 1e-4,
     "schedule": "step",
@@ -220,19 +238,27 @@ def _conv2(scale: Scale) -> Task:
     return _small("conv2-16px", scale, CONV2[scale], CONV2_CONFIG, paper=(20_000, "figure 2 and section 3"), said=())
 
 
-def _resnet(scale: Scale, *, late: bool) -> Task:
+class Variant(NamedTuple):
+    """How a ResNet differs from the one at rate 0.1 that rewinds to 0: ending of its name, rate, whether it rewinds late."""
+
+    ending: str = ""
+    rate: float = 0.1
+    late: bool = False
+
+
+def _resnet(scale: Scale, variant: Variant) -> Task:
     length = RESNET[scale]
-    rewind = length.late if late else 0
+    rewind = length.late if variant.late else 0
     return _small(
-        "resnet20-half-16px" + ("-rewind" if late else ""),
+        f"resnet20-half-16px{variant.ending}",
         scale,
         length,
-        RESNET_CONFIG,
+        {**RESNET_CONFIG, "rate": variant.rate},
         rewind=rewind,
         paper=(30_000, "figure 2 and section 4"),
         said=(
             "Half the channels of the paper's network; crops within a border of 2 pixels, the paper's 4 of 32.",
-            *((f"Rewinds to update {rewind}, as 1912.05671 does; the paper to 0.",) if late else ()),
+            *((f"Rewinds to update {rewind}, as 1912.05671 does; the paper to 0.",) if variant.late else ()),
         ),
     )
 
@@ -240,5 +266,9 @@ def _resnet(scale: Scale, *, late: bool) -> Task:
 TASKS = tuple(
     task
     for scale in LENGTHS
-    for task in (*_transfer(scale), _conv2(scale), _resnet(scale, late=False), _resnet(scale, late=True))
+    for task in (
+        *_transfer(scale),
+        _conv2(scale),
+        *(_resnet(scale, each) for each in (Variant(), Variant("-rewind", late=True), Variant("-low", rate=0.01))),
+    )
 )

@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from bench import registry
 from bench.errors import SpecError, UnknownName
+from bench.report.claims.definitions import load_claims
 from domains.vision.models import MODELS, SMALLEST
 from domains.vision.models import build as build_any
 from domains.vision.pruning import PRUNING
@@ -173,6 +175,18 @@ def test_the_forward_pass_is_that_of_figure_2(name, by_hand):
                 tensor.uniform_(0.5, 1.5, generator=generator(len(key)))
         images = torch.rand(3, *IMAGE.get(name, (3, 32, 32)), generator=generator(1))
         torch.testing.assert_close(model(images), by_hand(model.state_dict(), images), rtol=1e-4, atol=1e-4)
+
+
+def test_the_layer_that_claims_read_sees_the_image():
+    claims = [claim for claim in load_claims() if claim.layer and claim.scale]
+    assert {claim.scale for claim in claims} == {"small", "paper"}
+    for claim in claims:
+        (name,) = claim.tasks
+        config = registry.task(name, claim.scale).config
+        model = build(config["model"], width=config.get("width", 1.0), generator=generator())
+        weights = dict(model.named_parameters())
+        assert claim.layer == next(iter(weights)), "the first"
+        assert weights[claim.layer].shape[1:] == (config["channels"], 3, 3), "a convolution of the image"
 
 
 @pytest.mark.parametrize("name", ["lenet-300-100", "resnet-20"])

@@ -121,6 +121,7 @@ DEEP = {
     "vgg19-low": ("vgg-19", 112_000, 64, 0.01, None, 0, 4),
     "vgg19-warmup": ("vgg-19", 112_000, 64, 0.1, 10_000, 0, 4),
     "vgg19-rewind": ("vgg-19", 112_000, 64, 0.1, None, 100, 4),
+    "vgg19-warmup-layers": ("vgg-19", 112_000, 64, 0.1, 10_000, 0, 4),
 }
 """Name -> model, updates, batch, rate, updates of warm-up, rewind step, updates of the smoke scale."""
 DROPS = {"resnet-20": (20_000, 25_000), "vgg-19": (56_000, 84_000)}
@@ -139,8 +140,12 @@ def deep(name, dataset, scale):
             "milestones": [drop / budget for drop in DROPS[model]], "gamma": 0.1,
             **({"warmup": warmup / budget} if warmup else {}),
         },
-        pruning={"scope": "global", "exempt": ["*shortcut*", "output.*"]},
+        pruning={"scope": scope_of(name), "exempt": ["*shortcut*", "output.*"]},
     )  # fmt: skip
+
+
+def scope_of(name):
+    return "layer" if name.endswith("-layers") else "global"
 
 
 # 1906.02773 section 3.
@@ -152,7 +157,7 @@ SETS = {
 """Name -> updates of an epoch of batch 512, classes, chance."""
 
 
-def morcos(net, dataset, optimizer, scale):
+def morcos(net, dataset, optimizer, scale, layers=""):
     epoch, classes, chance = SETS[dataset]
     large = dataset in {"imagenet", "places365"}
     epochs, drops = (160, (80, 120)) if net == "vgg19-gap" else (90, (50, 65, 80))
@@ -175,8 +180,8 @@ def morcos(net, dataset, optimizer, scale):
         config["batch"] = 8 if large else 16
         length = {"budget": 4, "every": 2, "rewind": 1, "evaluation": {"test": 100}}
     return whole(
-        f"{net}-{dataset}{optimizer}", scale, dataset.removesuffix("a").removesuffix("b"), config=config, chance=chance,
-        tolerance=0.5, pruning={"scope": "global", "exempt": ["output.*"]}, **length, **AT_THE_END,
+        f"{net}-{dataset}{optimizer}{layers}", scale, dataset.removesuffix("a").removesuffix("b"), config=config, chance=chance,
+        tolerance=0.5, pruning={"scope": scope_of(layers), "exempt": ["output.*"]}, **length, **AT_THE_END,
         unsupported={} if net == "vgg19-gap" else {"small-dense": "torchvision's models have one width"},
     )  # fmt: skip
 
@@ -189,7 +194,16 @@ SLIM_SCALES = {
     "small": (975, 195, 128, 25_000, 1.0, 10_000, 40 / 975),
 }
 """Scale -> updates, those of an epoch, batch, images, width, test images, share of the warm-up."""
-SLIM = ("cifar10a", "cifar10b", "cifar10a-adam", "cifar10b-adam", "fashion", "cifar10a-5k", "cifar10a-animals")
+SLIM = (
+    "cifar10a",
+    "cifar10b",
+    "cifar10b-layers",
+    "cifar10a-adam",
+    "cifar10b-adam",
+    "fashion",
+    "cifar10a-5k",
+    "cifar10a-animals",
+)
 
 
 def slim(name, scale):
@@ -212,7 +226,7 @@ def slim(name, scale):
         changed = {"chance": 60.0}
     return whole(
         f"slim-{name}", scale, "fashion" if name == "fashion" else "cifar10-jpeg", budget=budget, every=epoch, rewind=epoch,
-        config=config, pruning={"rate": 0.4, "scope": "global", "exempt": ["output.*"]}, tolerance=1.0,
+        config=config, pruning={"rate": 0.4, "scope": scope_of(name), "exempt": ["output.*"]}, tolerance=1.0,
         **{**AT_THE_END, "evaluation": {"test": test}, **changed},
     )  # fmt: skip
 
@@ -232,18 +246,19 @@ def conv2_16px(scale):
     )  # fmt: skip
 
 
-def resnet_16px(late, scale):
+def resnet_16px(ending, scale):
     budget, every, val, test, rewind = {
         "smoke": (20, 10, 500, 500, 4), "quick": (200, 50, 2_000, 2_000, 20), "small": (2_000, 200, 5_000, 10_000, 200)
     }[scale]  # fmt: skip
     config = {
         "channels": 3, "side": 16, "model": "resnet-20", "width": 0.5, "classes": 10, "validation": 5_000,
-        "augment": {"crop": 2, "flip": True}, "batch": 128, "optimizer": "sgd", "rate": 0.1, "momentum": 0.9,
-        "weight_decay": 1e-4, "schedule": "step", "milestones": [2 / 3, 5 / 6], "gamma": 0.1,
+        "augment": {"crop": 2, "flip": True}, "batch": 128, "optimizer": "sgd", "momentum": 0.9,
+        "rate": 0.01 if ending == "-low" else 0.1, "weight_decay": 1e-4, "schedule": "step",
+        "milestones": [2 / 3, 5 / 6], "gamma": 0.1,
     }  # fmt: skip
     return whole(
-        "resnet20-half-16px" + ("-rewind" if late else ""), scale, "cifar10-jpeg", budget=budget, every=every, val=val,
-        test=test, rewind=rewind if late else 0, config=config, tolerance=1.0, constant_rate=False,
+        f"resnet20-half-16px{ending}", scale, "cifar10-jpeg", budget=budget, every=every, val=val,
+        test=test, rewind=rewind if ending == "-rewind" else 0, config=config, tolerance=1.0, constant_rate=False,
         pruning={"scope": "global", "exempt": ["*shortcut*", "output.*"]},
     )  # fmt: skip
 
@@ -259,9 +274,10 @@ EXPECTED = [
     *(conv(*each) for each in itertools.product(CONVS, BOTH, ("smoke", "small", "paper"))),
     *(deep(*each) for each in itertools.product(DEEP, BOTH, ("smoke", "paper"))),
     *(morcos(*each) for each in itertools.product(("vgg19-gap", "resnet50"), SETS, ("", "-adam"), ("smoke", "paper"))),
+    *(morcos("vgg19-gap", "cifar10", "", scale, "-layers") for scale in ("smoke", "paper")),
     *(slim(*each) for each in itertools.product(SLIM, STAND_IN_SCALES)),
     *map(conv2_16px, STAND_IN_SCALES),
-    *(resnet_16px(*each) for each in itertools.product((False, True), STAND_IN_SCALES)),
+    *(resnet_16px(*each) for each in itertools.product(("", "-rewind", "-low"), STAND_IN_SCALES)),
 ]
 
 

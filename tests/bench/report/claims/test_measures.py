@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.report.claims.definitions import Claim
-from bench.report.claims.measures import STATISTICS, Missing, level_mean, logarithmic, printed
+from bench.report.claims.measures import STATISTICS, logarithmic, printed
+from bench.report.claims.sides import Missing, Unmeasured, pairs, shared_mean, side
 from bench.report.table.arms import comparisons
 
 SEEDS, LEVELS = range(4), (1, 2, 4)
@@ -29,7 +30,8 @@ def one_comparison(record, task):
     """The comparison of arms with these scores, by a metric of that direction."""
 
     def make(scores=SCORES, direction="max", edit=lambda record: record, **about):
-        asked = task(directions={"accuracy": direction}, chance={"max": 0.1, "min": 3.0}[direction], **about)
+        about = {"directions": {"accuracy": direction}, "chance": {"max": 0.1, "min": 3.0}[direction], **about}
+        asked = task(**about)
         records = [
             edit(record(method, level, seed, float(values[seed]), task=asked))
             for (method, level), values in scores.items()
@@ -41,8 +43,10 @@ def one_comparison(record, task):
     return make
 
 
-def values(comparison, asked):
-    return STATISTICS[asked.statistic].of(comparison, asked)
+def values(comparison, asked, against=None):
+    """Of one task, or `against` another."""
+    own, other = side(asked, comparison, asked.method), side(asked, against or comparison, *asked.comparators)
+    return STATISTICS[asked.statistic].of(asked, own, other)
 
 
 def by_seed(numbers):
@@ -79,6 +83,169 @@ def test_a_gain_is_read_where_the_claim_says(compared):
     assert values(found, claim(comparator="dense", levels=(1,), at="early-stop")) == by_seed(gaps + 0.25)
 
 
+LUCK = {"luck": {1: [0.1, 0.2, 0.3, 0.4], 2: [0.3, 0.3, 0.3, 0.0]}, "rank": {1: [0.5, 0.25, 0.5, 0.0]}}
+"""Metric -> level -> value of the ticket at each seed; nothing has them at level 4."""
+
+
+def measured_besides(record):
+    """With two metrics besides the score, the early reading of which is a tenth."""
+    spec, metrics = record["spec"], list(record["metrics"])
+    if spec["method"]["name"] == "ticket":
+        for name, by_level in LUCK.items():
+            for value in by_level.get(spec["level"], [])[spec["seed"] :][:1]:
+                metrics += [
+                    {**metrics[0], "name": name, "at": at, "value": value * part, "direction": "min"}
+                    for at, part in (("final", 1.0), ("5%", 0.1))
+                ]
+    return {**record, "metrics": metrics}
+
+
+@pytest.fixture(name="lucky")
+def one_comparison_with_other_metrics(compared):
+    return compared(
+        edit=measured_besides, at=("final", "5%"), directions={"accuracy": "max", "luck": "max", "rank": "min"}
+    )
+
+
+def test_a_value_is_what_is_read_itself_whatever_direction_is_better(lucky):
+    alone = {"statistic": "value", "comparator": None}
+    assert values(lucky, claim(**alone, metric="rank", levels=(1,))) == by_seed([0.5, 0.25, 0.5, 0.0])
+    assert values(lucky, claim(**alone, metric="luck", levels=(1, 2))) == by_seed([0.2, 0.25, 0.3, 0.2])
+    assert values(lucky, claim(**alone, metric="luck", levels=(1,), at="5%")) == by_seed([0.01, 0.02, 0.03, 0.04])
+    assert values(lucky, claim(**alone, levels=(2,))) == by_seed(SCORES["ticket", 2]), "the score, where none is named"
+
+
+def test_late_is_the_headline_minus_the_early_reading(lucky):
+    asked = claim(statistic="late", comparator=None, at="5%", metric="rank", levels=(1,))
+    assert values(lucky, asked) == by_seed([0.45, 0.225, 0.45, 0.0]), "positive where it grew, though less is better"
+    both = claim(statistic="late", comparator=None, at="5%", metric="luck", levels=(1, 2))
+    assert values(lucky, both) == by_seed([0.18, 0.225, 0.27, 0.18])
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("luck", 1), ("rank", -1)])
+def test_a_gain_of_another_metric_is_in_its_own_direction(compared, metric, sign):
+    def edit(record):
+        more = {"ticket": 0.5, "reinit": 0.25}.get(record["spec"]["method"]["name"], 0.0)
+        return {**record, "metrics": [*record["metrics"], {**record["metrics"][0], "name": metric, "value": more}]}
+
+    found = compared(edit=edit, directions={"accuracy": "min", "luck": "max", "rank": "min"})
+    assert values(found, claim(metric=metric)) == by_seed([sign * 0.25] * 4)
+
+
+@pytest.mark.parametrize("statistic", ["value", "late"])
+def test_a_metric_that_no_record_has_cannot_be_run(lucky, statistic):
+    asked = claim(statistic=statistic, comparator=None, metric="luck", levels=(4,), at="5%")
+    with pytest.raises(Unmeasured, match="^no record of ticket L4 on vision/toy has luck at "):
+        values(lucky, asked)
+    with pytest.raises(Unmeasured, match="^no record of ticket L1 on vision/toy has charm at 5%$"):
+        values(lucky, claim(statistic="value", comparator=None, metric="charm", levels=(1,), at="5%"))
+
+
+def test_the_records_say_why_they_lack_a_metric(compared):
+    found = compared(edit=lambda r: {**r, "nulls": {"luck": f"{r['spec']['seed']} nodes are dead", "flops": "none"}})
+    with pytest.raises(Unmeasured, match="^no record of ticket L1 on vision/toy has luck at final: 0 nodes are dead$"):
+        values(found, claim(statistic="value", comparator=None, metric="luck", levels=(1,)))
+
+
+def test_controls_that_differ_by_chance_alone_are_one_by_their_mean_at_each_seed(compared):
+    asked = claim(method="ticket", comparator=("reinit", "dense"), levels=(2,))
+    pool = (SCORES["reinit", 2] + SCORES["dense", 0]) / 2
+    assert values(compared(), asked) == by_seed(SCORES["ticket", 2] - pool)
+    lacking = compared(edit=lambda r: r if r["spec"]["seed"] != 1 or r["spec"]["level"] else {**r, "metrics": []})
+    assert set(values(lacking, asked)) == {0, 2, 3}, "a seed that one control lacks is no seed of the pool"
+
+
+@pytest.fixture(name="elsewhere")
+def another_task(compared):
+    """Its tickets score otherwise; its seed 3 was not run."""
+    there = {arm: scores + 0.125 * (1 + arm[1]) for arm, scores in SCORES.items()}
+    far = compared(there, name="vision/elsewhere")
+    for known in far.arms:
+        for by_seed_ in (known.records, *known.scores.values()):
+            del by_seed_[3]
+    return far
+
+
+@pytest.mark.parametrize(("statistic", "told"), [
+    ("gain", [-0.125 * (1 + level) for level in LEVELS]), ("rounds", None), ("best", None),
+])  # fmt: skip
+def test_two_tasks_are_paired_by_seed(compared, elsewhere, statistic, told):
+    asked = claim(statistic=statistic, comparator="ticket", comparator_task="vision/elsewhere")
+    found = values(compared(), asked, elsewhere)
+    assert set(found) == {0, 1, 2}, "the seeds of both"
+    if told:
+        assert found == by_seed([np.mean(told)] * 3)
+
+
+def test_rounds_of_two_tasks_are_each_against_their_own_dense_network(compared):
+    dense, worse = np.full(4, 0.5), np.full(4, 0.25)
+    here = compared({("dense", 0): dense, **{("ticket", level): dense for level in LEVELS}}, tolerance=0.03)
+    scores = {("dense", 0): worse, ("ticket", 1): worse, ("ticket", 2): worse - 0.125, ("ticket", 4): worse}
+    there = compared(scores, tolerance=0.03, name="vision/elsewhere")
+    asked = claim(statistic="rounds", comparator="ticket", comparator_task="vision/elsewhere")
+    assert values(here, asked, there) == by_seed([3.0] * 4)
+    assert values(there, asked, here) == by_seed([-3.0] * 4)
+
+
+def test_rounds_are_of_the_seeds_that_have_every_level(compared):
+    flat = np.full(4, 0.5)
+    whole = {("dense", 0): flat} | {(method, level): flat for method in ("ticket", "reinit") for level in LEVELS}
+
+    def without(record):
+        lacking = (record["spec"]["method"]["name"], record["spec"]["level"], record["spec"]["seed"]) == (
+            "ticket",
+            2,
+            1,
+        )
+        return {**record, "metrics": []} if lacking else record
+
+    assert set(values(compared(whole, edit=without), claim(statistic="rounds"))) == {0, 2, 3}
+
+
+@pytest.mark.parametrize(("direction", "better"), [("max", np.max), ("min", np.min)])
+def test_the_best_level_is_that_of_the_best_mean_and_not_of_each_seed(compared, direction, better):
+    scores = {("dense", 0): np.array([0.5, 0.6, 0.7, 0.8])}
+    scores |= {("ticket", 1): np.array([0.9, 0.1, 0.1, 0.1]), ("ticket", 2): np.array([0.4, 0.4, 0.4, 0.4])}
+    scores |= {("ticket", 4): np.array([0.2, 0.2, 0.2, 0.2])}
+    asked = claim(statistic="best", method="dense", comparator="ticket")
+    best = {"max": ("ticket", 2), "min": ("ticket", 4)}[direction]
+    means = [scores["ticket", level].mean() for level in LEVELS]
+    assert scores[best].mean() == better(means)
+    sign = 1 if direction == "max" else -1
+    assert values(compared(scores, direction), asked) == by_seed(sign * (scores["dense", 0] - scores[best]))
+
+
+def test_a_layers_density_is_over_that_of_the_network(compared):
+    """Two layers of 800 and 200 weights; after two rounds 100 and 150 of them are left."""
+
+    def edit(record):
+        layers = {name: dict(count) for name, count in record["counts"]["layers"].items()}
+        layers["fc1.weight"]["kept"], layers["fc2.weight"]["kept"] = 100, 150 + record["spec"]["seed"]
+        layers["head.weight"] = {"all": 10, "prunable": 0, "kept": 0}
+        return {**record, "counts": {**record["counts"], "layers": layers}, "density": 0.25}
+
+    asked = {"statistic": "layer-density", "comparator": None, "levels": (2,)}
+    found = compared(edit=edit)
+    assert values(found, claim(**asked, layer="fc2.weight")) == by_seed([3.0, 3.02, 3.04, 3.06])
+    assert values(found, claim(**asked, layer="fc1.weight")) == by_seed([0.5] * 4)
+    for lacking in ("head.weight", "fc9.weight"):
+        with pytest.raises(Unmeasured, match=f"no record of ticket L2 on vision/toy prunes a layer {lacking}"):
+            values(found, claim(**asked, layer=lacking))
+
+
+def test_a_layers_density_is_of_the_seeds_whose_record_prunes_it(compared):
+    def edit(record):
+        layers, seed = dict(record["counts"]["layers"]), record["spec"]["seed"]
+        if seed == 1:
+            del layers["fc2.weight"]
+        if seed == 2:
+            layers["fc2.weight"] = {"all": 200, "prunable": 0, "kept": 0}
+        return {**record, "counts": {**record["counts"], "layers": layers}}
+
+    asked = claim(statistic="layer-density", comparator=None, levels=(2,), layer="fc2.weight")
+    assert values(compared(edit=edit), asked) == pytest.approx({0: 1.0, 3: 1.0})
+
+
 @pytest.mark.parametrize(("direction", "chance"), [("max", 0.1), ("min", 3.0)])
 def test_an_area_is_the_trapezoids_of_normalised_score_over_log_density(compared, direction, chance):
     dense = SCORES["dense", 0].mean()
@@ -100,6 +267,9 @@ def test_an_area_needs_a_dense_network_that_learned_something(compared):
         values(compared(hopeless), claim(statistic="area"))
     barely = {**SCORES, ("dense", 0): np.full(4, 0.115)}
     assert values(compared(barely), claim(statistic="area"))
+    later = compared(hopeless, at=("final", "5%"))
+    with pytest.raises(Missing, match="learned something"):  # the headline decides, though the other reading is higher
+        values(later, claim(statistic="area"))
     alone = {arm: scores for arm, scores in SCORES.items() if arm != ("dense", 0)}
     with pytest.raises(Missing, match="dense at level 0"):
         values(compared(alone), claim(statistic="area"))
@@ -186,12 +356,18 @@ def test_ratios_are_compared_as_logarithms_and_nothing_else_is():
 
 
 def test_a_mean_over_levels_is_of_the_seeds_that_all_have():
-    assert level_mean([{0: 1.0, 1: 2.0, 2: 5.0}, {2: 7.0, 0: 3.0}]) == {0: 2.0, 2: 6.0}
-    assert list(level_mean([{2: 1.0, 0: 1.0}])) == [0, 2]
+    assert shared_mean([{0: 1.0, 1: 2.0, 2: 5.0}, {2: 7.0, 0: 3.0}]) == {0: 2.0, 2: 6.0}
+    assert list(shared_mean([{16: 1.0, 1: 1.0, 8: 1.0}])) == [1, 8, 16]
 
 
-@pytest.mark.parametrize("statistic", ["gain", "area", "rounds", "ratio"])
+def test_pairs_are_of_the_seeds_that_both_have_in_their_order():
+    """Ascending whatever order they come in, because a bootstrap draws by place; a set of 1, 8 and 16 has another."""
+    first, second = {16: 1.0, 1: 2.0, 8: 3.0, 5: 4.0}, {8: 0.5, 7: 0.0, 16: 0.25, 1: 0.125}
+    assert list(pairs(first, second)) == [(1, 2.0, 0.125), (8, 3.0, 0.5), (16, 1.0, 0.25)]
+
+
+@pytest.mark.parametrize("statistic", ["gain", "best", "area", "rounds", "ratio"])
 def test_what_was_not_run_is_named(compared, statistic):
     lacking = {arm: scores for arm, scores in SCORES.items() if arm != ("reinit", 2)}
-    with pytest.raises(Missing, match="^reinit at level 2$"):
+    with pytest.raises(Missing, match="^reinit at level 2 on vision/toy$"):
         values(compared(lacking), claim(statistic=statistic))

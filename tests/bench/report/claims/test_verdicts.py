@@ -9,9 +9,10 @@ from scipy import stats
 
 from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.text import blocks, claimed, measured, verdict_table
+from bench.report.claims.text import blocks, claimed, measured, read, verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.aggregates import stratified
+from bench.report.statistics.families import holm
 from bench.report.statistics.seeds import detectable
 
 CLAIM = Claim(
@@ -376,6 +377,133 @@ def test_a_task_that_asks_for_more_seeds_than_the_claim_gets_them(study):
     assert "7 seeds of which there are 5" in one(claim, more).reason
 
 
+ACROSS = replace(CLAIM, comparator="ticket", comparator_task="vision/there")
+
+
+@pytest.mark.parametrize(("gap", "status"), [(0.05, "holds"), (-0.05, "fails")])
+def test_two_tasks_are_compared_seed_by_seed(study, gap, status):
+    here, there = world(study, ticket=gap), world(study, ticket=0.0, name="vision/there")
+    verdict = one(ACROSS, here + there)
+    scores = [{r["spec"]["seed"]: r["metrics"][0]["value"] for r in records if r["spec"]["level"] and
+               r["spec"]["method"]["name"] == "ticket"} for records in (here, there)]  # fmt: skip
+    assert verdict.values == pytest.approx({seed: scores[0][seed] - scores[1][seed] for seed in range(5)})
+    assert (verdict.status, verdict.interval.n) == (status, 5)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (
+            {"name": "vision/elsewhere"},
+            "vision/there at small scale to be run: ticketbench reproduce X-1 --scale small",
+        ),
+        ({"name": "vision/there", "seeds": 4}, "5 seeds of which there are 4 to be run"),
+        ({"name": "vision/there", "levels": (2,)}, "ticket at level 1 on vision/there to be run"),
+        ({"name": "vision/there", "fewest_seeds": 6}, "6 seeds of which there are 5 to be run"),
+    ],
+)
+def test_what_the_other_task_lacks_is_named(study, there, said):
+    verdict = one(ACROSS, world(study, ticket=0.05) + world(study, ticket=0.0, **there))
+    assert (verdict.status, verdict.interval) == ("not run", None)
+    assert verdict.reason.startswith(said)
+
+
+def test_no_seed_is_dropped_below_the_number_that_is_asked(study):
+    here, there = world(study, ticket=0.05, seeds=6), world(study, ticket=0.0, seeds=6, name="vision/there")
+    ours = [record for record in here if record["spec"]["seed"] != 0]
+    assert one(ACROSS, ours + there).interval.n == 5
+    theirs = [record for record in there if record["spec"]["seed"] != 1]
+    assert one(ACROSS, ours + theirs).reason.startswith("5 seeds of which there are 4")
+
+
+def with_luck(records, seeds):
+    """A second metric, at the first of the seeds."""
+    return [
+        {**r, "metrics": [*r["metrics"], {**r["metrics"][0], "name": "luck", "value": 0.1 + r["spec"]["seed"] / 100}]}
+        if r["spec"]["seed"] < seeds
+        else r
+        for r in records
+    ]
+
+
+LUCKY = replace(CLAIM, statistic="value", comparator=None, metric="luck")
+
+
+def test_a_reading_is_tested_against_a_threshold(study):
+    directions = {"accuracy": "max", "luck": "max"}
+    records = with_luck(world(study, ticket=0.0, directions=directions), 5)
+    numbers = [0.1, 0.11, 0.12, 0.13, 0.14]
+    verdict = one(LUCKY, records)
+    assert (verdict.status, verdict.p) == ("holds", pytest.approx(stats.ttest_1samp(numbers, 0).pvalue))
+    assert verdict.interval.mean == pytest.approx(0.12)
+    assert one(replace(LUCKY, test="less", threshold=0.05), records).status == "fails"
+    assert one(replace(LUCKY, threshold=0.12), records).status == "inconclusive"
+
+
+def test_a_metric_that_is_not_there_is_not_asked_to_be_run(study):
+    directions = {"accuracy": "max", "luck": "max"}
+    records = world(study, ticket=0.0, directions=directions)
+    none = one(LUCKY, records)
+    assert (none.status, none.reason) == ("not run", "no record of ticket L1 on vision/toy has luck at final")
+    some = one(LUCKY, with_luck(records, 4))
+    assert some.reason.startswith("5 seeds with luck of which there are 4")
+
+
+def test_readings_and_claims_across_tasks_are_in_the_family_of_their_paper(study):
+    directions = {"accuracy": "max", "luck": "max"}
+    records = with_luck(world(study, ticket=0.004, directions=directions), 5)
+    records += world(study, ticket=0.0, name="vision/there")
+    claims = [CLAIM, replace(ACROSS, id="X-2"), replace(LUCKY, id="X-3")]
+    alone = {verdict.claim.id: one(verdict.claim, records).p for verdict in judge(claims, records)}
+    family = judge(claims, records)
+    assert {(verdict.tested, verdict.family) for verdict in family} == {(3, family[0].family)}
+    assert [verdict.p for verdict in family] == pytest.approx(holm(list(alone.values())))
+    assert [verdict.p for verdict in family] != pytest.approx(list(alone.values()))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "score of ticket against reinit on vision/toy, level 1"),
+        (
+            {"at": "early-stop", "levels": (3, 5)},
+            "score at early-stop of ticket against reinit on vision/toy, levels 3, 5",
+        ),
+        ({"statistic": "value", "comparator": None, "metric": "luck"}, "luck of ticket on vision/toy, level 1"),
+        ({"levels": (2, 3, 4)}, "score of ticket against reinit on vision/toy, levels 2 to 4"),
+        ({"levels": (2, 3)}, "score of ticket against reinit on vision/toy, levels 2, 3"),
+        ({"levels": (2, 4, 5)}, "score of ticket against reinit on vision/toy, levels 2, 4, 5"),
+        ({"statistic": "early-stop"}, "early-stop step of ticket against reinit on vision/toy, level 1"),
+        ({"statistic": "weights", "comparator": None}, "density of ticket on vision/toy, level 1"),
+        ({"statistic": "effective", "comparator": None}, "density of ticket on vision/toy, level 1"),
+        (
+            {"statistic": "iqm", "tasks": ("vision/toy", "vision/b")},
+            "score of ticket against reinit on vision/toy, vision/b, level 1",
+        ),
+        ({"statistic": "late", "comparator": None, "at": "5%"}, "score at 5% of ticket on vision/toy, level 1"),
+        (
+            {"comparator": ("reinit", "shuffled")},
+            "score of ticket against the mean of reinit and shuffled on vision/toy, level 1",
+        ),
+        (
+            {"comparator_task": "vision/there", "comparator": "ticket"},
+            "score of ticket on vision/toy against ticket on vision/there, level 1",
+        ),
+        (
+            {"statistic": "layer-density", "comparator": None, "layer": "fc1.weight"},
+            "density of fc1.weight of ticket on vision/toy, level 1",
+        ),
+        ({"scale": None, "tasks": (), "blocked": "no such toy"}, ""),
+    ],
+)
+def test_what_is_read_and_where_is_said(study, change, said):
+    claim = replace(CLAIM, **change)
+    assert read(claim) == said
+    row = verdict_table(judge([claim], [])).splitlines()[2]
+    assert row.endswith(f" | {said} | Tickets win. |")
+    assert said.split(" ")[0] in blocks(judge([claim], [])), "and in the terminal"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -417,4 +545,6 @@ def test_the_text_has_the_verdict_its_numbers_and_its_scale(study):
     assert "claimed > 0; 5 seeds; p " in text
     assert "X-2     not run" in text
     assert "| X-1 | holds | small | 0.0" in table
+    columns = "claim | verdict | scale | statistic | claimed | n | p (Holm) | p (signs) | detectable | read | statement"
+    assert table.startswith(f"| {columns} |\n| --- | --- |")
     assert "- X-2: no VGG" in table

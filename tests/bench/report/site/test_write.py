@@ -195,6 +195,18 @@ def test_claims_come_with_verdicts_numbers_and_their_records(study):
     )
 
 
+def test_a_claim_across_two_tasks_is_shown_at_both_with_the_records_of_each_side(study):
+    claim = next(each for each in load_claims() if each.id == "R-6" and each.scale == "small")
+    (here,) = claim.tasks
+    there = claim.comparator_task
+    records = [r for name in (here, there) for r in study(EFFECTS, levels=claim.levels, seeds=3, name=name)]
+    found = read(records)
+    board = [row for row in found.told if row and row[0].startswith("R-6 ")]
+    assert len(board) == 3, "on the board, and at both tasks"
+    assert all(row[3].endswith("from dense L0, ticket L3, ticket L8, ticket L12") for row in board)
+    assert all(f"{here}, {there}" in row for row in board)
+
+
 def test_what_is_not_installed_is_evidence_of_no_claim(study, task, install):
     claim = next(each for each in load_claims() if each.id == "F1-4" and each.scale == "small")
     install(task(name=claim.tasks[0]))
