@@ -77,6 +77,12 @@ class Items(TypedDict):
     statistics: list[Text]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
 
 
+RECOVERED: Final = 0.95
+"""The correlation beyond which a student node has recovered a teacher node (1909.13458, code)."""
+EARLY: Final = 0.05
+"""Share of the budget after which nodes are looked at early."""
+
+
 class TeacherNodes(TypedDict):
     """The nodes of one hidden layer of a teacher, a list per fact: entry j of each is of node j."""
 
