@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.record import RECOVERED
 from bench.report.figures.nodes import captions
-from bench.report.figures.nodes.arms import Group, groups
+from bench.report.figures.nodes.arms import Group, every, groups
 from bench.report.figures.nodes.numbers import (
     BINS,
     MOST,
@@ -42,14 +42,14 @@ def node_charts(page: Page) -> dict[str, Any] | None:
     if not found:
         return None
     return {
-        "lshape": _about(found, captions.lshape(found[-1])) | _lshape(found[-1]),
-        "recovery": _about(found, captions.recovery(found[0])) | {"groups": [_recovery(group) for group in found]},
+        "lshape": _about(found, captions.lshape(found[-1].arms)) | _lshape(found[-1]),
+        "recovery": _about(found, captions.recovery(every(found))) | {"groups": [_recovery(group) for group in found]},
         "training": {
-            "about": " ".join(captions.training(found[0], curved=False)),
+            "about": " ".join(captions.training(every(found), curved=False)),
             "unit": page.task.unit.replace("_", " "),
             "groups": [_training(page, group) for group in found],
         },
-        "ranks": _about(found, captions.ranks(found[-1])) | {"chance": 1 / BINS, "arms": _ranks(found[-1])},
+        "ranks": _about(found, captions.ranks(found[-1].arms)) | {"chance": 1 / BINS, "arms": _ranks(found[-1])},
     }
 
 

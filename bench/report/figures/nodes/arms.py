@@ -1,18 +1,17 @@
 """Which arms the figures of nodes show: those whose records tell of nodes, grouped by what a reader compares.
 
-Anybody may have written a record: a layer whose lists do not fit together is left out, and how much is drawn has a bound
-that does not depend on how much is told.
+Anybody may have written a record: how much is drawn has a bound that does not depend on how much is told.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench import registry
-from bench.record import NodeLayer, Record, StudentNodes, TeacherNodes
+from bench.record import NodeLayer, node_layers
 from bench.report.figures.style import FAMILIES, Family, looks
 from bench.report.table.arms import Arm
 from bench.report.table.compact import method
@@ -86,6 +85,11 @@ class Group(NamedTuple):
         return [layer["layer"] for layer in deepest[:LAYERS]]
 
 
+def every(found: Sequence[Group]) -> list[NodeArm]:
+    """The arms of all groups; one that several show comes several times."""
+    return [told for group in found for told in group.arms]
+
+
 def groups(section: Section) -> list[Group]:
     """Dense and narrower networks by width; then dense and, at one level, the ticket and its controls.
 
@@ -112,19 +116,6 @@ def _told(arm: Arm) -> NodeArm | None:
     seeds = {seed: layers for seed, record in arm.records.items() if (layers := list(node_layers(record)))}
     label = method(arm) if arm.method == DENSE else f"{method(arm)} L{arm.level}"
     return NodeArm(label=label, arm=arm, seeds=seeds) if seeds else None
-
-
-def node_layers(record: Record) -> Iterator[NodeLayer]:
-    """The hidden layers of a record up to the first whose lists are empty or do not fit together."""
-    for layer in record.get("nodes", []):
-        if not (_fits(layer["teachers"]) and _fits(layer["students"])):
-            return
-        yield layer
-
-
-def _fits(columns: TeacherNodes | StudentNodes) -> bool:
-    lengths = {len(values) for values in columns.values() if values is not None}  # type: ignore[arg-type]
-    return len(lengths) == 1 and lengths != {0}
 
 
 def _is_narrower(arm: Arm) -> bool:

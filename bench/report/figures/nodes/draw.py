@@ -15,7 +15,7 @@ from bench.record import RECOVERED
 from bench.report.escaping import plain
 from bench.report.figures import frame
 from bench.report.figures.nodes import captions
-from bench.report.figures.nodes.arms import Group, NodeArm, groups
+from bench.report.figures.nodes.arms import Group, NodeArm, every, groups
 from bench.report.figures.nodes.numbers import (
     BINS,
     MOST,
@@ -63,8 +63,9 @@ def lshape(section: Section, group: Group) -> Figure:
         frame.mark("kept", marker="o", color=KEPT, alpha=0.6),
         frame.mark("pruned", marker="x", color=PRUNED),
     ]
-    said = captions.lshape(group)
+    said = captions.lshape(group.arms) + captions.deeper(group.arms)
     drawn, panels = _framed(section, said, group.layers, len(group.arms), entries, sharex=True, sharey="row")
+    left = 0.0
     for height, row in enumerate(panels):
         top = tallest(group.arms, height)
         for axes, told in zip(row, group.arms, strict=True):
@@ -76,18 +77,10 @@ def lshape(section: Section, group: Group) -> Figure:
             axes.text(0.03, 0.97, counts, transform=axes.transAxes, fontsize=6.5, va="top")
             axes.axvline(RECOVERED, color=DENSE_COLOUR, linestyle=":", linewidth=0.8, zorder=1)
             axes.set_ylim(-0.05 * top, 1.15 * top)
-    panels[0][0].set_xlim(min(-0.04, *(dot.correlation - 0.04 for dot in _all_dots(group))), 1.04)
+            left = min([left, *(dot.correlation for dot in chain(*found))])
+    panels[0][0].set_xlim(left - 0.04, 1.04)
     _label(panels, group.layers, [told.label for told in group.arms], "best correlation", "fan-out norm")
     return drawn
-
-
-def _all_dots(group: Group) -> Iterator[Dot]:
-    return (
-        dot
-        for height in range(len(group.layers))
-        for told in group.arms
-        for dot in chain(*dots(told.at(height), top=tallest(group.arms, height)))
-    )
 
 
 def _scatter(axes: Axes, found: Sequence[Dot], **look: Any) -> None:
@@ -104,7 +97,14 @@ def _scatter(axes: Axes, found: Sequence[Dot], **look: Any) -> None:
 def recoveries(section: Section, found: Sequence[Group]) -> Figure:
     """Share of seeds that recover each teacher node: a panel per group, a row per layer, a line per arm."""
     layers = max((group.layers for group in found), key=len)
-    drawn, panels = _framed(section, captions.recovery(found[0]), layers, len(found), _entries(found), sharey=True)
+    drawn, panels = _framed(
+        section,
+        captions.recovery(every(found)) + captions.deeper(every(found)),
+        layers,
+        len(found),
+        _entries(found),
+        sharey=True,
+    )
     for height, row in enumerate(panels):
         for axes, group in zip(row, found, strict=True):
             for told, strokes in zip(group.arms, _strokes(group), strict=True):
@@ -120,8 +120,8 @@ def recoveries(section: Section, found: Sequence[Group]) -> Figure:
 def training(section: Section, found: Sequence[Group], curves: Curves) -> Figure:
     """Best correlation and recovered share over training: a panel per group, a row per metric, a line per arm."""
     task, metrics = section.comparison.task, list(OVER_TRAINING)
-    curved = all(is_curved(told, metric, task, curves) for group in found for told in group.arms for metric in metrics)
-    said = captions.training(found[0], curved=curved)
+    curved = all(is_curved(told, metric, task, curves) for told in every(found) for metric in metrics)
+    said = captions.training(every(found), curved=curved)
     names = [metric.replace("_", " ") for metric in metrics]
     drawn, panels = _framed(section, said, names, len(found), _entries(found), sharex=True, sharey="row")
     for metric, row in zip(metrics, panels, strict=True):
@@ -135,8 +135,8 @@ def training(section: Section, found: Sequence[Group], curves: Curves) -> Figure
 
 def _over_training(axes: Axes, told: NodeArm, metric: str, task: Task, curves: Curves, strokes: dict[str, Any]) -> None:
     points = over_training(told, metric, task, curves)
-    every = math.ceil(len(points) / MARKED)
-    axes.plot([at.step for at in points], [at.value.mean for at in points], markevery=every, **strokes)
+    between = max(1, math.ceil(len(points) / MARKED))
+    axes.plot([at.step for at in points], [at.value.mean for at in points], markevery=between, **strokes)
     bands = [
         (at.step, at.value.low, at.value.high)
         for at in points
@@ -154,7 +154,15 @@ def _over_training(axes: Axes, told: NodeArm, metric: str, task: Task, curves: C
 
 def histograms(section: Section, group: Group) -> Figure:
     """Initial ranks of the finally best students: a panel per arm, a row per layer."""
-    drawn, panels = _framed(section, captions.ranks(group), group.layers, len(group.arms), (), sharex=True, sharey=True)
+    drawn, panels = _framed(
+        section,
+        captions.ranks(group.arms) + captions.deeper(group.arms),
+        group.layers,
+        len(group.arms),
+        (),
+        sharex=True,
+        sharey=True,
+    )
     for height, row in enumerate(panels):
         for axes, told, strokes in zip(row, group.arms, _strokes(group), strict=True):
             shares = ranks(told.at(height))

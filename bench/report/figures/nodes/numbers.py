@@ -14,8 +14,8 @@ from bench.spec import Task
 
 TEACHERS = 150
 """Teacher nodes of a layer that are drawn, the strongest ones."""
-CELL, CELLS = 0.02, 50
-"""Nodes that lie this close in correlation, and in the same of so many steps of fan-out, are drawn as one dot."""
+CELLS = 50
+"""Steps of a correlation of 1, and of the largest fan-out: nodes in the same of both are drawn as one dot."""
 MOST = 25
 """Nodes whose number the area of a dot tells; more look the same."""
 BINS = 10
@@ -69,10 +69,10 @@ def dots(layers: Iterable[NodeLayer], *, top: float) -> Dots:
         nodes = layer["students"]
         facts = (nodes["correlation_final"], nodes["fanout_final"], nodes["kept_in"], nodes["kept_out"])
         for correlation, fanout, kept_in, kept_out in zip(*facts, strict=True):
-            cell = round(max(-1.0, min(correlation, 1.0)) / CELL), round(CELLS * (fanout / top))
+            cell = round(CELLS * max(-1.0, min(correlation, 1.0))), round(CELLS * (fanout / top))
             cells[bool(kept_in and kept_out)][cell] += 1
     return Dots(
-        *([Dot(x * CELL, y * top / CELLS, n) for (x, y), n in sorted(cells[kept].items())] for kept in (True, False))
+        *([Dot(x / CELLS, top * (y / CELLS), n) for (x, y), n in sorted(cells[kept].items())] for kept in (True, False))
     )
 
 

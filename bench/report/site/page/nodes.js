@@ -46,7 +46,7 @@ const nodeCharts = (told, colour, config) => {
   function training({unit, groups}) {
     return groups.flatMap(([title, arms, metrics]) => metrics.map(([metric, lines]) => {
       const rows = lines.flatMap((points, place) => points.map(([x, v, lo, hi]) => ({m: arms[place][0], w: WIDTHS[place], x, v, lo, hi})));
-      const {color, shape, width} = looks(arms), x = {...number('x', unit), axis: {tickCount: 5, format: '~s'}}, y = axis('v', metric, [-.04, 1.04]);
+      const {color, shape, width} = looks(arms), x = axis('x', unit, [0, Math.max(1, ...rows.map(row => row.x))], {axis: {tickCount: 5, format: '~s'}}), y = axis('v', metric, [-.04, 1.04]);
       const tooltip = [{field: 'm', type: 'nominal', title: 'arm'}, number('x', unit, ','), number('v', metric, '.3g'), number('lo', 'low', '.3g'), number('hi', 'high', '.3g')];
       return panel(`${metric}, ${title}`, [
         {data: {values: rows.filter(row => row.lo !== null)}, mark: {type: 'area', opacity: .13, clip: true}, encoding: {x, y: {...y, field: 'lo'}, y2: {field: 'hi'}, color}},
