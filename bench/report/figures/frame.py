@@ -63,7 +63,7 @@ def framed(
         right=1 - LEGEND / WIDTH,
         top=1 - TOP / whole,
         bottom=(BOTTOM + LINE * len(caption)) / whole,
-        wspace=0.2,
+        wspace=min(0.2, 0.8 / columns),
         hspace=0.15,
     )
     heading, facts = map(plain, title(section))

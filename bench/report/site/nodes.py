@@ -20,7 +20,7 @@ from bench.report.figures.nodes.numbers import (
     tallest,
 )
 from bench.report.site.anchors import Page
-from bench.report.site.charts import COLOURS, short
+from bench.report.site.charts import COLOURS, OTHERS, short
 from bench.report.site.templates import label
 from bench.spec import DENSE
 
@@ -69,7 +69,7 @@ def _lines(group: Group) -> list[list[Any]]:
 
 
 def _coloured(group: Group, labels: Sequence[str]) -> list[list[Any]]:
-    colours = (COLOURS[tone.title] if tone else DENSE for tone in group.tones)
+    colours = (COLOURS.get(tone.title, OTHERS) if tone else DENSE for tone in group.tones)
     return [[label(name), colour] for name, colour in zip(labels, colours, strict=True)]
 
 

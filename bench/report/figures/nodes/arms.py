@@ -12,18 +12,16 @@ from typing import NamedTuple
 
 from bench import registry
 from bench.record import NodeLayer, node_layers
-from bench.report.figures.style import FAMILIES, Family, looks
+from bench.report.figures.style import FAMILIES, Family, family_of, looks
 from bench.report.table.arms import Arm
 from bench.report.table.compact import method
 from bench.report.table.rows import Section
 from bench.spec import DENSE
 
-ARMS = 5
-"""Arms that are drawn beside each other, dense included: no more than colours tell apart."""
+ARMS = 6
+"""Arms that are drawn beside each other, dense included."""
 LAYERS = 4
 """Hidden layers, the lowest ones."""
-TONES = tuple(FAMILIES[place] for place in (0, 1, 2, 4, 5))
-"""Whose colours the arms of a group have, dense apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +72,12 @@ class Group(NamedTuple):
 
     @property
     def tones(self) -> list[Family | None]:
-        """Whose colour each arm has; None: dense, which has its own."""
-        tones = iter(TONES)
-        return [None if told.arm.method == DENSE else next(tones) for told in self.arms]
+        """Whose colour each arm has: its own family's where that is free, else another one's; None: dense's."""
+        tones: list[Family | None] = []
+        for told in self.arms:
+            wishes = (family_of(method(told.arm)), *FAMILIES)
+            tones.append(None if told.arm.method == DENSE else next(each for each in wishes if each not in tones))
+        return tones
 
     @property
     def layers(self) -> list[str]:

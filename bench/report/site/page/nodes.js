@@ -1,7 +1,7 @@
 'use strict';
 // The charts of hidden nodes: a heading, what to know, and a panel per arm or group of arms. Names are data and labels in them.
 const nodeCharts = (told, colour, config) => {
-  const SHAPES = ['circle', 'triangle-up', 'square', 'diamond', 'cross'], WIDTHS = [3.4, 2.9, 2.4, 1.9, 1.4], CROSS = 'M-.5,-.5L.5,.5M.5,-.5L-.5,.5';
+  const SHAPES = ['circle', 'triangle-up', 'square', 'diamond', 'cross', 'triangle-down'], WIDTHS = [3.4, 2.9, 2.4, 1.9, 1.5, 1.1], CROSS = 'M-.5,-.5L.5,.5M.5,-.5L-.5,.5';
   const number = (field, title, format) => ({field, type: 'quantitative', title, format});
   const axis = (field, title, domain, more = {}) => ({field, type: 'quantitative', title, scale: {domain, nice: false, zero: false}, ...more});
   const panel = (title, layer) => ({title, spec: {width: 'container', height: 190, autosize: {type: 'fit-x', contains: 'padding'}, layer, config}});

@@ -44,7 +44,7 @@ def test_the_lshape_of_each_arm_of_a_level(records):
 def test_recovery_by_width_and_at_a_level(records):
     widths, level = told(records)["recovery"]["groups"]
     early, final = [1.0, 0.0, 0.0], [1.0, 1.0, 0.0]
-    assert widths == ["by width (nodes)", [["dense", "dense", early, final], ["small-dense L2", "c0", early, final]]]
+    assert widths == ["by width (nodes)", [["dense", "dense", early, final], ["small-dense L2", "c2", early, final]]]
     assert level[0] == "at level 2: 25 % of the weights"
     assert [arm[0] for arm in level[1]] == ["dense", "ticket L2"]
 
@@ -105,4 +105,4 @@ def test_hostile_names_are_labels(study, record):
     assert "<" not in data
     label, colour = json.loads(data)["lshape"]["arms"][1][:2]
     assert len(label) <= 60
-    assert colour == "c0"
+    assert colour == "others"

@@ -47,17 +47,28 @@ def test_without_nodes_nothing_is_drawn(study, record):
 def test_of_many_methods_every_family_shows_one(study):
     methods = ("dense", "ticket", "reinit", "shuffled", "permuted", "random-ticket", "one-shot", "snip")
     ((_, labels),) = told(with_nodes(study(dict.fromkeys(methods, 0.0))))
-    assert labels == ["dense", "ticket L1", "reinit L1", "random-ticket L1", "one-shot L1"]
+    assert labels == ["dense", "ticket L1", "reinit L1", "random-ticket L1", "one-shot L1", "snip L1"]
     ((_, labels),) = told(
         with_nodes(study(dict.fromkeys(("dense", "ticket", "shuffled", "reinit", "random-ticket"), 0.0)))
     )
     assert labels == ["dense", "ticket L1", "reinit L1", "shuffled L1", "random-ticket L1"]
 
 
+def test_an_arm_has_the_colour_of_its_family_unless_another_has_it(study):
+    def colours(*methods, levels=(1,)):
+        found = with_nodes(study({"dense": 0.0, **dict.fromkeys(methods, 0.0)}, levels=levels))
+        (section,) = sections(found)
+        return [tone and tone.title for tone in groups(section)[-1].tones]
+
+    assert colours("ticket", "random-ticket", "one-shot") == [None, "ticket", "random or small", "trained weights"]
+    assert colours("reinit", "shuffled") == [None, "ticket's mask", "ticket"]
+    assert colours("small-dense", levels=(1, 2, 3)) == [None, "random or small", "ticket", "ticket's mask"]
+
+
 def test_of_many_widths_the_first_and_the_last_are_shown(study):
     found = with_nodes(study({"dense": 0.0})) + narrower(study({"small-dense": 0.0}, levels=tuple(range(1, 11))))
     ((_, labels),) = told(found)
-    assert labels == ["dense: 2", *(f"small-dense L{level}: 3" for level in (1, 4, 7, 10))]
+    assert labels == ["dense: 2", *(f"small-dense L{level}: 3" for level in (1, 3, 5, 8, 10))]
     assert len(labels) == ARMS
 
 
