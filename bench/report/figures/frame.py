@@ -24,8 +24,8 @@ from bench.report.table.rows import Section
 WIDTH, HEIGHT, LEFT, LEGEND, TOP, BOTTOM, LINE = 10.0, 5.0, 0.75, 1.65, 0.7, 0.55, 0.15
 """Inches: of the figure without its caption, its margins (the legend's on the right), a line of the caption."""
 
-CAPTION, LABEL = 165, 22
-"""Characters of a line of the caption, and of a name in the legend."""
+CAPTION, FACTS, LABEL = 165, 170, 22
+"""Characters of a line of the caption, of the line under the title, and of a name in the legend."""
 
 Entry = tuple[Artist, str]
 """A handle and its label; a `Text` is a heading."""
@@ -68,7 +68,9 @@ def framed(
     )
     heading, facts = map(plain, title(section))
     drawn.text(LEFT / WIDTH, 1 - 0.22 / whole, heading, fontsize=10, fontweight="bold")
-    drawn.text(LEFT / WIDTH, 1 - 0.38 / whole, facts, fontsize=7, color=DENSE_COLOUR)
+    drawn.text(
+        LEFT / WIDTH, 1 - 0.38 / whole, textwrap.shorten(facts, FACTS, placeholder=" …"), fontsize=7, color=DENSE_COLOUR
+    )
     drawn.text(LEFT / WIDTH, 0.08 / whole, "\n".join(caption), fontsize=6.5, color=DENSE_COLOUR, va="bottom")
     if entries:
         _legend(drawn, entries, top=1 - (TOP - 0.1) / whole)

@@ -40,6 +40,8 @@ DOT = 4.0
 """Square points of the mark of one node."""
 WHOLE = (-0.04, 1.04)
 """Of what lies between 0 and 1."""
+TICKS = (0, 0.5, 1), ("0", "0.5", "1")
+"""Ticks, and their labels: no more than do not meet those of the next panel."""
 MARKED = 7
 """Points of a line that have a marker, at most."""
 ENDS: tuple[Reading, Reading] = ("early", "final")
@@ -78,6 +80,7 @@ def lshape(section: Section, group: Group) -> Figure:
             axes.axvline(RECOVERED, color=DENSE_COLOUR, linestyle=":", linewidth=0.8, zorder=1)
             axes.set_ylim(-0.05 * top, 1.15 * top)
             left = min([left, *(dot.correlation for dot in chain(*found))])
+            axes.set_xticks(*TICKS)
     panels[0][0].set_xlim(left - 0.04, 1.04)
     _label(panels, group.layers, [told.label for told in group.arms], "best correlation", "fan-out norm")
     return drawn
@@ -170,7 +173,7 @@ def histograms(section: Section, group: Group) -> Figure:
             axes.bar(places, shares, width=0.9 / BINS, color=strokes["color"], alpha=0.75)
             axes.axhline(1 / BINS, color="black", linestyle="--", linewidth=0.8)
             axes.set_xlim(0, 1)
-            axes.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
+            axes.set_xticks(*TICKS)
     _label(panels, group.layers, [told.label for told in group.arms], "initial rank", "share of teacher nodes")
     return drawn
 
