@@ -138,7 +138,7 @@ def training(section: Section, found: Sequence[Group], curves: Curves) -> Figure
 
 def _over_training(axes: Axes, told: NodeArm, metric: str, task: Task, curves: Curves, strokes: dict[str, Any]) -> None:
     points = over_training(told, metric, task, curves)
-    between = max(1, math.ceil(len(points) / MARKED))
+    between = math.ceil(len(points) / MARKED)
     axes.plot([at.step for at in points], [at.value.mean for at in points], markevery=between, **strokes)
     bands = [
         (at.step, at.value.low, at.value.high)

@@ -1,6 +1,7 @@
 """Which arms the figures of nodes show."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from nodes import build_layer, with_nodes
@@ -8,6 +9,7 @@ from nodes import build_layer, with_nodes
 from bench.record import node_layers
 from bench.report.figures.nodes.arms import ARMS, LAYERS, groups
 from bench.report.table.rows import sections
+from bench.tickets.methods import METHODS
 
 
 def told(records):
@@ -75,6 +77,8 @@ def test_of_many_widths_the_first_and_the_last_are_shown(study):
 def test_a_strangers_arm_says_so(study, record):
     stranger = with_nodes([record("a-method", 1, seed, 0.9) for seed in range(3)])
     assert told([*with_nodes(study({"dense": 0.0})), *stranger])[-1][1] == ["dense", "a-method (version 1) ‖ L1"]
+    forged = replace(METHODS["dense"], version=99)
+    assert told(with_nodes([record(forged, 0, 0, 0.9)])) == [("by width (nodes)", ["dense (version 99) ‖"])]
 
 
 def _without(layer, side, fact):

@@ -51,6 +51,7 @@ def test_the_lshape_has_a_panel_per_arm_and_pruned_nodes_apart(records):
     assert kept.get_sizes() == pytest.approx([4.0 * 3, 4.0 * 6]), "the area is for the number of nodes of all seeds"
     assert to_hex(kept.get_facecolor()) != to_hex(pruned.get_edgecolor())
     assert [text.get_text() for text in figure.axes[0].texts] == ["9 kept, 3 pruned"]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0", "0.5", "1"]
     for (low, high), most in ((figure.axes[0].get_xlim(), 1.0), (figure.axes[0].get_ylim(), 2.0)):
         assert low < 0, "no mark on the edge is cut"
         assert high > most
