@@ -179,7 +179,7 @@ def test_a_task_is_drawn(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nodes_are_drawn(visit, scheme):
     page = visit(NODES, scheme=scheme)
-    panels = 5 + 1 + 2 + 5
+    panels = 6 + 1 + 2 + 6
     until(page, f"document.querySelectorAll('.page.on .nodes .chart svg').length === {panels}")
     assert page.locator(".nodes h3").all_text_contents() == [
         "What student nodes follow",
@@ -193,8 +193,8 @@ def test_nodes_are_drawn(visit, scheme):
     assert kept.count() == 1 + 2, "a mark for the pruned nodes, which lie together, and one for each of the others"
     bars = page.locator(".nodes .chart").last.locator("svg .mark-rect path")
     assert bars.count() == 10
-    legend = page.locator(".nodes .chart").nth(5).locator("svg .role-legend-label text").all_text_contents()
-    assert legend == [title.partition(":")[0] for title in titles[:5]]
+    legend = page.locator(".nodes .chart").nth(6).locator("svg .role-legend-label text").all_text_contents()
+    assert legend == [title.partition(":")[0] for title in titles[:6]]
 
 
 def test_nodes_of_which_nothing_is_known_are_drawn_quietly(visit, record, tmp_path):
