@@ -4,6 +4,7 @@ A value that a task cannot give is null, and `nulls` says why. No number is NaN.
 it through `bench.schema`, which holds it to these types and their bounds.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, cast
 
 from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, json_of
@@ -83,6 +84,12 @@ class Survival(TypedDict):
 
     initial: Share  # chance that a kept weight began larger in magnitude than a pruned one of its layer: 0.5 if it tells nothing
     movement: Number  # how much farther kept ones moved, in standard deviations of their layer's initial weights
+
+
+RECOVERED: Final = 0.95
+"""The correlation beyond which a student node has recovered a teacher node (1909.13458, code)."""
+EARLY: Final = 0.05
+"""Share of the budget after which nodes are looked at early."""
 
 
 class TeacherNodes(TypedDict):
@@ -219,6 +226,16 @@ class Measurement(TypedDict):
     equal: bool  # whether everything it says (replay: of the last point) is the same to the bit
     believed: list[Literal["mask"]]  # what was taken from the record, and not measured
     provenance: Provenance  # of who measured
+
+
+def node_layers(record: Record) -> Iterator[NodeLayer]:
+    """The hidden layers that a record tells of, the lowest first, up to one whose lists are empty or do not fit together."""
+    for layer in record.get("nodes", []):
+        for columns in (layer["teachers"], layer["students"]):
+            lengths = {len(values) for values in cast("dict[str, Any]", columns).values() if values is not None}
+            if len(lengths) != 1 or lengths == {0}:
+                return
+        yield layer
 
 
 def metric_of(record: Record, metric: str | None = None, at: str | None = None) -> Metric | None:

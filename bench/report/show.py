@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.digests import canonical_json
-from bench.record import CurvePoint, LayerCount, Record
+from bench.record import CurvePoint, LayerCount, Record, node_layers
 from bench.report.escaping import plain
 
 POINTS = 8
@@ -98,7 +98,7 @@ def _nodes(record: Record) -> dict[str, list[tuple[str, ...]]]:
     """Heading -> the nodes of one layer, a line each."""
     return {
         f"{whose} nodes of {layer['layer']}": _by_node(columns)
-        for layer in record.get("nodes", [])
+        for layer in node_layers(record)
         for whose, columns in (("teacher", layer["teachers"]), ("student", layer["students"]))
     }
 

@@ -10,7 +10,7 @@ from typing import get_args
 from rich.console import Console
 
 from bench.errors import UnknownName
-from bench.record import Record
+from bench.record import CurvePoint, Record
 from bench.report.folder import fill
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
@@ -75,8 +75,17 @@ def plot(asked: Request, root: Path, *, folder: Path) -> None:
     from bench.report.figures.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
 
     stem = Path(asked.suite).stem if asked.suite else "records"
-    records = some(asked.records(existing(root)), asked, root)
-    say(*map(str, fill(folder, lambda draft: draw(records, draft, stem=stem))))
+    store = existing(root)
+    records = some(asked.records(store), asked, root)
+    curves = _curves(store, records)
+    say(*map(str, fill(folder, lambda draft: draw(records, draft, stem=stem, curves=curves))))
+
+
+def _curves(store: Store, records: list[Record]) -> dict[str, list[CurvePoint]]:
+    """Unit id -> curve, of the units whose records tell of nodes: figures of others draw none."""
+    ids = {record["unit_id"][:10]: record["unit_id"] for record in records if "nodes" in record}
+    folders = ((folder.name.partition("-")[2], folder) for folder in store.folders()) if ids else ()
+    return {ids[name]: curve(folder) for name, folder in folders if name in ids}
 
 
 def publish(asked: Request, root: Path, *, folder: Path) -> None:

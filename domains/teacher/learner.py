@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.learner import HiddenLayer, Mask, State, check_finite, copy_state, every_entry, restore, train_to
-from bench.record import NodeLayer
+from bench.record import EARLY, NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
 from domains.teacher import students, teachers
@@ -21,8 +21,6 @@ from domains.teacher.measures import Floats, Layer, constant, correlations, meas
 from domains.teacher.nodes import node_layer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-EARLY = 0.05
-"""Share of the budget after which the nodes are looked at early."""
 LOSS_FLOOR = 1e-12
 """Below this a loss counts as this: what rounding leaves of a perfect student."""
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-RECOVERED = 0.95
-"""The correlation beyond which a teacher node counts as recovered (1909.13458, code)."""
+from bench.record import RECOVERED
+
 UNSPECIALISED = 0.8
 """The correlation below which a student node follows no teacher node."""
 CONSTANT = 1e-6

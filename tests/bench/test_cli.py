@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import toy
 import typer.main
+from nodes import build_layer
 
 from bench import __version__, cli
 from bench.store.store import Store
@@ -227,6 +229,24 @@ def test_figures(command, suite_file, finished, tmp_path):
     assert written
     assert all(os.path.getsize(path) > 1000 for path in written)  # noqa: PTH202  names as printed
     assert os.path.basename(written[0]).startswith("toy-")  # noqa: PTH119
+
+
+@pytest.mark.parametrize("curved", [True, False])
+def test_figures_of_nodes_draw_the_curves_of_the_store(command, suite_file, finished, tmp_path, curved):
+    store = shutil.copytree(finished, tmp_path / "own")
+    for path in store.rglob("record.json"):
+        record = json.loads(path.read_text())
+        for point in record["curve"] if curved else ():
+            point["metrics"]["test"] |= {"best_correlation": 0.5, "recovered": 0.5}
+        path.write_text(json.dumps({**record, "nodes": [build_layer()]}))
+    code, out, _ = command("plot", suite_file, "--store", store, "--output", tmp_path / "figures")
+    assert code == 0
+    kinds = ("", "-lshape", "-recovery", "-training", "-ranks")
+    assert [Path(line).name for line in out.split()] == [
+        f"toy-toy-chain{kind}.{suffix}" for kind in kinds for suffix in ("svg", "png")
+    ]
+    told = (tmp_path / "figures" / "toy-toy-chain-training.svg").read_text()
+    assert ("Marks: before training" in told) is not curved
 
 
 def test_publish(command, suite_file, finished, tmp_path):

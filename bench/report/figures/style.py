@@ -2,7 +2,7 @@
 
 A colour says where the mask or the weights come from, which the facts of a method's columns tell; the marker and the line
 say which method of that family it is, so that every figure reads without colour too. Colours: Okabe and Ito 2008,
-distinguishable with any colour vision.
+distinguishable with any colour vision; and purple, as these are too few.
 """
 
 from collections.abc import Callable, Iterable
@@ -65,17 +65,22 @@ FAMILIES = (
     Family("ticket", "#d55e00", lambda told: told.mask.ranked == "previous" and told.weights.state != "trained"),
     Family("ticket's mask", "#0072b2", lambda told: told.mask.layers == "ticket"),
     Family("random or small", "#cc79a7", lambda told: told.weights.narrower or _is_random(told)),
-    Family("trained weights", "#e69f00", lambda told: told.weights.state == "trained" or told.mask.ranked == "dense"),
+    Family("trained weights", "#e69f00", lambda told: told.weights.state == "trained" or _is_one_shot(told)),
     Family("at initialisation", "#009e73", lambda told: told.mask.scored is not None),
     Family("while training", "#56b4e9", lambda told: told.training.dynamic),
     Family("another task's ticket", "#808000", lambda told: told.mask.taken == "source"),
+    Family("whole nodes", "#6f2dbd", lambda told: told.mask.nodes),
     Family("others", "#333333", lambda _: True),
 )
 """In the order of the legend."""
 
 
 def _is_random(told: Columns) -> bool:
-    return told.mask.drawn is not None and not told.training.dynamic
+    return told.mask.drawn is not None and not told.mask.nodes and not told.training.dynamic
+
+
+def _is_one_shot(told: Columns) -> bool:
+    return told.mask.ranked == "dense" and not told.mask.nodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

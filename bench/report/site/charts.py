@@ -65,7 +65,7 @@ def chart(page: Page, styles: Mapping[str, dict[str, Any]]) -> dict[str, Any] | 
         "worse": -1 if task.direction == "max" else 1,
         "tolerance": task.tolerance,
         "dense": next((_numbers(page, place, arm, row)[1:] for place, arm, row in scored if arm.method == DENSE), None),
-        "ranges": [list(map(_short, limits)) for limits in ranges(page.section)],
+        "ranges": [list(map(short, limits)) for limits in ranges(page.section)],
         "methods": [{"name": label(name), **styles[name]} for name in methods],
         "arms": [[places[method(arm)], row.level, *_numbers(page, place, arm, row)] for place, arm, row in pruned],
     }
@@ -73,11 +73,12 @@ def chart(page: Page, styles: Mapping[str, dict[str, Any]]) -> dict[str, Any] | 
 
 def _numbers(page: Page, place: int, arm: Arm, row: Row) -> list[Any]:
     return [
-        *(_short(value) for value in (row.density, row.mean, row.low, row.high, row.search_cost)),
+        *(short(value) for value in (row.density, row.mean, row.low, row.high, row.search_cost)),
         page.arms[place],
-        [[seed, _short(value)] for seed, value in arm.scores[row.metric, row.at].items()],
+        [[seed, short(value)] for seed, value in arm.scores[row.metric, row.at].items()],
     ]
 
 
-def _short(value: float | None) -> float | None:
+def short(value: float | None) -> float | None:
+    """A number as charts need it."""
     return None if value is None else float(f"{value:.{DIGITS}g}")

@@ -16,7 +16,7 @@ PARTS = files("bench.report.site") / "page"
 def scripts() -> tuple[str, ...]:
     """In the order in which they stand: one line for the head, the vendored ones, our own."""
     vendored = (_part("vendor", file["name"]) for file in vendor())
-    return ("document.documentElement.className='js'", *map(_unmapped, vendored), _part("page.js"))
+    return ("document.documentElement.className='js'", *map(_unmapped, vendored), _part("nodes.js"), _part("page.js"))
 
 
 @cache

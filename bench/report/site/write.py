@@ -18,6 +18,7 @@ from bench.report.site.charts import chart, styles
 from bench.report.site.claims import ClaimLine, claim_lines
 from bench.report.site.densities import families, layers_of
 from bench.report.site.measured import NOTHING, Measured, measurers, of_arm, of_unit, setting
+from bench.report.site.nodes import node_charts
 from bench.report.site.records import method_of, settings, task_of
 from bench.report.site.scripts import policy, scripts, style
 from bench.report.site.standings import overall, standings
@@ -40,7 +41,7 @@ COLUMNS = {column.name: column for column in COMPACT}
 
 FUNCTIONS = (
     *(text.about, text.claimed, papers, besides, title, notes, families, layers_of),
-    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit),
+    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts),
 )
 """What the templates call by name."""
 

@@ -76,6 +76,8 @@ def test_every_node_of_teacher_and_student_is_told(record):
         "  0     3        0\n"
     ) in text
     assert "nodes of" not in show(record("ticket", 1, 0, 0.9), [])
+    layer["students"]["kept_in"] = [3, 3]
+    assert "nodes of" not in show(record("ticket", 1, 0, 0.9, nodes=[layer]), []), "lists that do not fit together"
 
 
 def test_how_survivors_differed_is_told_where_it_is_known(record):

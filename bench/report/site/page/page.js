@@ -161,7 +161,7 @@
 
   function config() {
     const axis = {labelColor: colour('soft'), titleColor: colour('soft'), gridColor: colour('line'), domainColor: colour('line'), tickColor: colour('line'), titleFontWeight: 400, labelFontSize: 11, titleFontSize: 12};
-    return {background: 'transparent', axis, view: {stroke: null}, font: 'system-ui, sans-serif', aria: false};
+    return {background: 'transparent', axis, legend: {labelColor: colour('soft'), labelFontSize: 11}, view: {stroke: null}, font: 'system-ui, sans-serif', aria: false};
   }
 
   function values(told) {
@@ -211,28 +211,59 @@
   function draw() {
     for (const each of drawn) each.finalize();
     drawn = [];
-    const box = $('.charts', page), source = box && $('script[type="application/json"]', page);
-    if (!source) return;
-    const told = source.told ??= JSON.parse(source.textContent), method = form.elements.method.value;
-    if (method) told.methods.forEach((each, place) => each.name === method ? off.delete(place) : off.add(place));
-    const [whole, near] = told.ranges, density = 'density: prunable weights kept, %', drawing = page;
+    drawScores();
+    drawNodes();
+  }
+
+  function told(kind) {
+    const source = document.getElementById(`${page.id}.${kind}`);
+    return source && (source.told ??= JSON.parse(source.textContent));
+  }
+
+  function drawScores() {
+    const box = $('.charts', page), found = told('chart'), method = form.elements.method.value;
+    if (!found) return;
+    if (method) found.methods.forEach((each, place) => each.name === method ? off.delete(place) : off.add(place));
+    const [whole, near] = found.ranges, density = 'density: prunable weights kept, %';
     const wanted = [['Score over density', {x: 'x', title: density, range: whole}], ...(near ? [['The same, near dense', {x: 'x', title: density, range: near}]] : []),
       ['Score over search cost', {x: 'cost', title: 'search cost: updates, ancestors included', range: near ?? whole}]];
-    box.replaceChildren(legend(told), ...wanted.map(([name]) => {
-      const frame = document.createElement('figure'), caption = document.createElement('figcaption'), chart = document.createElement('div');
-      caption.textContent = name;
-      chart.className = 'chart';
-      frame.append(caption, chart);
-      return frame;
+    box.replaceChildren(legend(found), ...wanted.map(([name]) => frame(name)));
+    $$('.chart', box).forEach((chart, place) => embed(chart, wanted[place][0], 'its numbers are in the table below', figure(found, wanted[place][1])));
+  }
+
+  function drawNodes() {
+    const box = $('.nodes', page), found = told('nodes');
+    if (!found) return;
+    const wanted = nodeCharts(found, colour, config());
+    box.replaceChildren(...wanted.flatMap(({title, about, panels}) => {
+      const head = document.createElement('h3'), text = document.createElement('p'), grid = document.createElement('div');
+      head.textContent = title;
+      text.textContent = about;
+      text.className = 'facts';
+      grid.className = 'charts small';
+      grid.append(...panels.map(panel => frame(panel.title)));
+      return [head, text, grid];
     }));
-    $$('.chart', box).forEach((chart, place) => {
-      chart.setAttribute('role', 'img');
-      chart.setAttribute('aria-label', `${wanted[place][0]}; its numbers are in the table below.`);
-      vegaEmbed(chart, figure(told, wanted[place][1]), {mode: 'vega-lite', ast: true, actions: false, defaultStyle: false, renderer: 'svg', tooltip: {disableDefaultStyle: true}}).then(made => {
-        if (page !== drawing) return made.finalize();
-        drawn.push(made);
-        made.view.addEventListener('click', (_, item) => { if (item?.datum?.a && item.mark.marktype === 'symbol') location.hash = item.datum.a; });
-      });
+    const panels = wanted.flatMap(each => each.panels.map(panel => [`${each.title}: ${panel.title}`, panel.spec]));
+    $$('.chart', box).forEach((chart, place) => embed(chart, panels[place][0], 'its numbers are in the records', panels[place][1]));
+  }
+
+  function frame(name) {
+    const made = document.createElement('figure'), caption = document.createElement('figcaption'), chart = document.createElement('div');
+    caption.textContent = name;
+    chart.className = 'chart';
+    made.append(caption, chart);
+    return made;
+  }
+
+  function embed(chart, name, where, spec) {
+    const drawing = page;
+    chart.setAttribute('role', 'img');
+    chart.setAttribute('aria-label', `${name}; ${where}.`);
+    vegaEmbed(chart, spec, {mode: 'vega-lite', ast: true, actions: false, defaultStyle: false, renderer: 'svg', tooltip: {disableDefaultStyle: true}}).then(made => {
+      if (page !== drawing) return made.finalize();
+      drawn.push(made);
+      made.view.addEventListener('click', (_, item) => { if (item?.datum?.a && item.mark.marktype === 'symbol') location.hash = item.datum.a; });
     });
   }
 

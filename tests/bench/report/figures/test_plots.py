@@ -18,6 +18,7 @@ from bench.report.statistics.seeds import interval
 from bench.report.table.rows import sections
 from bench.spec import Pruning
 from bench.tickets.methods import METHODS
+from domains.teacher import columns
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "random-ticket": -0.05}
 
@@ -177,6 +178,14 @@ def test_colours_say_where_masks_and_weights_come_from():
         (name, family) for family, names in FAMILIES.items() for name in names
     ]
     assert len({look.colour for look in drawn.values()}) == len(FAMILIES)
+
+
+def test_methods_that_prune_whole_nodes_are_a_family(monkeypatch):
+    nodes = {each.name: each for each in (columns.fanout, columns.fanout_reinit, columns.fanout_random)}
+    monkeypatch.setattr(registry, "methods", lambda: {**METHODS, **nodes})
+    drawn = looks([*METHODS, *nodes])
+    assert [name for name, look in drawn.items() if look.family == "whole nodes"] == list(nodes)
+    assert drawn == {**looks(METHODS), **{name: drawn[name] for name in nodes}}
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if FAMILIES[name][0] in METHODS])

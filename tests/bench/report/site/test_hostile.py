@@ -6,6 +6,7 @@ import re
 import sys
 
 import pytest
+from nodes import build_layer, with_nodes
 from pages import Reader, measurement, site
 
 from bench.__main__ import main
@@ -69,6 +70,10 @@ FORGED = {
     "a digest that is a path": (("digests", "result"), "../../index.html"),
     "a unit id that is markup": (("unit_id",), f'"><img src=x onerror={SCRIPT}'),
     "a field more": (("onclick",), "alert(1)"),
+    "nodes that are markup": (("nodes",), [{**build_layer(), "layer": SCRIPT}]),
+    "a fan-out below zero": (("nodes",), [build_layer({"fanout": [-1.0, 1.0, 1.0]})]),
+    "a rank beyond the last": (("nodes",), [build_layer({"initial_rank": [1.5, 1.0, 1.0]})]),
+    "weights to half a node": (("nodes",), [build_layer(students={"kept_in": [0.5, 1]})]),
 }
 
 
@@ -82,6 +87,18 @@ def test_a_hostile_record_is_one_line_and_leaves_the_page(records, ask, tmp_path
     assert len(said) < 1_000
     assert (tmp_path / "index.html").read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("tmp")]
+
+
+@pytest.mark.parametrize(("side", "fact"), [("teachers", "fanout"), ("students", "kept_out")])
+def test_nodes_whose_lists_do_not_fit_together_are_not_drawn(records, ask, tmp_path, side, fact):
+    broken = build_layer()
+    broken[side][fact] = [0] * 100_000
+    assert ask(with_nodes(records, lambda: broken)) == (0, "")
+    without = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert ask(with_nodes(records)) == (0, "")
+    drawn = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert ['.nodes">' in page for page in (without, drawn)] == [False, True]
+    assert len(without) < len(drawn)
 
 
 BROKEN = {

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+from nodes import build_layer, with_nodes
 from pages import measurement, write_site
 
 from bench.report.claims.definitions import load_claims
@@ -18,6 +19,8 @@ EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "ra
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&lt;`=\u202egpj.exe"
 EARLY = {"at": ("final", "early-stop"), "select": "loss", "pruning": Pruning(rate=0.2)}
 LENET = "task-vision-lenet-mnist-small-v1"
+NODES = "task-nlp-some-small-v1"
+PRUNED = {"fanout_final": [2.0, 1.0, 0.0], "correlation_final": [0.96, 0.5, 0.0], "kept_in": [3, 3, 0]}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
@@ -59,7 +62,10 @@ def index(study, tmp_path_factory):
         *study(EFFECTS, levels=levels, seeds=5, name="vision/lenet-mnist", **EARLY),
         *study(EFFECTS, levels=levels, seeds=5, name="vision/lenet-mnist", version=2, **EARLY),
         *study(EFFECTS, levels=(2, 4), seeds=3, name="rl/cartpole-a2c"),
-        *study({**EFFECTS, "snip": -0.04}, levels=(1, 3), seeds=2, name="nlp/some"),
+        *with_nodes(
+            study({**EFFECTS, "snip": -0.04}, levels=(1, 3), seeds=2, name="nlp/some"),
+            lambda: build_layer(students=PRUNED),
+        ),
     ]
     folder = tmp_path_factory.mktemp("page")
     return write_site(folder / "index.html", {"some": records}, judge(load_claims(), records), records_url="records")
@@ -123,7 +129,7 @@ def shown(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("anchor", ["", "claims", "tasks", LENET, f"{LENET}.ticket-L12"])
+@pytest.mark.parametrize("anchor", ["", "claims", "tasks", LENET, NODES, f"{LENET}.ticket-L12"])
 def test_every_view_is_quiet_readable_and_no_wider_than_the_screen(visit, anchor, width, scheme):
     page = visit(anchor, width=width, scheme=scheme)
     assert shown(page) == [anchor.split(".")[0] or "tickets"]
@@ -168,6 +174,36 @@ def test_a_task_is_drawn(visit):
         f"document.querySelector('.page.on .chart').querySelectorAll('svg .mark-symbol path').length === {points - 7 - 5 * 7}",
     )
     assert page.locator(".legend button", has_text="shuffled").get_attribute("aria-pressed") == "false"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nodes_are_drawn(visit, scheme):
+    page = visit(NODES, scheme=scheme)
+    panels = 6 + 1 + 2 + 6
+    until(page, f"document.querySelectorAll('.page.on .nodes .chart svg').length === {panels}")
+    assert page.locator(".nodes h3").all_text_contents() == [
+        "What student nodes follow",
+        "Which teacher nodes are recovered",
+        "How nodes are found over training",
+        "How the best students began",
+    ]
+    titles = page.locator(".nodes figcaption").all_text_contents()
+    assert titles[:2] == ["dense: 4 kept, 2 pruned", "ticket L3: 4 kept, 2 pruned"]
+    kept = page.locator(".nodes .chart").nth(1).locator("svg .mark-symbol path")
+    assert kept.count() == 1 + 2, "a mark for the pruned nodes, which lie together, and one for each of the others"
+    bars = page.locator(".nodes .chart").last.locator("svg .mark-rect path")
+    assert bars.count() == 10
+    legend = page.locator(".nodes .chart").nth(6).locator("svg .role-legend-label text").all_text_contents()
+    assert legend == [title.partition(":")[0] for title in titles[:6]]
+
+
+def test_nodes_of_which_nothing_is_known_are_drawn_quietly(visit, record, tmp_path):
+    """A teacher whose nodes are all dead, and a student that correlates with none and leads nowhere."""
+    dead = {"dead": [True] * 3, "initial_rank": [None] * 3, "correlation_early": None}
+    layer = build_layer(dead, {"fanout_final": [0.0], "correlation_final": [-1.0]})
+    path = write_site(tmp_path / "index.html", {"some": [record("dense", 0, 0, 0.9, nodes=[layer])]}, [])
+    page = visit("task-vision-toy-small-v1", path=path)
+    until(page, "document.querySelectorAll('.page.on .nodes .chart svg').length === 5")
 
 
 def test_a_point_leads_to_its_records(visit):
