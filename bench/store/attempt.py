@@ -152,7 +152,7 @@ class Attempt:
             for side, record in (("kept", theirs), ("discarded", ours))
         }
         found: dict[str, Any] = {"unit_id": self.unit.id, "label": self.unit.label, **sides}
-        files.write_json(self.root / CONFLICTS / f"{self.unit.id[:10]}.{secrets.token_hex(4)}.json", found)
+        files.write_json(self.root / CONFLICTS / f"{self.unit.id[:DIGITS]}.{secrets.token_hex(4)}.json", found)
         self.drop()
 
     def _unwritable(self, error: OSError) -> StoreError:

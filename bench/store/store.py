@@ -19,7 +19,7 @@ from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
 from bench.store import files
 from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
-from bench.store.claims import ATTEMPTS, Holder, holders, sweep
+from bench.store.claims import ATTEMPTS, DIGITS, Holder, holders, sweep
 from bench.store.index import Finished, look, names
 
 DEFAULT = Path("results/runs")
@@ -167,7 +167,7 @@ class Store:
             folder = path.parent if path.name == RECORD else path
             if read_record(folder):
                 return folder
-        found = [each for each in self.folders() if each.name.partition("-")[2].startswith(text[:10])]
+        found = [each for each in self.folders() if each.name.partition("-")[2].startswith(text[:DIGITS])]
         found = [each for each in found if (read_record(each) or {"unit_id": ""})["unit_id"].startswith(text)]
         if len(found) == 1 and text:
             return found[0]

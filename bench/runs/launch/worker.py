@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 from bench.runs.job import Job, Outcome, resolve, run
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The parent's to answer; schedulers of clusters send them to every process of a job."""
+from bench.stopping import ASKING
 
 
 def main() -> None:
@@ -25,7 +23,7 @@ def main() -> None:
     and of torch's threads.
     """
     pipe, life, threads = map(int, sys.argv[2:])
-    for stop in STOPS:
+    for stop in ASKING:  # the parent answers: schedulers of clusters send them to every process of a job
         signal.signal(stop, lambda *_: None)
     os.register_at_fork(after_in_child=_answer_stops)
     threading.Thread(target=_die_with_parent, args=(life,), daemon=True).start()
@@ -55,7 +53,7 @@ def give_memory_back() -> None:
 
 def _answer_stops() -> None:
     """Children that a library forks must end when it asks them to."""
-    for stop in STOPS:
+    for stop in ASKING:
         signal.signal(stop, signal.SIG_DFL)
 
 
