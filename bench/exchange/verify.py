@@ -68,7 +68,7 @@ def findings_of(root: Path) -> Inspection:
         StoreError: if it is no store, or holds no unit: what nobody looked at has not passed.
     """
     store = Store(root)
-    if not any(store.folders()):
+    if store.is_empty:
         raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
     notes = [*seeds.missing(submission), *_imported(submission)]

@@ -66,6 +66,10 @@ class Store:
     Args:
         root: the folder; it need not exist before the first run.
 
+    Attributes:
+        suite: what it was packed by, if it was unpacked from an archive.
+        is_empty: whether it held no folder of a unit when this object was made.
+
     Raises:
         StoreError: if it holds something else, a link to a folder, or was written by a newer version.
     """
@@ -74,6 +78,7 @@ class Store:
         """Check that this version can read what is there; nothing is written."""
         self.root = Path(root)
         self.suite: KeptSuite | None = None
+        self.is_empty = True
         if not self.root.exists():
             return
         if not self.root.is_dir():
@@ -82,8 +87,8 @@ class Store:
             self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
-        for _ in self.folders():
-            pass  # meets every link: a run would see what is behind it, and a table would not
+        for _ in self.folders():  # to the last: it meets every link, whose inside a run would see and a table would not
+            self.is_empty = False
 
     def _read_mark(self) -> Mark:
         try:

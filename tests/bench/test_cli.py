@@ -106,6 +106,20 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     assert command("verify", tmp_path / "runs")[0] == 0
 
 
+def test_status_walks_a_store_once_and_reads_its_failures_once(command, suite_file, finished, monkeypatch, trouble):
+    trouble({"toy/chain@smoke ticket L2 s2": "fail"})
+    looked = []
+    for name in ("folders", "failures"):
+        plain = getattr(Store, name)
+        monkeypatch.setattr(Store, name, lambda self, name=name, plain=plain: looked.append(name) or plain(self))
+    suite_file.write_text(suite_file.read_text().replace("0-1", "0-2"))
+    command("run", suite_file, "--store", finished)
+    looked.clear()
+    _, out, _ = command("status", suite_file, "--store", finished)
+    assert "failed: toy/chain@smoke ticket L2 s2: RuntimeError" in out
+    assert sorted(looked) == ["failures", "folders"]
+
+
 def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
     code, out, _ = command("table", "--store", finished, "--format", "csv")
     assert code == 0

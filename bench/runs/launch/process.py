@@ -46,6 +46,14 @@ class Limits:
     seconds: float | None = None
     memory: int | None = None
 
+    def __bool__(self) -> bool:
+        return self != Limits()
+
+    def __str__(self) -> str:
+        takes = [] if self.seconds is None else [f"takes longer than {self.seconds:g} s"]
+        holds = [] if self.memory is None else [f"holds more than {_mebibytes(self.memory)}"]
+        return f"a unit that {' or '.join([*takes, *holds])} fails" if self else "a unit may take what there is"
+
 
 class Worker:
     """Trains job after job in a process of its own, which is started anew when a unit has killed it.
@@ -163,7 +171,7 @@ class _Process:
             raise _OverLimit(f"it took longer than the {self._limits.seconds:g} s of --unit-timeout")
         if self._limits.memory is not None and (memory := resident(self._child.pid)) > self._limits.memory:
             raise _OverLimit(
-                f"it held {memory / 2**20:,.0f} MiB, more than the {self._limits.memory / 2**20:,.0f} MiB of --unit-memory"
+                f"it held {_mebibytes(memory)}, more than the {_mebibytes(self._limits.memory)} of --unit-memory"
             )
         if os.fstat(self._log).st_size > LARGEST_LOG:
             raise _OverLimit(f"it printed more than {LARGEST_LOG // 2**20} MiB")
@@ -185,6 +193,10 @@ class _Process:
         end = time.monotonic() + seconds
         while not self._child.is_over and time.monotonic() < end:
             time.sleep(0.01)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
 
 
 def _nameless() -> int:
