@@ -8,7 +8,9 @@ from safetensors.numpy import load_file, save_file
 
 from bench import registry
 from bench.errors import StoreError, SubmissionError
+from bench.exchange import remeasure
 from bench.exchange.imports import import_ticket
+from bench.exchange.pack import pack as write_archive
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.verify import findings_of
 from bench.runs.clean import clean
@@ -103,11 +105,51 @@ def test_what_comes_of_it_is_what_comes_of_the_source_itself(store, plan, tmp_pa
 def test_its_store_is_verified_with_a_note(store, plan):
     train(plan, store.root)
     found = findings_of(store.root)
-    assert (found.findings, found.doubts) == ([], [])
+    assert (found.findings, found.doubts, found.missing) == ([], [], [])
     assert found.notes == [
         "example/turned@smoke ticket L2 s0 was imported from a ticket file: what it was found with is not here"
     ]
     assert found.believed == 1
+
+
+@pytest.fixture
+def packed(plan, store, tmp_path):
+    """An archive of a store with an imported ticket, without weights."""
+    train(plan, store.root)
+    write_archive(plan.units.values(), store, tmp_path / "a.zip", suite=plan.suite, weights=False)
+    return tmp_path / "a.zip"
+
+
+def test_an_archive_with_an_imported_ticket_stands_and_says_what_cannot_be_shown(
+    command, packed, tmp_path, monkeypatch
+):
+    code, out, err = command("verify", packed)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "note: example/turned@smoke ticket L2 s0 was imported from a ticket file: what it was found with is not here",
+        "note: mask believed of 1 units: the weights that ranked it were not submitted",
+        f"{packed}: 4 units, no findings",
+    ]
+    monkeypatch.setitem(remeasure.WORKS, "retrain", "example_again:retrain")
+    code, out, _ = command("verify", packed, "--retrain", 4, "--draw", 0, "--workers", 1)
+    assert code == 0, out
+    assert out.splitlines()[-1] == f"{packed}: 4 units, no findings"
+    assert command("unpack", packed, "--into", tmp_path / "theirs")[0] == 0
+
+
+def test_whoever_calls_a_ticket_imported_to_leave_out_what_it_was_found_with_is_told(command, store, tmp_path):
+    """Its own store may hold one that no transfer has taken yet."""
+    said = (
+        "example/turned@smoke ticket L2 s0 was imported from a ticket file, yet no transfer that starts from it is here"
+    )
+    suite = toy.suite(("ticket",), (2,), of=TURNED)
+    write_archive(make_plan(suite).units.values(), store, tmp_path / "a.zip", suite=suite, weights=False)
+    code, out, _ = command("verify", tmp_path / "a.zip")
+    assert code == 1
+    assert out.splitlines()[0] == said
+    code, out, _ = command("verify", store.root)
+    assert code == 0
+    assert out.splitlines()[0] == f"note: {said}"
 
 
 def test_another_digest_of_the_sources_dense_is_found(store, plan, forge):
