@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -164,17 +165,36 @@ def _models(path: Path) -> tuple[str, ...]:
 
 
 def _facts(path: Path) -> Facts:
-    return _remembered(json_digest(_state(path)), lambda: facts(path))
-
-
-def _state(path: Path) -> list[list[object]]:
-    """What changes when a file does: name, size, times and inode of each."""
-    files = [path, *sorted(path.glob("*/*/*"))] if path.is_dir() else [path]
     try:
-        states = [(file, file.stat()) for file in files]
+        return _facts_of(path, json_digest([_state(path), *map(_state, _below(path, images.DEPTH - 1))]))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return [[str(file), each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino] for file, each in states]
+
+
+@cache
+def _facts_of(path: Path, _folders: str) -> Facts:
+    """What is there; each file is looked at once in a process, unless one comes, goes or gets another name."""
+    files = [_state(path), *map(_state, _below(path, images.DEPTH))]
+    return _remembered(json_digest(files), lambda: facts(path))
+
+
+def _below(folder: os.PathLike[str], depth: int) -> Iterator[os.DirEntry[str]]:
+    """What lies so deep inside of a folder, in order; nothing inside of a file."""
+    if not os.path.isdir(folder):  # noqa: PTH112  one of very many
+        return
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        if depth == 1:
+            yield entry
+        else:
+            yield from _below(entry, depth - 1)
+
+
+def _state(file: Path | os.DirEntry[str]) -> list[object]:
+    """What changes when a file does, or what lies in a folder: name, size, times and inode."""
+    state = file.stat()
+    return [os.fspath(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
 
 
 def _remembered(key: str, make: Callable[[], Facts]) -> Facts:

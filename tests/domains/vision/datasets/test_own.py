@@ -114,10 +114,32 @@ def test_what_a_set_holds_is_found_once(flowers, monkeypatch):
     assert mine() == before
 
 
+def test_files_are_looked_at_once_in_a_process(flowers, monkeypatch):
+    before, looked, state = mine(), [], own._state
+    monkeypatch.setattr(own, "_state", lambda path: looked.append(Path(path)) or state(path))
+    assert mine() == before
+    assert sorted(looked) == sorted([flowers, *flowers.glob("*/*")]), "folders alone"
+
+
+@pytest.mark.parametrize("change", ["comes", "goes", "another name"])
+def test_a_file_that_comes_or_goes_is_seen_at_once(flowers, change):
+    (before,) = mine().values()
+    path = flowers / "train" / "cat" / "0.png"
+    if change == "comes":
+        path.with_name("more.png").write_bytes(path.read_bytes())
+    elif change == "goes":
+        path.unlink()
+    else:
+        path.rename(path.with_name("other.png"))
+    (after,) = mine().values()
+    assert before.data != after.data
+
+
 def test_a_changed_image_is_another_data_set(flowers, write_images, tmp_path):
     (before,) = mine().values()
     path = flowers / "train" / "cat" / "0.png"
     path.write_bytes((flowers / "train" / "cat" / "1.png").read_bytes())
+    own._facts_of.cache_clear()  # another process
     (after,) = mine().values()
     assert before.data != after.data
     with pytest.raises(DataError, match="is not what the task was defined on"):
