@@ -109,7 +109,7 @@ def found(known: tuple[str, ...]) -> dict[str, Set]:
                 raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
             sets[name] = Set(name=name, facts=_facts(path), models=_models(root / f"{name}.models"))
         except DataError as error:
-            _warn(str(error))
+            warn(str(error))
     return sets
 
 
@@ -211,6 +211,6 @@ def _remembered(key: str, make: Callable[[], Facts]) -> Facts:
 
 
 @cache
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     """Once per process, however often tasks are listed."""
     sys.stderr.write(f"warning: {message}\n")
