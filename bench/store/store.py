@@ -17,10 +17,9 @@ from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import Unit
-from bench.store import files
+from bench.store import files, index
 from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
 from bench.store.claims import ATTEMPTS, DIGITS, Holder, holders, sweep
-from bench.store.index import Finished, look, names
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
@@ -131,13 +130,13 @@ class Store:
         """The unit's record, if it is finished."""
         return read_record(self.folder(unit))
 
-    def finished(self, units: Iterable[Unit]) -> dict[str, Finished]:
+    def finished(self, units: Iterable[Unit]) -> dict[str, index.Finished]:
         """Id -> what is there, of those of `units` that are finished: for a whole plan at once, or a single unit."""
-        return look(self.root, dict(self._present(units)))
+        return index.finished(self.root, dict(self._present(units)))
 
     def _present(self, units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
         """Id and path of the units that have a folder; one look at a seed's folder tells all of its levels."""
-        listed = cache(names)
+        listed = cache(index.names)
         for unit in units:
             path = unit.path
             above, _, name = path.rpartition("/")
