@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ import typer.main
 
 from bench import __version__, cli
 from bench.store.store import Store
+from bench.verbs import options, training
+from bench.verbs.execution import Execution
+from bench.verbs.request import Request
 
 EXECUTION = [
     *("--workers", "--threads", "--device", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
@@ -507,3 +511,21 @@ def test_the_toy_is_what_the_real_work_is():
     """The tests of the machinery stand on the toy's work: it must take what the launcher gives to the real one."""
     assert toy.work.__kwdefaults__ is None
     assert toy.work.__code__.co_varnames[:5] == ("unit", "parents", "folder", "device", "report")
+
+
+def test_every_option_of_a_group_reaches_what_it_is_for(command, suite_file, monkeypatch):
+    """One group, one place: an option that the command line offers is a field there, with the same value if it is left out."""
+    for group, kind in ((options.Training, Execution), (options.Part, Request)):
+        told = {each.name: each.default for each in fields(group)}
+        assert told == {each.name: each.default for each in fields(kind) if each.name in told}
+    assert {each.name for each in fields(options.Training)} == {each.name for each in fields(Execution)}
+    asked = []
+    monkeypatch.setattr(training, "run", lambda *given: asked.append(given) or 0)
+    command(
+        "run", suite_file, "--tasks", "a/b", "--methods", "m", "--levels", "1-2", "--seeds", "3", "--scale", "quick",
+        "--threads", 2, "--workers", 3, "--progress", "none", "--unit-timeout", 5,
+    )  # fmt: skip
+    ((request, root, execution),) = asked
+    assert request == Request(suite=str(suite_file), tasks="a/b", methods="m", levels="1-2", seeds="3", scale="quick")
+    assert root == Path("results/runs")
+    assert execution == Execution(threads=2, workers=3, progress="none", unit_timeout=5.0)
