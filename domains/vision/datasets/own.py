@@ -16,7 +16,7 @@ import msgspec
 
 from bench.digests import json_digest
 from bench.errors import DataError
-from domains.vision.datasets import images, places
+from domains.vision.datasets import images, places, sources
 from domains.vision.datasets.arrays import Arrays
 from domains.vision.datasets.cache import folder as cache_folder
 
@@ -119,7 +119,7 @@ def facts(path: Path) -> Facts:
     Raises:
         DataError: if it is no set of images.
     """
-    with images.opened(path) as source:
+    with sources.opened(path) as source:
         found = images.listing(source)
         counts = {
             split: [sum(label == number for _, label in files) for number in range(len(found.classes))]
