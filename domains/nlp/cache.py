@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from bench.cache import folder
 
 SIZE = hashlib.sha256().digest_size
 
@@ -19,18 +20,13 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
         name: of the file; whatever decides its content must be part of it.
         make: its content.
     """
-    path = folder() / name
+    path = folder("nlp") / name
     content = _read(path)
     if content is None:
         content = make()
         with contextlib.suppress(OSError):
             _write(path, content)
     return content
-
-
-def folder() -> Path:
-    """Where the cache is: `ticketbench` in `XDG_CACHE_HOME`, or in `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ticketbench" / "nlp"
 
 
 def _read(path: Path) -> bytes | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from bench import versions
+from bench import cache, versions
 from bench.digests import json_digest
 from bench.runs.launch.child import Child
 from bench.schema import Number
@@ -121,8 +120,8 @@ class _Trials:
         return child.kill() if child else None
 
 
-def _place(task: Task, device: str, threads: int) -> Path | None:
-    """Where a trial is kept: it holds for a task, a machine and an installation; nowhere without a home."""
+def _place(task: Task, device: str, threads: int) -> Path:
+    """Where a trial is kept: it holds for a task, a machine and an installation."""
     about: Mapping[str, object] = {
         "task": task_identity(to_json(task)),
         "device": device,
@@ -130,22 +129,16 @@ def _place(task: Task, device: str, threads: int) -> Path | None:
         "cpu": versions.cpu(),
         "versions": versions.code(),
     }
-    folder = os.environ.get("XDG_CACHE_HOME")
-    try:
-        above = Path(folder) if folder else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return above / "ticketbench" / "timings" / f"{json_digest(about)}.json"
+    return cache.folder("timings") / f"{json_digest(about)}.json"
 
 
-def _read(place: Path | None) -> Timing | None:
+def _read(place: Path) -> Timing | None:
     with suppress(OSError, ValueError):
-        return msgspec.json.decode(files.read(place), type=Timing) if place else None
+        return msgspec.json.decode(files.read(place), type=Timing)
     return None
 
 
-def _keep(place: Path | None, timing: Timing) -> None:
+def _keep(place: Path, timing: Timing) -> None:
     with suppress(OSError):
-        if place:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            files.replace(place, files.to_text(asdict(timing)))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(place, files.to_text(asdict(timing)))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
+from bench.cache import folder as cache_folder
 from bench.digests import json_digest
 from bench.errors import DataError
 from domains.vision.datasets import images, places, sources
 from domains.vision.datasets.arrays import Arrays
-from domains.vision.datasets.cache import folder as cache_folder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MODEL = re.compile(r"[a-z0-9_]+")
@@ -198,7 +198,7 @@ def _state(file: Path | os.DirEntry[str]) -> list[object]:
 
 
 def _remembered(key: str, make: Callable[[], Facts]) -> Facts:
-    file = cache_folder() / f"facts-{key[:40]}.json"
+    file = cache_folder("vision") / f"facts-{key[:40]}.json"
     with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
         return msgspec.json.decode(file.read_bytes(), type=Facts)
     made = make()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domains.nlp.cache import cached, folder
+from domains.nlp.cache import cached
 
 
 @pytest.fixture(autouse=True)
@@ -64,9 +64,3 @@ def test_nothing_is_kept_of_what_failed(place):
     with pytest.raises(ValueError, match="no content"):
         cached("a", fail)
     assert not place.exists()
-
-
-def test_without_the_variable_the_cache_is_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert folder() == tmp_path / ".cache/ticketbench/nlp"

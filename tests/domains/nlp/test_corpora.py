@@ -5,8 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
+from bench import cache
 from bench.errors import DataError, UnknownName
-from domains.nlp import cache, papers
+from domains.nlp import papers
 from domains.nlp.corpora import declared, parallel, text
 
 MINE = {"kind": "folder", "name": "mine", "pieces": 60}
@@ -178,10 +179,10 @@ def test_broken_wikitext_is_named_with_its_line(wikitext, name, content, said):
 def test_bad_input_is_named_and_nothing_is_written(data_folder, write_text, tmp_path, monkeypatch, changed, said):
     write_text(data_folder / "mine", **changed)
     data = declared(MINE)
-    before = {path.name for path in cache.folder().iterdir()}
+    before = {path.name for path in cache.folder("nlp").iterdir()}
     with pytest.raises(DataError, match=said) as caught:
         parallel(data, MINE)
     assert "\n" not in str(caught.value)
     # Only a whole training split has made a vocabulary, which any run may use.
-    added = {path.name.partition("-")[0] for path in cache.folder().iterdir() if path.name not in before}
+    added = {path.name.partition("-")[0] for path in cache.folder("nlp").iterdir() if path.name not in before}
     assert added <= ({"pieces"} if "positions" in said else set())

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from bench import cache
 from bench.errors import DataError
-from domains.nlp import cache, folders
+from domains.nlp import folders
 from domains.nlp.folders import files_digest, find, found
 
 BINARY = [
@@ -155,7 +156,7 @@ def test_unchanged_files_are_not_read_again_to_list_them(data_folder, write_text
 def test_a_damaged_digest_is_computed_again(data_folder, write_text):
     write_text(data_folder / "mine")
     digest = found()["mine"].digest
-    for path in cache.folder().glob("digest-*"):
+    for path in cache.folder("nlp").glob("digest-*"):
         path.write_bytes(path.read_bytes()[:-1] + b"!")
     assert found()["mine"].digest == digest
 

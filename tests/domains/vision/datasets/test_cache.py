@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from domains.vision import datasets
-from domains.vision.datasets.cache import cached, folder
+from domains.vision.datasets.cache import cached
 
 ARRAYS = {
     "train-images": np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2),
@@ -144,12 +144,6 @@ def test_of_two_processes_one_makes_what_both_read(tmp_path):
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert (tmp_path / "made").read_text() == "x"
-
-
-def test_without_the_variable_the_cache_is_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert folder() == tmp_path / ".cache/ticketbench/vision"
 
 
 def test_one_folder_for_each_data_set_content_decoder_and_shape(place, monkeypatch):
