@@ -37,6 +37,18 @@ def identity(files: Mapping[str, str]) -> str:
     return json_digest(dict(files))
 
 
+def check_identity(name: str, asked: str, known: str) -> None:
+    """A task asks for the data set that its authors published.
+
+    Raises:
+        DataError: if what the task says that stands for it is another's.
+    """
+    if asked != known:
+        raise DataError(
+            f"the task was defined on another {name} ({asked}) than the authors': use the task as installed"
+        )
+
+
 def check_md5(path: Path, md5: str) -> None:
     """A file is the one that its authors published.
 

@@ -1,5 +1,7 @@
 """A ticket file becomes the source of a transfer, under its own unit id, without what it was found with."""
 
+import errno
+
 import pytest
 import toy
 from example import MOONS, TURNED, ExampleDomain
@@ -19,6 +21,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.overview import planned, status
 from bench.runs.plan import plan as make_plan
 from bench.store.attempt import Attempt, read_record
+from bench.store.claims import ATTEMPTS
 from bench.store.store import Store
 from bench.tickets.units.work import work
 
@@ -208,6 +211,19 @@ def test_a_unit_that_is_there_is_left_as_it_is(source, store):
     with pytest.raises(StoreError, match=r"ticket L2 s0 is in .*runs already: nothing was imported"):
         import_ticket(source / "a.ticket", store)
     assert {path: path.read_bytes() for path in store.root.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_disk_that_refuses_is_told_in_a_line_and_nothing_is_left(source, example, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    store = Store(tmp_path / "runs")
+    monkeypatch.setattr("shutil.copyfile", refuse)
+    with pytest.raises(
+        StoreError, match="cannot write example/turned@smoke ticket L2 s0 to .*: Disk quota exceeded; make room"
+    ):
+        import_ticket(source / "a.ticket", store)
+    assert list(store.folders()) == list((store.root / ATTEMPTS).iterdir()) == []
 
 
 def test_only_tickets_are_sources(trained, example, tmp_path):
