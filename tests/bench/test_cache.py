@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import cache
-from domains.nlp.cache import cached as cached_bytes
+from domains.nlp.corpora.cache import cached as cached_bytes
 from domains.vision.datasets.cache import cached
 
 
