@@ -26,10 +26,9 @@ from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
 from bench.record import CurvePoint, Record, StateRest
 from bench.schema import Count, Name, decode
-from bench.spec import Method, Unit
+from bench.spec import DIGITS, Method, Unit
 from bench.store import files
 from bench.store.attempt import RECORD, read_record
-from bench.store.claims import DIGITS
 from bench.store.integrity import read_file, read_parent
 from bench.store.store import MARK, Store, curve
 from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors

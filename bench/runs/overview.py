@@ -9,8 +9,7 @@ from itertools import groupby
 from bench.runs.estimates.pace import Left, Pace, duration, steps_of
 from bench.runs.frontier import Frontier
 from bench.runs.plan import Plan
-from bench.spec import Unit
-from bench.store.claims import DIGITS
+from bench.spec import DIGITS, Unit
 from bench.store.store import Failure, Store
 
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")

@@ -12,9 +12,9 @@ from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
 from bench.record import Record, StoredRecord
 from bench.schema import decode
-from bench.spec import Unit
+from bench.spec import DIGITS, Unit
 from bench.store import files
-from bench.store.claims import ATTEMPTS, DIGITS
+from bench.store.claims import ATTEMPTS
 
 FAILED, CONFLICTS = "failed", "conflicts"
 SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"

@@ -16,16 +16,16 @@ from msgspec import Meta
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
-from bench.spec import Unit
+from bench.spec import DIGITS, Unit
 from bench.store import files, index
 from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
-from bench.store.claims import ATTEMPTS, DIGITS, Holder, holders, sweep
+from bench.store.claims import ATTEMPTS, Holder, holders, sweep
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
 CURVE = "curve.jsonl"
 """Of units of format 1; since then the curve is part of the record."""
-UNIT_FOLDER = re.compile(r"L\d{2,}-[0-9a-f]{10}")
+UNIT_FOLDER = re.compile(rf"L\d{{2,}}-[0-9a-f]{{{DIGITS}}}")
 
 
 class KeptTask(TypedDict):

@@ -1,6 +1,7 @@
 """A ticket file becomes the source of a transfer, under its own unit id, without what it was found with."""
 
 import errno
+import json
 
 import pytest
 import toy
@@ -236,16 +237,33 @@ def test_only_tickets_are_sources(trained, example, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_file_that_contradicts_itself_is_not_imported(source, example, tmp_path):
+@pytest.mark.parametrize(
+    ("layers", "told"), [(("0",), "at the start; see"), (("0", "4"), r"at the start \(and 1 more\); see")]
+)
+def test_a_file_that_contradicts_itself_is_not_imported(source, example, tmp_path, layers, told):
     file = tmp_path / "a.ticket"
     with safe_open(source / "a.ticket", framework="np") as opened:
         metadata = opened.metadata()
     arrays = load_file(source / "a.ticket")
-    arrays["weights/0.weight"] = arrays["weights/0.weight"] + 1
+    for layer in layers:
+        arrays[f"weights/{layer}.weight"] = arrays[f"weights/{layer}.weight"] + 1
     save_file(arrays, file, metadata=metadata)
-    with pytest.raises(SubmissionError, match="is not believed: .*are not zero at the start"):
+    with pytest.raises(SubmissionError, match=f"is not believed: .*are not zero {told} `ticketbench verify {file}`"):
         import_ticket(file, Store(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_unit_that_another_run_finished_meanwhile_stays(source, example, tmp_path, monkeypatch):
+    monkeypatch.setattr(Store, "record", lambda *_: None)  # at the moment of that look
+    store = Store(tmp_path / "runs")
+    unit = import_ticket(source / "a.ticket", store)
+    path = store.folder(unit) / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "digests": {**record["digests"], "result": "0" * 64}}))
+    with pytest.raises(StoreError, match="L2 s0 was finished in .*runs meanwhile, otherwise: see conflicts/ there"):
+        import_ticket(source / "a.ticket", store)
+    assert json.loads(path.read_text())["digests"]["result"] == "0" * 64
+    assert len(list((store.root / "conflicts").iterdir())) == 1
 
 
 def test_a_ticket_of_a_task_that_is_not_installed_is_no_source(source, tmp_path, toys):
