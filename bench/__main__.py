@@ -1,15 +1,13 @@
 """The command `ticketbench`, and `python -m bench`: whatever happens, it ends with one line and a code that says it."""
 
-import errno
 import os
 import signal
 import sys
 import traceback
 
-from bench.errors import MISTAKE
+from bench.errors import FULL, MISTAKE
 from bench.stopping import Stopped, stoppable
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 BROKEN = 70
 """A mistake of ours, as sysexits.h numbers it; never 1, which means worse, findings, or units that failed."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 import typer.main
 
 from bench import __version__
 from bench.errors import MISTAKE, TicketBenchError
+from bench.verbs import options
 
 app = typer.Typer(
     name="ticketbench",
@@ -24,49 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="quick, smoke, lth-mnist ..., or a TOML file.")]
-AnySuite = Annotated[str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.")]
-Planned = Annotated[
-    str | None,
-    typer.Argument(metavar="[SUITE]", help="Whose units count; without it, all that have a finished child."),
-]
-Republished = Annotated[
-    str | None, typer.Argument(metavar="[SUITE]", help="Add this suite; without it, make all again from the records.")
-]
-StorePath = Annotated[Path, typer.Option("--store", metavar="FOLDER", help="Where finished units are kept.")]
-Tasks = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...")]
-Methods = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these methods: ticket,reinit,...")]
-Levels = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these levels: 2,5-8")]
-Seeds = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these seeds: 0-2")]
-Scale = Annotated[str | None, typer.Option(metavar="SCALE", help="Another scale: smoke, quick, small or paper.")]
-OneScale = Annotated[str | None, typer.Option(metavar="SCALE", help="Only tasks of this scale.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Units trained at once; all cores unless given.")]
-Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.")]
-Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
-UnitTimeout = Annotated[
-    float | None, typer.Option(min=1, metavar="SECONDS", help="Give up a unit that takes longer; it has failed.")
-]
-UnitMemory = Annotated[str | None, typer.Option(metavar="SIZE", help="Give up a unit that holds more: 4G, 512M.")]
-LauncherName = Annotated[str, typer.Option("--launcher", help="Who trains: local, ray or slurm.")]
-Address = Annotated[str | None, typer.Option(metavar="WHERE", help="Ray: auto, local or HOST:PORT.")]
-GpusPerUnit = Annotated[float | None, typer.Option(min=0.01, metavar="NUMBER", help="Ray: below 1, units share one.")]
-Partition = Annotated[str | None, typer.Option(metavar="NAME", help="Slurm: where.")]
-Nodes = Annotated[int | None, typer.Option(min=1, help="Slurm: how many.")]
-Time = Annotated[str | None, typer.Option(metavar="TIME", help="Slurm: for how long, 4:00:00.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Slurm: print the script, submit nothing.")]
-Progress = Annotated[str | None, typer.Option(help="plain, live or none; live in a terminal unless given.")]
-Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
-Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
-Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
-Format = Annotated[str | None, typer.Option(help="md, csv, tex, json or rliable; else what --output ends in, else md.")]
-AnyClaim = Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="A claim, or a paper: F1-4, 1803.03635.")]
-ClaimName = Annotated[str, typer.Argument(metavar="CLAIM", help="A claim, or a paper: F1-4, 1803.03635.")]
-ClaimScale = Annotated[str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.")]
-Judged = Annotated[Path | None, typer.Option(metavar="PATH", help="Judge by these published records, *.jsonl.")]
-ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
-DEFAULT_STORE = Path("results/runs")
-
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # which typer names only by this child
 
@@ -96,6 +55,10 @@ def _verbs(of: str) -> ModuleType:
     return import_module(f"bench.verbs.{of}")  # when called: `--help` answers before numpy is imported
 
 
+def _asked(suite: str | None, part: options.Part, scale: str | None) -> Any:
+    return _verbs("request").Request(suite=suite, scale=scale, **asdict(part))
+
+
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
     if asked:
         typer.echo(f"ticketbench {__version__}")
@@ -113,144 +76,99 @@ def _options(
 
 
 @app.command(epilog="Example: ticketbench run quick --workers 2")
+@options.flat
 def run(
-    suite: SuiteName,
-    store: StorePath = DEFAULT_STORE,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: Scale = None,
-    workers: Workers = None,
-    threads: Threads = 1,
-    device: Device = "cpu",
-    unit_timeout: UnitTimeout = None,
-    unit_memory: UnitMemory = None,
-    launcher: LauncherName = "local",
-    address: Address = None,
-    gpus_per_unit: GpusPerUnit = None,
-    partition: Partition = None,
-    nodes: Nodes = None,
-    time: Time = None,
-    progress: Progress = None,
+    suite: options.SuiteName,
     *,
-    dry_run: DryRun = False,
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.Scale = None,
+    training: options.Training,
 ) -> None:
     """Train what is left of a suite, and print its table."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
-    execution = _verbs("execution").Execution(
-        workers=workers,
-        threads=threads,
-        device=device,
-        unit_timeout=unit_timeout,
-        unit_memory=unit_memory,
-        launcher=launcher,
-        address=address,
-        gpus_per_unit=gpus_per_unit,
-        partition=partition,
-        nodes=nodes,
-        time=time,
-        dry_run=dry_run,
-        progress=progress,
-    )
+    asked = _asked(suite, part, scale)
+    execution = _verbs("execution").Execution(**asdict(training))
     raise typer.Exit(_verbs("training").run(asked, store, execution))
 
 
 @app.command(epilog="Example: ticketbench plan quick --methods ticket,reinit")
+@options.flat
 def plan(
-    suite: SuiteName,
-    store: StorePath = DEFAULT_STORE,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: Scale = None,
-    workers: Workers = None,
+    suite: options.SuiteName,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.Scale = None,
+    workers: options.Workers = None,
 ) -> None:
     """Show what a run would do, and how long it would take."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers))
 
 
 @app.command(epilog="Example: ticketbench status quick")
+@options.flat
 def status(
-    suite: SuiteName,
-    store: StorePath = DEFAULT_STORE,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: Scale = None,
+    suite: options.SuiteName,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.Scale = None,
 ) -> None:
     """Show how far a suite is, and why units failed."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("training").status(asked, store)
 
 
 @app.command(epilog="Example: ticketbench clean quick")
-def clean(suite: Planned = None, store: StorePath = DEFAULT_STORE) -> None:
+def clean(suite: options.Planned = None, store: options.StorePath = options.DEFAULT_STORE) -> None:
     """Remove weights from which no unit is left to start."""
     raise typer.Exit(_verbs("training").clean(suite, store))
 
 
 @app.command(epilog="Example: ticketbench table quick --output quick.csv")
+@options.flat
 def table(
-    suite: AnySuite = None,
-    store: StorePath = DEFAULT_STORE,
-    format: Format = None,  # noqa: A002  the option is called that
-    output: Output = None,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: OneScale = None,
+    suite: options.AnySuite = None,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    format: options.Format = None,  # noqa: A002  the option is called that
+    output: options.Output = None,
+    part: options.Part,
+    scale: options.OneScale = None,
 ) -> None:
     """Print the table of sparsity against performance."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("reports").table(asked, store, style=format, output=output)
 
 
 @app.command(epilog="Example: ticketbench plot quick --output plots")
+@options.flat
 def plot(
-    suite: AnySuite = None,
-    store: StorePath = DEFAULT_STORE,
-    output: Figures = Path("plots"),
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: OneScale = None,
+    suite: options.AnySuite = None,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    output: options.Figures = Path("plots"),
+    part: options.Part,
+    scale: options.OneScale = None,
 ) -> None:
     """Draw the score of every method over density."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("reports").plot(asked, store, folder=output)
 
 
 @app.command(epilog="Example: ticketbench publish lth-mnist --scale small")
+@options.flat
 def publish(
-    suite: Republished = None,
-    store: StorePath = DEFAULT_STORE,
-    output: Published = Path("results"),
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: Scale = None,
+    suite: options.Republished = None,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    output: options.Published = Path("results"),
+    part: options.Part,
+    scale: options.Scale = None,
 ) -> None:
     """Add a suite to what others read, or make that again."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("reports").publish(asked, store, folder=output)
 
 
@@ -268,51 +186,26 @@ def methods() -> None:
 
 @app.command(epilog="Example: ticketbench claims 1803.03635 --records results/records")
 def claims(
-    claim: AnyClaim = None,
-    scale: ClaimScale = None,
-    records: Judged = None,
-    format: ClaimFormat = "text",  # noqa: A002
+    claim: options.AnyClaim = None,
+    scale: options.ClaimScale = None,
+    records: options.Judged = None,
+    format: options.ClaimFormat = "text",  # noqa: A002
 ) -> None:
     """List what papers claim, or what published records say about it."""
     _verbs("claims").claims(claim, scale=scale, records=records, style=format)
 
 
 @app.command(epilog="Example: ticketbench reproduce 1803.03635 --scale small")
+@options.flat
 def reproduce(
-    claim: ClaimName,
-    store: StorePath = DEFAULT_STORE,
-    scale: ClaimScale = None,
-    workers: Workers = None,
-    threads: Threads = 1,
-    device: Device = "cpu",
-    unit_timeout: UnitTimeout = None,
-    unit_memory: UnitMemory = None,
-    launcher: LauncherName = "local",
-    address: Address = None,
-    gpus_per_unit: GpusPerUnit = None,
-    partition: Partition = None,
-    nodes: Nodes = None,
-    time: Time = None,
-    progress: Progress = None,
+    claim: options.ClaimName,
     *,
-    dry_run: DryRun = False,
+    store: options.StorePath = options.DEFAULT_STORE,
+    scale: options.ClaimScale = None,
+    training: options.Training,
 ) -> None:
     """Train the units that a claim needs, and print whether it holds."""
-    execution = _verbs("execution").Execution(
-        workers=workers,
-        threads=threads,
-        device=device,
-        unit_timeout=unit_timeout,
-        unit_memory=unit_memory,
-        launcher=launcher,
-        address=address,
-        gpus_per_unit=gpus_per_unit,
-        partition=partition,
-        nodes=nodes,
-        time=time,
-        dry_run=dry_run,
-        progress=progress,
-    )
+    execution = _verbs("execution").Execution(**asdict(training))
     raise typer.Exit(_verbs("claims").reproduce(claim, store, execution, scale=scale))
 
 
@@ -342,29 +235,25 @@ def site(
 @app.command(epilog="Example: ticketbench show 3f2a91")
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],
-    store: StorePath = DEFAULT_STORE,
+    store: options.StorePath = options.DEFAULT_STORE,
 ) -> None:
     """Print everything that one finished unit says about itself."""
     _verbs("reports").show(record, store)
 
 
 @app.command(epilog="Example: ticketbench pack lth-mnist --output lth-mnist.zip")
+@options.flat
 def pack(
-    suite: SuiteName,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The archive.")],
-    store: StorePath = DEFAULT_STORE,
-    tasks: Tasks = None,
-    methods: Methods = None,
-    levels: Levels = None,
-    seeds: Seeds = None,
-    scale: Scale = None,
+    suite: options.SuiteName,
     *,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The archive.")],
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.Scale = None,
     weights: Annotated[bool, typer.Option("--weights", help="With the weights; `verify --replay` needs them.")] = False,
 ) -> None:
     """Write the finished units of a suite into one archive."""
-    asked = _verbs("request").Request(
-        suite=suite, tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale
-    )
+    asked = _asked(suite, part, scale)
     _verbs("exchange").pack(asked, store, output=output, weights=weights)
 
 
@@ -381,7 +270,7 @@ def unpack(
 def ticket(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="The beginning of a unit's id, or its folder.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The ticket file.")],
-    store: StorePath = DEFAULT_STORE,
+    store: options.StorePath = options.DEFAULT_STORE,
 ) -> None:
     """Write a ticket as one file: mask and first weights."""
     _verbs("exchange").ticket(record, store, output=output)
@@ -390,7 +279,7 @@ def ticket(
 @app.command("import", epilog="Example: ticketbench import lenet.ticket")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ticketbench ticket` wrote.")],
-    store: StorePath = DEFAULT_STORE,
+    store: options.StorePath = options.DEFAULT_STORE,
 ) -> None:
     """Take a ticket file as the source of a transfer."""
     _verbs("exchange").import_(file, store)
@@ -400,7 +289,7 @@ def import_(
 def verify(
     submission: Annotated[
         Path, typer.Argument(metavar="[SUBMISSION]", help="A store, an archive or a ticket file.")
-    ] = DEFAULT_STORE,
+    ] = options.DEFAULT_STORE,
     replay: Annotated[int, typer.Option(min=0, metavar="N", help="Evaluate the stored weights of N units.")] = 0,
     retrain: Annotated[
         int, typer.Option(min=0, metavar="N", help="Train N units or more again: whole comparisons.")
@@ -409,9 +298,9 @@ def verify(
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
     ] = None,
-    workers: Workers = None,
-    threads: Threads = 1,
-    device: Device = "cpu",
+    workers: options.Workers = None,
+    threads: options.Threads = 1,
+    device: options.Device = "cpu",
 ) -> None:
     """Check a store, archive or ticket file; measure again."""
     checks = _verbs("checks")

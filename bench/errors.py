@@ -1,10 +1,14 @@
 """What can go wrong for a user, each with one clear line: what was asked, what was found, what to do."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 MISTAKE = 2
 """The exit code of what a user can mend."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where there is no room left, on the disk or for this user."""
 
 
 class TicketBenchError(Exception):

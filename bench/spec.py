@@ -25,6 +25,8 @@ SPEC_VERSION = 1
 
 SCALES = ("smoke", "quick", "small", "paper")
 DENSE = "dense"
+DIGITS = 10
+"""Of a unit's id, in the names of folders."""
 
 Scale = Literal["smoke", "quick", "small", "paper"]
 Direction = Literal["max", "min"]
@@ -384,7 +386,7 @@ class Unit(_Identified):
     @property
     def path(self) -> str:
         """The unit's folder inside a store."""
-        return f"{self.task.name}/{self.method.name}/s{self.seed}/L{self.level:02d}-{self.id[:10]}"
+        return f"{self.task.name}/{self.method.name}/s{self.seed}/L{self.level:02d}-{self.id[:DIGITS]}"
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Unit:

@@ -115,6 +115,14 @@ def trial(task, *, device):
     return {"start": 1.0, "step": 0.1, "evaluation": 0.5}
 
 
+def echo(pipe, *words):
+    """What a child process may do: say what it was called with, send back what comes in, and leave with a number."""
+    pipe.send(words)
+    while not isinstance(got := pipe.recv(), int):
+        pipe.send(got)
+    os._exit(got)
+
+
 def finish(unit, store, plan):
     """Train one unit here and commit it."""
     attempt = Attempt(store.root, unit)

@@ -11,7 +11,8 @@ from bench.errors import StoreError, SubmissionError
 from bench.exchange.ticketfile import TICKET, read_ticket, unfold
 from bench.exchange.verify import findings_of_ticket
 from bench.spec import Unit
-from bench.store.attempt import RECORD, Attempt, read_stored
+from bench.store import files
+from bench.store.attempt import RECORD, Attempt, Committed, read_stored
 from bench.store.store import Store
 
 
@@ -43,10 +44,18 @@ def import_ticket(path: Path, store: Store) -> Unit:
         if store.record(unit):
             raise StoreError(f"{unit.label} is in {store.root} already: nothing was imported")
         store.prepare()
-        attempt = Attempt(store.root, unit)
+        if _commit(unit, folder, store, imported=file_digest(path)) == "conflict":
+            raise StoreError(f"{unit.label} was finished in {store.root} meanwhile, otherwise: see conflicts/ there")
+    return unit
+
+
+def _commit(unit: Unit, folder: Path, store: Store, *, imported: str) -> Committed:
+    attempt = Attempt(store.root, unit)
+    try:
         for each in folder.iterdir():
             if each.name != RECORD:
                 shutil.copyfile(each, attempt.folder / each.name)
-        if attempt.commit({**read_stored(folder), "imported": file_digest(path)}) == "conflict":
-            raise StoreError(f"{unit.label} was finished in {store.root} meanwhile, otherwise: see conflicts/ there")
-    return unit
+    except OSError as error:
+        attempt.drop()
+        raise files.unwritable(f"{unit.label} to {store.root}", error) from error
+    return attempt.commit({**read_stored(folder), "imported": imported})

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypedDict
 from bench.digests import canonical_json
 from bench.errors import SubmissionError
 from bench.schema import Count, Digest, Text, decode
+from bench.spec import DIGITS
 from bench.store.attempt import CONFLICTS, FAILED, RECORD, SPEC, STATES
 from bench.store.claims import ATTEMPTS
 from bench.store.store import CURVE, KeptSuite
@@ -25,7 +26,7 @@ FILES = (RECORD, SPEC, CURVE, MASK)
 """What may be packed of a unit, besides its `STATES` if those are asked for; the second and third of units of format 1."""
 MOST_FILES = 200_000
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
-UNIT = re.compile(r"(?P<above>.+)/s\d{1,9}/L\d{2,9}-[0-9a-f]{10}/(?P<name>[a-z.]+)")
+UNIT = re.compile(rf"(?P<above>.+)/s\d{{1,9}}/L\d{{2,9}}-[0-9a-f]{{{DIGITS}}}/(?P<name>[a-z.]+)")
 MOST_PARTS = 8
 """Folders above a unit's seed: the parts of the task's name, and the method."""
 RESERVED = {*FILES, *STATES, ATTEMPTS, FAILED, CONFLICTS}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from bench.errors import TicketBenchError
 from bench.exchange.agreement import Remeasured
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import SUBMITTED, How
-from bench.runs.job import Job
+from bench.runs.job import Job, Outcome
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
 from bench.spec import Role, Unit
@@ -63,12 +63,7 @@ def remeasure(
             remeasured = []
             for future in as_completed(waiting):
                 how, entry = waiting[future]
-                try:
-                    reason = future.result().reason
-                except (TicketBenchError, WorkerDied) as error:
-                    reason = str(error)
-                believes = how == "retrain" and submission.believes_mask(entry)
-                remeasured.append(_outcome(entry, how, stores[how], reason, believes_mask=believes))
+                remeasured.append(_outcome(submission, entry, how, stores[how], _reason(future)))
                 done(remeasured[-1])
             return remeasured
         finally:
@@ -92,9 +87,17 @@ def _as_installed(entry: SubmittedUnit) -> Unit:
     return Unit(task=task, method=method, level=unit.level, seed=unit.seed, parents=unit.parents)
 
 
-def _outcome(entry: SubmittedUnit, how: How, store: Store, reason: str | None, *, believes_mask: bool) -> Remeasured:
+def _reason(future: Future[Outcome]) -> str | None:
+    """Why nothing came out, if so."""
+    try:
+        return future.result().reason
+    except (TicketBenchError, WorkerDied) as error:
+        return str(error)
+
+
+def _outcome(submission: Submission, entry: SubmittedUnit, how: How, store: Store, reason: str | None) -> Remeasured:
     record = store.record(entry.unit)
     if record is None:
         return Remeasured(entry=entry, how=how, record=None, reason=(reason or "nothing came out").partition("\n")[0])
-    points = curve(store.folder(entry.unit))
-    return Remeasured(entry=entry, how=how, record=record, curve=points, reason=reason, believes_mask=believes_mask)
+    points, believes = curve(store.folder(entry.unit)), how == "retrain" and submission.believes_mask(entry)
+    return Remeasured(entry=entry, how=how, record=record, curve=points, reason=reason, believes_mask=believes)

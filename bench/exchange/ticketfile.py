@@ -26,7 +26,7 @@ from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
 from bench.record import CurvePoint, Record, StateRest
 from bench.schema import Count, Name, decode
-from bench.spec import Method, Unit
+from bench.spec import DIGITS, Method, Unit
 from bench.store import files
 from bench.store.attempt import RECORD, read_record
 from bench.store.integrity import read_file, read_parent
@@ -94,7 +94,7 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
         )
     if state is None:
         raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
-    dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:10]}")), None)
+    dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:DIGITS]}")), None)
     source = dense / state if dense else None
     if source is None or not source.exists():
         raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")

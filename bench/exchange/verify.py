@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,8 @@ class Inspection:
     Args:
         findings: what contradicts itself or a rule, one line each.
         doubts: what is not installed here, told otherwise than it is installed, or cannot be trained again.
-        notes: what is missing; fine in one's own store, not in a submission.
+        missing: what should be here; fine in one's own store, not in a submission.
+        notes: what nothing here can show, and nobody asks for.
         believed: units whose masks nothing but their own word stands for.
         units: how many folders were looked at.
         submission: what was read.
@@ -56,6 +57,7 @@ class Inspection:
 
     findings: list[str]
     doubts: list[str]
+    missing: list[str]
     notes: list[str]
     believed: int
     units: int
@@ -69,17 +71,19 @@ def findings_of(root: Path) -> Inspection:
         StoreError: if it is no store, or holds no unit: what nobody looked at has not passed.
     """
     store = Store(root)
-    if not any(store.folders()):
+    if store.is_empty:
         raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
-    notes = [*seeds.missing(submission), *_imported(submission)]
-    return _inspected(store, submission, contradictions(store), notes, CHECKS)
+    missing = [*seeds.missing(submission), *_untaken(submission)]
+    return _inspected(store, submission, contradictions(store), CHECKS, missing=missing)
 
 
-def _imported(submission: Submission) -> Iterator[str]:
+def _untaken(submission: Submission) -> Iterator[str]:
+    """Imported tickets from which no transfer starts: nothing else excuses that what they were found with is not here."""
+    taken = {entry.unit.parents.get("source") for entry in submission.entries.values()}
     for entry in submission.entries.values():
-        if "imported" in entry.record:
-            yield f"{entry.unit.label} was imported from a ticket file: what it was found with is not here"
+        if "imported" in entry.record and entry.unit.id not in taken:
+            yield f"{entry.unit.label} was imported from a ticket file, yet no transfer that starts from it is here"
 
 
 def findings_of_ticket(root: Path, folder: Path) -> Inspection:
@@ -91,13 +95,18 @@ def findings_of_ticket(root: Path, folder: Path) -> Inspection:
     """
     store = Store(root)
     findings = [f"{folder.relative_to(root)}: {finding}" for finding in verify_alone(store, folder)]
-    return _inspected(store, read(store), findings, [], {**CHECKS, "start": states.start})
+    return _inspected(store, read(store), findings, {**CHECKS, "start": states.start})
 
 
 def _inspected(
-    store: Store, submission: Submission, findings: list[str], notes: list[str], checks: Mapping[str, Check]
+    store: Store,
+    submission: Submission,
+    findings: list[str],
+    checks: Mapping[str, Check],
+    *,
+    missing: Sequence[str] = (),
 ) -> Inspection:
-    doubts = []
+    doubts, notes = [], []
     for entry in submission.entries.values():
         name = entry.folder.relative_to(store.root)
         for what, check in checks.items():
@@ -105,9 +114,12 @@ def _inspected(
         doubts += [f"{name}: {doubt}" for doubt in entry.installed.doubts]
         if entry.installed.both and (reason := obstacle(submission, entry)):
             doubts.append(f"{name}: it cannot be trained again: {reason}")
+        if "imported" in entry.record:
+            notes.append(f"{entry.unit.label} was imported from a ticket file: what it was found with is not here")
     return Inspection(
         findings=[_plain(line) for line in findings],
         doubts=[_plain(line) for line in doubts],
+        missing=[_plain(line) for line in missing],
         notes=[_plain(line) for line in notes],
         believed=sum(submission.believes_mask(entry) for entry in submission.entries.values()),
         units=sum(1 for _ in store.folders()),

@@ -10,9 +10,8 @@ from typing import NamedTuple
 from bench.errors import SpecError
 from bench.runs.frontier import NEEDS, Frontier
 from bench.runs.plan import Plan
-from bench.spec import Unit
+from bench.spec import DIGITS, Unit
 from bench.store.attempt import RECORD, STATES, read_record
-from bench.store.claims import DIGITS
 from bench.store.integrity import differences
 from bench.store.store import Store
 

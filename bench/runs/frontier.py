@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from bench.runs.plan import Plan
-from bench.spec import SOURCES, Role, Unit
+from bench.spec import DIGITS, SOURCES, Role, Unit
 from bench.store.attempt import CONFLICTS
-from bench.store.claims import DIGITS
 from bench.store.store import Store
 
 NEEDS: dict[Role, tuple[str, ...]] = {

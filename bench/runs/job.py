@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bench.errors import AttemptVanished, StoreError
+from bench.errors import FULL, AttemptVanished, StoreError
 from bench.named import named
 from bench.record import StoredRecord
 from bench.runs import failure
@@ -82,7 +82,7 @@ def run(job: Job, *, report: Report) -> Outcome:
             raise
         except BaseException as error:  # noqa: BLE001  whatever a domain raises fails its unit, not the suite
             number = failure.number_of(error)
-            if number in files.FULL:
+            if number in FULL:
                 attempt.drop()
                 return Outcome(status="halt", reason=f"no room left in {job.root}: {files.REMEDIES[number]}")
             error = AttemptVanished(unit.label) if attempt.has_vanished else error

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from bench.runs.estimates.pace import Left, Pace, duration, steps_of
 from bench.runs.frontier import Frontier
 from bench.runs.plan import Plan
-from bench.spec import Unit
-from bench.store.claims import DIGITS
-from bench.store.store import Store
+from bench.spec import DIGITS, Unit
+from bench.store.store import Failure, Store
 
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
 
@@ -94,12 +93,16 @@ def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     states |= {unit_id: "done" if status == "ok" else status for unit_id, status in frontier.finished.items()}
     states |= dict.fromkeys(frontier.blocked, "blocked") | dict.fromkeys(frontier.failed, "failed")
     states |= dict.fromkeys(running, "running")
-    return states, reasons(frontier)
+    return states, reasons(frontier, failures)
 
 
-def reasons(frontier: Frontier) -> list[str]:
-    """Every unit that failed, and where its traceback is; and a line for every reason why units are blocked."""
-    failures = frontier.store.failures() if frontier.failed else {}
+def reasons(frontier: Frontier, failures: Mapping[str, Failure]) -> list[str]:
+    """Every unit that failed, and where its traceback is; and a line for every reason why units are blocked.
+
+    Args:
+        frontier: which units.
+        failures: of the store.
+    """
     told = []
     for unit_id, reason in frontier.failed.items():
         told.append(f"failed: {frontier.plan.units[unit_id].label}: {reason}")

@@ -12,9 +12,9 @@ from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
 from bench.record import Record, StoredRecord
 from bench.schema import decode
-from bench.spec import Unit
+from bench.spec import DIGITS, Unit
 from bench.store import files
-from bench.store.claims import ATTEMPTS, DIGITS
+from bench.store.claims import ATTEMPTS
 
 FAILED, CONFLICTS = "failed", "conflicts"
 SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"
@@ -152,7 +152,7 @@ class Attempt:
             for side, record in (("kept", theirs), ("discarded", ours))
         }
         found: dict[str, Any] = {"unit_id": self.unit.id, "label": self.unit.label, **sides}
-        files.write_json(self.root / CONFLICTS / f"{self.unit.id[:10]}.{secrets.token_hex(4)}.json", found)
+        files.write_json(self.root / CONFLICTS / f"{self.unit.id[:DIGITS]}.{secrets.token_hex(4)}.json", found)
         self.drop()
 
     def _unwritable(self, error: OSError) -> StoreError:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from bench.schema import decode
+from bench.spec import DIGITS
 from bench.stopping import undisturbed
 from bench.store import files
 from bench.store.owner import Owner, is_alive, is_here, me
@@ -32,9 +33,7 @@ STALE = 180.0
 time up to a minute late."""
 TRIES = 3
 """How often a claim is asked for whose folder comes and goes."""
-DIGITS = 10
-"""Of a unit's id, in the names of folders."""
-ATTEMPT = re.compile(r"([0-9a-f]{10})\.[0-9a-f]{8}")
+ATTEMPT = re.compile(rf"([0-9a-f]{{{DIGITS}}})\.[0-9a-f]{{8}}")
 """Name of an attempt's folder; whatever else is there is of an older version, or of somebody who died before an attempt."""
 
 

@@ -9,13 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.errors import StoreError
+from bench.errors import FULL, StoreError
 
 LARGEST_JSON = 64 * 2**20
 """Bytes; nothing that a unit writes as JSON comes near, so a larger file is not one of ours."""
 
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REMEDIES = {
     **dict.fromkeys(FULL, "make room or name another --store, then run again: what is finished stays"),
     errno.EXDEV: "it spans several file systems, so put all of its folders, .attempts too, on one, then run again",

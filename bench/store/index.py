@@ -40,20 +40,20 @@ class Finished(NamedTuple):
     """Files that its record names and its folder lacks: cleaned away, or packed without weights."""
 
 
-class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Indexed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What was read of a folder, and what the folder was then."""
 
     stamp: Stamp
     found: Finished
 
 
-Rows = dict[str, Row]
+Index = dict[str, Indexed]
 """Path of a unit below the store -> its row."""
 
-DECODER = msgspec.json.Decoder(Rows)
+DECODER = msgspec.json.Decoder(Index)
 
 
-def look(root: Path, paths: Mapping[str, str]) -> dict[str, Finished]:
+def finished(root: Path, paths: Mapping[str, str]) -> dict[str, Finished]:
     """What is in the folders of units; the index learns what it did not know, if it can be written.
 
     Args:
@@ -80,13 +80,13 @@ def look(root: Path, paths: Mapping[str, str]) -> dict[str, Finished]:
     return {unit_id: rows[path].found for unit_id, path in paths.items() if path in rows}
 
 
-def _fresh(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, Row]]:
+def _fresh(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, Indexed]]:
     """Path and row of the folders that hold a finished unit."""
     for path in paths:
         stamp = _stamp(f"{root}/{path}")  # before it is read: if it changes meanwhile, the row will not hold
         found = read(f"{root}/{path}")
         if stamp and found:
-            yield path, Row(stamp, found)
+            yield path, Indexed(stamp, found)
 
 
 def _now(root: Path) -> float:
@@ -123,7 +123,7 @@ def _stamp(folder: str) -> Stamp | None:
     return record.st_ino, record.st_ctime_ns, record.st_size, around.st_ino, around.st_ctime_ns
 
 
-def load(root: Path) -> Rows:
+def load(root: Path) -> Index:
     """The rows of the index; none if it is missing, broken or another version's."""
     try:
         digest, _, text = files.read(root / INDEX, largest=LARGEST).partition(b"\n")
@@ -132,7 +132,7 @@ def load(root: Path) -> Rows:
         return {}
 
 
-def save(root: Path, rows: Rows) -> None:
+def save(root: Path, rows: Index) -> None:
     """Write the index in one step; of two processes that do, the last one's stays.
 
     Raises:

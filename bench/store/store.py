@@ -16,17 +16,16 @@ from msgspec import Meta
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
-from bench.spec import Unit
-from bench.store import files
+from bench.spec import DIGITS, Unit
+from bench.store import files, index
 from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
 from bench.store.claims import ATTEMPTS, Holder, holders, sweep
-from bench.store.index import Finished, look, names
 
 DEFAULT = Path("results/runs")
 MARK = "store.json"
 CURVE = "curve.jsonl"
 """Of units of format 1; since then the curve is part of the record."""
-UNIT_FOLDER = re.compile(r"L\d{2,}-[0-9a-f]{10}")
+UNIT_FOLDER = re.compile(rf"L\d{{2,}}-[0-9a-f]{{{DIGITS}}}")
 
 
 class KeptTask(TypedDict):
@@ -66,6 +65,10 @@ class Store:
     Args:
         root: the folder; it need not exist before the first run.
 
+    Attributes:
+        suite: what it was packed by, if it was unpacked from an archive.
+        is_empty: whether it held no folder of a unit when this object was made.
+
     Raises:
         StoreError: if it holds something else, a link to a folder, or was written by a newer version.
     """
@@ -74,6 +77,7 @@ class Store:
         """Check that this version can read what is there; nothing is written."""
         self.root = Path(root)
         self.suite: KeptSuite | None = None
+        self.is_empty = True
         if not self.root.exists():
             return
         if not self.root.is_dir():
@@ -82,8 +86,8 @@ class Store:
             self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
             raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
-        for _ in self.folders():
-            pass  # meets every link: a run would see what is behind it, and a table would not
+        for _ in self.folders():  # to the last: it meets every link, whose inside a run would see and a table would not
+            self.is_empty = False
 
     def _read_mark(self) -> Mark:
         try:
@@ -126,13 +130,13 @@ class Store:
         """The unit's record, if it is finished."""
         return read_record(self.folder(unit))
 
-    def finished(self, units: Iterable[Unit]) -> dict[str, Finished]:
+    def finished(self, units: Iterable[Unit]) -> dict[str, index.Finished]:
         """Id -> what is there, of those of `units` that are finished: for a whole plan at once, or a single unit."""
-        return look(self.root, dict(self._present(units)))
+        return index.finished(self.root, dict(self._present(units)))
 
     def _present(self, units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
         """Id and path of the units that have a folder; one look at a seed's folder tells all of its levels."""
-        listed = cache(names)
+        listed = cache(index.names)
         for unit in units:
             path = unit.path
             above, _, name = path.rpartition("/")
@@ -167,7 +171,7 @@ class Store:
             folder = path.parent if path.name == RECORD else path
             if read_record(folder):
                 return folder
-        found = [each for each in self.folders() if each.name.partition("-")[2].startswith(text[:10])]
+        found = [each for each in self.folders() if each.name.partition("-")[2].startswith(text[:DIGITS])]
         found = [each for each in found if (read_record(each) or {"unit_id": ""})["unit_id"].startswith(text)]
         if len(found) == 1 and text:
             return found[0]

@@ -9,15 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from bench.errors import SpecError
 from bench.named import named
 from bench.spec import Method, Role
 
 
+class _Column:
+    """What all columns have in common: a fact told in a word that nobody knows would be read by nobody."""
+
+    __slots__ = ()
+    words: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Fact -> the words for it, of the facts that are told in words."""
+
+    def __init_subclass__(cls) -> None:
+        hints = ((fact, get_args(hint)) for fact, hint in get_type_hints(cls).items())
+        cls.words = {fact: get_args(args[0]) for fact, args in hints if args and get_origin(args[0]) is Literal}
+
+    def __post_init__(self) -> None:
+        for fact, words in self.words.items():
+            told = getattr(self, fact)
+            if not {*(told if isinstance(told, tuple) else (told,))} <= {None, *words}:
+                raise SpecError(
+                    f"{type(self).__name__} has {fact}={told!r}: known are {', '.join(map(repr, words))}; or leave it out"
+                )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskColumn:
+class MaskColumn(_Column):
     """Column 1: where the mask comes from. What is left out is not promised.
 
     Args:
@@ -48,7 +68,7 @@ class MaskColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeightsColumn:
+class WeightsColumn(_Column):
     """Column 2: which weights start. What is left out is not promised.
 
     Args:
@@ -75,7 +95,7 @@ class WeightsColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingColumn:
+class TrainingColumn(_Column):
     """Column 3: how the subnetwork trains. What is left out is not promised.
 
     Args:

@@ -44,9 +44,9 @@ def state(source: State, *, own: State, head: Collection[str], learner: Learner)
         head: see `new_head`.
         learner: of the target, at its initial weights.
     """
-    initial, parameters = learner.snapshot().weights, dict(source.weights)
+    initial = learner.snapshot().weights
     statistics = {name: source.buffers[name] for name, _ in learner.module.named_buffers()}
-    weights = {name: initial[name] if name in head else parameters[name] for name in parameters}
+    weights = {name: initial[name] if name in head else each for name, each in source.weights.items()}
     return replace(own, weights=weights, buffers={**own.buffers, **statistics})
 
 

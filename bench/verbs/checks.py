@@ -62,11 +62,12 @@ def verify(submission: Path, audit: Audit) -> int:
         _append(audit.output, [])  # what was measured for hours must find its place
     with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
-        missing = inspection.notes if submission.is_file() else []
+        missing = inspection.missing if submission.is_file() else []
         findings = [*inspection.findings, *inspection.doubts, *missing]
-        notes = [] if submission.is_file() else list(inspection.notes)
+        notes = inspection.notes if submission.is_file() else [*inspection.missing, *inspection.notes]
         if inspection.believed:
-            notes.append(f"mask believed of {inspection.believed} units: the weights that ranked it were not submitted")
+            believed = f"mask believed of {inspection.believed} units: the weights that ranked it were not submitted"
+            notes = [*notes, believed]
         _list(*findings, *(f"note: {note}" for note in notes))
         if (audit.replay or audit.retrain) and not (inspection.findings or missing):
             findings += _measured(inspection.submission, audit)

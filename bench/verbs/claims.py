@@ -64,7 +64,8 @@ def reproduce(
     pace = training.measured(plan, store, execution, trial=trial)
     say(overview.planned(plan, store, pace, workers=execution.team), "")
     frontier = training.train(plan, store, execution, work=work, trial=trial)
-    say(blocks(judge(chosen, store.records())).rstrip(), "", *overview.reasons(frontier))
+    why = overview.reasons(frontier, store.failures())
+    say(blocks(judge(chosen, store.records())).rstrip(), "", *why)
     return 1 if frontier.failed else 0
 
 

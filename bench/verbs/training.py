@@ -34,7 +34,11 @@ def run(asked: Request, root: Path, execution: Execution, *, work: str = WORK, t
     display(asked.listed(store))
     tell_conflicts(store)
     say("")
-    say(f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier), *_next(asked, root, frontier))
+    say(
+        f"{_done(frontier)}, kept in {root}",
+        *overview.reasons(frontier, store.failures()),
+        *_next(asked, root, frontier),
+    )
     return 1 if frontier.failed else 0
 
 
@@ -51,6 +55,8 @@ def train(plan: Plan, store: Store, execution: Execution, *, work: str = WORK, t
     pace = measured(plan, store, execution, trial=trial)
     try:
         with watch(console, store, pace, workers=lambda: launcher.workers, style=execution.progress) as board:
+            if execution.limits:
+                board.tell(str(execution.limits))
             launcher = execution.launch(store.root, progress=board.step, tell=board.tell)
             try:
                 return drive(plan, store, launcher, watch=board, device=execution.device, work=work)
@@ -105,7 +111,7 @@ def status(asked: Request, root: Path) -> None:
     """Show how far a suite is."""
     store = Store(root)
     say(overview.status(asked.plan(), store))
-    if not any(store.folders()):
+    if store.is_empty:
         say("", f"{root} holds no unit yet: run the suite, or name another --store")
 
 

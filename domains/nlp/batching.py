@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, from_numpy
 
-from domains.nlp.sentences import EOS, PAD, Pairs, Sentences
+from domains.nlp.corpora.sentences import EOS, PAD, Pairs, Sentences
 
 MULTIPLE = 8
 """Sentences of a batch, unless it has fewer or the tokens run out: fairseq's `required_batch_size_multiple`."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.errors import DataError, UnknownName
 from domains.nlp import border
-from domains.nlp.sentences import PAD
+from domains.nlp.corpora.sentences import PAD
 
 WIDTHS = (
     *("encoder_embed_dim", "encoder_ffn_embed_dim", "decoder_embed_dim", "decoder_ffn_embed_dim"),

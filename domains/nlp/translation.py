@@ -14,11 +14,11 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.nlp import border, corpora, models
 from domains.nlp.batching import batches, ordered, padded, shifted
-from domains.nlp.generation import translate
+from domains.nlp.corpora.sentences import PAD
+from domains.nlp.evaluation.generation import translate
+from domains.nlp.evaluation.scores import translation_scores
+from domains.nlp.evaluation.significance import bleu_items
 from domains.nlp.objective import Loss, Scores
-from domains.nlp.scores import translation_scores
-from domains.nlp.sentences import PAD
-from domains.nlp.significance import bleu_items
 
 BATCHES, EPOCH = 0, 1
 """Substreams of `data`: which sentences share a batch, and the order of the batches in an epoch."""

@@ -1,10 +1,41 @@
-"""What tasks with torchvision's models must know of them. Imports no torch."""
+"""What tasks must know of the models without building them. Imports no torch."""
+
+from fnmatch import fnmatchcase
 
 KIND = "torchvision"
-"""What stands before the colon in the name of such a model."""
+"""What stands before the colon in the name of a model of torchvision's."""
 
 TABLES = ("*class_token", "*pos_embedding", "*relative_position_bias_table", "*layer_scale")
-"""Patterns of parameters that are no layers, whatever their dimensions: they are not pruned."""
+"""Patterns of parameters that of torchvision's models that are no layers, whatever their dimensions: they are not pruned."""
 
 ONE_WIDTH = {"small-dense": "torchvision's models have one width"}
 """Method -> why tasks with such a model cannot run it."""
+
+SIDES: dict[str, tuple[int, int | None]] = {
+    "conv-2": (2, None),
+    "conv-4": (4, None),
+    "conv-6": (8, None),
+    "vgg-19": (16, None),
+    "slim-vgg": (4, None),
+    f"{KIND}:alexnet": (63, None),
+    f"{KIND}:convnext_*": (32, None),
+    f"{KIND}:densenet*": (29, None),
+    f"{KIND}:googlenet": (15, None),
+    f"{KIND}:inception_v3": (75, None),
+    f"{KIND}:maxvit_t": (221, 224),
+    f"{KIND}:squeezenet1_0": (21, None),
+    f"{KIND}:squeezenet1_1": (17, None),
+    f"{KIND}:swin_*": (4, None),
+    f"{KIND}:vgg*": (32, None),
+    f"{KIND}:vit_*": (224, 224),
+}
+"""Pattern of a model -> the fewest pixels that a side of its images has, and the most, if there is one; others see any."""
+
+
+def obstacle(model: str, height: int, width: int) -> str | None:
+    """Why a model cannot see images of that size; None if it can, as far as is known here."""
+    least, most = next((sides for pattern, sides in SIDES.items() if fnmatchcase(model, pattern)), (1, None))
+    if least <= min(height, width) and (most is None or max(height, width) <= most):
+        return None
+    asked = f"{least} or more" if most is None else f"{least}" if most == least else f"{least} to {most}"
+    return f"{model} needs images of {asked} pixels a side, not {width}x{height}"

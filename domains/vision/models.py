@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bench.errors import SpecError, UnknownName
 from domains.vision import zoo
-from domains.vision.kinds import KIND
+from domains.vision.kinds import KIND, obstacle
 
 Image = tuple[int, int, int]
 """(channels, height, width)."""
@@ -162,9 +162,6 @@ MODELS: dict[str, Callable[[float, int, Image], nn.Module]] = {
 }
 """Model name -> architecture at a width, for so many classes and such images; `build` gives it its weights."""
 
-SMALLEST = {"conv-2": 2, "conv-4": 4, "conv-6": 8, "vgg-19": 16, "slim-vgg": 4}
-"""Model name -> the pixels that a side must have for its pools."""
-
 
 def build(name: str, *, width: float, classes: int, image: Image, generator: torch.Generator) -> nn.Module:
     """A network with Gaussian Glorot weights and zero biases, on the CPU.
@@ -178,15 +175,15 @@ def build(name: str, *, width: float, classes: int, image: Image, generator: tor
 
     Raises:
         UnknownName: if there is no such model.
-        SpecError: if the images are too small for it.
+        SpecError: if it cannot see such images.
     """
+    if reason := obstacle(name, *image[1:]):
+        raise SpecError(reason)
     kind, _, other = name.partition(":")
     if other and kind == KIND:
         return zoo.build(other, width=width, classes=classes, image=image, generator=generator)
     if name not in MODELS:
         raise UnknownName("model", name, MODELS)
-    if min(image[1:]) < SMALLEST.get(name, 1):
-        raise SpecError(f"{name} needs images of {SMALLEST[name]} pixels a side, not {image[2]}x{image[1]}")
     with torch.device("meta"):  # torch's own initialisation would cost time and draw from the global generator
         model = MODELS[name](width, classes, image)
     model.to_empty(device="cpu")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from nodes import build_layer
 
 from bench import __version__, cli
 from bench.store.store import Store
+from bench.verbs import options, training
+from bench.verbs.execution import Execution
+from bench.verbs.request import Request
 
 EXECUTION = [
     *("--workers", "--threads", "--device", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
@@ -106,6 +110,20 @@ def test_plan_status_and_clean(command, suite_file, tmp_path):
     assert (code, out[:15]) == (0, "removed 6 files")
     command("clean", *store)
     assert command("verify", tmp_path / "runs")[0] == 0
+
+
+def test_status_walks_a_store_once_and_reads_its_failures_once(command, suite_file, finished, monkeypatch, trouble):
+    trouble({"toy/chain@smoke ticket L2 s2": "fail"})
+    looked = []
+    for name in ("folders", "failures"):
+        plain = getattr(Store, name)
+        monkeypatch.setattr(Store, name, lambda self, name=name, plain=plain: looked.append(name) or plain(self))
+    suite_file.write_text(suite_file.read_text().replace("0-1", "0-2"))
+    command("run", suite_file, "--store", finished)
+    looked.clear()
+    _, out, _ = command("status", suite_file, "--store", finished)
+    assert "failed: toy/chain@smoke ticket L2 s2: RuntimeError" in out
+    assert sorted(looked) == ["failures", "folders"]
 
 
 def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
@@ -513,3 +531,21 @@ def test_the_toy_is_what_the_real_work_is():
     """The tests of the machinery stand on the toy's work: it must take what the launcher gives to the real one."""
     assert toy.work.__kwdefaults__ is None
     assert toy.work.__code__.co_varnames[:5] == ("unit", "parents", "folder", "device", "report")
+
+
+def test_every_option_of_a_group_reaches_what_it_is_for(command, suite_file, monkeypatch):
+    """One group, one place: an option that the command line offers is a field there, with the same value if it is left out."""
+    for group, kind in ((options.Training, Execution), (options.Part, Request)):
+        told = {each.name: each.default for each in fields(group)}
+        assert told == {each.name: each.default for each in fields(kind) if each.name in told}
+    assert {each.name for each in fields(options.Training)} == {each.name for each in fields(Execution)}
+    asked = []
+    monkeypatch.setattr(training, "run", lambda *given: asked.append(given) or 0)
+    command(
+        "run", suite_file, "--tasks", "a/b", "--methods", "m", "--levels", "1-2", "--seeds", "3", "--scale", "quick",
+        "--threads", 2, "--workers", 3, "--progress", "none", "--unit-timeout", 5,
+    )  # fmt: skip
+    ((request, root, execution),) = asked
+    assert request == Request(suite=str(suite_file), tasks="a/b", methods="m", levels="1-2", seeds="3", scale="quick")
+    assert root == Path("results/runs")
+    assert execution == Execution(threads=2, workers=3, progress="none", unit_timeout=5.0)

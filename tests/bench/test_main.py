@@ -11,21 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from processes import MARK, SLOW, in_proc, living, wait_until
 
 from bench import cli
 from bench.exchange import remeasure
 from bench.stopping import ASKING, PATIENCE, Stopped, check, stoppable, undisturbed
 from bench.store.store import Store
 
-MARK = "TOY_MARK"
-SUITE = """
-[[task]]
-name = "toy/slow"
-scale = "smoke"
-methods = ["dense", "ticket", "reinit", "random-ticket", "lr-rewind"]
-levels = [1, 4, 7]
-seeds = "0-2"
-"""
 STARTED_LIKE_A_SHELL = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore it
@@ -54,31 +46,12 @@ def begin():
         process.communicate()
 
 
-def living(mark):
-    """Processes of a test that run."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def running(begin, tmp_path):
     """A run of the toy that has finished two units, and its store."""
 
     def start(code=TOY):
-        (tmp_path / "slow.toml").write_text(SUITE)
+        (tmp_path / "slow.toml").write_text(SLOW)
         root = tmp_path / "runs"
         process = begin(code, "run", tmp_path / "slow.toml", "--store", root, "--workers", "2")
         wait_until(lambda: (root / "store.json").exists() and len(Store(root).records()) >= 2)
@@ -87,7 +60,7 @@ def running(begin, tmp_path):
     return start
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for orphans in /proc")
+@in_proc
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_whoever_asks_a_run_to_end_gets_a_clean_store_and_no_worker_is_left(running, begin, number, code):
     process, store = running()

@@ -25,11 +25,15 @@ def _sentences(task: Task, source: str, pairs: Sequence[tuple[Method, Arm]]) -> 
     shares = {arm.level: (arm.average("search_cost") or 0) - (arm.average("updates") or 0) for _, arm in pairs}
     spent = ", ".join(f"{updates:,.0f} updates (L{level})" for level, updates in sorted(shares.items()))
     told = [f"{', '.join(names)}: {spent} of the search cost are the source's, paid once for all targets."]
-    weights = [
-        method for method, _ in pairs if (known := registry.columns_of(method)) and known.weights.state == "source"
-    ]
+    lent = [method.name for method, _ in pairs if _lends_weights(method)]
     home = registry.tasks().get(f"{task.domain}/{source}@{task.scale}")
-    return " ".join([*told, *(_brought(task, home, weights[0].name) if weights and home else [])])
+    return " ".join([*told, *(_brought(task, home, lent[0]) if lent and home else [])])
+
+
+def _lends_weights(method: Method) -> bool:
+    """Whether it starts from the source's weights, not from the mask alone."""
+    columns = registry.columns_of(method)
+    return columns is not None and columns.weights.state == "source"
 
 
 def _brought(task: Task, source: Task, method: str) -> list[str]:

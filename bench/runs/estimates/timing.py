@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from bench import versions
+from bench import cache, versions
 from bench.digests import json_digest
-from bench.runs.launch.process import THREAD_VARIABLES
+from bench.runs.launch.child import Child
 from bench.schema import Number
 from bench.spec import Task, task_identity, to_json
 from bench.store import files
@@ -28,9 +23,7 @@ TRIAL = "bench.tickets.units.trial:trial"
 """What tries a task; named and not imported, because only the process that does it needs torch."""
 LONGEST = 60.0
 """Seconds after which a task is given up."""
-COMMAND = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.estimates.trials import main; main()"
-)
+SERVE = "bench.runs.estimates.trials:serve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +91,8 @@ class _Trials:
     """A process that tries task after task; one that hangs is ended, and the next task gets another."""
 
     def __init__(self, device: str, threads: int, trial: str) -> None:
-        self._words = device, threads, trial
-        self._running: tuple[subprocess.Popen[bytes], Connection] | None = None
+        self._begin = partial(Child, SERVE, device, trial, threads=threads)
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +102,8 @@ class _Trials:
 
     def of(self, task: Task) -> Timing | str:
         """What came out, or in one line why nothing did."""
-        self._running = self._running or self._begin()
-        process, pipe = self._running
+        self._child = self._child or self._begin()
+        pipe = self._child.pipe
         try:
             pipe.send_bytes(json.dumps(to_json(task)).encode())
             if not pipe.poll(LONGEST):
@@ -119,37 +112,16 @@ class _Trials:
             told = json.loads(pipe.recv_bytes())
             return told["reason"] if "reason" in told else Timing(**told["timing"])
         except (EOFError, OSError):
-            self._end()
-            return f"its trial ended with exit code {process.returncode}"
+            return f"its trial ended with exit code {self._end()}"
 
-    def _begin(self) -> tuple[subprocess.Popen[bytes], Connection]:
-        device, threads, trial = self._words
-        ours, theirs = Pipe()
-        process = subprocess.Popen(  # noqa: S603  our own words
-            [sys.executable, "-c", COMMAND, json.dumps(sys.path), str(theirs.fileno()), device, str(threads), trial],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
-            pass_fds=(theirs.fileno(),),
-            process_group=0,
-        )
-        theirs.close()
-        return process, ours
-
-    def _end(self) -> None:
-        if self._running is None:
-            return
-        process, pipe = self._running
-        self._running = None
-        pipe.close()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    def _end(self) -> int | None:
+        """End the process, if there is one; its exit code."""
+        child, self._child = self._child, None
+        return child.kill() if child else None
 
 
-def _place(task: Task, device: str, threads: int) -> Path | None:
-    """Where a trial is kept: it holds for a task, a machine and an installation; nowhere without a home."""
+def _place(task: Task, device: str, threads: int) -> Path:
+    """Where a trial is kept: it holds for a task, a machine and an installation."""
     about: Mapping[str, object] = {
         "task": task_identity(to_json(task)),
         "device": device,
@@ -157,22 +129,16 @@ def _place(task: Task, device: str, threads: int) -> Path | None:
         "cpu": versions.cpu(),
         "versions": versions.code(),
     }
-    folder = os.environ.get("XDG_CACHE_HOME")
-    try:
-        above = Path(folder) if folder else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return above / "ticketbench" / "timings" / f"{json_digest(about)}.json"
+    return cache.folder("timings") / f"{json_digest(about)}.json"
 
 
-def _read(place: Path | None) -> Timing | None:
+def _read(place: Path) -> Timing | None:
     with suppress(OSError, ValueError):
-        return msgspec.json.decode(files.read(place), type=Timing) if place else None
+        return msgspec.json.decode(files.read(place), type=Timing)
     return None
 
 
-def _keep(place: Path | None, timing: Timing) -> None:
+def _keep(place: Path, timing: Timing) -> None:
     with suppress(OSError):
-        if place:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            files.replace(place, files.to_text(asdict(timing)))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(place, files.to_text(asdict(timing)))

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from bench.runs.job import Job, Outcome
 from bench.runs.launch import WorkerDied
+from bench.runs.launch.child import Child
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 GRACE = 5.0
 """Seconds that an idle process gets to end by itself: one that is killed leaves semaphores, of which Python warns."""
 TRIES = 2
@@ -34,7 +29,7 @@ LARGEST_LOG = 64 * 2**20
 """Bytes that one unit may print."""
 TOLD = 4000
 """Bytes of that which are told of a process that died."""
-COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bench.runs.launch.worker import main; main()"
+SERVE = "bench.runs.launch.worker:serve"
 
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -50,6 +45,14 @@ class Limits:
 
     seconds: float | None = None
     memory: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Limits()
+
+    def __str__(self) -> str:
+        takes = [] if self.seconds is None else [f"takes longer than {self.seconds:g} s"]
+        holds = [] if self.memory is None else [f"holds more than {_mebibytes(self.memory)}"]
+        return f"a unit that {' or '.join([*takes, *holds])} fails" if self else "a unit may take what there is"
 
 
 class Worker:
@@ -122,44 +125,32 @@ class _OverLimit(Exception):
 
 
 class _Process:
-    """A process in a group of its own: its children end with it, no key of the terminal reaches it."""
+    """A child process, what it prints, and what it may take."""
 
     def __init__(self, threads: int, limits: Limits) -> None:
         self._limits = limits
         self.is_spent = False
         self._is_idle = True
         self._ending = threading.Lock()
-        self._pipe, theirs = Pipe()
-        ends, self._life = os.pipe()  # ends with this process, however that ends: then the other one does, too
         self._log = _nameless()
-        self._popen = subprocess.Popen(  # noqa: S603  our own words
-            [sys.executable, "-c", COMMAND, json.dumps(sys.path), str(theirs.fileno()), str(ends), str(threads)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
-            pass_fds=(theirs.fileno(), ends),
-            process_group=0,
-        )
-        theirs.close()
-        os.close(ends)
-        self._watched: list[Any] = [self._pipe]
+        self._child = Child(SERVE, threads=threads, output=self._log)
+        self._watched: list[Any] = [self._child.pipe]
         if hasattr(os, "pidfd_open"):  # else its end is noticed at the next tick
-            self._watched.append(os.pidfd_open(self._popen.pid))
-        for each in (self._life, self._log, *self._watched[1:]):
+            self._watched.append(os.pidfd_open(self._child.pid))
+        for each in (self._log, *self._watched[1:]):
             weakref.finalize(self, os.close, each)
 
     def train(self, job: Job, report: Progress) -> Outcome:
         """The job's outcome, if the process and the unit's limits last that long."""
-        self._is_idle, begun = False, time.monotonic()
+        self._is_idle, begun, pipe = False, time.monotonic(), self._child.pipe
         os.ftruncate(self._log, 0)
         try:
-            self._pipe.send(job)
+            pipe.send(job)
             while True:
                 wait(self._watched, TICK)
-                is_over = self._is_over()  # first: what it has sent before that is still to be read
-                while self._pipe.poll():
-                    message = self._pipe.recv()
+                is_over = self._child.is_over  # first: what it has sent before that is still to be read
+                while pipe.poll():
+                    message = pipe.recv()
                     if isinstance(message, Outcome):
                         self._is_idle = True
                         return message
@@ -175,18 +166,12 @@ class _Process:
         self.is_spent = True
         raise _Ended(self.kill())
 
-    def _is_over(self) -> bool:
-        """Whether the process has ended; it is not reaped yet, so that its group keeps its number."""
-        with suppress(ChildProcessError):
-            return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return True
-
     def _check(self, seconds: float) -> None:
         if self._limits.seconds is not None and seconds > self._limits.seconds:
             raise _OverLimit(f"it took longer than the {self._limits.seconds:g} s of --unit-timeout")
-        if self._limits.memory is not None and (memory := resident(self._popen.pid)) > self._limits.memory:
+        if self._limits.memory is not None and (memory := resident(self._child.pid)) > self._limits.memory:
             raise _OverLimit(
-                f"it held {memory / 2**20:,.0f} MiB, more than the {self._limits.memory / 2**20:,.0f} MiB of --unit-memory"
+                f"it held {_mebibytes(memory)}, more than the {_mebibytes(self._limits.memory)} of --unit-memory"
             )
         if os.fstat(self._log).st_size > LARGEST_LOG:
             raise _OverLimit(f"it printed more than {LARGEST_LOG // 2**20} MiB")
@@ -199,18 +184,19 @@ class _Process:
     def kill(self) -> int:
         """End the process, and the children that it may have left; its exit code."""
         with self._ending:
-            if self._popen.returncode is None:
-                if self._is_idle:
-                    self._pipe.close()
-                    self._wait(GRACE)
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._popen.pid, signal.SIGKILL)
-            return self._popen.wait()
+            if self._is_idle and not self._child.is_reaped:
+                self._child.pipe.close()
+                self._wait(GRACE)
+            return self._child.kill()
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while not self._is_over() and time.monotonic() < end:
+        while not self._child.is_over and time.monotonic() < end:
             time.sleep(0.01)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
 
 
 def _nameless() -> int:

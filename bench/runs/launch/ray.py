@@ -19,8 +19,9 @@ from bench.errors import LaunchError
 from bench.runs.job import Job, Outcome
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.check import Probe
+from bench.runs.launch.child import THREAD_VARIABLES
 from bench.runs.launch.pool import Lost, Pool, Progress, Refused, Report
-from bench.runs.launch.process import THREAD_VARIABLES, Limits, Worker
+from bench.runs.launch.process import Limits, Worker
 
 try:
     import ray

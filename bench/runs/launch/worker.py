@@ -1,36 +1,17 @@
-"""The process that trains: it takes jobs from a pipe until nobody is left to send any."""
+"""What the process does that trains: it takes jobs from a pipe until nobody is left to send any."""
 
 from __future__ import annotations
 
 import ctypes
-import faulthandler
 import gc
 import os
-import signal
-import sys
-import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from bench.errors import SpecError
 from bench.runs.job import Job, Outcome, resolve, run
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The parent's to answer; schedulers of clusters send them to every process of a job."""
-
-
-def main() -> None:
-    """Train job after job; reports and outcomes go back through the same pipe.
-
-    Arguments of the process, after one that was used up before: the number of the pipe, of a pipe that ends with the parent,
-    and of torch's threads.
-    """
-    pipe, life, threads = map(int, sys.argv[2:])
-    for stop in STOPS:
-        signal.signal(stop, lambda *_: None)
-    os.register_at_fork(after_in_child=_answer_stops)
-    threading.Thread(target=_die_with_parent, args=(life,), daemon=True).start()
-    faulthandler.enable()
-    serve(Connection(pipe), threads)
+from bench.runs.launch.child import limit_torch
 
 
 def serve(pipe: Connection, threads: int) -> None:
@@ -40,7 +21,9 @@ def serve(pipe: Connection, threads: int) -> None:
             job: Job = pipe.recv()
         except EOFError:
             return
-        _limit_torch(job, threads)
+        with suppress(SpecError):  # the job itself meets the same error, and says so
+            resolve(job.work)
+        limit_torch(threads)
         _send(pipe, run(job, report=lambda step, metrics: _send(pipe, (step, dict(metrics)))))
         give_memory_back()
 
@@ -51,26 +34,6 @@ def give_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-def _answer_stops() -> None:
-    """Children that a library forks must end when it asks them to."""
-    for stop in STOPS:
-        signal.signal(stop, signal.SIG_DFL)
-
-
-def _die_with_parent(life: int) -> None:
-    os.read(life, 1)
-    os.killpg(0, signal.SIGKILL)
-
-
-def _limit_torch(job: Job, threads: int) -> None:
-    try:
-        resolve(job.work)
-    except Exception:  # noqa: BLE001  the job itself meets the same error, and says so
-        return
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
 
 
 def _send(pipe: Connection, message: Outcome | tuple[int, Mapping[str, float]]) -> None:

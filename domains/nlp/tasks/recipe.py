@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.errors import UnknownName
 from bench.spec import Direction, Pruning
-from domains.nlp.scores import SIGNATURES
+from domains.nlp.evaluation.scores import SIGNATURES
 
 TRANSFORMER_GROUPS = {
     "*norm*": "norms",

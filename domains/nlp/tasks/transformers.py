@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bench.spec import Task
-from domains.nlp import folders
-from domains.nlp.corpora import declared
+from domains.nlp.corpora import declared, folders
 from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
@@ -23,7 +22,7 @@ class Recipe(NamedTuple):
 
     Args:
         name: of the task, without the domain.
-        corpus: one of `domains.nlp.papers.PAPERS`.
+        corpus: one of `domains.nlp.corpora.papers.PAPERS`.
         model: architecture and options of fairseq.
         settings: of the optimizer and the batches.
         budget: updates.

@@ -51,7 +51,7 @@ def _sized(images: NDArray[Any], side: int) -> NDArray[Any]:
     factor = -(-height // side)
     border = factor * side - height
     around = (border // 2, border - border // 2)
-    padded = np.pad(images, ((0, 0), (0, 0), around, around)) if border else images
+    padded = np.pad(images, ((0, 0), (0, 0), around, around))
     if factor == 1:
         return padded
     sums = np.zeros((count, channels, side, side), np.uint32)

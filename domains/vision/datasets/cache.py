@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.cache import folder
 from bench.digests import file_digest
 from domains.vision.datasets.arrays import Arrays
 
@@ -29,7 +29,7 @@ def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
         key: of the folder; whatever decides the content must be part of it.
         make: the arrays.
     """
-    place = folder() / key
+    place = folder("vision") / key
     found = _read(place)
     if found is None:
         with _alone(place):
@@ -40,11 +40,6 @@ def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
                     _write(place, found)
                     found = _read(place) or found
     return found
-
-
-def folder() -> Path:
-    """Where the cache is: `ticketbench` in `XDG_CACHE_HOME`, or in `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ticketbench" / "vision"
 
 
 @contextlib.contextmanager

@@ -154,10 +154,7 @@ def read(name: str, digest: str) -> Arrays:
     Raises:
         DataError: if the files are missing, or are not the authors'.
     """
-    if digest != DIGESTS[name]:
-        raise DataError(
-            f"the task was defined on another {name} ({digest}) than the authors': use the task as installed"
-        )
+    places.check_identity(name, digest, DIGESTS[name])
     form, path = _find(name)
     contents = _unpacked(form, path) if path.is_dir() else _archived(form, path)
     parts: dict[str, list[tuple[Any, Any]]] = {"train": [], "test": []}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import DataError
-from domains.vision.datasets import images, places
+from domains.vision.datasets import images, places, sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def find(name: str) -> tuple[Path, dict[str, list[tuple[str, int]]]]:
             f"{name} was not found: set {places.VARIABLE} to a folder that holds {name}/train/<class>/ and {name}/val/<class>/ "
             f"with the images of {' and '.join(LARGE[name].archives)}"
         )
-    found = images.listing(images.Folder(path), needed=("train", "val"))
+    found = images.listing(sources.Folder(path), needed=("train", "val"))
     wanted, there = LARGE[name], {split: len(files) for split, files in found.files.items()}
     numbers = (len(found.classes), there["train"], there["val"])
     if numbers != (wanted.classes, wanted.train, wanted.val):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
+from bench.cache import folder as cache_folder
 from bench.digests import json_digest
 from bench.errors import DataError
-from domains.vision.datasets import images, places
+from domains.vision.datasets import images, places, sources
 from domains.vision.datasets.arrays import Arrays
-from domains.vision.datasets.cache import folder as cache_folder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MODEL = re.compile(r"[a-z0-9_]+")
@@ -108,7 +109,7 @@ def found(known: tuple[str, ...]) -> dict[str, Set]:
                 raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
             sets[name] = Set(name=name, facts=_facts(path), models=_models(root / f"{name}.models"))
         except DataError as error:
-            _warn(str(error))
+            warn(str(error))
     return sets
 
 
@@ -118,7 +119,7 @@ def facts(path: Path) -> Facts:
     Raises:
         DataError: if it is no set of images.
     """
-    with images.opened(path) as source:
+    with sources.opened(path) as source:
         found = images.listing(source)
         counts = {
             split: [sum(label == number for _, label in files) for number in range(len(found.classes))]
@@ -164,21 +165,40 @@ def _models(path: Path) -> tuple[str, ...]:
 
 
 def _facts(path: Path) -> Facts:
-    return _remembered(json_digest(_state(path)), lambda: facts(path))
-
-
-def _state(path: Path) -> list[list[object]]:
-    """What changes when a file does: name, size, times and inode of each."""
-    files = [path, *sorted(path.glob("*/*/*"))] if path.is_dir() else [path]
     try:
-        states = [(file, file.stat()) for file in files]
+        return _facts_of(path, json_digest([_state(path), *map(_state, _below(path, images.DEPTH - 1))]))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return [[str(file), each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino] for file, each in states]
+
+
+@cache
+def _facts_of(path: Path, _folders: str) -> Facts:
+    """What is there; each file is looked at once in a process, unless one comes, goes or gets another name."""
+    files = [_state(path), *map(_state, _below(path, images.DEPTH))]
+    return _remembered(json_digest(files), lambda: facts(path))
+
+
+def _below(folder: os.PathLike[str], depth: int) -> Iterator[os.DirEntry[str]]:
+    """What lies so deep inside of a folder, in order; nothing inside of a file."""
+    if not os.path.isdir(folder):  # noqa: PTH112  one of very many
+        return
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        if depth == 1:
+            yield entry
+        else:
+            yield from _below(entry, depth - 1)
+
+
+def _state(file: Path | os.DirEntry[str]) -> list[object]:
+    """What changes when a file does, or what lies in a folder: name, size, times and inode."""
+    state = file.stat()
+    return [os.fspath(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
 
 
 def _remembered(key: str, make: Callable[[], Facts]) -> Facts:
-    file = cache_folder() / f"facts-{key[:40]}.json"
+    file = cache_folder("vision") / f"facts-{key[:40]}.json"
     with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
         return msgspec.json.decode(file.read_bytes(), type=Facts)
     made = make()
@@ -191,6 +211,6 @@ def _remembered(key: str, make: Callable[[], Facts]) -> Facts:
 
 
 @cache
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     """Once per process, however often tasks are listed."""
     sys.stderr.write(f"warning: {message}\n")

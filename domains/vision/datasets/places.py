@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from bench import cache
 from bench.digests import json_digest
 from bench.errors import DataError
 
@@ -23,22 +24,29 @@ def root() -> Path | None:
     return Path(named) if named else None
 
 
-def downloads() -> Path:
-    """Where downloads are kept: `ticketbench` in `XDG_CACHE_HOME`, or in `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ticketbench"
-
-
 def folders(name: str) -> Iterator[Path]:
     """The folders that may hold the files of a data set, the user's own first."""
     if own := root():
         yield from (own / name, own)
     yield DEBIAN / name
-    yield downloads() / name
+    yield cache.folder(name)
 
 
 def identity(files: Mapping[str, str]) -> str:
     """What stands for a data set whose files are known by their md5: sha256 over their names and md5s."""
     return json_digest(dict(files))
+
+
+def check_identity(name: str, asked: str, known: str) -> None:
+    """A task asks for the data set that its authors published.
+
+    Raises:
+        DataError: if what the task says that stands for it is another's.
+    """
+    if asked != known:
+        raise DataError(
+            f"the task was defined on another {name} ({asked}) than the authors': use the task as installed"
+        )
 
 
 def check_md5(path: Path, md5: str) -> None:
@@ -70,7 +78,7 @@ def download(name: str, fetch: Callable[[Path], None], files: tuple[str, ...], *
     Raises:
         DataError: naming every way to provide the files, if the download fails.
     """
-    place = downloads() / name
+    place = cache.folder(name)
     try:
         place.mkdir(parents=True, exist_ok=True)
         # Workers may come here at the same time: each downloads for itself, and moves whole files into place.

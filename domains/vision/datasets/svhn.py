@@ -32,10 +32,7 @@ def read(name: str, digest: str) -> Arrays:
     Raises:
         DataError: if the files are missing, or are not the authors'.
     """
-    if digest != DIGEST:
-        raise DataError(
-            f"the task was defined on another {name} ({digest}) than the authors': use the task as installed"
-        )
+    places.check_identity(name, digest, DIGEST)
     folder = _find(name)
     arrays = {}
     for split, (file, md5) in FILES.items():

@@ -4,8 +4,10 @@ from typing import Any
 
 from bench.spec import Pruning, Task
 from domains.vision.datasets import DIGESTS, own
-from domains.vision.kinds import KIND, ONE_WIDTH, TABLES
+from domains.vision.kinds import KIND, ONE_WIDTH, TABLES, obstacle
 
+OURS = "slim-vgg"
+"""The model of the task that every set has."""
 EPOCHS = 30
 SHORTEST, LONGEST = 200, 10_000
 """Updates of a training."""
@@ -13,20 +15,27 @@ BATCH = 128
 
 
 def tasks() -> list[Task]:
-    """A task for each of the user's sets that there are now, and for each model asked for it."""
-    found = own.found(tuple(DIGESTS)).values()
-    return [_task(each, model) for each in found for model in ("slim-vgg", *each.models)]
+    """A task for each of the user's sets that there are now, and for each model asked for it that can see such images."""
+    made = []
+    for images in own.found(tuple(DIGESTS)).values():
+        for name in (OURS, *images.models):
+            model = name if name == OURS else f"{KIND}:{name}"
+            if reason := obstacle(model, *images.facts.shape[1:]):
+                own.warn(f"vision/{name}-{images.name} is not listed: {reason}")
+            else:
+                made.append(_task(images, name, model))
+    return made
 
 
-def _task(images: own.Set, model: str) -> Task:
-    facts, ours = images.facts, model == "slim-vgg"
+def _task(images: own.Set, name: str, model: str) -> Task:
+    facts = images.facts
     validation = 0 if facts.has_val else max(1, sum(facts.train) // 10)
     train = sum(facts.train) - validation
     batch = min(BATCH, max(1, train // 2))
     budget = min(max(EPOCHS * (train // batch), SHORTEST), LONGEST)
     rewind = min(train // batch, budget // 10)
     config: dict[str, Any] = {
-        "model": model if ours else f"{KIND}:{model}",
+        "model": model,
         "channels": 3,
         "normalisation": None,
         "classes": facts.classes,
@@ -42,7 +51,7 @@ def _task(images: own.Set, model: str) -> Task:
         "warmup": 0.05,
     }
     return Task(
-        name=f"vision/{model}-{images.name}",
+        name=f"vision/{name}-{images.name}",
         scale="small",
         config=config,
         data={images.name: facts.digest},
@@ -57,7 +66,7 @@ def _task(images: own.Set, model: str) -> Task:
         tolerance=1.0,
         chance=100 * max(facts.test) / sum(facts.test),
         constant_rate=False,
-        unsupported={} if ours else ONE_WIDTH,
+        unsupported={} if model == OURS else ONE_WIDTH,
         source="this suite",
         deviations=("Images of your own: nothing is published to compare with.",),
     )

@@ -1,5 +1,8 @@
 """A ticket file becomes the source of a transfer, under its own unit id, without what it was found with."""
 
+import errno
+import json
+
 import pytest
 import toy
 from example import MOONS, TURNED, ExampleDomain
@@ -8,7 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from bench import registry
 from bench.errors import StoreError, SubmissionError
+from bench.exchange import remeasure
 from bench.exchange.imports import import_ticket
+from bench.exchange.pack import pack as write_archive
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.verify import findings_of
 from bench.runs.clean import clean
@@ -17,6 +22,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.overview import planned, status
 from bench.runs.plan import plan as make_plan
 from bench.store.attempt import Attempt, read_record
+from bench.store.claims import ATTEMPTS
 from bench.store.store import Store
 from bench.tickets.units.work import work
 
@@ -103,11 +109,51 @@ def test_what_comes_of_it_is_what_comes_of_the_source_itself(store, plan, tmp_pa
 def test_its_store_is_verified_with_a_note(store, plan):
     train(plan, store.root)
     found = findings_of(store.root)
-    assert (found.findings, found.doubts) == ([], [])
+    assert (found.findings, found.doubts, found.missing) == ([], [], [])
     assert found.notes == [
         "example/turned@smoke ticket L2 s0 was imported from a ticket file: what it was found with is not here"
     ]
     assert found.believed == 1
+
+
+@pytest.fixture
+def packed(plan, store, tmp_path):
+    """An archive of a store with an imported ticket, without weights."""
+    train(plan, store.root)
+    write_archive(plan.units.values(), store, tmp_path / "a.zip", suite=plan.suite, weights=False)
+    return tmp_path / "a.zip"
+
+
+def test_an_archive_with_an_imported_ticket_stands_and_says_what_cannot_be_shown(
+    command, packed, tmp_path, monkeypatch
+):
+    code, out, err = command("verify", packed)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "note: example/turned@smoke ticket L2 s0 was imported from a ticket file: what it was found with is not here",
+        "note: mask believed of 1 units: the weights that ranked it were not submitted",
+        f"{packed}: 4 units, no findings",
+    ]
+    monkeypatch.setitem(remeasure.WORKS, "retrain", "example_again:retrain")
+    code, out, _ = command("verify", packed, "--retrain", 4, "--draw", 0, "--workers", 1)
+    assert code == 0, out
+    assert out.splitlines()[-1] == f"{packed}: 4 units, no findings"
+    assert command("unpack", packed, "--into", tmp_path / "theirs")[0] == 0
+
+
+def test_whoever_calls_a_ticket_imported_to_leave_out_what_it_was_found_with_is_told(command, store, tmp_path):
+    """Its own store may hold one that no transfer has taken yet."""
+    said = (
+        "example/turned@smoke ticket L2 s0 was imported from a ticket file, yet no transfer that starts from it is here"
+    )
+    suite = toy.suite(("ticket",), (2,), of=TURNED)
+    write_archive(make_plan(suite).units.values(), store, tmp_path / "a.zip", suite=suite, weights=False)
+    code, out, _ = command("verify", tmp_path / "a.zip")
+    assert code == 1
+    assert out.splitlines()[0] == said
+    code, out, _ = command("verify", store.root)
+    assert code == 0
+    assert out.splitlines()[0] == f"note: {said}"
 
 
 def test_another_digest_of_the_sources_dense_is_found(store, plan, forge):
@@ -168,6 +214,19 @@ def test_a_unit_that_is_there_is_left_as_it_is(source, store):
     assert {path: path.read_bytes() for path in store.root.rglob("*.*") if path.is_file()} == before
 
 
+def test_a_disk_that_refuses_is_told_in_a_line_and_nothing_is_left(source, example, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    store = Store(tmp_path / "runs")
+    monkeypatch.setattr("shutil.copyfile", refuse)
+    with pytest.raises(
+        StoreError, match="cannot write example/turned@smoke ticket L2 s0 to .*: Disk quota exceeded; make room"
+    ):
+        import_ticket(source / "a.ticket", store)
+    assert list(store.folders()) == list((store.root / ATTEMPTS).iterdir()) == []
+
+
 def test_only_tickets_are_sources(trained, example, tmp_path):
     (folder,) = (trained / "example/moons/one-shot/s0").glob("L02-*")
     write_ticket(Store(trained), folder, tmp_path / "a.ticket")
@@ -178,16 +237,33 @@ def test_only_tickets_are_sources(trained, example, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_file_that_contradicts_itself_is_not_imported(source, example, tmp_path):
+@pytest.mark.parametrize(
+    ("layers", "told"), [(("0",), "at the start; see"), (("0", "4"), r"at the start \(and 1 more\); see")]
+)
+def test_a_file_that_contradicts_itself_is_not_imported(source, example, tmp_path, layers, told):
     file = tmp_path / "a.ticket"
     with safe_open(source / "a.ticket", framework="np") as opened:
         metadata = opened.metadata()
     arrays = load_file(source / "a.ticket")
-    arrays["weights/0.weight"] = arrays["weights/0.weight"] + 1
+    for layer in layers:
+        arrays[f"weights/{layer}.weight"] = arrays[f"weights/{layer}.weight"] + 1
     save_file(arrays, file, metadata=metadata)
-    with pytest.raises(SubmissionError, match="is not believed: .*are not zero at the start"):
+    with pytest.raises(SubmissionError, match=f"is not believed: .*are not zero {told} `ticketbench verify {file}`"):
         import_ticket(file, Store(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_unit_that_another_run_finished_meanwhile_stays(source, example, tmp_path, monkeypatch):
+    monkeypatch.setattr(Store, "record", lambda *_: None)  # at the moment of that look
+    store = Store(tmp_path / "runs")
+    unit = import_ticket(source / "a.ticket", store)
+    path = store.folder(unit) / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "digests": {**record["digests"], "result": "0" * 64}}))
+    with pytest.raises(StoreError, match="L2 s0 was finished in .*runs meanwhile, otherwise: see conflicts/ there"):
+        import_ticket(source / "a.ticket", store)
+    assert json.loads(path.read_text())["digests"]["result"] == "0" * 64
+    assert len(list((store.root / "conflicts").iterdir())) == 1
 
 
 def test_a_ticket_of_a_task_that_is_not_installed_is_no_source(source, tmp_path, toys):

@@ -62,7 +62,7 @@ def said(root):
 
 def test_an_honest_store_has_no_findings(made, example):
     found = findings_of(made)
-    assert (found.findings, found.doubts, found.notes) == ([], [], [])
+    assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
     assert found.units == len(found.submission.entries) == 12
 
 
@@ -135,7 +135,7 @@ def test_a_seed_whose_source_diverged_is_not_missing(template, tmp_path, toys, t
     for unit in plan.units.values():
         if unit.seed or not (unit.method.source or (unit.task.name, unit.level) == ("toy/slow", 2)):
             toy.finish(unit, store, plan)
-    assert findings_of(store.root).notes == []
+    assert findings_of(store.root).missing == []
 
 
 # Measured again.
@@ -200,7 +200,7 @@ def test_an_archive_holds_the_sources_too(made, example, tmp_path):
     assert packed.units == 12
     unpack(tmp_path / "a.zip", tmp_path / "theirs")
     found = findings_of(tmp_path / "theirs")
-    assert (found.findings, found.doubts, found.notes) == ([], [], [])
+    assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
 
 
 def test_a_transferred_ticket_is_no_file_and_says_whose_is(made, example, tmp_path):

@@ -31,7 +31,7 @@ def said(root):
 
 def test_an_honest_store_of_every_method_has_no_findings(moons):
     found = findings_of(moons)
-    assert (found.findings, found.doubts, found.notes) == ([], [], [])
+    assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
     assert found.units == len(found.submission.entries) == 50
     assert {unit.unit.method.name for unit in found.submission.entries.values()} == set(METHODS)
 
@@ -40,7 +40,7 @@ def test_an_honest_store_of_the_toy_has_no_findings(template, tmp_path, toys):
     methods = tuple(name for name in METHODS if name not in DISHONEST)
     store, _ = template(toy.suite(methods, levels=(2,)), tmp_path / "runs")
     found = findings_of(store.root)
-    assert (found.findings, found.doubts, found.notes) == ([], [], [])
+    assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
 
 
 @pytest.mark.parametrize("holds", [(), ("store.json",), ("store.json", "failed/0123456789.host.1.aa/reason.txt")])
@@ -77,7 +77,7 @@ def test_units_that_diverged_are_no_finding(template, tmp_path, toys, trouble):
     store, _ = template(toy.suite(levels=(1, 3, 4)), tmp_path / "runs")
     found = findings_of(store.root)
     assert [each for each in found.submission.entries.values() if each.diverged]
-    assert (found.findings, found.doubts, found.notes) == ([], [], [])
+    assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
 
 
 def test_cleaned_weights_are_no_finding(moons):
@@ -450,7 +450,7 @@ def test_missing_seeds_are_notes(runs, forge):
     shutil.rmtree(next((runs / "toy/chain/random-ticket/s1").glob("L03*")))
     found = findings_of(runs)
     assert found.findings == []
-    assert found.notes == ["toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"]
+    assert found.missing == ["toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"]
 
 
 def test_a_seed_whose_ancestor_diverged_is_not_missing(template, tmp_path, toys, trouble, forge, runs):
@@ -461,7 +461,7 @@ def test_a_seed_whose_ancestor_diverged_is_not_missing(template, tmp_path, toys,
 
     forge(runs, diverge)
     shutil.rmtree(next((runs / "toy/chain/reinit/s1").glob("L03*")))
-    assert findings_of(runs).notes == []
+    assert findings_of(runs).missing == []
 
 
 def test_units_of_unknown_tasks_and_methods_are_doubted(runs, forge):

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 import toy
+from processes import MARK, SLOW, in_proc, living, wait_until
 
 from bench.runs.plan import plan as make_plan
 from bench.store.attempt import read_record
@@ -19,17 +19,8 @@ from bench.store.integrity import verify
 from bench.store.store import Store
 
 KILLS = 15
-MARK = "TOY_MARK"
-SUITE = """
-[[task]]
-name = "toy/slow"
-scale = "smoke"
-methods = ["dense", "ticket", "reinit", "random-ticket", "lr-rewind"]
-levels = [1, 4, 7]
-seeds = "0-2"
-"""
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for orphans in /proc")
+pytestmark = in_proc
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def begin(tmp_path):
     mark, begun = uuid.uuid4().hex, []
     # a run in the background ignores Ctrl-C, and its children would too
     answers = signal.signal(signal.SIGINT, signal.default_int_handler)
-    (tmp_path / "slow.toml").write_text(SUITE)
+    (tmp_path / "slow.toml").write_text(SLOW)
 
     def start(*options):
         environment = {**os.environ, MARK: mark, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -62,25 +53,6 @@ def begin(tmp_path):
         process.stdout.close()
         process.wait()
     signal.signal(signal.SIGINT, answers)
-
-
-def orphans(mark):
-    """Processes that were started by this test and live."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.01)
 
 
 def finished(root):
@@ -116,7 +88,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(tmp_path, begin)
             process.kill()
             kills += 1
             process.wait()
-            wait_until(lambda: not orphans(begin.mark))
+            wait_until(lambda: not living(begin.mark))
             assert all(read_record(folder) for folder in Store(root).folders()), "nothing half-written is visible"
             continue
         out, _ = process.communicate(timeout=60)
@@ -125,7 +97,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(tmp_path, begin)
     assert kills >= 10
     assert verify(Store(root)) == []
     assert digests(root) == undisturbed(tmp_path / "undisturbed")
-    assert not orphans(begin.mark)
+    assert not living(begin.mark)
     assert not list((root / ATTEMPTS).iterdir())
 
 
@@ -139,7 +111,7 @@ def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(tmp_path, begin):
     assert time.monotonic() - asked < 5
     assert "units done; the same command goes on from there" in out
     assert "Traceback" not in out
-    wait_until(lambda: not orphans(begin.mark), seconds=5)
+    wait_until(lambda: not living(begin.mark), seconds=5)
     assert not list((tmp_path / "runs" / ATTEMPTS).iterdir())
     before = finished(tmp_path / "runs")
     process = begin("--seeds", "0")
@@ -154,4 +126,4 @@ def test_terminated_it_leaves_no_worker_behind(tmp_path, begin):
     wait_until(lambda: finished(tmp_path / "runs") >= 1)
     process.terminate()
     process.wait()
-    wait_until(lambda: not orphans(begin.mark), seconds=5)
+    wait_until(lambda: not living(begin.mark), seconds=5)

@@ -18,9 +18,10 @@ from bench.runs.drive import drive
 from bench.runs.job import Outcome
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.plan import plan as make_plan
+from bench.spec import DIGITS
 from bench.store import files
 from bench.store.attempt import FAILED
-from bench.store.claims import ATTEMPTS, DIGITS, claim_of
+from bench.store.claims import ATTEMPTS, claim_of
 from bench.store.integrity import verify
 from bench.store.owner import me
 

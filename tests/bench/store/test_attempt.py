@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from bench.errors import AttemptVanished, StoreError
+from bench.errors import FULL, AttemptVanished, StoreError
 from bench.runs.plan import plan as make_plan
 from bench.store import attempt as attempts
 from bench.store import files
@@ -143,7 +143,7 @@ def test_what_is_the_matter_with_the_disk_is_said(store, monkeypatch, number, to
     with pytest.raises(StoreError) as error:
         attempt.commit(record)
     assert str(error.value).startswith(f"cannot write toy/chain@smoke dense L0 s0 to {store.root}: {told}")
-    assert ("make room" in str(error.value)) == (number in files.FULL)
+    assert ("make room" in str(error.value)) == (number in FULL)
     assert "\n" not in str(error.value)
 
 

@@ -45,27 +45,12 @@ def test_one_has_a_unit_and_the_others_are_told_who(root):
     assert theirs.take(UNIT) is None
 
 
-def test_of_many_who_ask_at_once_one_gets_it(root):
+@pytest.mark.parametrize("dead", [False, True], ids=["nobody's", "a dead owner's"])
+def test_of_many_who_ask_for_a_unit_at_once_one_gets_it(root, dead):
     for round_ in range(20):
         unit, got = f"{round_:010d}" + "c" * 54, []
-        at_once = threading.Barrier(8)
-
-        def ask(unit=unit, got=got, at_once=at_once):
-            at_once.wait()
-            got.append(Claims(root).take(unit))
-
-        threads = [threading.Thread(target=ask) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert got.count(None) == 1
-
-
-def test_of_many_who_find_a_dead_owner_one_gets_it(root):
-    for round_ in range(20):
-        unit, got = f"{round_:010d}" + "c" * 54, []
-        claimed(root, unit, **DEAD)
+        if dead:
+            claimed(root, unit, **DEAD)
         at_once = threading.Barrier(8)
 
         def ask(unit=unit, got=got, at_once=at_once):

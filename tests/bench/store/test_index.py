@@ -161,7 +161,9 @@ def test_the_index_of_a_copied_store_is_not_believed(look, indexed, tmp_path):
 def test_an_index_that_lies_is_told_to_nobody_who_reads_results(indexed, dense):
     store, plan = indexed
     rows = load(store.root)
-    index.save(store.root, {path: index.Row(row.stamp, index.Finished("diverged", ())) for path, row in rows.items()})
+    index.save(
+        store.root, {path: index.Indexed(row.stamp, index.Finished("diverged", ())) for path, row in rows.items()}
+    )
     assert {each.status for each in store.finished(plan.units.values()).values()} == {"diverged"}, "it lies well"
     assert {record["status"] for record in store.records()} == {"ok"}
     assert store.record(plan.units[dense[1]])["status"] == "ok"

@@ -114,3 +114,19 @@ def test_a_column_from_outside_is_the_record_or_a_function_that_promises_nothing
 def test_what_is_no_column_of_the_kind_is_refused_with_what_to_give(wrong, said):
     with pytest.raises(SpecError, match=said):
         columns(method(**wrong))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact", "told", "known"),
+    [
+        (MaskColumn, "taken", True, "'ticket', 'source'"),  # what it once was
+        (MaskColumn, "drawn", "network ", "'network', 'layers'"),
+        (MaskColumn, "needs", ("dense", "parent"), "'dense', 'previous', 'ticket', 'source', 'source-dense'"),
+        (WeightsColumn, "state", "final", "'initial', 'rewind', 'trained', 'fresh', 'source'"),
+        (TrainingColumn, "begins", 0, "'start', 'rewind', 'budget'"),
+    ],
+)
+def test_a_fact_that_nobody_would_read_is_told(kind, fact, told, known):
+    with pytest.raises(SpecError) as error:
+        kind(function="a:b", **{fact: told})
+    assert str(error.value) == f"{kind.__name__} has {fact}={told!r}: known are {known}; or leave it out"

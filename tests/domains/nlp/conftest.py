@@ -1,4 +1,4 @@
-"""A cache of the tests' own, and small corpora in the formats that users have."""
+"""Small corpora in the formats that users have."""
 
 import struct
 
@@ -17,15 +17,6 @@ WORDS = {language: text.split() for language, text in TEXTS.items()}
 def clear():
     corpora._parallel.cache_clear()
     corpora._text.cache_clear()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_home(tmp_path_factory):
-    """A cache that no earlier run has filled, for all tests of the domain."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.delenv("TICKETBENCH_DATA", raising=False)
-        yield
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 from bench import registry
 from bench.__main__ import main
 from domains import vision
-from domains.nlp import corpora, domain, folders
-from domains.nlp.papers import PAPERS
+from domains.nlp import corpora, domain
+from domains.nlp.corpora import folders
+from domains.nlp.corpora.papers import PAPERS
 
 MISSING = "raise ModuleNotFoundError({0!r} + ' is not installed', name={0!r})\n"
 """A module in front of the real one, as if that were not there."""

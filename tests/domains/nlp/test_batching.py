@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.nlp.batching import batches, ordered, padded, shifted
-from domains.nlp.sentences import Pairs, Sentences
+from domains.nlp.corpora.sentences import Pairs, Sentences
 
 fairseq_data = pytest.importorskip("fairseq.data.data_utils")
 

@@ -8,7 +8,8 @@ import pytest
 
 from bench.errors import UnknownName
 from bench.spec import to_json
-from domains.nlp import corpora, domain, scores
+from domains.nlp import corpora, domain
+from domains.nlp.evaluation import scores
 from domains.nlp.language import updates
 from domains.nlp.tasks.recipe import LSTM_GROUPS, TRANSFORMER_GROUPS, pruning
 

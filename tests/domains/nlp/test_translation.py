@@ -10,8 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from bench.streams import Streams
-from domains.nlp import bible, border, domain, translation
-from domains.nlp.sentences import PAD
+from domains.nlp import border, domain, translation
+from domains.nlp.corpora import bible
+from domains.nlp.corpora.sentences import PAD
 
 REVERSE, BIBLE = "nlp/transformer-reverse@smoke", "nlp/transformer-bible@smoke"
 

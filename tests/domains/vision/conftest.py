@@ -51,15 +51,6 @@ def idx_arrays(arrays: Arrays) -> Arrays:
     }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache_home(tmp_path_factory):
-    """A cache that no earlier run has filled, for all tests of the domain, and no data folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.delenv("TICKETBENCH_DATA", raising=False)
-        yield
-
-
 @pytest.fixture
 def data_folder(tmp_path, monkeypatch):
     """An empty data folder of the user's, and an empty cache; nothing can be downloaded."""

@@ -7,6 +7,7 @@ from torchvision import models
 
 from bench.errors import SpecError, UnknownName, Unsupported
 from domains.vision import zoo
+from domains.vision.kinds import obstacle
 from domains.vision.models import build
 
 SIDE = {"inception_v3": 96, "vit_h_14": 224, "maxvit_t": 224}
@@ -77,7 +78,7 @@ def test_what_cannot_be_had_is_said():
         make("resnet_18")
     with pytest.raises(UnknownName, match="unknown model of torchvision"):
         make("fasterrcnn_resnet50_fpn")
-    with pytest.raises(SpecError, match="set another side"):
+    with pytest.raises(SpecError, match="vit_b_16 needs images of 224 pixels a side, not 64x64"):
         make("vit_b_16")
     with pytest.raises(Unsupported, match="one width"):
         zoo.build("resnet18", width=0.5, classes=2, image=(3, 64, 64), generator=torch.Generator())
@@ -91,3 +92,43 @@ def test_every_model_is_built_and_sees_images(name):
     model = make(name, side=side)
     assert list(model.state_dict())[-2:] == ["output.weight", "output.bias"]
     assert model(torch.rand(2, 3, side, side)).shape == (2, 3)
+
+
+def sees(model, height, width):
+    """Whether a model without storage can; layers reckon with shapes alone."""
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, 3, height, width, device="meta"))
+    except (RuntimeError, ValueError, AssertionError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("alexnet", 63, None),
+        ("convnext_tiny", 32, None),
+        ("densenet121", 29, None),
+        ("googlenet", 15, None),
+        ("inception_v3", 75, None),
+        ("maxvit_t", 221, 224),
+        ("mobilenet_v3_small", 1, None),
+        ("resnet18", 1, None),
+        ("squeezenet1_0", 21, None),
+        ("squeezenet1_1", 17, None),
+        ("swin_t", 4, None),
+        ("vgg11", 32, None),
+        ("vit_b_16", 224, 224),
+    ],
+)
+def test_what_images_a_model_can_see_is_known_without_it(name, least, most):
+    with torch.device("meta"):
+        model = models.get_model(
+            name, num_classes=3, **({"init_weights": False} if name in ("googlenet", "inception_v3") else {})
+        ).eval()
+    sizes = {least: True, least + 200: most is None, least - 1: False}
+    for side, can in sizes.items():
+        assert sees(model, side, side) == can
+        assert (obstacle(f"torchvision:{name}", side, side) is None) == can
+    assert (obstacle(f"torchvision:{name}", least, 300) is None) == sees(model, least, 300)

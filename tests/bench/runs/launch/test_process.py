@@ -10,14 +10,15 @@ from threading import Thread
 
 import pytest
 import toy
+from processes import MARK, in_proc, living, wait_until
 
 from bench.runs.job import Job
 from bench.runs.launch import WorkerDied, process
+from bench.runs.launch.child import THREAD_VARIABLES
 from bench.runs.launch.process import Limits, Worker
 from bench.runs.plan import plan as make_plan
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-MARK = "PROCESS_TEST_MARK"
+pytestmark = in_proc
 
 
 @pytest.fixture
@@ -48,23 +49,10 @@ def worker(monkeypatch, tmp_path):
     assert left(tmp_path) == []
 
 
-def marked(mark):
-    """The processes of this test that live, children of children too."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            ended = (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes() and not ended:
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return sorted(set(found) - {os.getpid()})
-
-
 def left(mark, seconds=10):
     """The processes of this test that live still when a killed one has had its time to end."""
     end = time.monotonic() + seconds
-    while (found := marked(mark)) and time.monotonic() < end:
+    while (found := living(mark)) and time.monotonic() < end:
         time.sleep(0.02)
     return found
 
@@ -77,10 +65,10 @@ def test_one_process_trains_job_after_job(job, worker, tmp_path):
     trains = worker()
     reports = []
     assert trains.train(job, lambda *report: reports.append(report)).commit == "committed"
-    (pid,) = marked(tmp_path)
+    (pid,) = living(tmp_path)
     assert reports == [(step, {"accuracy": 50.0 + step}) for step in (10, 20, 30)]
     assert trains.train(job, quiet).commit == "kept"
-    assert marked(tmp_path) == [pid]
+    assert living(tmp_path) == [pid]
     trains.kill()
     assert left(tmp_path) == []
     with pytest.raises(WorkerDied, match="the run was stopped"):
@@ -90,9 +78,9 @@ def test_one_process_trains_job_after_job(job, worker, tmp_path):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_libraries_of_a_process_use_the_threads_that_are_asked(job, worker, tmp_path, threads):
     worker(threads=threads).train(job, quiet)
-    (pid,) = marked(tmp_path)
+    (pid,) = living(tmp_path)
     variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
-    assert {f"{name}={threads}" for name in process.THREAD_VARIABLES} <= set(variables)
+    assert {f"{name}={threads}" for name in THREAD_VARIABLES} <= set(variables)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +121,7 @@ def test_a_stopped_run_ends_a_forked_child_and_one_that_hangs(job, worker, does,
 
     thread = Thread(target=train)
     thread.start()
-    while not marked(tmp_path):
+    while not living(tmp_path):
         time.sleep(0.01)
     begun = time.monotonic()
     trains.kill()
@@ -193,10 +181,7 @@ def test_whoever_kills_the_parent_ends_the_worker_and_its_children(store, does, 
     )
     assert parent.stdout.readline() == "begun\n"
     expected = 2 if what == "hang" else 3
-    end = time.monotonic() + 30
-    while len(marked(tmp_path)) < expected and time.monotonic() < end:
-        time.sleep(0.02)
-    assert len(marked(tmp_path)) == expected
+    wait_until(lambda: len(living(tmp_path)) == expected)
     parent.kill()
     parent.wait()
     parent.stdout.close()
@@ -207,7 +192,7 @@ def test_whoever_kills_the_parent_ends_the_worker_and_its_children(store, does, 
 def test_what_a_scheduler_sends_to_every_process_is_the_parents_to_answer(job, worker, stop, tmp_path):
     trains = worker()
     trains.train(job, quiet)
-    (pid,) = marked(tmp_path)
+    (pid,) = living(tmp_path)
     os.kill(pid, stop)
     assert trains.train(job, quiet).commit == "kept"
-    assert marked(tmp_path) == [pid]
+    assert living(tmp_path) == [pid]

@@ -1,14 +1,17 @@
 """What is cached is made once for all processes, and never trusted when it is damaged."""
 
+import json
 import multiprocessing
 import os
+import pickle
 import time
 
 import numpy as np
 import pytest
 
+from bench.digests import file_digest
 from domains.vision import datasets
-from domains.vision.datasets.cache import cached, folder
+from domains.vision.datasets.cache import cached
 
 ARRAYS = {
     "train-images": np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2),
@@ -73,6 +76,23 @@ def test_a_damaged_file_is_made_again(place, damage, name):
     assert file.read_bytes() == whole
     assert same(cached("key", make))
     assert make.made == 2
+
+
+def test_a_pickle_is_no_array_whatever_its_digest(place):
+    make = Maker()
+    cached("key", make)
+    file = place / "key" / "train-labels.npy"
+    file.chmod(0o644)
+    file.write_bytes(pickle.dumps(ARRAYS["train-labels"]))  # numpy would load it, if it may
+    digests = json.loads((place / "key" / "digests.json").read_text())
+    (place / "key" / "digests.json").write_text(json.dumps({**digests, "train-labels": file_digest(file)}))
+    assert same(cached("key", make))
+    assert make.made == 2
+
+
+def test_everybody_may_read_a_cache_that_is_shared(place):
+    cached("key", Maker())
+    assert (place / "key").stat().st_mode & 0o777 == 0o755
 
 
 def test_a_missing_file_is_made_again(place):
@@ -144,12 +164,6 @@ def test_of_two_processes_one_makes_what_both_read(tmp_path):
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert (tmp_path / "made").read_text() == "x"
-
-
-def test_without_the_variable_the_cache_is_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert folder() == tmp_path / ".cache/ticketbench/vision"
 
 
 def test_one_folder_for_each_data_set_content_decoder_and_shape(place, monkeypatch):

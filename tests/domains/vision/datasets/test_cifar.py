@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
+from domains.vision import datasets
 from domains.vision.datasets import cifar
 
 NAMES = ("cifar-10", "cifar-100")
@@ -251,3 +252,11 @@ def test_the_md5s_are_torchvisions():
         assert (python.archive, python.md5, python.folder) == (theirs.filename, theirs.tgz_md5, theirs.base_folder)
         assert [list(each[1:]) for each in python.files] == [*theirs.train_list, *theirs.test_list]
         assert python.decode.keywords == partial(cifar._unpickled, key=python.decode.keywords["key"]).keywords
+
+
+@pytest.mark.parametrize("name", ["cifar-10", "cifar-100", "svhn"])
+def test_a_task_that_was_defined_on_another_content_is_refused_before_anything_is_read(data_folder, name):
+    with pytest.raises(DataError, match=f"on another {name} \\(0000\\) than the authors': use the task as installed"):
+        datasets.READERS[name](name, "0000")
+    with pytest.raises(DataError, match="was not found"):
+        datasets.READERS[name](name, datasets.DIGESTS[name])

@@ -12,11 +12,11 @@ from PIL import Image
 
 from bench.digests import json_digest
 from bench.errors import DataError
-from domains.vision.datasets import images
+from domains.vision.datasets import images, sources
 
 
 def digest_of(path):
-    with images.opened(path) as source:
+    with sources.opened(path) as source:
         return images.digest(source, images.listing(source))
 
 
@@ -239,10 +239,10 @@ def test_plain_unicode_names_are_names(write_images, tmp_path):
 
 def test_more_than_any_set_of_images(entries, tmp_path, monkeypatch):
     path = pack(tmp_path / "x.zip", entries)
-    monkeypatch.setattr(images, "LARGEST", 2_000)
+    monkeypatch.setattr(sources, "LARGEST", 2_000)
     assert f"would unpack to {len(entries)} files of" in refusal(path)
     monkeypatch.undo()
-    monkeypatch.setattr(images, "MOST", len(entries) - 1)
+    monkeypatch.setattr(sources, "MOST", len(entries) - 1)
     assert f"would unpack to {len(entries)} files of" in refusal(path)
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_inflates(entries, tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries:
             archive.writestr(name, content)
-        archive.writestr("train/cat/bomb.png", bytes(images.LARGEST_FILE + 1))
+        archive.writestr("train/cat/bomb.png", bytes(sources.LARGEST_FILE + 1))
     assert path.stat().st_size < 2**20
     assert "'train/cat/bomb.png'" in (message := refusal(path))
     assert "it has 67,108,865 bytes" in message

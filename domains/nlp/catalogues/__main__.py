@@ -1,0 +1,5 @@
+"""`python -m domains.nlp.catalogues`."""
+
+from domains.nlp.catalogues import main
+
+main()
