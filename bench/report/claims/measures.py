@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
+from typing import Literal
 
 from bench.record import metric_of
 from bench.report.claims.definitions import Claim
@@ -28,12 +30,14 @@ class Statistic:
         about: in a sentence, with its unit.
         shown: turns a value into what is printed: a mean of logarithms into a ratio.
         reads: what of an arm it reads, where the claim names no metric.
+        trained: whether training decides it; what follows from architecture and pruning alone has a verdict at every scale.
     """
 
     of: PerSeed
     about: str
     shown: Callable[[float], float] = float
     reads: str = "score"
+    trained: bool = True
 
 
 def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list[dict[int, float]]:
@@ -151,6 +155,16 @@ def _layer_density(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     return shared_mean(ratios)
 
 
+def _survivors(claim: Claim, own: Side, _other: Side, *, fact: Literal["initial", "movement"]) -> dict[int, float]:
+    columns = []
+    for level in claim.levels:
+        known = own.arm(level)
+        columns.append({seed: each["survival"][fact] for seed, each in known.records.items() if "survival" in each})
+        if not columns[-1]:
+            raise Unmeasured(f"no record of {known.label} on {own.comparison.task.name} tells how survivors differed")
+    return shared_mean(columns)
+
+
 def _effective(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     (level,) = claim.levels
     records = own.arm(level).records
@@ -181,10 +195,23 @@ STATISTICS: Mapping[str, Statistic] = {
     "rounds": Statistic(of=_rounds, about="difference of the last rounds that match the dense network"),
     "ratio": Statistic(of=_ratio, about="ratio of the scores"),
     "weights": Statistic(
-        of=_weights, about="largest distance from the printed P_m, in percentage points", reads="density"
+        of=_weights,
+        about="largest distance from the printed P_m, in percentage points",
+        reads="density",
+        trained=False,
     ),
     "layer-density": Statistic(
         of=_layer_density, about="density of the layer over that of the network, mean over the levels", reads="density"
+    ),
+    "survivors-began": Statistic(
+        of=partial(_survivors, fact="initial"),
+        about="chance that a kept weight began larger in magnitude than a pruned one of its layer, mean over the levels",
+        reads="survivors",
+    ),
+    "survivors-moved": Statistic(
+        of=partial(_survivors, fact="movement"),
+        about="how much farther kept weights moved in the dense network, in standard deviations of the initial weights",
+        reads="survivors",
     ),
     "effective": Statistic(
         of=_effective, about="ratio of density to effective density", shown=math.exp, reads="density"
@@ -196,6 +223,11 @@ STATISTICS: Mapping[str, Statistic] = {
 def printed(claim: Claim) -> Callable[[float], float]:
     """Turns a value of the claim's statistic into what is printed."""
     return STATISTICS[claim.statistic].shown if claim.statistic in STATISTICS else float
+
+
+def trained(claim: Claim) -> bool:
+    """Whether training decides its statistic, so that too little of it decides nothing."""
+    return claim.statistic not in STATISTICS or STATISTICS[claim.statistic].trained
 
 
 def logarithmic(claim: Claim) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from bench.record import Record
 from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.measures import STATISTICS, logarithmic, normalised_scores, printed
+from bench.report.claims.measures import STATISTICS, logarithmic, normalised_scores, printed, trained
 from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
 from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
@@ -199,7 +199,7 @@ def _tested(claim: Claim, limits: Interval, p_of: Callable[[float], float | None
 
 def _claimed(verdict: ClaimVerdict) -> ClaimVerdict:
     """`verdict`, or what was measured alone where the scale carries none."""
-    if verdict.scale not in UNCLAIMED:
+    if verdict.scale not in UNCLAIMED or not trained(verdict.claim):
         return verdict
     reason = f"{verdict.scale} scale spends too little of the paper's budget"
     return replace(verdict, status="no verdict", p=None, reason=reason)

@@ -340,6 +340,21 @@ def test_weights_are_compared_with_what_the_paper_prints_in_percentage_points(co
     assert values(found, claim(statistic="weights", expected={2: shares[2]})) == by_seed([0.0] * 4)
 
 
+def test_survivors_are_read_where_records_tell_of_them(compared):
+    def edit(record):
+        seed, level = record["spec"]["seed"], record["spec"]["level"]
+        return (
+            {**record, "survival": {"initial": 0.5 + seed / 10 + level / 100, "movement": -level}} if seed else record
+        )
+
+    asked = claim(statistic="survivors-began", comparator=None, levels=(1, 2))
+    assert values(compared(edit=edit), asked) == pytest.approx({1: 0.615, 2: 0.715, 3: 0.815})
+    moved = claim(statistic="survivors-moved", comparator=None, levels=(2,))
+    assert values(compared(edit=edit), moved) == {1: -2, 2: -2, 3: -2}
+    with pytest.raises(Unmeasured, match="no record of ticket L2 on vision/toy tells how survivors differed"):
+        values(compared(), moved)
+
+
 def test_the_effective_density_is_compared_as_a_ratio(compared):
     def edit(record):
         seed = record["spec"]["seed"]

@@ -343,7 +343,7 @@ def test_what_is_not_installed_decides_nothing(study, install, task):
 
 @pytest.mark.parametrize(
     "change",
-    [*TESTS, {"statistic": "iqm"}, {"test": "exact", "statistic": "weights", "margin": 0.1, "expected": {1: 99.0}}],
+    [*TESTS, {"statistic": "iqm"}, {"test": "exact", "statistic": "effective", "margin": 0.1, "levels": (1,)}],
 )
 @pytest.mark.parametrize("scale", ["smoke", "quick"])
 def test_scales_without_verdicts_have_none(study, change, scale):
@@ -356,6 +356,13 @@ def test_scales_without_verdicts_have_none(study, change, scale):
     assert f"{scale} scale spends too little of the paper's budget" in text
     assert not {"holds", "fails", "inconclusive"} & set(text.split())
     assert "| X-1 | no verdict | " in verdict_table([verdict])
+
+
+@pytest.mark.parametrize(("told", "status"), [(50.0, "holds"), (99.0, "fails")])
+def test_what_pruning_alone_decides_has_a_verdict_at_every_scale(study, told, status):
+    exact = {"test": "exact", "statistic": "weights", "margin": 0.1, "expected": {1: told}}
+    records = [{**r, "density_weights": 0.5} for r in world(study, ticket=0.5, scale="smoke")]
+    assert one(replace(CLAIM, scale="smoke", **exact), records).status == status
 
 
 def test_a_verdict_is_shown_before_a_larger_scale_without_one(study):
