@@ -166,3 +166,10 @@ def test_what_cannot_be_pruned_by_nodes_is_told_in_one_line(world, name, pruning
     with pytest.raises(SpecError, match=said) as error:
         choose(inputs(own.fanout_random, task=task))
     assert "\n" not in str(error.value)
+
+
+def test_a_network_that_names_no_layer_of_nodes_is_told():
+    case = inputs(own.fanout_random)
+    case.learner.hidden = ()
+    with pytest.raises(SpecError, match="this network has 0, and pruned are hidden1.weight, output.weight"):
+        choose(case)
