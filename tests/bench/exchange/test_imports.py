@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from bench import registry
+from bench.digests import file_digest
 from bench.errors import StoreError, SubmissionError
 from bench.exchange import remeasure
 from bench.exchange.imports import import_ticket
@@ -104,6 +105,15 @@ def test_what_comes_of_it_is_what_comes_of_the_source_itself(store, plan, tmp_pa
             assert imported["digests"]["result"] == whole["digests"]["result"]
             assert imported["parents"] == whole["parents"], "the digest of the source's dense network, too"
             assert imported["search_cost"] == whole["search_cost"]
+
+
+def test_where_a_file_says_that_it_came_from_it_is_not_asked(source, example, tmp_path):
+    with safe_open(source / "a.ticket", framework="np") as opened:
+        metadata = opened.metadata()
+    metadata["record"] = json.dumps({**json.loads(metadata["record"]), "imported": "0" * 64})
+    save_file(load_file(source / "a.ticket"), tmp_path / "b.ticket", metadata=metadata)
+    store = Store(tmp_path / "runs")
+    assert store.record(import_ticket(tmp_path / "b.ticket", store))["imported"] == file_digest(tmp_path / "b.ticket")
 
 
 def test_its_store_is_verified_with_a_note(store, plan):

@@ -176,3 +176,16 @@ def test_a_ticket_that_lacks_a_layer_is_refused():
     setting = Family(ExampleDomain(Deeper)).setting("transfer-reinit")
     with pytest.raises(Unsupported, match=r"4\.weight \(absent there, \(2, 16\) here\)"):
         choose(setting)
+
+
+def test_a_ticket_with_a_layer_too_many_is_refused():
+    class Shallower(Deeper):
+        def prunable(self):
+            found = Moons.prunable(self)
+            return {name: each for name, each in found.items() if name != "4.weight" or self.task.name == TURNED.name}
+
+    setting = Family(ExampleDomain(Shallower)).setting("transfer-reinit")
+    with pytest.raises(
+        Unsupported, match=r"it differs in 4\.weight \(\(2, 16\) there, absent here\); take a source of the same"
+    ):
+        choose(setting)
