@@ -15,15 +15,21 @@ class TicketBenchError(Exception):
     """Base of every error that a user can cause and mend; the command line prints it and exits with `MISTAKE`."""
 
 
+TOLD, NEAREST = 30, 6
+"""Names that a message lists, at most; and how many it lists where there are more."""
+
+
 class UnknownName(TicketBenchError):
     """A task, method, suite, scale or metric that does not exist."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Name what was asked, the nearest known name, and everything that exists."""
+        """Name what was asked, the nearest known name, and what else exists: of very many the nearest."""
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(known) or 'none'}")
+        told = known if len(known) <= TOLD else difflib.get_close_matches(name, known, n=NEAREST, cutoff=0.0)
+        rest = f" and {len(known) - len(told)} more" if len(told) < len(known) else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(told) or 'none'}{rest}")
 
 
 class SpecError(TicketBenchError):

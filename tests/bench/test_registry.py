@@ -138,6 +138,15 @@ def test_the_columns_of_a_stranger_are_never_imported(monkeypatch):
     assert registry.columns_of(replace(registry.method("ticket"), mask="os:system")) is None
 
 
+def test_of_very_many_names_the_nearest_are_told():
+    """One line that a terminal holds: 200 tasks are no answer to a slip."""
+    several, many = [f"a/task-{number:02}" for number in range(30)], [f"a/task-{number:03}" for number in range(200)]
+    assert str(UnknownName("task", "a/tsk-07", several)).endswith("known are " + ", ".join(several))
+    told = str(UnknownName("task", "a/tsk-107", many))
+    assert told.startswith("unknown task 'a/tsk-107': did you mean 'a/task-107'? known are a/task-107, ")
+    assert told.endswith(" and 194 more")
+
+
 def test_unknown_names_suggest_the_nearest(toys):
     with pytest.raises(UnknownName, match="unknown task 'toy/chian': did you mean 'toy/chain'"):
         registry.task("toy/chian", "smoke")
