@@ -18,7 +18,15 @@ RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
 
 
 def test_there_are_published_records():
-    names = ["baselines", "classic-control", "language-modelling", "lth-mnist", "translation"]
+    names = [
+        "baselines",
+        "classic-control",
+        "language-modelling",
+        "levels",
+        "lth-mnist",
+        "transfer",
+        "translation",
+    ]
     assert [path.stem for path in RECORDS] == names
 
 

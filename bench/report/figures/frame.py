@@ -78,10 +78,13 @@ def framed(
 
 
 def label(name: str) -> str:
-    """A name as the legend shows it: on one line, not too long, its mark kept."""
+    """A name as the legend shows it: not too long, its mark kept; a source task on a line of its own, if it must."""
     line = plain(name)
     if len(line) <= LABEL:
         return line
+    method, plus, source = line.partition("+")
+    if source:
+        return f"{method[: LABEL - 1]}{plus}\n{label(source)}"
     mark = f"… {UNKNOWN}" if line.endswith(UNKNOWN) else "…"
     return line[: LABEL - len(mark)] + mark
 

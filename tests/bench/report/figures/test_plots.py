@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from bench import registry
+from bench.report.figures.frame import LABEL, label
 from bench.report.figures.panel import cuts, lines, panel, ranges
 from bench.report.figures.plots import plot
 from bench.report.figures.style import looks
@@ -272,3 +273,15 @@ def test_an_interval_beyond_every_score_leaves_the_panel_and_that_is_said(record
     said = "Bars leave a panel where they are more than 2.5 times as high as its range of scores."
     assert said in " ".join(_texts(plot(found, tmp_path, stem="x")[0]))
     assert said not in " ".join(_texts(plot(found[:3], tmp_path, stem="y")[0]))
+
+
+def test_two_sources_that_begin_alike_are_told_apart_in_the_legend():
+    names = [
+        f"transfer{how}+slim-cifar10a{end}" for how in ("", "-reinit") for end in ("", "-5k", "-animals", "-layers")
+    ]
+    labels = [label(name) for name in names]
+    assert len(set(labels)) == len(names)
+    assert labels[0] == names[0]
+    assert labels[2] == "transfer+\nslim-cifar10a-animals"
+    assert all(len(part) <= LABEL for each in labels for part in each.splitlines())
+    assert max(map(len, label("x" * 90 + "+" + "y" * 90).splitlines())) <= LABEL
