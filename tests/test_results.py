@@ -24,6 +24,7 @@ def test_there_are_published_records():
         "language-modelling",
         "levels",
         "lth-mnist",
+        "teacher",
         "transfer",
         "translation",
     ]

@@ -32,7 +32,7 @@ Standing = tuple[str, Record]
 
 
 def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
-    """The records of all sources, each unit once: of equal results the one that ended first stays.
+    """The records of all sources, each unit once: of equal results the record that tells most, then the first to end, stays.
 
     Args:
         sources: where records stand, in words, such as a suite or a file ("": nobody knows) -> its records.
@@ -47,7 +47,7 @@ def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
         for known in (kept.get(replicate), units.get(unit)):
             if known and _result(known[1]) != _result(standing[1]):
                 raise Conflict(_told(*sorted((known, standing), key=_age)))
-        kept[replicate] = min(kept[replicate], standing, key=_age) if replicate in kept else standing
+        kept[replicate] = min(kept[replicate], standing, key=_rank) if replicate in kept else standing
         units[unit] = standing
     return {replicate: record for replicate, (_, record) in kept.items()}
 
@@ -61,6 +61,11 @@ def _result(record: Record) -> dict[str, Any]:
     """Everything that a training gave: two of them are the same only if all of it is."""
     told = {name: value for name, value in record.items() if name not in BESIDE}
     return {**told, "result": record["digests"]["result"]}
+
+
+def _rank(standing: Standing) -> tuple[int, tuple[str, str, str]]:
+    """A record of an earlier version lacks what is measured beside the result since."""
+    return -len(standing[1]), _age(standing)
 
 
 def _age(standing: Standing) -> tuple[str, str, str]:

@@ -93,6 +93,7 @@ def _scatter(axes: Axes, found: Sequence[Dot], **look: Any) -> None:
         s=[DOT * min(dot.nodes, MOST) for dot in found],
         zorder=2,
         clip_on=False,
+        rasterized=True,  # thousands of dots of their own sizes are megabytes of SVG
         **look,
     )
 

@@ -49,7 +49,15 @@ def test_what_is_beside_a_result_may_differ(record, task):
     again["digests"] |= {"files": {"record.json": "00"}}
     changed = {name for name in {*first, *again} if first.get(name) != again.get(name)}
     assert changed == set(BESIDE) - {"format"}
-    assert one({"a": [first], "b": [again]}) is first
+    assert one({"a": [first], "b": [again]}) is again, "it tells more"
+
+
+def test_of_equal_results_the_one_that_tells_more_stays(record):
+    """What is measured beside a result since an earlier version is not lost to a record that ended before."""
+    first = record("ticket", 1, 0, 0.5, provenance={"end": "2026"})
+    more = record("ticket", 1, 0, 0.5, provenance={"end": "2027"}, survival={"initial": 0.5, "movement": 0.0})
+    for sources in ({"a": [first], "b": [more]}, {"a": [more], "b": [first]}):
+        assert one(sources) is more
 
 
 @pytest.mark.parametrize(
