@@ -95,6 +95,12 @@ class Runs:
         """Unit id -> how often it was trained to its end."""
         return Counter(self.counted.read_text().split()[::2])
 
+    def finished(self):
+        """Unit id -> how often it was trained until now, of the units that are finished."""
+        done = self.digests()
+        trainings = self.trainings()
+        return {unit: trainings[unit] for unit in done}
+
     def hosts(self):
         """Hostname -> how many trainings ended there."""
         return Counter(self.counted.read_text().split()[1::2])
@@ -126,12 +132,13 @@ class Runs:
 
         Args:
             digests: of the units, as they must be.
-            before: units that were finished when something was killed; none of them is trained again.
+            before: what `finished` said at some moment; none of these units was trained again since.
             lost: how many of the others may have been trained in vain, in the moment before they were finished.
         """
         assert self.digests() == digests
-        assert {self.trainings()[unit] for unit in before} <= {1}
-        assert self.trainings().total() <= len(digests) + lost
+        trainings = self.trainings()
+        assert {unit: trainings[unit] for unit in before} == dict(before)
+        assert trainings.total() <= len(digests) + lost
         assert verify(Store(self.root)) == []
         assert not (self.root / CONFLICTS).exists()
         assert not list((self.root / ATTEMPTS).iterdir())

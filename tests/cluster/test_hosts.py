@@ -29,7 +29,7 @@ def test_one_is_killed_and_the_same_command_goes_on(runs, alone):
     wait_until(lambda: runs.done() >= 4)
     two.kill()
     two.wait()
-    before = runs.digests()
+    before = runs.finished()
     runs.finish(on("two", *runs.command("toys", "--workers", "1")))
     assert one.wait(100) == 0, one.told()
     runs.check(alone("toys"), before=before, lost=1)
