@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from bench.errors import Diverged, SpecError
 from bench.record import Items, NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
+
+if TYPE_CHECKING:
+    from bench.stacks.stack import Stack
 
 Mask = Mapping[str, Tensor]
 """Parameter name -> bool tensor of the parameter's shape, True where the weight is kept. Absent names are kept whole."""
@@ -233,6 +236,25 @@ class Domain(Protocol):
 
         Raises:
             DataError: if the task's data are missing or are not what the task was defined on.
+        """
+        ...
+
+
+@runtime_checkable
+class StacksUnits(Domain, Protocol):
+    """What a domain offers besides that trains several units of one task together."""
+
+    def seats(self, task: Task, device: str) -> int | str:
+        """How many units a stack of the task has at best on a device, or in a sentence why there is none. Light, as `tasks`."""
+        ...
+
+    def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> Stack[Any]:
+        """A stack whose seats are learners as `learner` gives them, at step 0.
+
+        Args:
+            task: one of which there are stacks.
+            streams: of each seat.
+            device: `cpu`, `cuda`, ...
         """
         ...
 

@@ -135,6 +135,7 @@ class Provenance(TypedDict, total=False):
     versions: dict[Name, Text]
     device: Text
     threads: Count
+    stack: Count  # seats of the stack that it was trained in; absent where it was trained by itself
     machine: Text  # system and architecture
     cpu: Text | None  # model
     capability: Text | None  # the instruction set that torch chose: AVX2, AVX512, ...

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from bench.errors import Diverged, LeakedMask
 from bench.learner import Learner, Mask
+from bench.stacks.stack import Seat
 
 CHECK_EVERY = 256
 """Updates between two looks for a non-zero under the mask."""
@@ -28,6 +29,7 @@ class Attached:
 
     Attributes:
         mask: the present mask, on the parameters' device.
+        keep: parameter name -> what its gradients are multiplied by: ones and zeros.
         dense_gradients: whether the next update also keeps its gradients as they were before masking.
         gradients: parameter name -> that unmasked gradient.
     """
@@ -39,7 +41,7 @@ class Attached:
         self._parameters: dict[str, nn.Parameter] = {name: parameters[name] for name in mask}
         self.mask = {name: kept.to(parameters[name].device, copy=True) for name, kept in mask.items()}
         # In the memory format of the gradients, which is the weights': else a convolution's are multiplied out of order.
-        self._keep = {name: torch.empty_like(parameters[name].detach()).copy_(kept) for name, kept in mask.items()}
+        self.keep = {name: torch.empty_like(parameters[name].detach()).copy_(kept) for name, kept in mask.items()}
         self.dense_gradients = False
         self.gradients: dict[str, Tensor] = {}
         self._updates = 0
@@ -49,15 +51,20 @@ class Attached:
 
     def __enter__(self) -> Self:
         """Start masking."""
+        if isinstance(self._learner, Seat):
+            self._learner.attach(self)
+            return self
         for name, parameter in self._parameters.items():
             self._handles.append(parameter.register_post_accumulate_grad_hook(self._masker(name)))
-        self._handles.append(self._learner.optimizer.register_step_post_hook(self._updated))
+        self._handles.append(self._learner.optimizer.register_step_post_hook(lambda *_: self.updated()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take every hook away."""
+        if isinstance(self._learner, Seat):
+            self._learner.attach(None)
         for handle in self._handles:
             handle.remove()
 
@@ -66,18 +73,24 @@ class Attached:
         self._after.append(act)
 
     def _masker(self, name: str) -> Callable[[Tensor], None]:
-        keep = self._keep[name]
+        keep = self.keep[name]
 
         def mask_gradient(parameter: Tensor) -> None:
             assert parameter.grad is not None
             if self.dense_gradients:
-                before = self.gradients.get(name, torch.zeros_like(keep)) * (1 - keep)  # of earlier backward passes
-                self.gradients[name] = parameter.grad.detach() + before
+                self.see(name, parameter.grad)
             parameter.grad.mul_(keep)
 
         return mask_gradient
 
-    def _updated(self, *_: object) -> None:
+    def see(self, name: str, gradient: Tensor) -> None:
+        """Keep the gradient of a parameter as it is before masking."""
+        keep = self.keep[name]
+        before = self.gradients.get(name, torch.zeros_like(keep)) * (1 - keep)  # of earlier backward passes
+        self.gradients[name] = gradient.detach() + before
+
+    def updated(self) -> None:
+        """Look after an update: remember fresh moments, let the mask change, and check it now and then."""
         self._updates += 1
         if self._updates == 1:
             self._remember()
@@ -106,7 +119,7 @@ class Attached:
         parameter = self._parameters[name]
         changed = self.mask[name] ^ mask
         self.mask[name].copy_(mask)
-        self._keep[name].copy_(mask)
+        self.keep[name].copy_(mask)
         parameter.masked_fill_(changed, 0.0)
         if parameter.grad is not None:
             parameter.grad.masked_fill_(changed, 0.0)  # it was accumulated under the mask before

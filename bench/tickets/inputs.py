@@ -101,6 +101,7 @@ class MethodInputs:
         domain: builds further learners of the same task.
         device: where.
         parents: role -> parent, of the roles that the method's columns need.
+        learner: of the task, at the initial weights that the unit's streams give, where there is one already.
 
     Attributes:
         learner: the task's own network at its initial weights.
@@ -109,14 +110,21 @@ class MethodInputs:
         options: the method's numbers.
     """
 
-    def __init__(self, unit: Unit, domain: Domain, device: str, parents: Mapping[Role, Parent]) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        domain: Domain,
+        device: str,
+        parents: Mapping[Role, Parent],
+        learner: Learner | None = None,
+    ) -> None:
         """Build the learner at its initial weights."""
         self.unit, self.task = unit, unit.task
         self.parents = Parents(parents, unit.method.name)
         self.options = Options(unit.method.options)
         self.streams = Streams(unit.seed, unit.level)
         self._domain, self._device = domain, device
-        self.learner: Learner = domain.learner(self.task, streams=self.streams, device=device)
+        self.learner: Learner = learner or domain.learner(self.task, streams=self.streams, device=device)
         self.entries = masks.prunable(self.learner, self.task.pruning)
         self.keep = self.task.pruning.keep(masks.sizes(self.entries), unit.level)
 

@@ -14,7 +14,7 @@ Controls differ from the ticket in a column, and in nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.errors import Diverged, WrongCount
@@ -27,11 +27,14 @@ from bench.learner import (
     KeepsNodes,
     Learner,
     Mask,
+    StacksUnits,
     State,
 )
 from bench.record import Counts, CurvePoint, Items, NodeLayer
 from bench.schema import LARGEST
 from bench.spec import DENSE, Role, Task, Unit
+from bench.stacks.stack import Seat
+from bench.streams import Streams
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import choose
@@ -113,19 +116,78 @@ def run_unit(
     Raises:
         LeakedMask: if a pruned weight moved, or the method kept another number of weights than the level leaves.
     """
-    inputs = MethodInputs(unit, domain, device, parents)
+    return _end_of(course(unit, MethodInputs(unit, domain, device, parents), report))
+
+
+def run_units(
+    units: Sequence[Unit],
+    domain: StacksUnits,
+    parents: Sequence[Mapping[Role, Parent]],
+    *,
+    device: str = "cpu",
+    reports: Sequence[Report | None],
+) -> Iterator[tuple[int, Result | Exception]]:
+    """The same for several units of one task, each in a seat of a stack; what becomes of one leaves the others as they are.
+
+    Args:
+        units: what is asked.
+        domain: where their task comes from.
+        parents: of each unit, see `run_unit`.
+        device: `cpu`, `cuda`, ...
+        reports: of each unit, likewise.
+
+    Yields:
+        Place in `units`, and what came out or why nothing did, as they end.
+    """
+    streams = [Streams(unit.seed, unit.level) for unit in units]
+    stack = domain.stack(units[0].task, streams=streams, device=device)
+    courses: dict[int, Generator[int, None, Result]] = {}
+    for place, unit in enumerate(units):
+        inputs = MethodInputs(unit, domain, device, parents[place], learner=stack.seats[place])
+        courses[place] = course(unit, inputs, reports[place])
+    until: dict[int, int] = {}
+    ready = list(courses)
+    while ready:
+        for place in ready:
+            until.pop(place, None)
+            try:
+                until[place] = next(courses[place])
+            except StopIteration as end:
+                yield place, end.value
+            except Exception as error:  # noqa: BLE001  whatever a seat's method or learner raises is its own
+                yield place, error
+        if until:
+            stack.train(until)
+        ready = [place for place, step in until.items() if stack.has_arrived(place, step)]
+
+
+def _end_of(course: Generator[int, None, Result]) -> Result:
+    """What comes out of a course that is run alone."""
+    while True:
+        try:
+            next(course)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def course(unit: Unit, inputs: MethodInputs, report: Report | None = None) -> Generator[int, None, Result]:
+    """One training of the protocol; see `train` for what it yields."""
     start = choose(inputs)
     if start.learner is None and start.dynamics is None:
         check_count(inputs, start.mask)
     learner = start.learner or inputs.learner
-    trained = train(learner, start, unit, report)
+    trained = yield from train(learner, start, unit, report)
     return measure(inputs, learner, trained)
 
 
-def train(learner: Learner, start: Start, unit: Unit, report: Report | None = None) -> Trained:
+def train(learner: Learner, start: Start, unit: Unit, report: Report | None = None) -> Generator[int, None, Trained]:
     """Train the subnetwork from its start, evaluating on the way; nothing is chosen by what is seen.
 
     The states that children need are kept: dense keeps its weights at the rewind step, before any mask exists.
+
+    Yields:
+        Of a seat, the step that it is to be trained to next, which its stack may do meanwhile together with others.
     """
     task = unit.task
     learner.load(start.state)
@@ -138,14 +200,13 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
             start.dynamics.bind(attached, learner)
         try:
             for step in segments(task, start, unit):
+                if isinstance(learner, Seat):
+                    yield step  # its stack trains it there, with the others
                 learner.train(step)
                 if unit.method.name == DENSE and step == task.rewind_step:
                     trained.states["rewind"] = learner.snapshot()
-                passed = bool(trained.curve) and trained.curve[-1]["step"] == learner.step
-                if not passed and (step % task.evaluate_every == 0 or step == start.until):
-                    trained.curve.append(evaluate(learner, task))
-                    if report:
-                        report(learner.step, trained.curve[-1]["metrics"][task.split])
+                if step % task.evaluate_every == 0 or step == start.until:
+                    go_on_curve(trained, learner, task, report)
             attached.check()
         except Diverged as error:
             trained.diverged = str(error)
@@ -158,6 +219,15 @@ def train(learner: Learner, start: Start, unit: Unit, report: Report | None = No
     if trained.diverged is None:
         look_closer(learner, trained)
     return trained
+
+
+def go_on_curve(trained: Trained, learner: Learner, task: Task, report: Report | None) -> None:
+    """Evaluate, unless training has passed over several points at once and the last was here."""
+    if trained.curve and trained.curve[-1]["step"] == learner.step:
+        return
+    trained.curve.append(evaluate(learner, task))
+    if report:
+        report(learner.step, trained.curve[-1]["metrics"][task.split])
 
 
 def look_closer(learner: Learner, trained: Trained) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
@@ -12,8 +12,12 @@ from domains.rl.tasks import TASKS
 
 if TYPE_CHECKING:
     from bench.learner import Learner
+    from domains.rl.stack import AgentStack
 
 __all__ = ["domain"]
+
+SEATS = 32
+"""Agents in a stack: more gain little, and each takes memory."""
 
 
 class ReinforcementLearning:
@@ -48,6 +52,21 @@ class ReinforcementLearning:
             raise DataError(
                 f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[rl]"
             ) from error
+
+    def seats(self, task: Task, device: str) -> int | str:
+        """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
+        del device
+        if task.config["algorithm"] == "dqn":
+            return "DQN's agents would need a replay buffer and an exploration each"
+        if task.config["network"]["name"] not in ("trunk", "towers"):
+            return "only linear layers are stacked"
+        return SEATS
+
+    def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> AgentStack:
+        """A stack of agents at step 0."""
+        from domains.rl.stack import AgentStack  # noqa: PLC0415  the planner lists tasks without torch
+
+        return AgentStack(task, streams=streams, device=device)
 
 
 domain = ReinforcementLearning()

@@ -21,17 +21,22 @@ class Physics(ABC):
         name: gymnasium's id.
         n: number of copies.
         limit: steps after which an episode is cut off.
+
+    Attributes:
+        state: (4, n).
+        age: (n,), steps of the present episodes.
+        generators: of each copy.
     """
 
     spread: float
     """New states are uniform between minus and plus this."""
 
     def __init__(self, name: str, n: int, limit: int) -> None:
-        self.name, self.n, self._limit = name, n, limit
+        self.name, self.n, self.limit = name, n, limit
         self.observation_space, self.action_space = self.spaces()
-        self._state = np.zeros((4, n))
-        self._age = np.zeros(n, dtype=np.int64)
-        self._generators: list[Generator] = []
+        self.state = np.zeros((4, n))
+        self.age = np.zeros(n, dtype=np.int64)
+        self.generators: list[Generator] = []
         self._none = np.zeros(n, dtype=bool)
 
     @abstractmethod
@@ -56,11 +61,11 @@ class Physics(ABC):
 
     def reset(self, seeds: Sequence[int]) -> Array:
         """Observations (n, ...) of new episodes."""
-        self._generators = [Generator(PCG64(SeedSequence(seed))) for seed in seeds]
-        self._age[:] = 0
+        self.generators = [Generator(PCG64(SeedSequence(seed))) for seed in seeds]
+        self.age[:] = 0
         for index in range(self.n):
-            self._state[:, index] = self._start(index)
-        return self.first(self._state)
+            self.state[:, index] = self._start(index)
+        return self.first(self.state)
 
     def first(self, state: Array) -> Array:
         """What is observed of fresh states (4, n)."""
@@ -68,10 +73,10 @@ class Physics(ABC):
 
     def step(self, actions: Array) -> Step:
         """Act in each copy, and start the next episode where one ended."""
-        state = self._state = self.move(self._state, actions)
-        self._age += 1
+        state = self.state = self.move(self.state, actions)
+        self.age += 1
         ended = self.fallen(state)
-        late = self._age >= self._limit
+        late = self.age >= self.limit
         rewards = self.rewards(ended)
         observations = last = self.seen(state)
         over = ended | late
@@ -81,15 +86,34 @@ class Physics(ABC):
             for index in indices.tolist():
                 state[:, index] = self._start(index)
             observations[indices] = self.first(state[:, indices])
-            self._age[indices] = 0
+            self.age[indices] = 0
         return Step(observations, rewards, rewards, ended, late & ~ended, over, last)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Physics]) -> Physics:
+        """All copies of `parts`, which are of one kind, in their order and where they are."""
+        self = cls(parts[0].name, sum(part.n for part in parts), parts[0].limit)
+        self.state = np.concatenate([part.state for part in parts], axis=1)
+        self.age = np.concatenate([part.age for part in parts])
+        self.generators = [generator for part in parts for generator in part.generators]
+        return self
+
+    def give(self, parts: Sequence[Physics]) -> None:
+        """Let `parts`, which were joined here, go on from here."""
+        begin = 0
+        for part in parts:
+            end = begin + part.n
+            part.state = self.state[:, begin:end].copy()
+            part.age = self.age[begin:end].copy()
+            part.generators = self.generators[begin:end]
+            begin = end
 
     def close(self) -> None:
         """Forget the generators; there is nothing else to free."""
-        self._generators.clear()
+        self.generators.clear()
 
     def _start(self, index: int) -> Array:
-        return self._generators[index].uniform(-self.spread, self.spread, 4)
+        return self.generators[index].uniform(-self.spread, self.spread, 4)
 
 
 class CartPoles(Physics):

@@ -81,17 +81,35 @@ class Episodes(VecEnv):
 
     Attributes:
         finished: episodes that ended since somebody last cleared the list.
+        scores: (n,), of the present episodes so far.
+        lengths: (n,), likewise.
     """
 
     def __init__(self, simulations: Simulations, *, scale: float = 1.0) -> None:
         self.simulations = simulations
         super().__init__(simulations.n, simulations.observation_space, simulations.action_space)
         self.finished: list[Finished] = []
-        self._scale = scale
+        self.scale = scale
         self._actions: Array = np.empty(0)
-        self._scores = np.zeros(self.num_envs)
-        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self.scores = np.zeros(self.num_envs)
+        self.lengths = np.zeros(self.num_envs, dtype=np.int64)
         self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Episodes], simulations: Simulations) -> Episodes:
+        """All copies of `parts`, in their order and where they are, on the simulations of all of them."""
+        self = cls(simulations, scale=parts[0].scale)
+        self.scores = np.concatenate([part.scores for part in parts])
+        self.lengths = np.concatenate([part.lengths for part in parts])
+        return self
+
+    def give(self, parts: Sequence[Episodes]) -> None:
+        """Let `parts`, which were joined here, go on from here."""
+        begin = 0
+        for part in parts:
+            end = begin + part.num_envs
+            part.scores, part.lengths = self.scores[begin:end].copy(), self.lengths[begin:end].copy()
+            begin = end
 
     def seed_each(self, seeds: Sequence[int]) -> None:
         """Give every copy the seed of its next reset."""
@@ -112,8 +130,8 @@ class Episodes(VecEnv):
         seeds = [int(drawn) >> 1 if seed is None else seed for seed, drawn in zip(self._seeds, entropy, strict=True)]
         self._reset_seeds()
         self.finished.clear()
-        self._scores[:] = 0
-        self._lengths[:] = 0
+        self.scores[:] = 0
+        self.lengths[:] = 0
         try:
             return self.simulations.reset(seeds)
         except Exception as error:
@@ -134,31 +152,52 @@ class Episodes(VecEnv):
         Raises:
             RuntimeError: naming the environment, if it crashed.
         """
+        step, ended = self.play(self._actions)
+        self.finished.extend(ended.values())
+        done = step.terminated | step.truncated
+        infos = self._infos(step, done, ended) if done.any() or ended else self._nothing
+        return step.observations, self.scaled(step.rewards), done, infos
+
+    def play(self, actions: Array) -> tuple[Step, dict[int, Finished]]:
+        """Act in each copy.
+
+        Args:
+            actions: (n,).
+
+        Returns:
+            What happened, and the episodes that ended: copy -> episode.
+
+        Raises:
+            RuntimeError: naming the environment, if it crashed.
+        """
         try:
-            step = self.simulations.step(self._actions)
+            step = self.simulations.step(actions)
         except Exception as error:
             raise self._crash(error) from error
-        self._scores += step.scores
-        self._lengths += 1
-        done = step.terminated | step.truncated
-        infos = self._infos(step, done) if done.any() or step.over.any() else self._nothing
-        return step.observations, (step.rewards * self._scale).astype(np.float32), done, infos
+        self.scores += step.scores
+        self.lengths += 1
+        ended = {}
+        for index in np.flatnonzero(step.over).tolist():
+            ended[index] = Finished(float(self.scores[index]), int(self.lengths[index]))
+            self.scores[index] = self.lengths[index] = 0
+        return step, ended
+
+    def scaled(self, rewards: Array) -> Array:
+        """Rewards (n,) as the agent learns from them."""
+        return (rewards * self.scale).astype(np.float32)
 
     def _crash(self, error: Exception) -> RuntimeError:
         return RuntimeError(f"environment {self.simulations.name} crashed: {type(error).__name__}: {error}")
 
-    def _infos(self, step: Step, done: Array) -> list[dict[str, Any]]:
+    def _infos(self, step: Step, done: Array, ended: dict[int, Finished]) -> list[dict[str, Any]]:
         infos = list(self._nothing)
         for index in np.flatnonzero(done | step.over).tolist():
             info: dict[str, Any] = {}
             if done[index]:
                 info["terminal_observation"] = step.last[index]
                 info["TimeLimit.truncated"] = bool(step.truncated[index] and not step.terminated[index])
-            if step.over[index]:
-                episode = Finished(float(self._scores[index]), int(self._lengths[index]))
-                self.finished.append(episode)
-                info["episode"] = {"r": episode.score, "l": episode.length}
-                self._scores[index] = self._lengths[index] = 0
+            if index in ended:
+                info["episode"] = {"r": ended[index].score, "l": ended[index].length}
             infos[index] = info
         return infos
 

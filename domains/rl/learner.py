@@ -140,10 +140,14 @@ class AgentLearner:
 
     def _reseed(self, episodes: int) -> None:
         """Put episodes, actions, shuffles and replay at the start that (seed, step) gives."""
-        actions = self._streams.integer("env", self.step, ACTIONS)
+        actions = self._chance()
         self._random.seed(actions)
         self.model.action_space.seed(actions % WORD)
         self._seed_episodes(episodes)
+
+    def _chance(self) -> int:
+        """The seed of actions, shuffles and replay from this step on."""
+        return self._streams.integer("env", self.step, ACTIONS)
 
     def _seed_episodes(self, episodes: int) -> None:
         sequence = self._streams.sequence("env", self.step, episodes)
@@ -161,13 +165,19 @@ class AgentLearner:
         except RuntimeError:
             self._check_weights()  # a policy of NaN cannot be sampled from
             raise
-        self.env_steps += taken
-        done = self.step + (taken if self._task.unit == "env_steps" else len(self._env.finished))
-        self._returns.add(self._env.finished, env_steps=self.env_steps, new_steps=taken)
-        self._env.finished.clear()
+        done = self._account(taken)
         self._rollouts.update(taken, done=done - self.origin, total=self._task.budget - self.origin)
         self._check_losses()
         self.step = done
+
+    def _account(self, taken: int) -> int:
+        """Take in the episodes that ended in a rollout of so many environment steps; the step it leads to."""
+        finished = self._env.finished
+        self.env_steps += taken
+        self._returns.add(finished, env_steps=self.env_steps, new_steps=taken)
+        done = self.step + (taken if self._task.unit == "env_steps" else len(finished))
+        finished.clear()
+        return done
 
     def _count(self, *_: Any) -> None:
         self.updates += 1

@@ -29,6 +29,11 @@ class Normaliser:
         self._wrapper = VecNormalize(episodes, gamma=gamma) if wanted else None
         self.env: VecEnv = self._wrapper or episodes
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it changes anything."""
+        return self._wrapper is not None
+
     def observe(self, observations: Array) -> Array:
         """Observations (n, ...) as the policy sees them; statistics stay as they are."""
         return observations if self._wrapper is None else np.asarray(self._wrapper.normalize_obs(observations))
@@ -36,6 +41,25 @@ class Normaliser:
     def reward(self, rewards: Array) -> Array:
         """Rewards (n,) as the algorithm sees them; statistics stay as they are."""
         return rewards if self._wrapper is None else self._wrapper.normalize_reward(rewards)
+
+    def take(self, observations: Array, rewards: Array, done: Array) -> tuple[Array, Array]:
+        """What the wrapper makes of a step of all copies that it did not take itself, its statistics included.
+
+        Args:
+            observations: (n, ...), after the step.
+            rewards: (n,), as the environment gives them.
+            done: (n,) bool: where an episode ended.
+
+        Returns:
+            Observations and rewards as the policy and the algorithm see them.
+        """
+        wrapper = self._wrapper
+        if wrapper is None:
+            return observations, rewards
+        wrapper.obs_rms.update(observations)
+        wrapper._update_reward(rewards)  # noqa: SLF001  the middle of its `step_wait`
+        wrapper.returns[done] = 0
+        return self.observe(observations), self.reward(rewards)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -6,23 +6,24 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from bench import versions
 from bench.digests import json_digest
-from bench.learner import State
+from bench.errors import SpecError
+from bench.learner import StacksUnits, State
 from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord, Survival
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost
 from bench.tickets.columns import columns
 from bench.tickets.inputs import Parent
 from bench.tickets.metrics import metrics
-from bench.tickets.protocol import Result, Trained, run_unit
+from bench.tickets.protocol import Report, Result, Trained, run_unit, run_units
 from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
 
@@ -36,7 +37,7 @@ def work(
     parents: Mapping[Role, Path],
     folder: Path,
     device: str = "cpu",
-    report: Callable[[int, Mapping[str, float]], None] | None = None,
+    report: Report | None = None,
 ) -> StoredRecord:
     """Train `unit` and write its mask and the states its children need into `folder`.
 
@@ -51,8 +52,80 @@ def work(
         The record, complete but for the digests of the files.
     """
     clock = Clock()
-    family = {role: artifacts.load_parent(path, unit.parents[role]) for role, path in parents.items()}
+    family = _load(unit, parents)
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
+    return _finish_with_survival(unit, result, family, folder, device=device, clock=clock)
+
+
+class Seating(NamedTuple):
+    """One unit of a stack: what `work` is asked of one that is trained by itself."""
+
+    unit: Unit
+    parents: Mapping[Role, Path]
+    folder: Path
+    report: Report | None = None
+
+
+def work_in_stack(
+    seatings: Sequence[Seating], *, device: str = "cpu"
+) -> Iterator[tuple[int, StoredRecord | Exception]]:
+    """Train units of one task in one stack; see `work`.
+
+    Args:
+        seatings: of each unit.
+        device: `cpu`, `cuda`, ...
+
+    Yields:
+        Place in `seatings`, and its record or why there is none, as they end. The time of a record is the unit's share.
+
+    Raises:
+        SpecError: if the task does not stack.
+    """
+    clock = SharedClock(len(seatings))
+    families: dict[int, dict[Role, Parent]] = {}
+    for place, each in enumerate(seatings):
+        try:
+            families[place] = _load(each.unit, each.parents)
+        except Exception as error:  # noqa: BLE001  a parent that cannot be read is its own child's trouble
+            clock.stop()
+            yield place, error
+    places = list(families)
+    found = run_units(
+        [seatings[place].unit for place in places],
+        _stacking(seatings[0].unit),
+        list(families.values()),
+        device=device,
+        reports=[seatings[place].report for place in places],
+    )
+    for number, result in found if places else ():
+        place = places[number]
+        share = clock.stop()
+        if isinstance(result, Exception):
+            yield place, result
+            continue
+        unit, folder = seatings[place].unit, seatings[place].folder
+        try:
+            record = _finish_with_survival(unit, result, families.pop(place), folder, device=device, clock=share)
+            record["provenance"]["stack"] = len(seatings)
+            yield place, record
+        except OSError as error:
+            yield place, error
+
+
+def _stacking(unit: Unit) -> StacksUnits:
+    found = domain(unit.task.domain)
+    if not isinstance(found, StacksUnits):
+        raise SpecError(f"{unit.task.key} does not stack: its domain offers no `stack`; run it with --stack off")
+    return found
+
+
+def _load(unit: Unit, parents: Mapping[Role, Path]) -> dict[Role, Parent]:
+    return {role: artifacts.load_parent(path, unit.parents[role]) for role, path in parents.items()}
+
+
+def _finish_with_survival(
+    unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock | Share
+) -> StoredRecord:
     record = finish(unit, result, family, folder, device=device, clock=clock)
     if survived := _survival(unit, result, family):
         record["survival"], record["digests"]["survival"] = survived, json_digest(survived)
@@ -80,8 +153,35 @@ class Clock:
         return time.perf_counter() - self._start
 
 
+class Share(NamedTuple):
+    """What a `Clock` tells of a unit that was one of several."""
+
+    begun: datetime
+    seconds: float
+
+
+class SharedClock:
+    """The time of several units that are worked on at once: each has an equal share of it for as long as it takes.
+
+    Args:
+        count: of units.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Start."""
+        self._clock, self._left = Clock(), count
+        self._told = self._share = 0.0
+
+    def stop(self) -> Share:
+        """One of the units has ended: its share."""
+        now = self._clock.seconds
+        self._share += (now - self._told) / self._left
+        self._told, self._left = now, self._left - 1
+        return Share(self._clock.begun, self._share)
+
+
 def finish(
-    unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock
+    unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock | Share
 ) -> StoredRecord:
     """Write what a unit leaves into `folder`, and say what came out; see `work`."""
     _write(unit, result.trained, folder)

@@ -12,7 +12,7 @@ from domains.rl.tasks.recipe import GROUPS, PARALLEL, censoring, directions, fre
 Linear = Mapping[str, float]
 
 
-class MethodInputs(NamedTuple):
+class Setting(NamedTuple):
     """One algorithm in one environment.
 
     Args:
@@ -59,7 +59,7 @@ ADAM = {"name": "adam", "eps": 1e-5}
 V3 = "LunarLander-v3: the zoo's score is of v2, which is no longer distributed; dynamics are the same."
 
 SETTINGS = [
-    MethodInputs(
+    Setting(
         name="cartpole-ppo",
         algorithm="ppo",
         env="CartPole-v1",
@@ -86,7 +86,7 @@ SETTINGS = [
         length="max",
         smoke={"n_epochs": 2},
     ),
-    MethodInputs(
+    Setting(
         name="acrobot-ppo",
         algorithm="ppo",
         env="Acrobot-v1",
@@ -113,7 +113,7 @@ SETTINGS = [
         length="min",
         smoke={"n_steps": 32, "n_epochs": 2},
     ),
-    MethodInputs(
+    Setting(
         name="lunarlander-ppo",
         algorithm="ppo",
         env="LunarLander-v3",
@@ -142,7 +142,7 @@ SETTINGS = [
         smoke={"n_steps": 16, "n_epochs": 2},
         deviations=(V3,),
     ),
-    MethodInputs(
+    Setting(
         name="cartpole-dqn",
         algorithm="dqn",
         env="CartPole-v1",
@@ -182,7 +182,7 @@ REPLAY = (
 TO_ZERO = "The learning rate falls to zero, so training at its last value would train nothing."
 
 
-def _config(setting: MethodInputs, scale: Scale) -> dict[str, Any]:
+def _config(setting: Setting, scale: Scale) -> dict[str, Any]:
     other = setting.smoke if scale == "smoke" else {}
     return {
         "algorithm": setting.algorithm,
@@ -199,7 +199,7 @@ def _config(setting: MethodInputs, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _deviations(setting: MethodInputs, scale: Scale, budget: int) -> tuple[str, ...]:
+def _deviations(setting: Setting, scale: Scale, budget: int) -> tuple[str, ...]:
     whole = setting.rollout * setting.rollouts["paper"]
     sentences = [] if budget == whole else [f"Trained for {budget:,} environment steps, not {whole:,}."]
     if scale == "smoke":
@@ -209,13 +209,13 @@ def _deviations(setting: MethodInputs, scale: Scale, budget: int) -> tuple[str, 
     return (*sentences, *setting.deviations, censoring("env_steps"))
 
 
-def _rollout(setting: MethodInputs, scale: Scale) -> int:
+def _rollout(setting: Setting, scale: Scale) -> int:
     """Environment steps between two updates."""
     changed = {**setting.hyperparameters, **(setting.smoke if scale == "smoke" else {})}
     return int(changed.get("n_steps", changed.get("train_freq", 0)) * setting.n_envs)
 
 
-def _task(setting: MethodInputs, scale: Scale) -> Task:
+def _task(setting: Setting, scale: Scale) -> Task:
     rollout, count = _rollout(setting, scale), setting.rollouts[scale]
     falls = isinstance(setting.hyperparameters["learning_rate"], Mapping)
     rewind = 3 if scale == "smoke" else max(1, round(count / 20))

@@ -229,7 +229,7 @@ class AfterTheStepOnly(attach.Attached):
     """Weights are masked after each step, gradients never: what most repositories do."""
 
     def __enter__(self):
-        self._handles.append(self._learner.optimizer.register_step_post_hook(self._updated))
+        self._handles.append(self._learner.optimizer.register_step_post_hook(lambda *_: self.updated()))
         self.after_update(self._again)
         return self
 

@@ -46,7 +46,7 @@ def test_statistics_are_those_of_all_that_training_has_seen():
     observations, returns, running = Moments(6), Moments(()), np.zeros(4)
     agent = domain.learner(task, streams=Streams(0), device="cpu")
     simulations = agent._env.simulations
-    observations.add(simulations.seen(simulations._state.astype(np.float32)))
+    observations.add(simulations.seen(simulations.state.astype(np.float32)))
     act = simulations.step
 
     def step(actions):

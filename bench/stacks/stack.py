@@ -1,0 +1,262 @@
+"""Seats and their stack: learners whose weights, gradients and moments are slices of the same tensors while they train.
+
+A seat is an ordinary learner. Whenever its company changes, the stack is assembled anew from what its seats have: whoever
+looks at a seat sees a learner, and whoever leaves takes along what is his.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from bench.errors import Diverged, LeakedMask, SpecError
+from bench.learner import State, check_finite
+
+FEWEST = 2
+"""Rows of a stack: kernels treat a stack of one unlike all larger ones, so a lone seat sits beside an empty one."""
+
+
+class Masking(Protocol):
+    """The mask that is attached to a seat; see `bench.tickets.attach.Attached`."""
+
+    keep: dict[str, Tensor]
+    """Parameter name -> what its gradients are multiplied by."""
+    dense_gradients: bool
+    """Whether it wants to see gradients before they are masked."""
+
+    def see(self, name: str, gradient: Tensor) -> None:
+        """Look at the gradient of a parameter before it is masked."""
+        ...
+
+    def updated(self) -> None:
+        """Look at an update that has been made."""
+        ...
+
+
+class Seat:
+    """What a learner is besides that sits in a stack; a class to inherit from before the learner's own.
+
+    Attributes:
+        stack: where it sits.
+        masking: the mask that is attached to it; the stack masks the gradients of all seats at once.
+        trouble: why it cannot be trained any further.
+    """
+
+    module: nn.Module
+    optimizer: Optimizer
+    step: int
+    updates: int
+    stack: Stack[Any]
+    masking: Masking | None = None
+    trouble: Exception | None = None
+
+    def train(self, until: int) -> None:
+        """Train to the first update boundary at or after `until`, unless the stack has come there already."""
+        if self.step < until and self.trouble is None:
+            self.stack.train({self.stack.seats.index(self): until})
+        if self.trouble is not None:
+            raise self.trouble
+        check_finite(self.step, self.module.named_parameters())
+
+    def load(self, state: State) -> None:
+        """Go on from `state` with a fresh optimizer."""
+        self.trouble = None
+        self.stack.scatter()
+        super().load(state)  # type: ignore[misc]  # of the learner
+
+    def attach(self, masking: Masking | None) -> None:
+        """Let the stack mask this seat's gradients, or no longer."""
+        self.stack.scatter()
+        self.masking = masking
+
+
+AnySeat = TypeVar("AnySeat", bound=Seat)
+
+
+class Stack(ABC, Generic[AnySeat]):
+    """Learners of one task and architecture, each with its own seed, mask and method.
+
+    What becomes of a seat does not depend on who else sits in the stack, nor on how many.
+
+    Args:
+        seats: their learners.
+        module: layers of many networks, with the names of each seat's module; see `bench.stacks.layers.stacked`.
+
+    Attributes:
+        seats: all of them, whoever is trained at the moment.
+        module: with the parameters (rows, ...) of those who are trained at the moment.
+        optimizer: of these parameters.
+        company: the seats who are trained at the moment, in the order of the rows; rows beyond are empty.
+    """
+
+    optimizer: Optimizer
+
+    def __init__(self, seats: Sequence[AnySeat], module: nn.Module) -> None:
+        self.seats = tuple(seats)
+        self.module = module
+        self.company: tuple[AnySeat, ...] = ()
+        for seat in self.seats:
+            seat.stack = self
+
+    @abstractmethod
+    def make_optimizer(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        """The optimizer that each seat has, of other parameters."""
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Train the company by one step or rollout: move weights by `update`, and count each seat's `step`."""
+
+    def gathered(self) -> None:
+        """The company has changed: bring together what a domain keeps for its seats besides weights."""
+
+    def scattered(self) -> None:
+        """The company ends: give back to each seat what `gathered` took."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of every stacked tensor."""
+        return max(FEWEST, len(self.company))
+
+    def train(self, until: Mapping[int, int]) -> None:
+        """Train some of the seats together until one of them has come to its step, or cannot be trained any further.
+
+        Args:
+            until: place in `seats` -> the step that it is to be trained to.
+
+        Raises:
+            SpecError: if some of them have trained since they were loaded, and others have not.
+        """
+        company = tuple(self.seats[place] for place in until)
+        if company != self.company:
+            self._gather(company)
+        pairs = list(zip(company, until.values(), strict=True))
+        while all(seat.step < step and seat.trouble is None for seat, step in pairs):
+            self.advance()
+
+    def has_arrived(self, place: int, step: int) -> bool:
+        """Whether a seat has come to a step, or will never come there."""
+        seat = self.seats[place]
+        return seat.step >= step or seat.trouble is not None
+
+    def update(self, losses: Tensor) -> None:
+        """One update of every seat's weights.
+
+        Args:
+            losses: (company,), each a function of its own seat's weights alone.
+        """
+        self.optimizer.zero_grad(set_to_none=False)
+        losses.sum().backward()
+        self.optimizer.step()
+        if self._is_fresh:
+            self._share_moments()
+        for seat in self.company:
+            seat.updates += 1
+            if seat.masking:
+                try:
+                    seat.masking.updated()
+                except (LeakedMask, Diverged) as error:
+                    seat.trouble = error
+
+    def check_losses(self, losses: Tensor, name: str) -> None:
+        """Whoever's loss is no longer finite has diverged.
+
+        Args:
+            losses: (company,).
+            name: what to call them.
+        """
+        finite = losses.detach().isfinite()
+        if not bool(finite.all()):
+            for seat, ok in zip(self.company, finite.tolist(), strict=True):
+                if not ok:
+                    seat.trouble = Diverged(seat.step, name)
+
+    def scatter(self) -> None:
+        """End the company: from now on nobody shares anything but memory."""
+        if self.company:
+            self.scattered()
+            self.company = ()
+
+    def _gather(self, company: tuple[AnySeat, ...]) -> None:
+        self.scatter()
+        fresh = {not seat.optimizer.state for seat in company}
+        if len(fresh) > 1:
+            raise SpecError("seats of a stack train together that did not begin together: load them all, or none")
+        self.company = company
+        self._is_fresh = fresh.pop()
+        names = [name for name, _ in self.module.named_parameters()]
+        parameters = [self._gather_parameter(name) for name in names]
+        self.optimizer = self.make_optimizer(parameters)
+        for name, parameter in zip(names, parameters, strict=True):
+            self._gather_mask(name, parameter)
+            if not self._is_fresh:
+                self._gather_moments(name, parameter)
+        self.gathered()
+
+    def _gather_parameter(self, name: str) -> nn.Parameter:
+        own = [seat.module.get_parameter(name) for seat in self.company]
+        parameter = nn.Parameter(self._stacked([each.detach() for each in own]))
+        parameter.grad = torch.zeros_like(parameter)
+        for row, each in enumerate(own):
+            each.data, each.grad = parameter.data[row], parameter.grad[row]
+        path, _, leaf = name.rpartition(".")
+        setattr(self.module.get_submodule(path), leaf, parameter)
+        return parameter
+
+    def _gather_mask(self, name: str, parameter: nn.Parameter) -> None:
+        maskings = [seat.masking if seat.masking and name in seat.masking.keep else None for seat in self.company]
+        if not any(maskings):
+            return
+        whole = torch.ones_like(parameter[0])
+        keep = self._stacked([masking.keep[name] if masking else whole for masking in maskings])
+        for row, masking in enumerate(maskings):
+            if masking:
+                masking.keep[name] = keep[row]
+        parameter.register_post_accumulate_grad_hook(_masker(name, keep, maskings))
+
+    def _gather_moments(self, name: str, parameter: nn.Parameter) -> None:
+        states = [seat.optimizer.state[seat.module.get_parameter(name)] for seat in self.company]
+        for key, value in states[0].items():
+            if _is_of_each_weight(value, parameter[0]):
+                self.optimizer.state[parameter][key] = self._stacked([state[key] for state in states])
+            else:
+                self.optimizer.state[parameter][key] = value.clone() if isinstance(value, Tensor) else value
+        self._share_moments_of(name, parameter)
+
+    def _share_moments(self) -> None:
+        for name, parameter in self.module.named_parameters():
+            self._share_moments_of(name, parameter)
+        self._is_fresh = False
+
+    def _share_moments_of(self, name: str, parameter: nn.Parameter) -> None:
+        state = self.optimizer.state.get(parameter, {})
+        for row, seat in enumerate(self.company):
+            seat.optimizer.state[seat.module.get_parameter(name)] = {
+                key: value[row] if _is_of_each_weight(value, parameter) else value for key, value in state.items()
+            }
+
+    def _stacked(self, own: Sequence[Tensor]) -> Tensor:
+        """(rows, ...) copies of the tensors of each seat of the company, and zeros in the rows beyond."""
+        empty = [torch.zeros_like(own[0])] * (self.rows - len(own))
+        return torch.stack([*own, *empty])
+
+
+def _is_of_each_weight(value: Any, parameter: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == parameter.shape
+
+
+def _masker(name: str, keep: Tensor, maskings: Sequence[Masking | None]) -> Callable[[Tensor], None]:
+    """What masks the gradients of a stacked parameter as they are accumulated."""
+
+    def mask_gradients(parameter: Tensor) -> None:
+        assert parameter.grad is not None
+        for row, masking in enumerate(maskings):
+            if masking and masking.dense_gradients:
+                masking.see(name, parameter.grad[row])
+        parameter.grad.mul_(keep)
+
+    return mask_gradients

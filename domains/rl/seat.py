@@ -1,0 +1,74 @@
+"""An agent's place in a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.stacks.stack import Seat
+from domains.rl.episodes import Array, Episodes
+from domains.rl.learner import AgentLearner
+from domains.rl.normalisation import Normaliser
+from domains.rl.randomness import WORD
+
+
+class AgentSeat(Seat, AgentLearner):
+    """An agent that trains with others (see `domains.rl.stack.AgentStack`), and otherwise is as if it were alone.
+
+    Attributes:
+        actions: where its actions are drawn from.
+        shuffles: what orders its minibatches.
+    """
+
+    actions: torch.Generator
+    shuffles: np.random.RandomState
+
+    @property
+    def episodes(self) -> Episodes:
+        """Where it acts."""
+        return self._env
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """What it sees the environment through."""
+        return self._normaliser
+
+    @property
+    def seen(self) -> Array:
+        """The last observations (n, ...), as the policy sees them."""
+        seen: Array = self.model._last_obs  # noqa: SLF001  where stable-baselines3 keeps them
+        return seen
+
+    @seen.setter
+    def seen(self, seen: Array) -> None:
+        self.model._last_obs = seen  # noqa: SLF001  see above
+
+    @property
+    def starts(self) -> Array:
+        """(n,) bool: where an episode begins with them."""
+        starts: Array = self.model._last_episode_starts  # noqa: SLF001  see above
+        return starts
+
+    @starts.setter
+    def starts(self, starts: Array) -> None:
+        self.model._last_episode_starts = starts  # noqa: SLF001  see above
+
+    def account(self, taken: int) -> int:
+        """Take in the episodes that ended in a rollout of so many environment steps; the step it leads to."""
+        return self._account(taken)
+
+    def follow_schedules(self, done: int) -> float:
+        """Put schedules where `done` steps lead, and give the learning rate there."""
+        self.model._update_current_progress_remaining(done - self.origin, self._task.budget - self.origin)  # noqa: SLF001  as `learn` does it
+        return float(self.model.lr_schedule(self.model._current_progress_remaining))  # noqa: SLF001  as its `train` reads it
+
+    def _reseed(self, episodes: int) -> None:
+        super()._reseed(episodes)
+        chance = self._chance()
+        self.actions = torch.Generator(self.model.device).manual_seed(chance)
+        self.shuffles = np.random.RandomState(chance % WORD)
+
+    def _count(self, *_: Any) -> None:
+        """Its own optimizer takes no step."""

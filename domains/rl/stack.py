@@ -1,0 +1,252 @@
+"""Agents that train together: joint rollouts and joint updates, in which nothing of one agent reaches another.
+
+What stable-baselines3 does to one batch is done here to each agent's part of a larger one: losses are means over its own rows;
+gradients are clipped, advantages normalised and minibatches shuffled by agent; actions are drawn from its own generator. An
+agent in a stack and one alone draw the same, and differ by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.preprocessing import preprocess_obs
+from torch import Tensor, nn
+from torch.distributions import Categorical
+from torch.optim import Optimizer
+
+from bench.spec import Task
+from bench.stacks.layers import stacked
+from bench.stacks.stack import Stack
+from bench.streams import Streams
+from domains.rl.episodes import Array
+from domains.rl.joint import Joint
+from domains.rl.losses import LOSSES, Batch
+from domains.rl.seat import AgentSeat
+
+CLIP_TINY = 1e-6
+"""Beside the norm by which gradients are clipped, as in torch."""
+
+
+class ActorCritic(nn.Module):
+    """An actor-critic policy of stable-baselines3 without its distribution; its parameters keep their names.
+
+    Args:
+        policy: whose layers these are.
+    """
+
+    def __init__(self, policy: Any) -> None:
+        super().__init__()
+        self.features_extractor = policy.features_extractor
+        self.mlp_extractor = policy.mlp_extractor
+        self.action_net, self.value_net = policy.action_net, policy.value_net
+
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Observations (n, ...) to logits (n, actions) and values (n,)."""
+        actor, critic = self.mlp_extractor(self.features_extractor(seen))
+        return self.action_net(actor), self.value_net(critic).flatten()
+
+
+class AgentStack(Stack[AgentSeat]):
+    """Agents of A2C or PPO on one task.
+
+    Args:
+        task: see `domains.rl.learner.AgentLearner`.
+        streams: of each agent.
+        device: where the policies live.
+    """
+
+    def __init__(self, task: Task, *, streams: Sequence[Streams], device: str) -> None:
+        seats = [AgentSeat(task, streams=each, device=device) for each in streams]
+        self._model = seats[0].model  # its settings are those of all
+        self._losses = LOSSES[task.config["algorithm"]](self._model)
+        super().__init__(seats, stacked(ActorCritic(self._model.policy)))
+
+    def make_optimizer(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        """The policies' own, which clips each agent's gradients before it steps."""
+        policy = self._model.policy
+        optimizer: Optimizer = policy.optimizer_class(
+            parameters, lr=self._model.lr_schedule(1), **policy.optimizer_kwargs
+        )
+        if np.isfinite(self._model.max_grad_norm):
+            optimizer.register_step_pre_hook(lambda *_: clip(parameters, self._model.max_grad_norm))
+        return optimizer
+
+    def gathered(self) -> None:
+        """Environments, and what was seen of them last."""
+        model, company = self._model, self.company
+        self._joint = Joint([seat.episodes for seat in company])
+        self._seen = np.concatenate([seat.seen for seat in company])
+        self._starts = np.concatenate([seat.starts for seat in company])
+        self._buffer = RolloutBuffer(
+            model.n_steps,
+            model.observation_space,
+            model.action_space,
+            device=model.device,
+            gamma=model.gamma,
+            gae_lambda=model.gae_lambda,
+            n_envs=len(company) * model.n_envs,
+        )
+
+    def scattered(self) -> None:
+        """Give them back."""
+        self._joint.part()
+        for seat, seen, starts in zip(self.company, self._each(self._seen), self._each(self._starts), strict=True):
+            seat.seen, seat.starts = seen, starts
+
+    def advance(self) -> None:
+        """One rollout and the updates that follow it."""
+        self._collect()
+        taken = self._model.n_steps * self._model.n_envs
+        done = [seat.account(taken) for seat in self.company]
+        (rate,) = {seat.follow_schedules(step) for seat, step in zip(self.company, done, strict=True)}
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.module.train()
+        for batch in self._batches():
+            logits, values = self._of(batch.observations.flatten(0, 1))
+            losses = self._losses(batch, self._each(logits), self._each(values))
+            self.update(losses)
+        self.check_losses(losses, "train/loss")
+        for seat, step in zip(self.company, done, strict=True):
+            seat.step = step
+        for number, error in self._joint.crashed.items():
+            self.company[number].trouble = error
+
+    def _each(self, values: Any) -> Any:
+        """(company * n, ...) as (company, n, ...)."""
+        return values.reshape(len(self.company), -1, *values.shape[1:])
+
+    def _of(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (company * n, actions) and values (company * n,) of observations (company * n, ...)."""
+        many = len(seen)
+        empty = (self.rows - len(self.company)) * many // len(self.company)
+        if empty:
+            seen = torch.cat((seen, seen.new_zeros((empty, *seen.shape[1:]))))
+        logits, values = self.module(preprocess_obs(seen, self._model.observation_space))
+        return logits[:many], values[:many]
+
+    @torch.no_grad()
+    def _collect(self) -> None:
+        """`n_steps` in every environment of every agent, into the buffer."""
+        self.module.eval()
+        self._buffer.reset()
+        late = Bootstraps(self._buffer, self._values)
+        for time in range(self._model.n_steps):
+            logits, values = self._of(self._tensor(self._seen))
+            chosen = Categorical(logits=logits, validate_args=False)
+            actions = self._drawn(chosen.probs)
+            step, ended = self._joint.episodes.play(actions.cpu().numpy())
+            for index, episode in ended.items():
+                self.company[index // self._model.n_envs].episodes.finished.append(episode)
+            done = step.terminated | step.truncated
+            seen, rewards = self._taken(step.observations, self._joint.episodes.scaled(step.rewards), done)
+            self._buffer.add(
+                *(self._seen, actions.cpu().numpy().reshape(-1, 1), rewards, self._starts),
+                *(values, chosen.log_prob(actions)),
+            )
+            if (cut := step.truncated & ~step.terminated).any():
+                late.add(time, cut, self._observed(step.last))
+            self._seen, self._starts = seen, done
+        late.settle()
+        self._buffer.compute_returns_and_advantage(self._values(self._seen), self._starts)
+
+    def _tensor(self, seen: Array) -> Tensor:
+        return torch.as_tensor(seen, device=self._model.device)
+
+    def _values(self, seen: Array) -> Tensor:
+        return self._of(self._tensor(seen))[1]
+
+    def _drawn(self, probabilities: Tensor) -> Tensor:
+        """Actions (company * n,) as `Categorical.sample` draws them: the first of as many exponential clocks to ring."""
+        clocks = torch.empty_like(probabilities)
+        for seat, own in zip(self.company, self._each(clocks), strict=True):
+            own.exponential_(1, generator=seat.actions)
+        return (probabilities / clocks).argmax(1)
+
+    def _taken(self, seen: Array, rewards: Array, done: Array) -> tuple[Array, Array]:
+        """A step as each agent's normaliser hands it on."""
+        if not self.company[0].normaliser.is_wanted:
+            return seen, rewards
+        parts = zip(self.company, *map(self._each, (seen, rewards, done)), strict=True)
+        pairs = [seat.normaliser.take(*own) for seat, *own in parts]
+        return np.concatenate([own for own, _ in pairs]), np.concatenate([own for _, own in pairs])
+
+    def _observed(self, seen: Array) -> Array:
+        """Observations as each agent's normaliser shows them."""
+        return np.concatenate(
+            [seat.normaliser.observe(own) for seat, own in zip(self.company, self._each(seen), strict=True)]
+        )
+
+    def _batches(self) -> Iterator[Batch]:
+        """All minibatches of all epochs over the rollout, each agent's in an order of its own."""
+        buffer = self._buffer
+        arrays = (buffer.observations, buffer.actions, buffer.log_probs, buffer.advantages, buffer.returns)
+        whole = Batch(
+            *(
+                self._tensor(self._each(np.ascontiguousarray(each.swapaxes(0, 1)).reshape(-1, *each.shape[2:])))
+                for each in arrays
+            )
+        )
+        rows = torch.arange(len(self.company), device=self._model.device).unsqueeze(1)
+        for _ in range(self._losses.epochs):
+            yield from self._epoch(whole, rows)
+
+    def _epoch(self, whole: Batch, rows: Tensor) -> Iterator[Batch]:
+        size, count = self._losses.batch_size, whole.returns.shape[1]
+        if size is None:
+            yield whole
+            return
+        orders = self._tensor(np.stack([seat.shuffles.permutation(count) for seat in self.company]))
+        for order in orders.split(size, dim=1):
+            yield Batch(*(each[rows, order] for each in whole))
+
+
+class Bootstraps:
+    """Adds the value of the future to rewards where episodes were cut off, in one batch for many of them.
+
+    Weights stay the same within a rollout, so it does not matter when that is done. The batch always has a row for each
+    environment, so that no agent's values depend on how many others were cut off.
+
+    Args:
+        buffer: with the rewards.
+        values: observations (n, ...) -> values (n,).
+    """
+
+    def __init__(self, buffer: RolloutBuffer, values: Any) -> None:
+        self._buffer, self._values = buffer, values
+        self._last = np.zeros((buffer.n_envs, *buffer.obs_shape), dtype=buffer.observations.dtype)
+        self._times = np.full(buffer.n_envs, -1)
+
+    def add(self, time: int, cut: Array, last: Array) -> None:
+        """Note the last observations of episodes that were cut off.
+
+        Args:
+            time: of the rollout.
+            cut: (n,) bool: where.
+            last: (n, ...).
+        """
+        if (self._times[cut] >= 0).any():
+            self.settle()
+        self._last[cut], self._times[cut] = last[cut], time
+
+    def settle(self) -> None:
+        """Add the values of all that was noted."""
+        where = np.flatnonzero(self._times >= 0)
+        if len(where):
+            values = self._values(self._last).cpu().numpy()
+            self._buffer.rewards[self._times[where], where] += self._buffer.gamma * values[where]
+            self._times[:] = -1
+
+
+@torch.no_grad()
+def clip(parameters: Sequence[nn.Parameter], limit: float) -> None:
+    """Shorten each agent's gradient to a norm of `limit`: parameters and gradients are (agents, ...)."""
+    gradients = [each.grad for each in parameters if each.grad is not None]
+    norms = torch.stack([each.flatten(1).square().sum(1) for each in gradients]).sum(0).sqrt()
+    factors = (limit / (norms + CLIP_TINY)).clamp(max=1.0)
+    for each in gradients:
+        each.mul_(factors.view(-1, *[1] * (each.ndim - 1)))
