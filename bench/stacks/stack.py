@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,11 @@ class Masking(Protocol):
     """Parameter name -> what its gradients are multiplied by."""
     dense_gradients: bool
     """Whether it wants to see gradients before they are masked."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it looks at weights, gradients or moments after the next update."""
+        ...
 
     def see(self, name: str, gradient: Tensor) -> None:
         """Look at the gradient of a parameter before it is masked."""
@@ -137,6 +142,8 @@ class Stack(ABC, Generic[AnySeat]):
         pairs = list(zip(company, until.values(), strict=True))
         while all(seat.step < step and seat.trouble is None for seat, step in pairs):
             self.advance()
+        for row, seat in enumerate(company):
+            self._share_gradients(row, seat)
 
     def has_arrived(self, place: int, step: int) -> bool:
         """Whether a seat has come to a step, or will never come there."""
@@ -149,18 +156,41 @@ class Stack(ABC, Generic[AnySeat]):
         Args:
             losses: (company,), each a function of its own seat's weights alone.
         """
-        self.optimizer.zero_grad(set_to_none=False)
+        for parameter in self._parameters.values():
+            parameter.grad = None
         losses.sum().backward()
+        self._call_hooks("pre")
         self.optimizer.step()
         if self._is_fresh:
             self._share_moments()
-        for seat in self.company:
+        self._call_hooks("post")
+        for row, seat in enumerate(self.company):
             seat.updates += 1
             if seat.masking:
-                try:
-                    seat.masking.updated()
-                except (LeakedMask, Diverged) as error:
-                    seat.trouble = error
+                self._look(row, seat, seat.masking)
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next update."""
+        for optimizer in (self.optimizer, *(seat.optimizer for seat in self.company)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def _call_hooks(self, kind: Literal["pre", "post"]) -> None:
+        """Whoever hooked into a seat's optimizer is called as if that had stepped itself."""
+        for row, seat in enumerate(self.company):
+            hooks = getattr(seat.optimizer, f"_optimizer_step_{kind}_hooks")
+            if hooks:
+                self._share_gradients(row, seat)
+            for hook in list(hooks.values()):
+                hook(seat.optimizer, (), {})
+
+    def _look(self, row: int, seat: AnySeat, masking: Masking) -> None:
+        if masking.is_due:
+            self._share_gradients(row, seat)
+        try:
+            masking.updated()
+        except (LeakedMask, Diverged) as error:
+            seat.trouble = error
 
     def check_losses(self, losses: Tensor, name: str) -> None:
         """Whoever's loss is no longer finite has diverged.
@@ -174,6 +204,11 @@ class Stack(ABC, Generic[AnySeat]):
             for seat, ok in zip(self.company, finite.tolist(), strict=True):
                 if not ok:
                     seat.trouble = Diverged(seat.step, name)
+
+    def filled(self, own: Tensor) -> Tensor:
+        """Inputs (company * n, ...) of the seats as (rows * n, ...): those of empty rows are zero."""
+        empty = (self.rows - len(self.company)) * len(own) // len(self.company)
+        return torch.cat((own, own.new_zeros((empty, *own.shape[1:])))) if empty else own
 
     def scatter(self) -> None:
         """End the company: from now on nobody shares anything but memory."""
@@ -189,9 +224,9 @@ class Stack(ABC, Generic[AnySeat]):
         self.company = company
         self._is_fresh = fresh.pop()
         names = [name for name, _ in self.module.named_parameters()]
-        parameters = [self._gather_parameter(name) for name in names]
-        self.optimizer = self.make_optimizer(parameters)
-        for name, parameter in zip(names, parameters, strict=True):
+        self._parameters = {name: self._gather_parameter(name) for name in names}
+        self.optimizer = self.make_optimizer(list(self._parameters.values()))
+        for name, parameter in self._parameters.items():
             self._gather_mask(name, parameter)
             if not self._is_fresh:
                 self._gather_moments(name, parameter)
@@ -200,9 +235,8 @@ class Stack(ABC, Generic[AnySeat]):
     def _gather_parameter(self, name: str) -> nn.Parameter:
         own = [seat.module.get_parameter(name) for seat in self.company]
         parameter = nn.Parameter(self._stacked([each.detach() for each in own]))
-        parameter.grad = torch.zeros_like(parameter)
         for row, each in enumerate(own):
-            each.data, each.grad = parameter.data[row], parameter.grad[row]
+            each.data = parameter.data[row]
         path, _, leaf = name.rpartition(".")
         setattr(self.module.get_submodule(path), leaf, parameter)
         return parameter
@@ -227,8 +261,12 @@ class Stack(ABC, Generic[AnySeat]):
                 self.optimizer.state[parameter][key] = value.clone() if isinstance(value, Tensor) else value
         self._share_moments_of(name, parameter)
 
+    def _share_gradients(self, row: int, seat: AnySeat) -> None:
+        for name, parameter in self._parameters.items():
+            seat.module.get_parameter(name).grad = None if parameter.grad is None else parameter.grad[row]
+
     def _share_moments(self) -> None:
-        for name, parameter in self.module.named_parameters():
+        for name, parameter in self._parameters.items():
             self._share_moments_of(name, parameter)
         self._is_fresh = False
 

@@ -89,6 +89,11 @@ class Attached:
         before = self.gradients.get(name, torch.zeros_like(keep)) * (1 - keep)  # of earlier backward passes
         self.gradients[name] = gradient.detach() + before
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `updated` will look at more than the number of updates next time."""
+        return not self._updates or bool(self._after) or (self._updates + 1) % CHECK_EVERY == 0
+
     def updated(self) -> None:
         """Look after an update: remember fresh moments, let the mask change, and check it now and then."""
         self._updates += 1

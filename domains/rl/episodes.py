@@ -135,7 +135,7 @@ class Episodes(VecEnv):
         try:
             return self.simulations.reset(seeds)
         except Exception as error:
-            raise self._crash(error) from error
+            raise self.crash(error) from error
 
     def act(self, actions: Array) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """`step`, of arrays for sure (see `step_wait`)."""
@@ -173,7 +173,7 @@ class Episodes(VecEnv):
         try:
             step = self.simulations.step(actions)
         except Exception as error:
-            raise self._crash(error) from error
+            raise self.crash(error) from error
         self.scores += step.scores
         self.lengths += 1
         ended = {}
@@ -186,7 +186,8 @@ class Episodes(VecEnv):
         """Rewards (n,) as the agent learns from them."""
         return (rewards * self.scale).astype(np.float32)
 
-    def _crash(self, error: Exception) -> RuntimeError:
+    def crash(self, error: Exception) -> RuntimeError:
+        """What is said of an error that a simulation raised."""
         return RuntimeError(f"environment {self.simulations.name} crashed: {type(error).__name__}: {error}")
 
     def _infos(self, step: Step, done: Array, ended: dict[int, Finished]) -> list[dict[str, Any]]:

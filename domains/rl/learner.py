@@ -70,7 +70,7 @@ class AgentLearner:
         self._rollouts = kind(self.model)
         self.module: nn.Module = self._rollouts.module
         self.optimizer: torch.optim.Optimizer = self.model.policy.optimizer
-        self.optimizer.register_step_post_hook(self._count)
+        self._counting = self.optimizer.register_step_post_hook(self._count)
         self.step = self.updates = self.origin = self.env_steps = 0
         self._reseed(EPISODES)
         with self._random:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from bench.spec import Task
 from bench.stacks.stack import Seat
+from bench.streams import Streams
 from domains.rl.episodes import Array, Episodes
 from domains.rl.learner import AgentLearner
 from domains.rl.normalisation import Normaliser
@@ -24,6 +24,10 @@ class AgentSeat(Seat, AgentLearner):
 
     actions: torch.Generator
     shuffles: np.random.RandomState
+
+    def __init__(self, task: Task, *, streams: Streams, device: str) -> None:
+        super().__init__(task, streams=streams, device=device)
+        self._counting.remove()  # its stack counts
 
     @property
     def episodes(self) -> Episodes:
@@ -69,6 +73,3 @@ class AgentSeat(Seat, AgentLearner):
         chance = self._chance()
         self.actions = torch.Generator(self.model.device).manual_seed(chance)
         self.shuffles = np.random.RandomState(chance % WORD)
-
-    def _count(self, *_: Any) -> None:
-        """Its own optimizer takes no step."""

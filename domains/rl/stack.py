@@ -103,8 +103,7 @@ class AgentStack(Stack[AgentSeat]):
         taken = self._model.n_steps * self._model.n_envs
         done = [seat.account(taken) for seat in self.company]
         (rate,) = {seat.follow_schedules(step) for seat, step in zip(self.company, done, strict=True)}
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.set_rate(rate)
         self.module.train()
         for batch in self._batches():
             logits, values = self._of(batch.observations.flatten(0, 1))
@@ -114,7 +113,7 @@ class AgentStack(Stack[AgentSeat]):
         for seat, step in zip(self.company, done, strict=True):
             seat.step = step
         for number, error in self._joint.crashed.items():
-            self.company[number].trouble = error
+            self.company[number].trouble = self._joint.episodes.crash(error)
 
     def _each(self, values: Any) -> Any:
         """(company * n, ...) as (company, n, ...)."""
@@ -122,12 +121,8 @@ class AgentStack(Stack[AgentSeat]):
 
     def _of(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (company * n, actions) and values (company * n,) of observations (company * n, ...)."""
-        many = len(seen)
-        empty = (self.rows - len(self.company)) * many // len(self.company)
-        if empty:
-            seen = torch.cat((seen, seen.new_zeros((empty, *seen.shape[1:]))))
-        logits, values = self.module(preprocess_obs(seen, self._model.observation_space))
-        return logits[:many], values[:many]
+        logits, values = self.module(preprocess_obs(self.filled(seen), self._model.observation_space))
+        return logits[: len(seen)], values[: len(seen)]
 
     @torch.no_grad()
     def _collect(self) -> None:
@@ -246,7 +241,7 @@ class Bootstraps:
 def clip(parameters: Sequence[nn.Parameter], limit: float) -> None:
     """Shorten each agent's gradient to a norm of `limit`: parameters and gradients are (agents, ...)."""
     gradients = [each.grad for each in parameters if each.grad is not None]
-    norms = torch.stack([each.flatten(1).square().sum(1) for each in gradients]).sum(0).sqrt()
+    norms = torch.stack([each.flatten(1).square().sum(1) for each in gradients], dim=1).sum(1).sqrt()
     factors = (limit / (norms + CLIP_TINY)).clamp(max=1.0)
     for each in gradients:
         each.mul_(factors.view(-1, *[1] * (each.ndim - 1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.spec import Task
@@ -11,8 +11,12 @@ from domains.teacher.tasks import TASKS
 
 if TYPE_CHECKING:
     from bench.learner import Learner
+    from domains.teacher.stack import StudentStack
 
 __all__ = ["domain"]
+
+SEATS = 32
+"""Students in a stack: more gain little."""
 
 
 class TeacherStudent:
@@ -30,6 +34,17 @@ class TeacherStudent:
         from domains.teacher.learner import StudentLearner  # noqa: PLC0415  the planner lists tasks without torch
 
         return StudentLearner(task, streams=streams, device=device, width=width)
+
+    def seats(self, task: Task, device: str) -> int | str:
+        """How many students train together at best (see `bench.learner.StacksUnits`)."""
+        del task, device
+        return SEATS
+
+    def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> StudentStack:
+        """A stack of students at step 0."""
+        from domains.teacher.stack import StudentStack  # noqa: PLC0415  the planner lists tasks without torch
+
+        return StudentStack(task, streams=streams, device=device)
 
 
 domain = TeacherStudent()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import torch
@@ -59,10 +59,8 @@ class StudentLearner:
         self.hidden = tuple(
             HiddenLayer(f"{below}.weight", f"{above}.weight") for below, above in pairwise(students.names(len(start)))
         )
-        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
-            self.module.parameters(), lr=config["rate"], foreach=False
-        )
-        self._factor = chosen("loss", {"half-sum": 0.5, "mean": 1 / outputs}, config["loss"]) / config["batch"]
+        self.optimizer: torch.optim.Optimizer = optimizer(self.module.parameters(), task)
+        self._factor = loss_factor(task)
         self._teacher = [
             (torch.from_numpy(weight).to(self._device, dtype), torch.from_numpy(bias).to(self._device, dtype))
             for weight, bias in teacher
@@ -168,13 +166,17 @@ class StudentLearner:
         loss = self._loss(self.module(inputs), targets)
         loss.backward()
         self.optimizer.step()
-        self.step += 1
         self.updates += 1
+        self._step_on()
+        return loss.detach()
+
+    def _step_on(self) -> None:
+        """Count a step, and look at the nodes if it is an early one."""
+        self.step += 1
         self._is_trained = True
         if self.step == self._early_step:
             found = self._correlations(self._task.split, self._activations(self._task.split))
             self._early = [torch.from_numpy(each.max(axis=1)).to(self._device) for each in found]
-        return loss.detach()
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         loss: Tensor = F.mse_loss(outputs, targets, reduction="sum") * self._factor
@@ -210,6 +212,17 @@ class StudentLearner:
             teacher_fanout=_fanout(self._teacher[at + 1][0]),
             student_fanout=_fanout(outgoing),
         )
+
+
+def optimizer(parameters: Iterable[nn.Parameter], task: Task) -> torch.optim.Optimizer:
+    """Plain stochastic gradient descent at the task's rate."""
+    return torch.optim.SGD(parameters, lr=task.config["rate"], foreach=False)
+
+
+def loss_factor(task: Task) -> float:
+    """What the sum of the squared errors of a batch is multiplied by to be its loss."""
+    per_example = {"half-sum": 0.5, "mean": 1 / task.config["sizes"][-1]}
+    return float(chosen("loss", per_example, task.config["loss"]) / task.config["batch"])
 
 
 def _fanout(outgoing: Tensor) -> Floats:

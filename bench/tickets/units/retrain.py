@@ -16,10 +16,12 @@ from pathlib import Path
 import torch
 
 from bench.errors import SubmissionError
-from bench.learner import Domain, Mask, State
+from bench.learner import Domain, Mask, StacksUnits, State
 from bench.record import SUBMITTED, StoredRecord
 from bench.registry import domain
 from bench.spec import Role, Task, Unit
+from bench.stacks.alone import SeatedDomain
+from bench.store.integrity import read_parent
 from bench.streams import Streams
 from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
@@ -70,7 +72,7 @@ def replay(
 def retrain(
     unit: Unit, *, parents: Mapping[Role, Path], folder: Path, device: str = "cpu", report: Report | None = None
 ) -> StoredRecord:
-    """Train the unit that was submitted, from its seed.
+    """Train the unit that was submitted, from its seed; beside an empty seat if it was trained in a stack.
 
     Args:
         unit: what was asked.
@@ -83,6 +85,9 @@ def retrain(
         SubmissionError: if the submitted rewind weights are not where training leads.
     """
     clock, kind = Clock(), domain(unit.task.domain)
+    seats = read_parent(parents[SUBMITTED])["provenance"].get("stack")
+    if seats and isinstance(kind, StacksUnits):
+        kind = SeatedDomain(kind)
     family = {role: artifacts.load_parent(path, unit.parents.get(role)) for role, path in parents.items()}
     named = {role: parent for role, parent in family.items() if role in unit.parents}
     for role in unit.parents.keys() & DENSES.keys():
@@ -95,7 +100,10 @@ def retrain(
     if ranked and not (ranked in parents and (parents[ranked] / "final.safetensors").exists()):
         asked = replace(unit, method=replace(unit.method, mask=f"{__name__}:{submitted_mask.__name__}"))
     result = run_unit(asked, kind, family, device=device, report=report)
-    return finish(unit, result, named, folder, device=device, clock=clock)
+    record = finish(unit, result, named, folder, device=device, clock=clock)
+    if seats:
+        record["provenance"]["stack"] = 1  # the results of all stacks are one
+    return record
 
 
 def submitted_mask(inputs: MethodInputs) -> Mask:

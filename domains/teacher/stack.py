@@ -1,0 +1,58 @@
+"""Students that train together, each of its own teacher and on its own examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from bench.learner import CHECK_EVERY
+from bench.spec import Task
+from bench.stacks.layers import stacked
+from bench.stacks.stack import Seat, Stack
+from bench.streams import Streams
+from domains.teacher.examples import Pair
+from domains.teacher.learner import StudentLearner, loss_factor, optimizer
+
+
+class StudentSeat(Seat, StudentLearner):
+    """A student that trains with others, and otherwise is as if it were alone."""
+
+    def batch(self) -> Pair:
+        """What it is trained on next: (batch, inputs) and (batch, outputs)."""
+        return self._examples.batch(self.step)
+
+    def step_on(self) -> None:
+        """Count a step."""
+        self._step_on()
+
+
+class StudentStack(Stack[StudentSeat]):
+    """Students of one task.
+
+    Args:
+        task: see `domains.teacher.learner.StudentLearner`.
+        streams: of each student.
+        device: where everything lives.
+    """
+
+    def __init__(self, task: Task, *, streams: Sequence[Streams], device: str) -> None:
+        self._task, self._factor = task, loss_factor(task)
+        seats = [StudentSeat(task, streams=each, device=device) for each in streams]
+        super().__init__(seats, stacked(seats[0].module))
+
+    def make_optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+        """Each student's own."""
+        return optimizer(parameters, self._task)
+
+    def advance(self) -> None:
+        """One update."""
+        inputs, targets = (torch.cat(each) for each in zip(*(seat.batch() for seat in self.company), strict=True))
+        outputs = self.module(self.filled(inputs))[: len(targets)]
+        losses = (outputs - targets).square().view(len(self.company), -1).sum(1) * self._factor
+        self.update(losses)
+        for seat in self.company:
+            seat.step_on()
+        if any(seat.step % CHECK_EVERY == 0 for seat in self.company):
+            self.check_losses(losses, "the training loss")
