@@ -144,7 +144,7 @@ class VisionLearner:
         if not self._schedule.is_constant:
             self._set_rate()
         images, labels = self._seen(self._splits["train"].at(self._rows(), *self._chance()))
-        for parameter in self._parameters:  # `zero_grad` runs in torch's profiler, which takes far longer
+        for parameter in self._parameters:  # `zero_grad` runs in torch's profiler: 5 % of LeNet's update
             parameter.grad = None
         loss = F.cross_entropy(self.module(images), labels)
         loss.backward()
