@@ -79,7 +79,8 @@ class Plain:
         learner, task = build(key)
         config = task.config
         self._module = learner.module
-        kind, options = type(learner.optimizer), {"lr": config["rate"], "weight_decay": config.get("weight_decay", 0.0)}
+        kind = getattr(torch.optim, type(learner.optimizer).__name__)
+        options = {"lr": config["rate"], "weight_decay": config.get("weight_decay", 0.0)}
         if "momentum" in config:
             options["momentum"] = config["momentum"]
         self._optimizer = kind(self._module.parameters(), **options)
