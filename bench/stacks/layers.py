@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bench.errors import SpecError
 
@@ -110,11 +111,100 @@ def perceptron(inputs: Tensor, layers: Sequence[tuple[StackedLinear, Activation]
     return outputs
 
 
+class StackedConv2d(nn.Module):
+    """`nn.Conv2d` of each network, as the groups of one.
+
+    Args:
+        layer: of one of them.
+
+    Attributes:
+        weight: (networks, out, in, height, width).
+        bias: (networks, out), or None.
+    """
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(layer.weight.detach().unsqueeze(0).clone())
+        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().unsqueeze(0).clone())
+        self._options: dict[str, Any] = {key: getattr(layer, key) for key in ("stride", "padding", "dilation")}
+        self._groups = layer.groups
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (networks * n, in, height, width) to (networks * n, out, height, width)."""
+        networks = len(self.weight)
+        bias = None if self.bias is None else self.bias.flatten()
+        kernels = self.weight.flatten(0, 1)
+        found = F.conv2d(as_channels(images, networks), kernels, bias, groups=networks * self._groups, **self._options)
+        return as_rows(found, networks)
+
+
+class StackedBatchNorm2d(nn.Module):
+    """`nn.BatchNorm2d` of each network, over its own rows.
+
+    Args:
+        layer: of one of them.
+
+    Attributes:
+        weight: (networks, channels), like the bias and the running statistics.
+        num_batches_tracked: (networks,).
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layer: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(layer.weight.detach().unsqueeze(0).clone())
+        self.bias = nn.Parameter(layer.bias.detach().unsqueeze(0).clone())
+        for name, buffer in layer.named_buffers():
+            self.register_buffer(name, buffer.unsqueeze(0).clone())
+        self._options: dict[str, Any] = {key: getattr(layer, key) for key in ("momentum", "eps")}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (networks * n, channels, height, width), normalised."""
+        networks = len(self.weight)
+        if self.training:
+            self.num_batches_tracked += 1
+        normal = F.batch_norm(
+            as_channels(images, networks),
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
+            self.weight.view(-1),
+            self.bias.view(-1),
+            training=self.training,
+            **self._options,
+        )
+        return as_rows(normal, networks)
+
+
+def as_channels(images: Tensor, networks: int) -> Tensor:
+    """(networks * n, channels, ...) as (n, networks * channels, ...)."""
+    by_network = images.view(networks, -1, *images.shape[1:])
+    return by_network.transpose(0, 1).flatten(1, 2)
+
+
+def as_rows(images: Tensor, networks: int) -> Tensor:
+    """(n, networks * channels, ...) as (networks * n, channels, ...)."""
+    by_network = images.view(len(images), networks, -1, *images.shape[2:])
+    return by_network.transpose(0, 1).flatten(0, 1)
+
+
+STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    nn.Linear: StackedLinear,
+    nn.Conv2d: StackedConv2d,
+    nn.BatchNorm2d: StackedBatchNorm2d,
+}
+"""Layer -> the same of many networks."""
+
+
 def stacked(module: nn.Module) -> nn.Module:
     """A module of the same names whose layers are those of many networks; of one, until it is given more parameters.
 
+    Whatever else it does treats the rows of a batch alike, and so those of all networks.
+
     Args:
-        module: of one network; its parameters all belong to layers of `nn.Linear` with biases.
+        module: of one network; its parameters all belong to layers of `STACKED`.
 
     Raises:
         SpecError: if another layer has parameters.
@@ -122,10 +212,12 @@ def stacked(module: nn.Module) -> nn.Module:
     whole = nn.ModuleDict({"module": deepcopy(module)})
     for parent in list(whole.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Linear) and child.bias is not None:
-                setattr(parent, name, StackedLinear(child))
+            if type(child) in STACKED:
+                setattr(parent, name, STACKED[type(child)](child))
             elif any(True for _ in child.parameters(recurse=False)):
-                raise SpecError(f"{type(child).__name__} cannot be stacked: only linear layers with biases can")
+                raise SpecError(
+                    f"a layer of {type(child).__name__} cannot be stacked: drop it, or run with --stack off"
+                )
     for parent in list(whole.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Sequential and _is_perceptron(list(child)):

@@ -225,6 +225,8 @@ class Stack(ABC, Generic[AnySeat]):
         self._is_fresh = fresh.pop()
         names = [name for name, _ in self.module.named_parameters()]
         self._parameters = {name: self._gather_parameter(name) for name in names}
+        for name, _ in list(self.module.named_buffers()):
+            self._gather_buffer(name)
         self.optimizer = self.make_optimizer(list(self._parameters.values()))
         for name, parameter in self._parameters.items():
             self._gather_mask(name, parameter)
@@ -237,9 +239,19 @@ class Stack(ABC, Generic[AnySeat]):
         parameter = nn.Parameter(self._stacked([each.detach() for each in own]))
         for row, each in enumerate(own):
             each.data = parameter.data[row]
-        path, _, leaf = name.rpartition(".")
-        setattr(self.module.get_submodule(path), leaf, parameter)
+        self._put(name, parameter)
         return parameter
+
+    def _gather_buffer(self, name: str) -> None:
+        own = [seat.module.get_buffer(name) for seat in self.company]
+        whole = self._stacked(own)
+        for row, each in enumerate(own):
+            each.data = whole[row]
+        self._put(name, whole)
+
+    def _put(self, name: str, tensor: Tensor) -> None:
+        path, _, leaf = name.rpartition(".")
+        setattr(self.module.get_submodule(path), leaf, tensor)
 
     def _gather_mask(self, name: str, parameter: nn.Parameter) -> None:
         maskings = [seat.masking if seat.masking and name in seat.masking.keep else None for seat in self.company]

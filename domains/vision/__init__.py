@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.spec import Task
@@ -11,8 +11,12 @@ from domains.vision.tasks import tasks
 
 if TYPE_CHECKING:
     from bench.learner import Learner
+    from domains.vision.stack import VisionStack
 
 __all__ = ["domain"]
+
+SEATS = 64
+"""Classifiers in a stack on a GPU, which one of them leaves nearly idle; on a CPU they gain nothing (see docs/stacks.md)."""
 
 
 class Vision:
@@ -42,6 +46,18 @@ class Vision:
         from domains.vision.learner import VisionLearner  # noqa: PLC0415  the planner lists tasks without torch
 
         return VisionLearner(task, streams=streams, device=device, width=width)
+
+    def seats(self, task: Task, device: str) -> int | str:
+        """How many classifiers train together at best (see `bench.learner.StacksUnits`)."""
+        if ":" in task.config["model"]:
+            return "only the built-in networks are stacked, not torchvision's"
+        return SEATS if device.startswith("cuda") else 1
+
+    def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> VisionStack:
+        """A stack of classifiers at step 0."""
+        from domains.vision.stack import VisionStack  # noqa: PLC0415  the planner lists tasks without torch
+
+        return VisionStack(task, streams=streams, device=device)
 
 
 domain = Vision()

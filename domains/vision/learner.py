@@ -74,7 +74,7 @@ class VisionLearner:
         self._format = torch.channels_last if convolves else torch.contiguous_format
         self.module.to(memory_format=self._format)
         self._parameters = list(self.module.parameters())
-        self.optimizer = OPTIMIZERS[config["optimizer"]](iter(self._parameters), config)
+        self.optimizer = OPTIMIZERS[config["optimizer"]](iter(self._parameters), config, stacked=False)
         self.step = self.updates = self.origin = 0
 
     def prunable(self) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ class VisionLearner:
     def _update(self) -> Tensor:
         if not self._schedule.is_constant:
             self._set_rate()
-        images, labels = self._seen(self._splits["train"].at(self._rows(), *self._chance()))
+        images, labels = self._next()
         for parameter in self._parameters:  # `zero_grad` runs in torch's profiler: 5 % of LeNet's update
             parameter.grad = None
         loss = F.cross_entropy(self.module(images), labels)
@@ -152,6 +152,10 @@ class VisionLearner:
         self.step += 1
         self.updates += 1
         return loss.detach()
+
+    def _next(self) -> tuple[Tensor, Tensor]:
+        """What it is trained on at this step: images and labels of a batch."""
+        return self._seen(self._splits["train"].at(self._rows(), *self._chance()))
 
     def _rows(self) -> Tensor:
         epoch, index = divmod(self.step, self._updates_per_epoch)

@@ -68,17 +68,21 @@ class Adam(torch.optim.Adam):
         return state
 
 
-def _adam(parameters: Iterator[nn.Parameter], config: Mapping[str, Any]) -> torch.optim.Optimizer:
-    return Adam(parameters, rate=config["rate"], weight_decay=config.get("weight_decay", 0.0))
+def _adam(parameters: Iterator[nn.Parameter], config: Mapping[str, Any], *, stacked: bool) -> torch.optim.Optimizer:
+    rate, decay = config["rate"], config.get("weight_decay", 0.0)
+    if stacked:
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, foreach=True)
+    return Adam(parameters, rate=rate, weight_decay=decay)
 
 
-def _sgd(parameters: Iterator[nn.Parameter], config: Mapping[str, Any]) -> torch.optim.Optimizer:
+def _sgd(parameters: Iterator[nn.Parameter], config: Mapping[str, Any], *, stacked: bool) -> torch.optim.Optimizer:
     options = {key: config.get(key, 0.0) for key in ("momentum", "weight_decay")}
-    return torch.optim.SGD(parameters, lr=config["rate"], fused=True, **options)
+    return torch.optim.SGD(parameters, lr=config["rate"], fused=not stacked, foreach=stacked, **options)
 
 
-OPTIMIZERS: dict[str, Callable[[Iterator[nn.Parameter], Mapping[str, Any]], torch.optim.Optimizer]] = {
-    "adam": _adam,
-    "sgd": _sgd,
-}
-"""Name -> the optimizer of some parameters, as a `config` has it."""
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": _adam, "sgd": _sgd}
+"""Name -> the optimizer of some parameters, as a `config` has it.
+
+Of `stacked` parameters it is not fused: fused kernels treat the last few entries of a tensor unlike all others, and so the
+last network of a stack unlike one that has company behind it.
+"""
