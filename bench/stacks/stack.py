@@ -137,8 +137,7 @@ class Stack(ABC, Generic[AnySeat]):
             SpecError: if some of them have trained since they were loaded, and others have not.
         """
         company = tuple(self.seats[place] for place in until)
-        if company != self.company:
-            self._gather(company)
+        self.gather(company)
         pairs = list(zip(company, until.values(), strict=True))
         while all(seat.step < step and seat.trouble is None for seat, step in pairs):
             self.advance()
@@ -160,7 +159,13 @@ class Stack(ABC, Generic[AnySeat]):
             parameter.grad = None
         losses.sum().backward()
         self._call_hooks("pre")
-        self.optimizer.step()
+        # Moments of nodes that died decay to denormal numbers, with which a CPU is many times slower. What is flushed to
+        # zero is far below what would move a weight by a bit.
+        torch.set_flush_denormal(True)
+        try:
+            self.optimizer.step()
+        finally:
+            torch.set_flush_denormal(False)
         if self._is_fresh:
             self._share_moments()
         self._call_hooks("post")
@@ -216,7 +221,14 @@ class Stack(ABC, Generic[AnySeat]):
             self.scattered()
             self.company = ()
 
-    def _gather(self, company: tuple[AnySeat, ...]) -> None:
+    def gather(self, company: tuple[AnySeat, ...]) -> None:
+        """Let some of the seats, and nobody else, share all that they have.
+
+        Raises:
+            SpecError: if some of them have trained since they were loaded, and others have not.
+        """
+        if company == self.company:
+            return
         self.scatter()
         fresh = {not seat.optimizer.state for seat in company}
         if len(fresh) > 1:

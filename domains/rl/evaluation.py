@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl import envs
-from domains.rl.episodes import Episodes
+from domains.rl.episodes import Array, Episodes, Finished
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import Randomness
 
@@ -31,35 +31,67 @@ class Evaluator:
 
     def evaluate(self, model: Any, split: str, normaliser: Normaliser) -> dict[str, float]:
         """Mean raw return and mean length, in agent steps, of the split's episodes."""
-        how = self._task.evaluation
+        env = self.environment
+        deterministic = self._task.evaluation["deterministic"]
+
+        def act(seen: Array) -> Array:
+            actions, _ = model.policy.predict(normaliser.observe(seen), deterministic=deterministic)
+            return np.asarray(actions)
+
+        with Randomness(self.chance(split), model.device):
+            played = play(act, env, self.seeds(split), [self._task.evaluation["episodes"]])
+        return summary(played[0])
+
+    @property
+    def environment(self) -> Episodes:
+        """Where the episodes are played."""
         if self._env is None:
-            self._env = envs.make(self._task.config["env"], n=how["n_envs"])
-        env, index = self._env, HELD_OUT.index(split)
-        seeds = envs.seeds(self._streams.sequence("eval", index), env.num_envs)
-        with Randomness(self._streams.integer("eval", index, 1), model.device):
-            scores, lengths = play(model, env, normaliser, seeds, how["episodes"], deterministic=how["deterministic"])
-        return {"return": float(np.mean(scores)), "episode_length": float(np.mean(lengths))}
+            self._env = envs.make(self._task.config["env"], n=self._task.evaluation["n_envs"])
+        return self._env
+
+    def seeds(self, split: str) -> Sequence[int]:
+        """Of the split's episodes, one for each copy of the environment."""
+        return envs.seeds(self._streams.sequence("eval", HELD_OUT.index(split)), self.environment.num_envs)
+
+    def chance(self, split: str) -> int:
+        """The seed of the actions that are sampled in them."""
+        return self._streams.integer("eval", HELD_OUT.index(split), 1)
 
 
 def play(
-    model: Any, env: Episodes, normaliser: Normaliser, seeds: Sequence[int], episodes: int, *, deterministic: bool
-) -> tuple[list[float], list[int]]:
-    """Returns and lengths of as many episodes, spread evenly over the environments.
+    act: Callable[[Array], Array], env: Episodes, seeds: Sequence[int], episodes: Sequence[int]
+) -> list[list[Finished]]:
+    """Fresh episodes of one agent or of several.
 
-    Short episodes end first, so taking whichever come first would favour them: each environment has its share.
+    Short episodes end first, so taking whichever come first would favour them: each copy of the environment has its share.
+
+    Args:
+        act: observations (n, ...) -> actions (n,).
+        env: copies of the environment, as many for each agent, those of the first agent first.
+        seeds: of each copy.
+        episodes: how many each agent plays.
+
+    Returns:
+        The episodes of each agent.
     """
-    share = np.full(env.num_envs, episodes // env.num_envs)
-    share[: episodes % env.num_envs] += 1
-    scores: list[float] = []
-    lengths: list[int] = []
+    copies = env.num_envs // len(episodes)
+    share = np.concatenate([np.arange(copies) < count % copies for count in episodes]).astype(int)
+    share += np.repeat([count // copies for count in episodes], copies)
+    found: list[list[Finished]] = [[] for _ in episodes]
     observations = env.reset_from(seeds)
     while share.any():
-        actions, _ = model.policy.predict(normaliser.observe(observations), deterministic=deterministic)
-        observations, _, _, infos = env.act(actions)
-        for index, info in enumerate(infos):
-            if "episode" in info and share[index]:
+        step, ended = env.play(act(observations))
+        observations = step.observations
+        for index, episode in ended.items():
+            if share[index]:
                 share[index] -= 1
-                scores.append(info["episode"]["r"])
-                lengths.append(info["episode"]["l"])
-    env.finished.clear()
-    return scores, lengths
+                found[index // copies].append(episode)
+    return found
+
+
+def summary(played: Sequence[Finished]) -> dict[str, float]:
+    """Mean raw return and mean length, in agent steps, of episodes."""
+    return {
+        "return": float(np.mean([episode.score for episode in played])),
+        "episode_length": float(np.mean([episode.length for episode in played])),
+    }

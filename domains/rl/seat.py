@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
+from bench.learner import State
 from bench.spec import Task
 from bench.stacks.stack import Seat
 from bench.streams import Streams
 from domains.rl.episodes import Array, Episodes
+from domains.rl.evaluation import HELD_OUT, Evaluator
 from domains.rl.learner import AgentLearner
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD
+
+if TYPE_CHECKING:
+    from domains.rl.stack import AgentStack
 
 
 class AgentSeat(Seat, AgentLearner):
@@ -20,19 +27,27 @@ class AgentSeat(Seat, AgentLearner):
     Attributes:
         actions: where its actions are drawn from.
         shuffles: what orders its minibatches.
+        evaluations: (split, step, updates) -> metrics, of what its company has evaluated since it was loaded.
     """
 
+    stack: AgentStack
     actions: torch.Generator
     shuffles: np.random.RandomState
 
     def __init__(self, task: Task, *, streams: Streams, device: str) -> None:
         super().__init__(task, streams=streams, device=device)
         self._counting.remove()  # its stack counts
+        self.evaluations: dict[tuple[str, int, int], dict[str, float]] = {}
 
     @property
     def episodes(self) -> Episodes:
         """Where it acts."""
         return self._env
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What seeds its fresh episodes."""
+        return self._evaluator
 
     @property
     def normaliser(self) -> Normaliser:
@@ -58,6 +73,17 @@ class AgentSeat(Seat, AgentLearner):
     @starts.setter
     def starts(self, starts: Array) -> None:
         self.model._last_episode_starts = starts  # noqa: SLF001  see above
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Every metric of the split; fresh episodes are played by the whole company at once, and kept for the others."""
+        if split not in HELD_OUT:
+            return super().evaluate(split)
+        return dict(self.stack.evaluated(self, split))
+
+    def load(self, state: State) -> None:
+        """Go on from `state` with a fresh optimizer, new episodes and no evaluation."""
+        super().load(state)
+        self.evaluations = {}
 
     def account(self, taken: int) -> int:
         """Take in the episodes that ended in a rollout of so many environment steps; the step it leads to."""

@@ -22,7 +22,8 @@ from bench.spec import Task
 from bench.stacks.layers import stacked
 from bench.stacks.stack import Stack
 from bench.streams import Streams
-from domains.rl.episodes import Array
+from domains.rl.episodes import Array, Finished
+from domains.rl.evaluation import play, summary
 from domains.rl.joint import Joint
 from domains.rl.losses import LOSSES, Batch
 from domains.rl.seat import AgentSeat
@@ -61,6 +62,7 @@ class AgentStack(Stack[AgentSeat]):
 
     def __init__(self, task: Task, *, streams: Sequence[Streams], device: str) -> None:
         seats = [AgentSeat(task, streams=each, device=device) for each in streams]
+        self._task = task
         self._model = seats[0].model  # its settings are those of all
         self._losses = LOSSES[task.config["algorithm"]](self._model)
         super().__init__(seats, stacked(ActorCritic(self._model.policy)))
@@ -115,6 +117,33 @@ class AgentStack(Stack[AgentSeat]):
         for number, error in self._joint.crashed.items():
             self.company[number].trouble = self._joint.episodes.crash(error)
 
+    def evaluated(self, seat: AgentSeat, split: str) -> dict[str, float]:
+        """Every metric of a seat on fresh episodes, which its whole company plays at once."""
+        key = (split, seat.step, seat.updates)
+        if key not in seat.evaluations:
+            if seat not in self.company:
+                self.gather((seat,))
+            for each, played in zip(self.company, self._play(split), strict=True):
+                each.evaluations[split, each.step, each.updates] = summary(played)
+        return seat.evaluations[key]
+
+    @torch.no_grad()
+    def _play(self, split: str) -> list[list[Finished]]:
+        """The split's episodes of each agent of the company."""
+        self.module.eval()
+        how, evaluators = self._task.evaluation, [seat.evaluator for seat in self.company]
+        joint = Joint([evaluator.environment for evaluator in evaluators])
+        generators = [torch.Generator(self._model.device).manual_seed(each.chance(split)) for each in evaluators]
+
+        def act(seen: Array) -> Array:
+            logits, _ = self._of(self._tensor(self._observed(seen)))
+            if how["deterministic"]:
+                return logits.argmax(1).cpu().numpy()
+            return self._drawn(logits.softmax(1), generators).cpu().numpy()
+
+        seeds = [seed for evaluator in evaluators for seed in evaluator.seeds(split)]
+        return play(act, joint.episodes, seeds, [how["episodes"]] * len(self.company))
+
     def _each(self, values: Any) -> Any:
         """(company * n, ...) as (company, n, ...)."""
         return values.reshape(len(self.company), -1, *values.shape[1:])
@@ -133,7 +162,7 @@ class AgentStack(Stack[AgentSeat]):
         for time in range(self._model.n_steps):
             logits, values = self._of(self._tensor(self._seen))
             chosen = Categorical(logits=logits, validate_args=False)
-            actions = self._drawn(chosen.probs)
+            actions = self._drawn(chosen.probs, [seat.actions for seat in self.company])
             step, ended = self._joint.episodes.play(actions.cpu().numpy())
             for index, episode in ended.items():
                 self.company[index // self._model.n_envs].episodes.finished.append(episode)
@@ -155,11 +184,11 @@ class AgentStack(Stack[AgentSeat]):
     def _values(self, seen: Array) -> Tensor:
         return self._of(self._tensor(seen))[1]
 
-    def _drawn(self, probabilities: Tensor) -> Tensor:
+    def _drawn(self, probabilities: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Actions (company * n,) as `Categorical.sample` draws them: the first of as many exponential clocks to ring."""
         clocks = torch.empty_like(probabilities)
-        for seat, own in zip(self.company, self._each(clocks), strict=True):
-            own.exponential_(1, generator=seat.actions)
+        for generator, own in zip(generators, self._each(clocks), strict=True):
+            own.exponential_(1, generator=generator)
         return (probabilities / clocks).argmax(1)
 
     def _taken(self, seen: Array, rewards: Array, done: Array) -> tuple[Array, Array]:

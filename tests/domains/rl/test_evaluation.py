@@ -15,7 +15,6 @@ from bench.streams import Streams
 from domains.rl import domain
 from domains.rl.episodes import Episodes
 from domains.rl.evaluation import Evaluator, play
-from domains.rl.normalisation import Normaliser
 
 TASKS = domain.tasks()
 GREEDY = {"rl/cartpole-ppo", "rl/cartpole-dqn", "rl/acrobot-ppo", "rl/lunarlander-ppo"}
@@ -57,14 +56,20 @@ def test_games_are_scored_by_the_best_action_and_minatar_by_a_sampled_one(name, 
 def test_each_environment_has_its_share_of_the_episodes(walks, lengths, episodes, expected):
     """Whoever took the first episodes to end would score those who die young."""
     env = Episodes(walks(lengths), scale=0.01)
-    env.finished.append(None)
     seeds = [100 + index for index in range(len(lengths))]
-    normaliser = Normaliser(env, wanted=False, gamma=0.99)
-    scores, played = play(Recorder(), env, normaliser, seeds, episodes, deterministic=True)
-    assert sorted(played) == expected
-    assert sorted(scores) == [10 * length for length in expected]
+    (played,) = play(lambda seen: np.zeros(len(seen), int), env, seeds, [episodes])
+    assert sorted(episode.length for episode in played) == expected
+    assert sorted(episode.score for episode in played) == [10 * length for length in expected]
     assert env.simulations.seeds == seeds
     assert env.finished == []
+
+
+def test_agents_that_play_at_once_have_their_own_share_each(walks):
+    """The second agent's copies live longer, which keeps the first from nothing, and gives it nothing more."""
+    env = Episodes(walks([1, 10, 20, 30]))
+    one, other = play(lambda seen: np.zeros(len(seen), int), env, range(4), [3, 2])
+    assert sorted(episode.length for episode in one) == [1, 1, 10]
+    assert sorted(episode.length for episode in other) == [20, 30]
 
 
 def test_the_mean_over_shares_is_of_raw_scores(walks, monkeypatch, a2c):

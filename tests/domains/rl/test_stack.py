@@ -42,6 +42,37 @@ def test_units_come_out_as_one_by_one(a2c):
     check_units(domain, a2c, tolerance=1e-3)
 
 
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_fresh_episodes_are_those_that_each_plays_alone(deterministic):
+    """Whoever is asked first lets all of them play; nobody's episodes or actions depend on the others'."""
+    task = TASKS["rl/acrobot-ppo@smoke"]
+    task = replace(task, evaluation={**task.evaluation, "episodes": 7, "n_envs": 3, "deterministic": deterministic})
+    found = []
+    for seeds in ([0, 1, 2], [2, 9]):
+        stack = domain.stack(task, streams=[Streams(seed) for seed in seeds], device="cpu")
+        for seat in stack.seats:
+            seat.load(seat.snapshot())
+        stack.train(dict.fromkeys(range(len(seeds)), 1_024))
+        found.append([{split: seat.evaluate(split) for split in ("val", "test")} for seat in stack.seats])
+    assert found[0][2] == found[1][0]
+    assert found[0][0] != found[0][1]
+    agent = domain.learner(task, streams=Streams(2), device="cpu")
+    agent.load(agent.snapshot())
+    agent.train(1_024)
+    for split in ("val", "test"):
+        assert agent.evaluate(split) == pytest.approx(found[0][2][split], rel=0.05)
+
+
+def test_an_evaluation_is_forgotten_with_the_weights():
+    task = TASKS["rl/cartpole-ppo@smoke"]
+    stack = domain.stack(task, streams=[Streams(0), Streams(1)], device="cpu")
+    one, other = stack.seats
+    before = one.evaluate("val")
+    state = other.snapshot()
+    one.load(replace(state, weights={name: 10 * weight for name, weight in state.weights.items()}))
+    assert one.evaluate("val") != before
+
+
 def test_an_agent_that_diverges_is_alone_with_it(a2c):
     check_trouble(domain, a2c, 20)
 
@@ -127,8 +158,8 @@ def joint_order(monkeypatch):
 def joint_actions(monkeypatch):
     """One generator for all agents."""
 
-    def drawn(self, probabilities):
-        clocks = torch.empty_like(probabilities).exponential_(1, generator=self.company[0].actions)
+    def drawn(self, probabilities, generators):
+        clocks = torch.empty_like(probabilities).exponential_(1, generator=generators[0])
         return (probabilities / clocks).argmax(1)
 
     monkeypatch.setattr(stacks.AgentStack, "_drawn", drawn)
