@@ -241,6 +241,26 @@ def show(
     _verbs("reports").show(record, store)
 
 
+@app.command(epilog="Example: ticketbench speed lth-mnist --levels 10,13,18")
+@options.flat
+def speed(
+    measured: options.UnitOrSuite,
+    *,
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.Scale = None,
+    rounds: options.Rounds = options.ROUNDS,
+    threads: options.Threads = 1,
+    device: options.Device = "cpu",
+    format: options.SpeedFormat = None,  # noqa: A002
+    output: options.Output = None,
+) -> None:
+    """Measure what sparsity is worth in seconds and bytes."""
+    asked = _asked(measured, part, scale)
+    timing = _verbs("speed").Timing(rounds=rounds, threads=threads, device=device)
+    raise typer.Exit(_verbs("speed").speed(asked, store, timing, style=format, output=output))
+
+
 @app.command(epilog="Example: ticketbench pack lth-mnist --output lth-mnist.zip")
 @options.flat
 def pack(

@@ -12,6 +12,10 @@ from typing import Annotated, Any
 import typer
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="quick, smoke, lth-mnist ..., or a TOML file.")]
+UnitOrSuite = Annotated[
+    str,
+    typer.Argument(metavar="UNIT|SUITE", help="The beginning of a unit's id, its folder; or a suite: its first seeds."),
+]
 AnySuite = Annotated[str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.")]
 Planned = Annotated[
     str | None,
@@ -46,6 +50,10 @@ Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there i
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
 Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
 Format = Annotated[str | None, typer.Option(help="md, csv, tex, json or rliable; else what --output ends in, else md.")]
+SpeedFormat = Annotated[
+    str | None, typer.Option("--format", help="md, csv, json or jsonl; else what --output ends in, else md.")
+]
+Rounds = Annotated[int, typer.Option(min=3, help="How often everything is timed, in turn.")]
 AnyClaim = Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="A claim, or a paper: F1-4, 1803.03635.")]
 ClaimName = Annotated[str, typer.Argument(metavar="CLAIM", help="A claim, or a paper: F1-4, 1803.03635.")]
 ClaimScale = Annotated[str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.")]
@@ -53,6 +61,8 @@ Judged = Annotated[Path | None, typer.Option(metavar="PATH", help="Judge by thes
 ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
 
 DEFAULT_STORE = Path("results/runs")
+ROUNDS = 30
+"""In which everything is timed, unless more or fewer are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from bench.verbs.request import say, writing
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
+SPEED = "speed.jsonl"
+"""The file beside the records that tells what sparsity is worth in seconds."""
 
 
 def site(records: Path, output: Path) -> None:
@@ -17,14 +19,16 @@ def site(records: Path, output: Path) -> None:
     from bench.report.claims.verdicts import judge  # noqa: PLC0415
     from bench.report.published import read  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
+    from bench.report.site.speed import published  # noqa: PLC0415
     from bench.report.site.write import site as page  # noqa: PLC0415
     from bench.report.site.write import write  # noqa: PLC0415
 
     suites = read(records)
     verdicts = judge(load_claims(), [record for suite in suites.values() for record in suite])
     measured = measurements(records.parent / MEASURED, suites)
+    speeds = published(records.parent / SPEED, suites)
     with writing(output):
-        write(output, page(suites, verdicts, measured=measured, records_url=_from(output, records)))
+        write(output, page(suites, verdicts, measured=measured, speeds=speeds, records_url=_from(output, records)))
     say(str(output))
 
 

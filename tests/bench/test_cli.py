@@ -43,6 +43,7 @@ OPTIONS = {
     "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
+    "speed": ["UNIT|SUITE", "--store", *FILTERS, "--rounds", "--threads", "--device", "--format", "--output"],
     "pack": ["SUITE", "--output", "--store", *FILTERS, "--weights"],
     "unpack": ["ARCHIVE", "--into"],
     "ticket": ["RECORD", "--output", "--store"],

@@ -21,11 +21,13 @@ from bench.report.site.measured import NOTHING, Measured, measurers, of_arm, of_
 from bench.report.site.nodes import node_charts
 from bench.report.site.records import method_of, settings, task_of
 from bench.report.site.scripts import policy, scripts, style
+from bench.report.site.speed import speed_tables
 from bench.report.site.standings import overall, standings
 from bench.report.site.templates import environment
 from bench.report.table import bootstrap
 from bench.report.table.compact import ARROWS, COMPACT, besides, title
 from bench.report.table.notes import notes
+from bench.speed import Speed
 from bench.store import files
 
 ASIDE = 20
@@ -54,6 +56,7 @@ def site(
     verdicts: Sequence[ClaimVerdict],
     *,
     measured: Measured = NOTHING,
+    speeds: Sequence[Speed] = (),
     records_url: str | None = None,
 ) -> Iterator[str]:
     """The page piece by piece: a large one is never in memory whole.
@@ -64,6 +67,7 @@ def site(
         suites: name -> its records.
         verdicts: on the papers' claims, in the order in which they are listed.
         measured: what was measured again.
+        speeds: what sparsity is worth in seconds and bytes, of published units.
         records_url: path from the page to the folder of the published records; None if they are not beside it.
     """
     made = pages(suites, measured.believed)
@@ -86,6 +90,7 @@ def site(
         claims_of=claims_of,
         chart=lambda page: chart(page, drawn),
         measured=measured,
+        speed_tables=lambda page: speed_tables(page, speeds),
         records_url=records_url,
     )
     stream.enable_buffering(CHUNK)

@@ -57,11 +57,12 @@ def _markdown(found: list[Section]) -> str:
 def _markdown_section(section: Section) -> str:
     heading, facts = (escaping.markdown(text) for text in title(section))
     under = [f"- {escaping.markdown(note)}" for note in notes(section)]
-    tables = [_markdown_table(table) for table in _tables(section)]
+    tables = [markdown_table(table) for table in _tables(section)]
     return "\n".join([f"## {heading}", "", facts, "", *(line for table in tables for line in (*table, "")), *under, ""])
 
 
-def _markdown_table(table: list[tuple[str, ...]]) -> list[str]:
+def markdown_table(table: list[tuple[str, ...]]) -> list[str]:
+    """The lines of a table of plain text cells, the headings first."""
     quoted = [[escaping.markdown(cell) for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*quoted, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in quoted]

@@ -186,7 +186,7 @@ def finish(
     """Write what a unit leaves into `folder`, and say what came out; see `work`."""
     _write(unit, result.trained, folder)
     provenance: Provenance = {
-        **_provenance(device),
+        **provenance_of(device),
         "start": clock.begun.isoformat(),
         "end": datetime.now(UTC).isoformat(),
     }
@@ -252,7 +252,8 @@ def _closer(trained: Trained) -> dict[str, Any]:
     return {name: told for name, told in (("items", trained.items), ("nodes", trained.nodes)) if told}
 
 
-def _provenance(device: str) -> Provenance:
+def provenance_of(device: str) -> Provenance:
+    """Where this process trains, and with what; without times."""
     return {
         "commit": versions.commit(),
         "versions": {**versions.installed(), "torch": torch.__version__},  # with its build: +cpu, +cu130

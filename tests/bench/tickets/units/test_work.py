@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 import torch
 from example import MOONS, ExampleDomain, Moons, variant
+from folders import Folders
 from safetensors.torch import load_file
-from toy import seal
 
 from bench import __version__, registry
 from bench.digests import canonical_json, json_digest
@@ -26,33 +26,6 @@ from bench.tickets.units.work import work
 CHAINS = ("ticket", "ticket-init", "fine-tune", "lr-rewind")
 
 
-class Store:
-    """Units of the example task in folders of their own, each trained once."""
-
-    def __init__(self, root, learner=Moons, task=MOONS, seed=0):
-        root.mkdir(exist_ok=True)
-        self.root, self.domain, self.task, self.seed = root, ExampleDomain(learner, task), task, seed
-        self.folders, self.records = {}, {}
-
-    def __call__(self, name, level=1):
-        if (name, level) not in self.records:
-            method = METHODS[name]
-            units = {role: method.parent_of(role, level) for role in method.parents}
-            parents = {role: self(*each)["unit_id"] for role, each in units.items()}
-            unit = Unit(task=self.task, method=method, level=level, seed=self.seed, parents=parents)
-            folder = self.root / f"{name}-{level}"
-            folder.mkdir()
-            record = work(unit, parents={role: self.folders[each] for role, each in units.items()}, folder=folder)
-            (folder / "record.json").write_text(canonical_json(record))
-            seal(folder)
-            self.folders[name, level], self.records[name, level] = folder, record
-        return self.records[name, level]
-
-    def files(self, name, level=1):
-        self(name, level)
-        return {path.name for path in self.folders[name, level].iterdir()} - {"record.json"}
-
-
 @pytest.fixture(scope="module", autouse=True)
 def example():
     """The registry knows the example domain and nothing else."""
@@ -63,7 +36,7 @@ def example():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return Store(tmp_path_factory.mktemp("runs"))
+    return Folders(tmp_path_factory.mktemp("runs"))
 
 
 # Files.
@@ -158,7 +131,7 @@ def test_environment_steps_are_those_of_the_learner_and_null_without_environment
     assert store("ticket")["env_steps"] is None
     with example.context() as patch:
         patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Plays)})
-        plays = Store(tmp_path, Plays)
+        plays = Folders(tmp_path, Plays)
         assert plays("dense", 0)["env_steps"] == 16 * 40
         assert plays("ticket", 1)["env_steps"] == 16 * 30
 
@@ -172,13 +145,13 @@ def test_test_items_are_those_of_the_final_evaluation_and_absent_where_no_learne
         def scored_items(self):
             return {"metric": "bleu", "split": "test", "signature": "s", "statistics": [self.seen]}
 
-    plain = Store(tmp_path / "plain")("dense", 0)
+    plain = Folders(tmp_path / "plain")("dense", 0)
     with example.context() as patch:
         patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Translates)})
-        keeps = Store(tmp_path / "keeps", Translates)
+        keeps = Folders(tmp_path / "keeps", Translates)
         assert {keeps(*each)["items"]["statistics"][0] for each in (("dense", 0), ("ticket", 1))} == {"test at 40"}
         patch.setattr(Translates, "scored_items", lambda _: None)
-        none = Store(tmp_path / "none", Translates)("dense", 0)
+        none = Folders(tmp_path / "none", Translates)("dense", 0)
     assert "items" not in {**plain, **none}
     assert keeps("dense", 0)["unit_id"] == plain["unit_id"]
     digests = dict(keeps("dense", 0)["digests"])
@@ -196,10 +169,10 @@ def test_nodes_stand_beside_the_result_with_a_digest_of_their_own(tmp_path, exam
         def absent(self):
             return {"luck": "no node is dead"}
 
-    plain = Store(tmp_path / "plain")("dense", 0)
+    plain = Folders(tmp_path / "plain")("dense", 0)
     with example.context() as patch:
         patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Keeps)})
-        record = Store(tmp_path / "keeps", Keeps)("dense", 0)
+        record = Folders(tmp_path / "keeps", Keeps)("dense", 0)
     assert (record["nodes"], record["nulls"]) == ([layer], {"luck": "no node is dead"})
     assert "nodes" not in plain
     digests = dict(record["digests"])
@@ -208,7 +181,7 @@ def test_nodes_stand_beside_the_result_with_a_digest_of_their_own(tmp_path, exam
 
 
 def test_how_survivors_differed_in_the_dense_network_stands_beside_masks_that_rank(tmp_path):
-    store = Store(tmp_path)
+    store = Folders(tmp_path)
     ticket, shot = store("ticket", 2), store("one-shot", 2)
     for record, folder in ((ticket, store.folders["ticket", 2]), (shot, store.folders["one-shot", 2])):
         arrays = [load_file(store.folders["dense", 0] / f"{name}.safetensors") for name in ("initial", "final")]
@@ -233,7 +206,7 @@ def test_a_diverged_unit_has_no_test_items(tmp_path, example):
 
     with example.context() as patch:
         patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Fails)})
-        record = Store(tmp_path, Fails)("dense", 0)
+        record = Folders(tmp_path, Fails)("dense", 0)
     assert record["status"] == "diverged"
     assert "items" not in record
 
@@ -270,7 +243,7 @@ def test_provenance_tells_what_could_change_a_result(store):
 def test_equal_runs_have_equal_digests_whatever_the_clock_and_the_machine_say(store, tmp_path, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "pdp-11")
     torch.manual_seed(99)
-    again = Store(tmp_path)
+    again = Folders(tmp_path)
     for name, level in (("dense", 0), ("ticket", 1), ("ticket", 2), ("shuffled", 1), ("set", 1)):
         one, two = store(name, level), again(name, level)
         assert one["digests"] == two["digests"]
@@ -279,7 +252,7 @@ def test_equal_runs_have_equal_digests_whatever_the_clock_and_the_machine_say(st
 
 
 def test_another_seed_method_or_level_has_another_digest(store, tmp_path):
-    other = Store(tmp_path, seed=1)
+    other = Folders(tmp_path, seed=1)
     records = [store("ticket", 1), store("ticket", 2), store("reinit", 1), store("dense", 0), other("dense", 0)]
     for part in ("result", "curve", "weights"):
         assert len({record["digests"][part] for record in records}) == len(records)
@@ -305,7 +278,7 @@ def test_a_change_in_any_part_of_the_result_changes_its_digest(store, tmp_path, 
         return result
 
     monkeypatch.setattr(module, "run_unit", altered)
-    changed = Store(tmp_path)("random-ticket")
+    changed = Folders(tmp_path)("random-ticket")
     assert changed["digests"]["result"] != store("random-ticket")["digests"]["result"]
 
 
@@ -330,7 +303,7 @@ class ExplodesWithNan(Explodes):
 @pytest.mark.parametrize("name", ["dense", "random-ticket"])
 def test_a_diverged_unit_is_a_whole_record_with_nulls_for_metrics(tmp_path, monkeypatch, learner, name):
     monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain(learner)})
-    store = Store(tmp_path, learner)
+    store = Folders(tmp_path, learner)
     record = store(name, int(name != "dense"))
     assert (record["status"], record["reason"]) == ("diverged", "the loss is not finite at step 25")
     assert {row["value"] for row in record["metrics"]} == {None}
@@ -348,7 +321,7 @@ def test_an_infinite_metric_ends_in_a_record(tmp_path, monkeypatch):
             return {**super().evaluate(split), "loss": math.inf}
 
     monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Overflows)})
-    assert Store(tmp_path, Overflows)("dense", 0)["status"] == "diverged"
+    assert Folders(tmp_path, Overflows)("dense", 0)["status"] == "diverged"
 
 
 def test_evaluations_are_reported_while_training(tmp_path):
