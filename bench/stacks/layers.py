@@ -111,6 +111,13 @@ def perceptron(inputs: Tensor, layers: Sequence[tuple[StackedLinear, Activation]
     return outputs
 
 
+def side_by_side(inputs: Tensor, *layers: StackedLinear) -> tuple[Tensor, ...]:
+    """What each of several layers gives for the same inputs (networks * n, in), in one product."""
+    weight, bias = (torch.cat([getattr(layer, name) for layer in layers], dim=1) for name in ("weight", "bias"))
+    outputs: Tensor = _Perceptron.apply([ACTIVATIONS[nn.Identity]], inputs, weight, bias)
+    return tuple(outputs.split([layer.bias.shape[1] for layer in layers], dim=1))
+
+
 class StackedConv2d(nn.Module):
     """`nn.Conv2d` of each network, as the groups of one.
 

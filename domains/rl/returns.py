@@ -28,6 +28,7 @@ class Returns:
     def __init__(self, *, threshold: float, censored: int, nothing: float) -> None:
         self._threshold, self._censored, self._nothing = threshold, censored, nothing
         self._window: deque[Finished] = deque(maxlen=WINDOW)
+        self._mean = nothing
         self._area = 0.0
         self._weight = 0
         self._reached: int | None = None
@@ -40,27 +41,23 @@ class Returns:
             env_steps: so far, the rollout included.
             new_steps: of the rollout.
         """
-        self._window.extend(episodes)
+        ended = list(episodes)
+        if ended:
+            self._window.extend(ended)
+            self._mean = sum(episode.score for episode in self._window) / len(self._window)
         if not self._window:
             return
-        mean = self.mean
+        mean = self._mean
         self._area += mean * new_steps
         self._weight += new_steps
         if self._reached is None and len(self._window) == WINDOW and mean >= self._threshold:
             self._reached = env_steps
 
-    @property
-    def mean(self) -> float:
-        """Mean return of the last episodes, 100 at most."""
-        if not self._window:
-            return self._nothing
-        return sum(episode.score for episode in self._window) / len(self._window)
-
     def metrics(self) -> dict[str, float]:
         """`return`, `episode_length`, `area` (mean of the running mean over steps), `steps_to_threshold`, `reached`."""
         length = sum(episode.length for episode in self._window) / max(1, len(self._window))
         return {
-            "return": self.mean,
+            "return": self._mean,
             "episode_length": length,
             "area": self._area / self._weight if self._weight else self._nothing,
             "steps_to_threshold": float(self._censored if self._reached is None else self._reached),
@@ -84,4 +81,5 @@ class Returns:
         filled = int(tensors["returns.filled"])
         self._window.clear()
         self._window.extend(Finished(scores[index], int(lengths[index])) for index in range(filled))
+        self._mean = sum(scores[:filled]) / filled if filled else self._nothing
         self._area, self._weight, self._reached = scalars["area"], scalars["weight"], scalars["reached"]

@@ -19,7 +19,7 @@ from torch.distributions import Categorical
 from torch.optim import Optimizer
 
 from bench.spec import Task
-from bench.stacks.layers import stacked
+from bench.stacks.layers import side_by_side, stacked
 from bench.stacks.stack import Stack
 from bench.streams import Streams
 from domains.rl.episodes import Array, Finished
@@ -48,7 +48,11 @@ class ActorCritic(nn.Module):
     def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Observations (n, ...) to logits (n, actions) and values (n,)."""
         actor, critic = self.mlp_extractor(self.features_extractor(seen))
-        return self.action_net(actor), self.value_net(critic).flatten()
+        if actor is critic:
+            logits, values = side_by_side(actor, self.action_net, self.value_net)
+        else:
+            logits, values = self.action_net(actor), self.value_net(critic)
+        return logits, values.flatten()
 
 
 class AgentStack(Stack[AgentSeat]):
