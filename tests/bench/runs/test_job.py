@@ -13,7 +13,7 @@ import toy
 from bench.errors import SpecError
 from bench.runs import job as jobs
 from bench.runs.failure import LONGEST
-from bench.runs.job import Job, Outcome, resolve, run
+from bench.runs.job import Outcome, resolve, run
 from bench.runs.plan import plan as make_plan
 from bench.store.claims import ATTEMPTS
 
@@ -21,12 +21,11 @@ from bench.store.claims import ATTEMPTS
 @pytest.fixture
 def dense(store):
     (unit,) = make_plan(toy.suite(("dense",))).units.values()
-    return Job(spec=unit.spec(), root=store.root, parents={}, work="toy:work")
+    return toy.job(store.root, unit)
 
 
 def test_a_job_is_trained_and_committed(dense, store):
-    reports = []
-    outcome = run(pickle.loads(pickle.dumps(dense)), report=lambda step, metrics: reports.append(step))  # noqa: S301  own bytes
+    outcome, reports = toy.told(pickle.loads(pickle.dumps(dense)), run)  # noqa: S301  own bytes
     assert outcome == Outcome(status="ok", commit="committed")
     assert reports == [10, 20, 30]
     assert len(store.records()) == 1
@@ -45,7 +44,7 @@ def test_a_full_disk_while_training_halts(dense, store, error, monkeypatch):
         raise error
 
     monkeypatch.setattr(jobs, "resolve", lambda _: work)
-    outcome = run(dense, report=None)
+    outcome, _ = toy.told(dense, run)
     assert outcome.status == "halt"
     assert outcome.reason == (
         f"no room left in {store.root}: make room or name another --store, then run again: what is finished stays"
@@ -57,7 +56,7 @@ LIMITED = """
 import resource, sys, numpy, toy
 from pathlib import Path
 from safetensors.numpy import save_file
-from bench.runs.job import Job, run
+from bench.runs.job import run
 from bench.runs.plan import plan
 
 def work(unit, *, parents, folder, device, report):
@@ -68,7 +67,7 @@ def work(unit, *, parents, folder, device, report):
 (unit,) = plan(toy.suite(("dense",))).units.values()
 toy.work = work
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
-print(run(Job(spec=unit.spec(), root=Path(sys.argv[1]), parents={}, work="toy:work"), report=None))
+print(toy.told(toy.job(Path(sys.argv[1]), unit), run))
 """
 
 
@@ -96,7 +95,7 @@ def test_a_limit_on_the_size_of_files_is_called_that(store, kind, limit, status,
 def test_a_store_that_cannot_be_written_halts(dense, store):
     (store.root / ATTEMPTS).rmdir()
     (store.root / ATTEMPTS).write_text("")
-    outcome = run(dense, report=None)
+    outcome, _ = toy.told(dense, run)
     assert outcome.status == "halt"
     assert "cannot write toy/chain@smoke dense L0 s0" in outcome.reason
 
@@ -129,7 +128,7 @@ def test_whatever_a_learner_raises_is_a_line_of_its_own_and_a_text_that_fits(den
         raise error
 
     monkeypatch.setattr(jobs, "resolve", lambda _: work)
-    outcome = run(dense, report=None)
+    outcome, _ = toy.told(dense, run)
     assert outcome.status == "failed"
     assert outcome.reason.startswith(line)
     assert "\n" not in outcome.reason
@@ -138,7 +137,7 @@ def test_whatever_a_learner_raises_is_a_line_of_its_own_and_a_text_that_fits(den
     assert reason == outcome.reason
     assert path.stat().st_size <= LONGEST
     assert "Traceback" in path.read_text() or isinstance(error, Mute)
-    assert run(dense, report=None).status == "failed", "and the next one is tried"
+    assert toy.told(dense, run)[0].status == "failed", "and the next one is tried"
 
 
 @pytest.mark.parametrize("path", ["toy", "toy:none", "no.such:work", ":", "toy:work:more"])
@@ -151,24 +150,19 @@ def test_a_parent_that_a_network_file_system_shows_late_is_waited_for(store, mon
     plan = make_plan(toy.suite(("ticket",), levels=(1,)))
     dense, ticket = plan.units.values()
     parents = {role: store.folder(dense) for role in ticket.parents}
-    job = Job(spec=ticket.spec(), root=store.root, parents=parents, work="toy:work")
+    job = toy.job(store.root, ticket, parents=parents)
     monkeypatch.setattr(jobs, "LOOK", 0.01)
     late = threading.Timer(0.3, toy.finish, (dense, store, plan))
     late.start()
-    assert run(job, report=lambda *_: None).status == "ok"
+    assert toy.told(job, run)[0].status == "ok"
     late.join()
 
 
 def test_a_parent_that_never_comes_fails_the_unit(store, monkeypatch):
     plan = make_plan(toy.suite(("ticket",), levels=(1,)))
     dense, ticket = plan.units.values()
-    job = Job(
-        spec=ticket.spec(),
-        root=store.root,
-        parents={role: store.folder(dense) for role in ticket.parents},
-        work="toy:work",
-    )
+    job = toy.job(store.root, ticket, parents={role: store.folder(dense) for role in ticket.parents})
     monkeypatch.setattr(jobs, "LATE", 0.1)
-    outcome = run(job, report=lambda *_: None)
+    outcome, _ = toy.told(job, run)
     assert outcome.status == "failed"
     assert str(store.folder(dense)) in outcome.reason

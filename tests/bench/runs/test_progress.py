@@ -26,7 +26,7 @@ def stage(store):
 
         def train(self, outcome):
             unit = self.frontier.next()
-            self.board.started(unit)
+            self.board.started(unit, None)
             self.board.stands(self.frontier)
             self.board.step(unit.id, 20, {"accuracy": 71.25})
             if outcome.status == "ok":
@@ -62,7 +62,7 @@ def test_what_is_left_is_counted_anew_only_when_more_than_one_unit_is_gone(store
     board.stands(frontier)
     assert [len(left) for left in counted] == [0, 7]
     while unit := frontier.next():
-        board.started(unit)
+        board.started(unit, None)
         if unit.method.name == "ticket":
             frontier.fail(unit, "it broke")
         else:
@@ -89,7 +89,7 @@ def test_a_terminal_gets_a_live_table(stage, monkeypatch):
     scene = stage(terminal=True)
     assert type(scene.board) is LiveTable
     unit = scene.frontier.next()
-    scene.board.started(unit)
+    scene.board.started(unit, None)
     scene.board.stands(scene.frontier)
     scene.console.print(scene.board)
     assert "toy/chain@smoke dense L0 s0  starting" in scene.text.getvalue()

@@ -49,7 +49,7 @@ def test_what_remains_is_shared_by_the_workers(filled):
 
 def test_a_trial_counts_where_no_record_tells_anything(filled):
     timing = Timing(start=1.0, step=0.1, evaluation=0.5)
-    pace = Pace(filled[0].records(), {"toy/chain@smoke": timing, "toy/chain@quick": timing})
+    pace = Pace(filled[0].records(), {("toy/chain@smoke", False): timing, ("toy/chain@quick", False): timing})
     assert pace.seconds(unit_of("dense")) == pytest.approx(0.5), "a record tells more"
     assert pace.seconds(unit_of("dense", scale="quick", budget=60)) == pytest.approx(1 + 60 * 0.1 + 6 * 0.5)
     assert pace.seconds(unit_of("ticket", scale="quick", budget=60)) == pytest.approx(1 + 50 * 0.1 + 5 * 0.5)

@@ -7,7 +7,7 @@ import toy
 
 from bench import versions
 from bench.runs.estimates import timing
-from bench.runs.estimates.timing import Timing, timings
+from bench.runs.estimates.timing import Timing, Tried, timings
 from bench.verbs import training
 
 CHAIN, QUICK, _, STILL, PICKY = toy.TASKS
@@ -27,14 +27,23 @@ def tried(cache):
     def run(*tasks, **options):
         trying, failed = [], []
         options = {"trial": "toy:trial", **options}
-        return timings(tasks, trying=trying.append, failed=failed.append, **options), trying, failed
+        return (
+            timings(
+                [each if isinstance(each, Tried) else Tried(each) for each in tasks],
+                trying=trying.append,
+                failed=failed.append,
+                **options,
+            ),
+            trying,
+            failed,
+        )
 
     return run
 
 
 def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
     found, trying, failed = tried(CHAIN, QUICK)
-    assert found == {"toy/chain@smoke": TOLD, "toy/chain@quick": TOLD}
+    assert found == {("toy/chain@smoke", False): TOLD, ("toy/chain@quick", False): TOLD}
     assert trying == [
         f"trying how fast toy/chain@{scale} trains here ({n} of 2)" for n, scale in ((1, "smoke"), (2, "quick"))
     ]
@@ -51,7 +60,7 @@ def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
 
 def test_what_cannot_be_tried_is_told_in_a_line_and_the_rest_goes_on(tried, cache):
     found, trying, failed = tried(STILL, PICKY, CHAIN)
-    assert found == {"toy/chain@smoke": TOLD}
+    assert found == {("toy/chain@smoke", False): TOLD}
     assert len(trying) == 3
     assert failed[0] == "how long toy/still@smoke takes is unknown: its trial ended with exit code 7"
     assert failed[1].startswith(
@@ -75,7 +84,7 @@ def test_a_damaged_note_is_made_anew(tried, cache, text):
     tried(CHAIN)
     (note,) = cache.iterdir()
     note.write_text(text)
-    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}
+    assert tried(CHAIN)[0] == {("toy/chain@smoke", False): TOLD}
     assert "0.1" in note.read_text()
 
 
@@ -88,7 +97,7 @@ def test_without_a_home_nothing_is_kept(tried, monkeypatch):
     assert tried(CHAIN)[1]
     assert tried(CHAIN)[1], "tried again"
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/self/no")
-    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}, "a folder that cannot be written is no error"
+    assert tried(CHAIN)[0] == {("toy/chain@smoke", False): TOLD}, "a folder that cannot be written is no error"
 
 
 def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file, tmp_path, monkeypatch, cache):
