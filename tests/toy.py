@@ -103,7 +103,7 @@ def work_in_stack(seatings, *, device):
             raise RuntimeError("the stack was told to crash")
         try:
             record = work(unit, parents=parents, folder=folder, device=device, report=report)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  as the real one
             yield place, error
         else:
             record["provenance"]["stack"] = len(seatings)

@@ -166,3 +166,101 @@ def test_a_parent_that_never_comes_fails_the_unit(store, monkeypatch):
     outcome, _ = toy.told(job, run)
     assert outcome.status == "failed"
     assert str(store.folder(dense)) in outcome.reason
+
+
+@pytest.fixture
+def stack(store):
+    units = make_plan(toy.suite(("dense",), seeds=(0, 1, 2), of=toy.STACKED)).units.values()
+    return toy.job(store.root, *units, stack=True)
+
+
+@pytest.fixture
+def does(monkeypatch):
+    """Let a stack do what a generator of (place, record or error) says; it is given `toy.work_in_stack`'s."""
+
+    def set_to(work):
+        monkeypatch.setattr(
+            jobs, "resolve", lambda _: lambda seatings, *, device: work(toy.work_in_stack(seatings, device=device))
+        )
+
+    return set_to
+
+
+def test_a_stack_is_committed_unit_by_unit(stack, store, does):
+    done = []
+
+    def work(found):
+        for each in found:
+            yield each
+            done.append(len(store.records()))
+
+    does(work)
+    outcomes, steps = toy.told(pickle.loads(pickle.dumps(stack)), run)  # noqa: S301  own bytes
+    assert outcomes == [Outcome(status="ok", commit="committed")] * 3
+    assert done == [1, 2, 3], "as each ends, and not all in the end"
+    assert steps == [10, 20, 30] * 3
+    assert [record["provenance"]["stack"] for record in store.records()] == [3] * 3
+
+
+def test_a_stack_that_breaks_fails_those_that_have_not_ended(stack, store, does):
+    def work(found):
+        yield next(found)
+        raise ZeroDivisionError("a mistake\nand more")
+
+    does(work)
+    (first, *others), _ = toy.told(stack, run)
+    assert first.status == "ok"
+    for outcome in others:
+        assert outcome.status == "failed"
+        assert outcome.reason.startswith("ZeroDivisionError: a mistake (")
+        assert outcome.reason.endswith("; it was in a stack of 3, whose units the next run tries one by one")
+    assert store.crashed_in_stacks() == {part.id[:10] for part in stack.parts[1:]}
+    assert not list((store.root / ATTEMPTS).iterdir())
+    assert all("and more" in failure.path.read_text() for failure in store.failures().values())
+
+
+def test_a_stack_that_forgets_a_unit_fails_it(stack, does):
+    does(lambda found: iter([next(found)]))
+    outcomes, _ = toy.told(stack, run)
+    assert [outcome.status for outcome in outcomes] == ["ok", "failed", "failed"]
+    assert "ended without a word about toy/stack@smoke dense L0 s1" in outcomes[2].reason
+
+
+@pytest.mark.parametrize("how", ["yielded", "raised"])
+def test_a_full_disk_halts_a_stack_and_leaves_nothing(stack, store, does, how):
+    def work(found):
+        yield next(found)
+        if how == "raised":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        yield 1, OSError(errno.ENOSPC, "No space left on device")
+        yield 2, OSError(errno.ENOSPC, "No space left on device")
+
+    does(work)
+    outcomes, _ = toy.told(stack, run)
+    assert [outcome.status for outcome in outcomes] == ["ok", "halt", "halt"]
+    assert not list((store.root / ATTEMPTS).iterdir())
+    assert store.crashed_in_stacks() == set()
+
+
+def test_a_store_that_cannot_be_written_halts_every_unit_of_a_stack(stack, store, monkeypatch):
+    whole, made = jobs.Attempt, []
+
+    def attempt(root, unit):
+        if len(made) == 2:
+            raise jobs.StoreError("cannot write")
+        made.append(whole(root, unit))
+        return made[-1]
+
+    monkeypatch.setattr(jobs, "Attempt", attempt)
+    outcomes, _ = toy.told(stack, run)
+    assert outcomes == [Outcome(status="halt", reason="cannot write")] * 3
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_lone_unit_of_a_stack_names_no_others(store, trouble):
+    (unit,) = make_plan(toy.suite(("dense",), of=toy.STACKED)).units.values()
+    trouble({unit.label: "crash"})
+    ((outcome,), _) = toy.told(toy.job(store.root, unit, stack=True), run)
+    assert outcome.reason.startswith("RuntimeError: the stack was told to crash (")
+    assert "it was in a stack" not in outcome.reason
+    assert store.crashed_in_stacks() == {unit.id[:10]}, "nobody sits beside it the next time, either"

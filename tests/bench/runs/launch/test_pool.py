@@ -22,6 +22,7 @@ class Engine:
 
     def __init__(self):
         self.room = {}
+        self.given = []
         self.refuses, self.checked, self.begun, self.ended = {}, [], [], []
         self.does = {}
         self.is_gone = self.is_closed = False
@@ -55,10 +56,14 @@ class Slot:
         self.engine.begun.append(self.node)
 
     async def train(self, job, tell):
-        tell(job.parts[0].id, (10, {"accuracy": 1.0}))
+        self.engine.given.append([part.id for part in job.parts])
+        first, *others = [part.id for part in job.parts]
+        tell(first, (10, {"accuracy": 1.0}))
+        if others:
+            tell(first, OK)
         await self.answer("train")
-        for part in job.parts:
-            tell(part.id, OK)
+        for each in others or [first]:
+            tell(each, OK)
 
     async def answer(self, to):
         what = self.engine.does.get((self.node, to))
@@ -237,6 +242,50 @@ def test_a_unit_of_a_lost_slot_goes_to_another(engine, begin, job):
     assert future.result(10) is OK
     wait_until(lambda: launcher.workers == 1)
     assert "a" in engine.ended, "what may still live of a lost slot is ended"
+
+
+@pytest.fixture
+def stack(store):
+    units = make_plan(toy.suite(("dense",), seeds=(0, 1, 2), of=toy.STACKED)).units.values()
+    return toy.job(store.root, *units, stack=True)
+
+
+def test_a_stack_is_told_of_unit_by_unit(engine, begin, stack):
+    engine.room = {"a": 1}
+    ended = engine.does["a", "train"] = threading.Event()
+    futures = begin().submit(stack)
+    assert list(futures) == [part.id for part in stack.parts]
+    first, *others = futures.values()
+    assert first.result(10) is OK
+    assert not any(future.done() for future in others)
+    engine.does.clear()
+    engine.does["a", "train"] = None
+    ended.set()
+    assert [future.result(10) for future in others] == [OK] * 2
+
+
+def test_what_is_left_of_a_stack_goes_to_another_slot(engine, begin, stack):
+    """Each slot that is lost has ended a unit before: three slots do all of it."""
+    engine.room = {"a": 1}
+    engine.does["a", "train"] = Lost("the node died")
+    launcher = begin()
+    futures = launcher.submit(stack)
+    wait_until(lambda: len(engine.given) == 2)
+    engine.room = {"b": 1}
+    assert [future.result(10) for future in futures.values()] == [OK] * 3
+    ids = [part.id for part in stack.parts]
+    assert [ids, ids[1:], ids[2:]] == engine.given[:3]
+
+
+def test_a_stack_that_kills_its_process_fails_those_that_have_not_ended(engine, begin, stack):
+    engine.room = {"a": 1}
+    engine.does["a", "train"] = WorkerDied("killed by SIGKILL")
+    first, *others = begin().submit(stack).values()
+    assert first.result(10) is OK
+    for future in others:
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            future.result(10)
+    assert len(engine.given) == 1
 
 
 def test_a_unit_that_is_lost_too_often_fails(engine, begin, job):

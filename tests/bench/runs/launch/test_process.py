@@ -154,6 +154,40 @@ def test_a_unit_that_takes_more_than_it_may_fails_at_once(job, worker, does, wha
     assert toy.told(job, trains.train)[0].status == "ok"
 
 
+@pytest.fixture
+def stack(store):
+    units = make_plan(toy.suite(("dense",), seeds=(0, 1, 2), of=toy.STACKED)).units.values()
+    return toy.job(store.root, *units, stack=True)
+
+
+def test_a_stack_that_ends_its_process_is_tried_once_and_who_ended_before_is_told(stack, worker, trouble, tmp_path):
+    trouble({"toy/stack@smoke dense L0 s1": "die"})
+    trains, told = worker(), []
+    with pytest.raises(WorkerDied) as error:
+        trains.train(stack, lambda *message: told.append(message))
+    first, _, printed = str(error.value).partition("\n\n")
+    assert first == (
+        "the worker process was killed by SIGKILL: out of memory? try fewer --workers or a smaller --stack"
+    )
+    assert printed.count("training toy/stack@smoke dense L0 s1") == 1
+    outcomes = [(unit, what.status) for unit, what in told if not isinstance(what, tuple)]
+    assert outcomes == [(stack.parts[0].id, "ok")]
+    assert left(tmp_path) == []
+    trouble({})
+    outcomes, steps = toy.told(stack, trains.train)
+    assert [outcome.commit for outcome in outcomes] == ["kept", "committed", "committed"]
+    assert steps == [10, 20, 30] * 3
+
+
+def test_a_stack_has_the_time_of_all_its_units(stack, worker, trouble, monkeypatch):
+    monkeypatch.setattr(process, "TICK", 0.05)
+    trouble({"toy/stack@smoke dense L0 s2": "hang"})
+    begun = time.monotonic()
+    with pytest.raises(WorkerDied, match=r"^it took longer than the 3 x 2 s of --unit-timeout"):
+        worker(Limits(seconds=2)).train(stack, quiet)
+    assert time.monotonic() - begun >= 6
+
+
 def test_a_unit_within_its_limits_is_left_alone(job, worker):
     limits = Limits(seconds=600, memory=2**40)
     assert toy.told(job, worker(limits).train)[0].status == "ok"
