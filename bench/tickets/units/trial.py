@@ -37,20 +37,26 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
     for each in learners:
         each.load(each.snapshot())
     ready = time.perf_counter()
-    learner, chunk = learners[0], 1
+    count, chunk = len(learners), 1
     while True:
-        step, updates, at = learner.step, learner.updates, time.perf_counter()
-        train(min(step + chunk, task.budget))
+        step, updates, at = _sums(learners), learners[0].updates, time.perf_counter()
+        train(min(max(each.step for each in learners) + chunk, task.budget))
         now = time.perf_counter()
-        steps, seconds = learner.step - step, now - at
-        is_learning = learner.updates > updates
-        if learner.step >= task.budget or (seconds >= ENOUGH and is_learning) or now - ready > LONGEST:
+        steps, seconds = _sums(learners) - step, now - at
+        is_learning = learners[0].updates > updates
+        is_over = max(each.step for each in learners) >= task.budget
+        if is_over or (seconds >= ENOUGH and is_learning) or now - ready > LONGEST:
             break
-        chunk = 2 * steps
+        chunk = max(1, 2 * steps // count)
     for each in learners:
         evaluate(each, task)
-    taken = {"start": ready - begun, "step": seconds / steps, "evaluation": time.perf_counter() - now}
-    return {name: value / len(learners) for name, value in taken.items()}
+    evaluated = time.perf_counter()
+    return {"start": (ready - begun) / count, "step": seconds / steps, "evaluation": (evaluated - now) / count}
+
+
+def _sums(learners: Sequence[Learner]) -> int:
+    """How far all of them are together: seats whose steps are episodes take them at different times."""
+    return sum(each.step for each in learners)
 
 
 def _make(task: Task, device: str, seats: int | None) -> tuple[Sequence[Learner], Callable[[int], None]]:

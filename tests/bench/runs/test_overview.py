@@ -4,6 +4,7 @@ from bench.runs.estimates.pace import Pace
 from bench.runs.overview import aligned, planned, status
 from bench.runs.plan import plan as make_plan
 from bench.runs.stacking import Stacking
+from bench.spec import Suite
 
 
 def test_columns_are_aligned_and_numbers_stand_to_the_right():
@@ -18,6 +19,23 @@ def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):
     assert head.split("  ")[0] == "task"
     assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "6", "s", "one", "by", "one"]
     assert text.endswith("time left: 3 s with 2 workers")
+
+
+def test_a_plan_says_what_is_trained_together_and_why_the_rest_is_not(store, toys):
+    entries = [toy.suite(("dense",), of=of).entries[0] for of in (*toy.TASKS[:2], toy.STACKED)]
+    plan = make_plan(Suite(name="three", title="", entries=tuple(entries)))
+    rows = planned(plan, store, Pace(), Stacking(), workers=1).splitlines()
+    assert [row.rpartition("unknown")[2].strip() for row in rows[3:6]] == [
+        "one by one",
+        "one by one",
+        "up to 8 at once",
+    ]
+    assert "one by one: toy/chain@quick and 1 more: it is a toy" in rows
+    rows = planned(plan, store, Pace(), Stacking(3), workers=1).splitlines()
+    assert rows[5].endswith("up to 3 at once")
+    rows = planned(plan, store, Pace(), Stacking(0), workers=1).splitlines()
+    assert rows[5].endswith("one by one")
+    assert "one by one: toy/stack@smoke: --stack off" in rows
 
 
 def test_a_plan_names_what_coincides(store):

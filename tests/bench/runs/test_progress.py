@@ -100,3 +100,18 @@ def test_a_terminal_gets_a_live_table(stage, monkeypatch):
     with scene.board:
         scene.train(Outcome(status="failed", reason="no data"))
     assert "failed: no data" in scene.text.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_stack_that_a_unit_sits_in_is_told_beside_it(stage, terminal):
+    scene = stage(terminal=terminal)
+    unit = scene.frontier.next()
+    scene.board.started(unit, 20)
+    if terminal:
+        scene.console.print(scene.board)
+        assert "starting    0 s in a stack of 20" in scene.text.getvalue()
+    toy.finish(unit, scene.board._store, scene.plan, stack=20)
+    scene.frontier.finish(unit, "ok", None)
+    scene.board.stands(scene.frontier)
+    scene.board.ended(unit, Outcome(status="ok"))
+    assert " s in a stack of 20" in scene.text.getvalue().splitlines()[-1]

@@ -58,6 +58,17 @@ def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
     assert tried(CHAIN)[1]
 
 
+def test_a_stack_is_tried_beside_what_is_trained_by_itself(tried, cache):
+    found, trying, _ = tried(Tried(CHAIN), Tried(CHAIN, 4))
+    assert found == {("toy/chain@smoke", False): TOLD, ("toy/chain@smoke", True): replace(TOLD, step=0.025)}
+    assert trying[1] == "trying how fast toy/chain@smoke trains here in a stack of 4 (2 of 2)"
+    assert not tried(Tried(CHAIN, 4))[1]
+    assert tried(Tried(CHAIN, 5))[1], "other seats, another share"
+    assert tried(Tried(STILL, 2))[2] == [
+        "how long toy/still@smoke takes in a stack of 2 is unknown: its trial ended with exit code 7"
+    ]
+
+
 def test_what_cannot_be_tried_is_told_in_a_line_and_the_rest_goes_on(tried, cache):
     found, trying, failed = tried(STILL, PICKY, CHAIN)
     assert found == {("toy/chain@smoke", False): TOLD}
@@ -114,3 +125,17 @@ def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file
     assert code == 0, "what cannot be tried hinders no plan"
     assert err == "ticketbench: how long toy/still@smoke takes is unknown: its trial ended with exit code 7\n"
     assert out.endswith("time left: unknown with 2 workers\n")
+
+
+def test_a_plan_tries_stacks_of_as_many_as_a_level_has_for_each_worker(command, suite_file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "timings", lambda tried, **_: asked.extend(tried) or {})
+    suite_file.write_text(
+        suite_file.read_text().replace("toy/chain", "toy/stack").replace("random-ticket", "small-dense")
+    )
+    options = ("--store", tmp_path / "runs", "--workers", 2)
+    assert command("plan", suite_file, *options)[0] == 0
+    assert [(each.task.key, each.seats) for each in asked] == [("toy/stack@smoke", 2), ("toy/stack@smoke", None)]
+    asked.clear()
+    assert command("plan", suite_file, *options, "--stack", "off")[0] == 0
+    assert [each.seats for each in asked] == [None]
