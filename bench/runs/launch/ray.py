@@ -166,20 +166,26 @@ class _Actor:
         """Answer as soon as there is somebody to answer."""
 
     async def train(self, job: Job) -> AsyncIterator[tuple[str, Outcome | Evaluation] | str]:
-        """Id of a unit and what is new of it, with at most one evaluation of it a second; or why nothing more will come."""
+        """Id of a unit and what is new of it, its evaluations about once a second; or why nothing more will come."""
         evaluations: dict[str, Evaluation] = {}
         outcomes: deque[tuple[str, Outcome]] = deque()
+        loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
 
         def tell(unit: str, told: Outcome | Evaluation) -> None:
             if isinstance(told, Outcome):
                 outcomes.append((unit, told))
+                loop.call_soon_threadsafe(has_ended.set)
             else:
                 evaluations[unit] = told
 
         training = asyncio.ensure_future(asyncio.to_thread(self._worker.train, job, tell))
-        while not training.done():
-            await asyncio.wait([training], timeout=SECOND)
-            ended = len(outcomes)  # first: of a unit that ended, all evaluations are known by now
+        training.add_done_callback(lambda _: has_ended.set())
+        is_over = False
+        while not is_over:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(has_ended.wait(), SECOND)
+            has_ended.clear()
+            is_over, ended = training.done(), len(outcomes)  # first: what comes later is for the next look
             for unit in list(evaluations):
                 yield unit, evaluations.pop(unit)
             for _ in range(ended):
