@@ -21,6 +21,8 @@ from bench.store.store import Store
 
 OFTEN = 4
 """Live table: refreshes a second."""
+BELOW = 4
+"""Live table: lines of the terminal that are no running unit's; many sit in stacks."""
 RARELY = 5.0
 """Plain lines: at most one in so many seconds, but for failures."""
 
@@ -136,16 +138,20 @@ class LiveTable(Lines):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
-        for unit, seats, begun in list(self._begun.values()):
+        running = list(self._begun.values())
+        room = max(1, console.height - BELOW)
+        for unit, seats, begun in running[:room]:
             step, metrics = self._at.get(unit.id, (None, {}))
             last = unit.task.budget
             at = "starting" if step is None else f"{step}/{max(step, last)} {unit.task.unit}"
             taken = f"{time.monotonic() - begun:.0f} s{_company(seats)}"
             table.add_row(unit.label, at, _score(unit, metrics), taken)
         yield table
+        if running[room:]:
+            yield Text(f"and {len(running) - room} more")
         failed = f", {self._failed} failed" if self._failed else ""
-        running = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
-        yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
+        at_work = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
+        yield Text(f"{self._counted()} done, {at_work}{failed}  {self._eta()}")
 
 
 class Nothing(Lines):

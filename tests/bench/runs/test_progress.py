@@ -115,3 +115,15 @@ def test_the_stack_that_a_unit_sits_in_is_told_beside_it(stage, terminal):
     scene.board.stands(scene.frontier)
     scene.board.ended(unit, Outcome(status="ok"))
     assert " s in a stack of 20" in scene.text.getvalue().splitlines()[-1]
+
+
+def test_more_units_than_a_terminal_has_lines_leave_room_for_the_count(stage):
+    scene = stage(terminal=True)
+    scene.console.height = 6
+    while unit := scene.frontier.next():
+        scene.board.started(unit, 3)
+    scene.board.stands(scene.frontier)
+    scene.console.print(scene.board)
+    shown = scene.text.getvalue()
+    assert shown.count("starting") == 2
+    assert "and 1 more\n[0/3] done, 3 running, 0 waiting" in shown
