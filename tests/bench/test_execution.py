@@ -39,7 +39,7 @@ def test_limits(size, count):
         (["--unit-memory", "0"], "--unit-memory '0' is no size"),
         (["--stack", "0"], "--stack '0': write auto, off, or a number from 1 on"),
         (["--stack", "-2"], "--stack '-2': write auto, off, or a number from 1 on"),
-        (["--stack", "many"], "--stack 'many': write auto, off, or a number from 1 on"),
+        (["--stack", "many", "--launcher", "slurm"], "--stack 'many': write auto, off, or a number from 1 on"),
         (["--stack", "\u0664"], "--stack '\u0664': write auto, off, or a number from 1 on"),
         (["--stack", "4"], "--stack 4: no task here stacks (toy/chain@smoke: it is a toy); leave --stack out"),
         (["--launcher", "slurm", "--time", "soon"], "--time 'soon' is no time of Slurm's"),

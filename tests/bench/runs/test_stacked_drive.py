@@ -14,6 +14,7 @@ from bench.runs import drive as driving
 from bench.runs.clean import clean
 from bench.runs.drive import drive
 from bench.runs.job import Outcome
+from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
 from bench.runs.stacking import Stacking
@@ -128,6 +129,51 @@ def test_whoever_is_free_first_does_not_take_what_another_will_be_free_for(store
     assert [len(job.parts) for job in launcher.jobs] == [2, 2, 2, 1, 1], "the last two by one worker each"
 
 
+def test_a_worker_is_busy_until_the_last_of_its_stack_has_ended(store):
+    launcher, busy = Fake(1), []
+
+    class Watch(Silent):
+        waits_for_one = False
+
+        def ended(self, unit, outcome):
+            self.waits_for_one = False
+
+        def stands(self, frontier):
+            busy.append(len(launcher.open))
+            if launcher.open and not self.waits_for_one:
+                self.waits_for_one = True
+                launcher.open.pop(0).set_result(Outcome(status="ok"))
+
+    plan = make_plan(toy.suite(("dense",), seeds=(0, 1, 2, 3, 4, 5), of=toy.STACKED))
+    drive(plan, store, launcher, watch=Watch(), stacking=Stacking(3))
+    assert [len(job.parts) for job in launcher.jobs] == [3, 3]
+    assert max(busy) == 3
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_worker_that_dies_between_a_commit_and_its_word_of_it_has_lost_nothing(store, again):
+    """Unless the unit was there before and is made again: of that only its word tells."""
+    plan = make_plan(toy.suite(("dense", "one-shot"), levels=(1,), of=toy.STACKED))
+    dense = next(iter(plan.units.values()))
+    if again:
+        toy.finish(dense, store, plan, stack=2)
+        (store.folder(dense) / "rewind.safetensors").unlink()
+
+    class Dying(Fake):
+        def submit(self, job):
+            futures = super().submit(job)
+            if not again:
+                toy.finish(dense, store, plan, stack=2)
+            if job is self.jobs[0]:
+                self.open.pop().set_exception(WorkerDied("killed"))
+            return futures
+
+    launcher = Dying(1)
+    frontier = drive(plan, store, launcher, watch=Ending(launcher), stacking=Stacking())
+    assert frontier.failed == ({dense.id: "killed"} if again else {})
+    assert len(launcher.jobs) == (1 if again else 2), "its child goes on"
+
+
 def test_what_cannot_sit_together_does_not(store, one_by_one, go):
     """Rewound units begin later in the schedule than those that start."""
     frontier, watch = go(SUITE, workers=1)
@@ -178,7 +224,7 @@ def test_a_worker_that_dies_in_mid_stack_loses_nothing_and_the_rest_goes_one_by_
     assert all(f"training {label}" in failure.path.read_text() for failure in store.failures().values())
     assert not list((store.root / ATTEMPTS).iterdir())
     trouble({})
-    again, watch = go(DENSE)
+    again, watch = go(DENSE, workers=1)
     assert (watch.labels, watch.seats) == ([f"{NAME} dense L0 s2", f"{NAME} dense L0 s3"], [1, 1])
     assert len(again.finished) == 4
     assert verify(store) == []
