@@ -100,10 +100,11 @@ def plan(
     part: options.Part,
     scale: options.Scale = None,
     workers: options.Workers = None,
+    stack: options.Stacked = "auto",
 ) -> None:
     """Show what a run would do, and how long it would take."""
     asked = _asked(suite, part, scale)
-    _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers))
+    _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers, stack=stack))
 
 
 @app.command(epilog="Example: ticketbench status quick")

@@ -229,6 +229,11 @@ class Measurement(TypedDict):
     provenance: Provenance  # of who measured
 
 
+def is_stacked(record: Record) -> bool:
+    """Whether the unit was trained in a stack: it may differ in the last bits from one that was not, and both are right."""
+    return "stack" in record["provenance"]
+
+
 def node_layers(record: Record) -> Iterator[NodeLayer]:
     """The hidden layers that a record tells of, the lowest first, up to one whose lists are empty or do not fit together."""
     for layer in record.get("nodes", []):

@@ -156,6 +156,12 @@ def names_nodes(task: Task) -> bool:
     return bool(getattr(domains().get(task.domain), "names_nodes", False))
 
 
+def seats(task: Task, device: str) -> int | str:
+    """How many units of the task its domain trains together at best, or why it trains one by one; see `bench.learner.StacksUnits`."""
+    offered: Callable[[Task, str], int | str] | None = getattr(domains().get(task.domain), "seats", None)
+    return offered(task, device) if offered else f"domain {task.domain!r} trains one unit at a time"
+
+
 def network(domain: Domain, task: Task) -> Any:
     """What a domain says of the network of its task (see `bench.learner.TransfersTickets`); None if it says nothing."""
     return domain.network(task) if hasattr(domain, "network") else None

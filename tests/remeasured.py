@@ -1,12 +1,9 @@
 """Units of a submission measured again in this process, for tests."""
 
-from concurrent.futures import Future
-from functools import partial
-
 from bench.exchange.remeasure import remeasure
 from bench.exchange.submission import read
 from bench.runs.job import run
-from bench.spec import unit_id
+from bench.runs.launch.futures import Futures
 from bench.store.store import Store
 
 
@@ -17,9 +14,9 @@ class Here:
         self.progress = progress
 
     def submit(self, job):
-        future = Future()
-        future.set_result(run(job, report=partial(self.progress, unit_id(job.spec))))
-        return future
+        futures = Futures(job, self.progress)
+        run(job, tell=futures.tell)
+        return futures.by_unit
 
     def close(self):
         pass

@@ -17,6 +17,7 @@ from bench import registry
 from bench.digests import canonical_json, file_digest, json_digest, tensors_digest
 from bench.errors import DataError
 from bench.record import FORMAT
+from bench.runs.job import Job, Part, Works
 from bench.spec import DENSE, Entry, Pruning, Suite, Task, search_cost
 from bench.store.attempt import Attempt
 from bench.store.integrity import read_file, read_parent
@@ -48,11 +49,18 @@ TASKS = (
 )
 
 
+STACKED = task("toy/stack", config={"seconds": 0.0, "seats": 8})
+WORKS = Works(alone="toy:work", stack="toy:work_in_stack")
+
+
 class Toy:
     forwards_ones = True
 
     def tasks(self):
-        return {each.key: each for each in TASKS}
+        return {each.key: each for each in (*TASKS, STACKED)}
+
+    def seats(self, task, device):
+        return task.config.get("seats", "it is a toy")
 
     def network(self, task):
         return {name: list(shape) for name, shape in SHAPES.items()}
@@ -88,6 +96,42 @@ def work(unit, *, parents, folder, device, report):
     return _record(unit, parents, folder, mask, states, trouble)
 
 
+def work_in_stack(seatings, *, device):
+    """What `bench.tickets.units.work.work_in_stack` does; `crash` is the trouble that takes all of it down."""
+    for place, (unit, parents, folder, report) in enumerate(seatings):
+        if _trouble(unit) == "crash":
+            raise RuntimeError("the stack was told to crash")
+        try:
+            record = work(unit, parents=parents, folder=folder, device=device, report=report)
+        except Exception as error:  # noqa: BLE001  as the real one
+            yield place, error
+        else:
+            record["provenance"]["stack"] = len(seatings)
+            yield place, record
+
+
+def job(root, *units, parents=(), stack=False):
+    """The units made ready; `parents`: of the first."""
+    parts = tuple(Part(spec=unit.spec(), parents={} if place else dict(parents)) for place, unit in enumerate(units))
+    return Job(parts=parts, root=root, stack=stack, work=WORKS.stack if stack else WORKS.alone)
+
+
+def told(job, run):
+    """Run a job; gives the outcome of each unit, or of the only one, and the steps that were told."""
+    outcomes, steps = {}, []
+
+    def tell(unit, what):
+        if isinstance(what, tuple):
+            steps.append(what[0])
+        else:
+            assert unit not in outcomes
+            outcomes[unit] = what
+
+    run(job, tell=tell)
+    found = [outcomes.get(part.id) for part in job.parts]
+    return (found if job.stack else found[0]), steps
+
+
 def _misbehave(trouble):
     if trouble == "lock":
         LOCKS.append(multiprocessing.Lock())  # as progress bars of libraries do
@@ -106,13 +150,13 @@ def _misbehave(trouble):
         os.write(1, b"and again " * 10_000)
 
 
-def trial(task, *, device):
+def trial(task, *, device, seats):
     """What `bench.tickets.units.trial.trial` does."""
     if task.name == "toy/picky":
         raise DataError(f"no data of {task.key} on {device}: get them")
     if task.name == "toy/still":
         os._exit(7)
-    return {"start": 1.0, "step": 0.1, "evaluation": 0.5}
+    return {"start": 1.0, "step": 0.1 / (seats or 1), "evaluation": 0.5}
 
 
 def echo(pipe, *words):
@@ -123,11 +167,13 @@ def echo(pipe, *words):
     os._exit(got)
 
 
-def finish(unit, store, plan):
-    """Train one unit here and commit it."""
+def finish(unit, store, plan, *, stack=None):
+    """Train one unit here and commit it, as if in a stack of so many."""
     attempt = Attempt(store.root, unit)
     parents = {role: store.folder(plan.units[each]) for role, each in unit.parents.items()}
     record = work(unit, parents=parents, folder=attempt.folder, device="cpu", report=lambda *_: None)
+    if stack:
+        record["provenance"]["stack"] = stack
     return attempt.commit(record)
 
 
@@ -257,6 +303,6 @@ def main():
     from bench.verbs import training
 
     registry.domains = lambda: {"toy": Toy()}
-    training.run = partial(training.run, work="toy:work")
+    training.run = partial(training.run, works=WORKS)
     training.timings = lambda *_, **__: {}
     main()

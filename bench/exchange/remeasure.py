@@ -11,7 +11,7 @@ from bench.errors import TicketBenchError
 from bench.exchange.agreement import Remeasured
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import SUBMITTED, How
-from bench.runs.job import Job, Outcome
+from bench.runs.job import Job, Outcome, Part
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
 from bench.spec import Role, Unit
@@ -57,7 +57,7 @@ def remeasure(
         )
         try:
             waiting = {
-                launcher.submit(_job(submission, entry, how, stores[how].root, device)): (how, entry)
+                launcher.submit(_job(submission, entry, how, stores[how].root, device))[entry.unit.id]: (how, entry)
                 for how, entry in asked
             }
             remeasured = []
@@ -76,7 +76,8 @@ def _job(submission: Submission, entry: SubmittedUnit, how: How, root: Path, dev
     if how == "retrain":
         family = ((role, submission.parent(entry, role)) for role in entry.unit.parents)
         parents |= {role: parent.folder for role, parent in family if parent is not None}
-    return Job(spec=_as_installed(entry).spec(), root=root, parents=parents, device=device, work=WORKS[how])
+    part = Part(spec=_as_installed(entry).spec(), parents=parents)
+    return Job(parts=(part,), root=root, device=device, work=WORKS[how])
 
 
 def _as_installed(entry: SubmittedUnit) -> Unit:

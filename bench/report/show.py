@@ -49,7 +49,12 @@ def _block(name: str, lines: Sequence[Sequence[str]]) -> str:
 
 def _status(record: Record) -> list[tuple[str, str]]:
     status = record["status"] if record["reason"] is None else f"{record['status']}: {record['reason']}"
-    return [("unit", record["unit_id"]), ("status", status)]
+    seats = record["provenance"].get("stack")
+    return [
+        ("unit", record["unit_id"]),
+        ("status", status),
+        *([("trained", f"in a stack of {seats}")] if seats else []),
+    ]
 
 
 def _asked(spec: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Literal
 
 from bench.runs.plan import Plan
+from bench.runs.ready import Ready
 from bench.spec import DIGITS, SOURCES, Role, Unit
 from bench.store.attempt import CONFLICTS
 from bench.store.store import Store
@@ -31,6 +32,8 @@ class Frontier:
     Args:
         plan: what is to be done.
         store: where it is, or will be.
+        group: unit, and whether it was finished before -> what it has in common with those that it may be trained
+            together with; None: with none.
 
     Attributes:
         units: id -> unit, of those of the plan that are finished or needed: an imported ticket needs no ancestors.
@@ -40,7 +43,7 @@ class Frontier:
         blocked: id -> reason, of those that wait for a unit that diverged or failed.
     """
 
-    def __init__(self, plan: Plan, store: Store) -> None:
+    def __init__(self, plan: Plan, store: Store, *, group: Callable[[Unit, bool], Hashable] = lambda *_: None) -> None:
         """Look at the store once."""
         self.plan, self.store = plan, store
         self._imported = {
@@ -58,9 +61,7 @@ class Frontier:
         self._running: set[str] = set()
         self._restored: set[str] = set()
         self._waits: dict[str, int] = {}  # id of what is to run -> how many of its parents are to run before it
-        self._ready: list[
-            tuple[int, int, str]
-        ] = []  # heap: longest chain first, then the plan's order; some are outdated
+        self._ready = Ready(lambda unit_id: group(plan.units[unit_id], unit_id in self.finished), self._is_free)
         self._order = {unit_id: place for place, unit_id in enumerate(plan.units)}
         for unit_id, status in self.finished.items():
             self._spread(plan.units[unit_id], status, None)
@@ -117,8 +118,11 @@ class Frontier:
         self._push(unit_id)
 
     def _push(self, unit_id: str) -> None:
-        if not self._waits[unit_id]:
-            heappush(self._ready, (-self.plan.heights[unit_id], self._order[unit_id], unit_id))
+        if not self._waits[unit_id]:  # the longest chain first, then the plan's order
+            self._ready.push((-self.plan.heights[unit_id], self._order[unit_id], unit_id))
+
+    def _is_free(self, unit_id: str) -> bool:
+        return unit_id in self.todo and unit_id not in self._running and not self._waits[unit_id]
 
     def _lacking(self, unit: Unit) -> list[Unit]:
         """Finished parents that lack a file which `unit` needs."""
@@ -137,10 +141,18 @@ class Frontier:
 
     def next(self) -> Unit | None:
         """A unit that can run now, of the longest chain that is left; it counts as running until it is put back."""
-        while self._ready:
-            *_, unit_id = heappop(self._ready)
-            if unit_id not in self.todo or unit_id in self._running or self._waits[unit_id]:
-                continue
+        return self._next(self._ready.pop)
+
+    def next_beside(self, unit: Unit) -> Unit | None:
+        """The same of the group of another."""
+        return self._next(lambda: self._ready.pop_beside(unit.id))
+
+    def count_beside(self, unit: Unit, *, most: int) -> int:
+        """How many units of its group can run now; `most` if there are more."""
+        return self._ready.count_beside(unit.id, most=most)
+
+    def _next(self, pop: Callable[[], str | None]) -> Unit | None:
+        while unit_id := pop():
             unit = self.plan.units[unit_id]
             if self._can_start(unit):
                 self._running.add(unit_id)

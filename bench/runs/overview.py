@@ -9,6 +9,7 @@ from itertools import groupby
 from bench.runs.estimates.pace import Left, Pace, duration, steps_of
 from bench.runs.frontier import Frontier
 from bench.runs.plan import Plan
+from bench.runs.stacking import Stacking
 from bench.spec import DIGITS, Unit
 from bench.store.store import Failure, Store
 
@@ -30,13 +31,17 @@ def aligned(rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
-    """What a run of the plan would do, task by task, and how long it would take."""
+def planned(plan: Plan, store: Store, pace: Pace, stacking: Stacking, *, workers: int) -> str:
+    """What a run of the plan would do, task by task, how, and how long it would take."""
     frontier = Frontier(plan, store)
-    head = ("task", "methods", "units", "done", "blocked", "to run", "steps", "worker time")
+    head = ("task", "methods", "units", "done", "blocked", "to run", "steps", "worker time", "trained")
+    why: dict[str, list[str]] = {}
     rows: list[Sequence[object]] = [head]
     for key, units in _by_task(frontier):
         left = [unit for unit in units if unit.id in frontier.todo]
+        seats = stacking.seats(units[0].task)
+        if isinstance(seats, str):
+            why.setdefault(seats, []).append(key)
         rows.append(
             (
                 key,
@@ -47,12 +52,13 @@ def planned(plan: Plan, store: Store, pace: Pace, *, workers: int) -> str:
                 len(left),
                 sum(map(steps_of, left)),
                 duration(pace.remaining(Left(left), workers=1)),
+                "one by one" if isinstance(seats, str) else f"up to {seats} at once",
             )
         )
     todo = Left(plan.units[unit_id] for unit_id in frontier.todo)
     team = f"{workers} worker{'s' * (workers > 1)}"
     time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
-    return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), f"time left: {time}"])
+    return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), *_alone(why), f"time left: {time}"])
 
 
 def title(plan: Plan) -> str:
@@ -62,6 +68,14 @@ def title(plan: Plan) -> str:
 
 def _aliases(plan: Plan) -> list[str]:
     return [f"{key}: {name} coincides with {same} and is not run" for (key, name), same in plan.aliases.items()]
+
+
+def _alone(why: Mapping[str, list[str]]) -> list[str]:
+    """Why units of tasks are trained one by one, a line for every reason."""
+    return [
+        f"one by one: {keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {reason}"
+        for reason, keys in why.items()
+    ]
 
 
 def _by_task(frontier: Frontier) -> list[tuple[str, list[Unit]]]:

@@ -21,6 +21,8 @@ from bench.store.store import Store
 
 OFTEN = 4
 """Live table: refreshes a second."""
+BELOW = 4
+"""Live table: lines of the terminal that are no running unit's; many sit in stacks."""
 RARELY = 5.0
 """Plain lines: at most one in so many seconds, but for failures."""
 
@@ -40,7 +42,7 @@ class Lines:
         self.console, self._store, self._pace, self._workers = console, store, pace, workers
         self._left, self._todo, self._recounted = Left(), 0, float("-inf")
         self._done = self._total = self._failed = 0
-        self._begun: dict[str, tuple[Unit, float]] = {}
+        self._begun: dict[str, tuple[Unit, int | None, float]] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
         self._printed = 0.0
         self._waited_for: set[str | None] = set()
@@ -55,9 +57,9 @@ class Lines:
         """A running unit was evaluated. Called from several threads."""
         self._at[unit_id] = (step, metrics)
 
-    def started(self, unit: Unit) -> None:
-        """The unit was handed to a worker."""
-        self._begun[unit.id] = (unit, time.monotonic())
+    def started(self, unit: Unit, seats: int | None) -> None:
+        """The unit was handed to a worker, in a stack of so many if it sits in one."""
+        self._begun[unit.id] = (unit, seats, time.monotonic())
 
     def stands(self, frontier: Frontier) -> None:
         """This is done, and this is left."""
@@ -71,13 +73,15 @@ class Lines:
         """The unit came back: say what came out."""
         if len(self._left) > self._todo:
             self._left.remove(unit)
-        _, begun = self._begun.pop(unit.id)
+        _, seats, begun = self._begun.pop(unit.id)
         _, metrics = self._at.pop(unit.id, (0, {}))
         record = self._store.record(unit) if outcome.status == "ok" else None
         if record:
             self._pace.add(record)
         score = _score(unit, metrics) if outcome.status == "ok" else f"{outcome.status}: {outcome.reason}"
-        self._say(f"{self._counted()}  {unit.label}  {score}  {time.monotonic() - begun:.1f} s", outcome)
+        self._say(
+            f"{self._counted()}  {unit.label}  {score}  {time.monotonic() - begun:.1f} s{_company(seats)}", outcome
+        )
         if outcome.commit == "conflict":
             self.console.print(
                 f"warning: {unit.label} was in the store with another result, which stays: see conflicts/ there",
@@ -134,15 +138,20 @@ class LiveTable(Lines):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
-        for unit, begun in list(self._begun.values()):
+        running = list(self._begun.values())
+        room = max(1, console.height - BELOW)
+        for unit, seats, begun in running[:room]:
             step, metrics = self._at.get(unit.id, (None, {}))
             last = unit.task.budget
             at = "starting" if step is None else f"{step}/{max(step, last)} {unit.task.unit}"
-            table.add_row(unit.label, at, _score(unit, metrics), f"{time.monotonic() - begun:.0f} s")
+            taken = f"{time.monotonic() - begun:.0f} s{_company(seats)}"
+            table.add_row(unit.label, at, _score(unit, metrics), taken)
         yield table
+        if running[room:]:
+            yield Text(f"and {len(running) - room} more")
         failed = f", {self._failed} failed" if self._failed else ""
-        running = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
-        yield Text(f"{self._counted()} done, {running}{failed}  {self._eta()}")
+        at_work = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
+        yield Text(f"{self._counted()} done, {at_work}{failed}  {self._eta()}")
 
 
 class Nothing(Lines):
@@ -183,6 +192,10 @@ def _waiting(host: str, pid: int, group: list[Holder]) -> str:
     count = f"{len(group)} unit{'s' * (len(group) > 1)}"
     silent = min(holder.silent for holder in group)
     return f"waiting for {count} that process {pid} on {host} trains{begun}; its last sign of life: {silent:.0f} s ago"
+
+
+def _company(seats: int | None) -> str:
+    return f" in a stack of {seats}" if seats else ""
 
 
 def _score(unit: Unit, metrics: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
-from bench.record import Record, StoredRecord
+from bench.record import Record, StoredRecord, is_stacked
 from bench.schema import decode
 from bench.spec import DIGITS, Unit
 from bench.store import files
@@ -18,11 +18,13 @@ from bench.store.claims import ATTEMPTS
 
 FAILED, CONFLICTS = "failed", "conflicts"
 SPEC, RECORD, REASON = "spec.json", "record.json", "reason.txt"
+STACK = "stack.json"
+"""Of a failure: the number of units in the stack that crashed; their next attempts are made one by one."""
 STATES = ("initial.safetensors", "rewind.safetensors", "final.safetensors")
 """What children start from; `ticketbench clean` may have removed them."""
 
 Committed = Literal["committed", "kept", "conflict"]
-"""`kept`: the same result was there already. `conflict`: another result was there, and stays."""
+"""`kept`: the same result was there already, or that of a stack beside one without. `conflict`: another was there, and stays."""
 
 
 class Attempt:
@@ -72,8 +74,12 @@ class Attempt:
         """Whether somebody removed the folder: another run that took this one for dead, or a person."""
         return not self.folder.exists()
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, stack: int | None = None) -> None:
         """Keep only the reason, under `failed/`; its first line stands in messages.
+
+        Args:
+            reason: any text.
+            stack: how many units were in the stack that crashed, if one did.
 
         Raises:
             StoreError: if the disk refuses.
@@ -84,6 +90,8 @@ class Attempt:
             self.folder.mkdir(parents=True)
             files.write_json(self.folder / SPEC, self.unit.spec())
             files.write(self.folder / REASON, reason.rstrip() + "\n")
+            if stack is not None:
+                files.write_json(self.folder / STACK, stack)
             place.parent.mkdir(exist_ok=True)
             self.folder.rename(place)
         except OSError as error:
@@ -126,10 +134,11 @@ class Attempt:
             (self.root / FAILED).mkdir(exist_ok=True)
             target.rename(self.root / FAILED / f"unreadable-{self.folder.name}")
             return self._publish(record)
-        if theirs["digests"]["result"] != record["digests"]["result"]:
+        if theirs["digests"]["result"] == record["digests"]["result"]:
+            self._restore(target, theirs, record)
+        elif is_stacked(theirs) == is_stacked(record):
             self._quarrel(theirs, record)
             return "conflict"
-        self._restore(target, theirs, record)
         self.drop()
         return "kept"
 

@@ -18,7 +18,7 @@ from bench.record import FORMAT, CurvePoint, Record
 from bench.schema import Level, Name, Seed, Text, decode
 from bench.spec import DIGITS, Unit
 from bench.store import files, index
-from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, read_record, read_stored
+from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STACK, read_record, read_stored
 from bench.store.claims import ATTEMPTS, Holder, holders, sweep
 
 DEFAULT = Path("results/runs")
@@ -189,6 +189,10 @@ class Store:
                 failure = Failure(file.readline().rstrip("\n"), path)
             found[what] = max(found.get(what, (0.0, failure)), (path.stat().st_mtime, failure))
         return {what: failure for what, (_, failure) in found.items()}
+
+    def crashed_in_stacks(self) -> set[str]:
+        """First ten digits of the ids of units that ever failed because their stack crashed."""
+        return {path.parent.name.partition(".")[0] for path in (self.root / FAILED).glob(f"*/{STACK}")}
 
 
 def curve(folder: Path) -> list[CurvePoint]:

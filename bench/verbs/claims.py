@@ -13,7 +13,7 @@ from bench.report.claims.verdicts import judge
 from bench.report.published import read
 from bench.runs import overview
 from bench.runs.estimates.timing import TRIAL
-from bench.runs.job import WORK
+from bench.runs.job import WORKS, Works
 from bench.runs.plan import plan as make_plan
 from bench.spec import DENSE, Entry, Suite
 from bench.store.store import Store
@@ -52,7 +52,7 @@ def _listed(claims: Sequence[Claim]) -> str:
 
 
 def reproduce(
-    name: str, root: Path, execution: Execution, *, scale: str | None, work: str = WORK, trial: str = TRIAL
+    name: str, root: Path, execution: Execution, *, scale: str | None, works: Works = WORKS, trial: str = TRIAL
 ) -> int:
     """Train what the claims need and print their verdicts by the whole store; the exit code says whether all is trained."""
     chosen = find(name, scale=scale)
@@ -61,9 +61,8 @@ def reproduce(
         execution.submit(["reproduce", name, *(["--scale", scale] if scale else [])], root, name=name)
         return 0
     execution.check()
-    pace = training.measured(plan, store, execution, trial=trial)
-    say(overview.planned(plan, store, pace, workers=execution.team), "")
-    frontier = training.train(plan, store, execution, work=work, trial=trial)
+    say(training.overviewed(plan, store, execution, trial=trial), "")
+    frontier = training.train(plan, store, execution, works=works, trial=trial)
     why = overview.reasons(frontier, store.failures())
     say(blocks(judge(chosen, store.records())).rstrip(), "", *why)
     return 1 if frontier.failed else 0

@@ -13,7 +13,9 @@ from bench.runs.device import check_device
 from bench.runs.launch import Launcher
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.launch.process import Limits
+from bench.runs.plan import Plan
 from bench.runs.progress import STYLES
+from bench.runs.stacking import Stacking
 from bench.verbs.request import say
 
 LAUNCHERS = ("local", "ray", "slurm")
@@ -26,6 +28,8 @@ BELONGS = {
     "dry_run": "slurm",
 }
 """Option -> the launcher that it is for."""
+STACKS = {"auto": None, "off": 0}
+"""What is said in words -> units in a stack at most; None: as many as pay."""
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])?(?:i?B)?", re.IGNORECASE)
 POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -39,6 +43,7 @@ class Execution:
         workers: units at once; None: as many as there are cores, or room in the cluster.
         threads: torch threads of each.
         device: `cpu`, `cuda`, ...
+        stack: how many units are trained together: `auto`, `off`, or at most so many.
         unit_timeout: seconds after which a unit is given up.
         unit_memory: bytes beyond which it is, as `4G`.
         address: of a Ray cluster: `auto`, `local` or `HOST:PORT`.
@@ -58,6 +63,7 @@ class Execution:
     workers: int | None = None
     threads: int = 1
     device: str = "cpu"
+    stack: str = "auto"
     unit_timeout: float | None = None
     unit_memory: str | None = None
     address: str | None = None
@@ -87,11 +93,22 @@ class Execution:
                 "(--device cuda --gpus-per-unit 1), units on CPUs neither"
             )
         _bytes(self.unit_memory)
+        _stack(self.stack)
 
     @property
     def limits(self) -> Limits:
-        """What one unit may take."""
+        """What units may take."""
         return Limits(seconds=self.unit_timeout, memory=_bytes(self.unit_memory))
+
+    def stacking(self, plan: Plan) -> Stacking:
+        """Which units of a plan are trained together.
+
+        Raises:
+            LaunchError: if a number is asked for and nothing of the plan stacks.
+        """
+        stacking = Stacking(_stack(self.stack), device=self.device)
+        stacking.check(unit.task for unit in plan.units.values())
+        return stacking
 
     @property
     def team(self) -> int:
@@ -158,6 +175,14 @@ class Execution:
         given = {name: value for name, value in local.items() if value and value != default[name]}
         options = [word for name, value in given.items() for word in (_option(name), f"{value}")]
         return [*options, "--launcher", "local", "--progress", "plain"]
+
+
+def _stack(asked: str) -> int | None:
+    if asked in STACKS:
+        return STACKS[asked]
+    if not (asked.isascii() and asked.isdecimal() and int(asked)):
+        raise LaunchError(f"--stack {asked!r}: write auto, off, or a number from 1 on")
+    return int(asked)
 
 
 def _option(name: str) -> str:

@@ -31,11 +31,17 @@ Levels = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these 
 Seeds = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these seeds: 0-2")]
 Scale = Annotated[str | None, typer.Option(metavar="SCALE", help="Another scale: smoke, quick, small or paper.")]
 OneScale = Annotated[str | None, typer.Option(metavar="SCALE", help="Only tasks of this scale.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Units trained at once; all cores unless given.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Units, or stacks of them, trained at once; all cores unless given.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.")]
 Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
+Stacked = Annotated[str, typer.Option("--stack", metavar="N", help="Units trained together: auto, off, or at most N.")]
 UnitTimeout = Annotated[
-    float | None, typer.Option(min=1, metavar="SECONDS", help="Give up a unit that takes longer; it has failed.")
+    float | None,
+    typer.Option(
+        min=1, metavar="SECONDS", help="Give up a unit that takes longer; a stack gets as much for each unit."
+    ),
 ]
 UnitMemory = Annotated[str | None, typer.Option(metavar="SIZE", help="Give up a unit that holds more: 4G, 512M.")]
 LauncherName = Annotated[str, typer.Option("--launcher", help="Who trains: local, ray or slurm.")]
@@ -82,6 +88,7 @@ class Training:
     workers: Workers = None
     threads: Threads = 1
     device: Device = "cpu"
+    stack: Stacked = "auto"
     unit_timeout: UnitTimeout = None
     unit_memory: UnitMemory = None
     launcher: LauncherName = "local"

@@ -11,11 +11,12 @@ from bench.runs import overview
 from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
 from bench.runs.estimates.pace import Pace, sample
-from bench.runs.estimates.timing import TRIAL, timings
+from bench.runs.estimates.timing import TRIAL, Tried, timings
 from bench.runs.frontier import Frontier
-from bench.runs.job import WORK
+from bench.runs.job import WORKS, Works
 from bench.runs.plan import Plan
 from bench.runs.progress import watch
+from bench.runs.stacking import Stacking
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
 from bench.verbs.execution import Execution
@@ -23,14 +24,14 @@ from bench.verbs.reports import display, tell_conflicts
 from bench.verbs.request import Request, existing, say
 
 
-def run(asked: Request, root: Path, execution: Execution, *, work: str = WORK, trial: str = TRIAL) -> int:
+def run(asked: Request, root: Path, execution: Execution, *, works: Works = WORKS, trial: str = TRIAL) -> int:
     """Train what is left of a suite; the exit code says whether all of it is done."""
     plan, store = asked.plan(), Store(root)
     if execution.launcher == "slurm":
         execution.submit(["run", *asked.typed], root, name=plan.suite.name)
         return 0
     execution.check()
-    frontier = train(plan, store, execution, work=work, trial=trial)
+    frontier = train(plan, store, execution, works=works, trial=trial)
     display(asked.listed(store))
     tell_conflicts(store)
     say("")
@@ -42,24 +43,27 @@ def run(asked: Request, root: Path, execution: Execution, *, work: str = WORK, t
     return 1 if frontier.failed else 0
 
 
-def train(plan: Plan, store: Store, execution: Execution, *, work: str = WORK, trial: str = TRIAL) -> Frontier:
+def train(plan: Plan, store: Store, execution: Execution, *, works: Works = WORKS, trial: str = TRIAL) -> Frontier:
     """Train what is left of a plan, and show how far it is.
 
     Raises:
-        LaunchError: if there is nothing to train on.
+        LaunchError: if there is nothing to train on, or stacks are asked for where there are none.
         Stopped: if it was asked to end; no worker is left then.
     """
+    stacking = execution.stacking(plan)
     store.prepare()
     # whatever FORCE_COLOR says: a file takes no moving table
     console = Console(force_terminal=sys.stdout.isatty() or execution.progress == "live")
-    pace = measured(plan, store, execution, trial=trial)
+    pace = measured(plan, store, execution, stacking, trial=trial)
     try:
         with watch(console, store, pace, workers=lambda: launcher.workers, style=execution.progress) as board:
             if execution.limits:
                 board.tell(str(execution.limits))
             launcher = execution.launch(store.root, progress=board.step, tell=board.tell)
             try:
-                return drive(plan, store, launcher, watch=board, device=execution.device, work=work)
+                return drive(
+                    plan, store, launcher, watch=board, device=execution.device, stacking=stacking, works=works
+                )
             finally:
                 with undisturbed():
                     launcher.close()
@@ -68,11 +72,17 @@ def train(plan: Plan, store: Store, execution: Execution, *, work: str = WORK, t
         raise Stopped.after(error, f"stopped: {done}; the same command goes on from there") from None
 
 
-def measured(plan: Plan, store: Store, execution: Execution, *, trial: str = TRIAL) -> Pace:
+def measured(plan: Plan, store: Store, execution: Execution, stacking: Stacking, *, trial: str = TRIAL) -> Pace:
     """How long units take, by records, or else by a trial on this machine if they are to be trained on it."""
-    pace = Pace(sample(plan, store))
-    tasks = {unit.task.key: unit.task for unit in plan.units.values()}
-    unknown = [task for key, task in tasks.items() if not pace.knows(key)]
+    pace = Pace(sample(plan, store), stacks=stacking.stacks)
+    units = plan.units.values()
+    tasks = {(unit.task.key, stacking.stacks(unit)): unit.task for unit in units}
+    company = stacking.company(units, workers=execution.team)
+    unknown = [
+        Tried(task, company[key] if stack else None)
+        for (key, stack), task in tasks.items()
+        if not pace.knows(key, stack=stack)
+    ]
     if not unknown or execution.launcher != "local" or execution.progress == "none":
         return pace
     errors = Console(stderr=True, force_terminal=sys.stderr.isatty())
@@ -103,8 +113,14 @@ def _next(asked: Request, root: Path, frontier: Frontier) -> list[str]:
 
 def plan(asked: Request, root: Path, execution: Execution, *, trial: str = TRIAL) -> None:
     """Show what a run would do."""
-    made, store = asked.plan(), Store(root)
-    say(overview.planned(made, store, measured(made, store, execution, trial=trial), workers=execution.team))
+    say(overviewed(asked.plan(), Store(root), execution, trial=trial))
+
+
+def overviewed(made: Plan, store: Store, execution: Execution, *, trial: str = TRIAL) -> str:
+    """What a run of a plan would do."""
+    stacking = execution.stacking(made)
+    pace = measured(made, store, execution, stacking, trial=trial)
+    return overview.planned(made, store, pace, stacking, workers=execution.team)
 
 
 def status(asked: Request, root: Path) -> None:

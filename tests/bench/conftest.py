@@ -13,6 +13,7 @@ from bench.__main__ import main
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan
+from bench.runs.stacking import Stacking
 from bench.store.store import Store
 from bench.verbs import training
 
@@ -32,10 +33,11 @@ class Silent:
     """A watch that only remembers."""
 
     def __init__(self):
-        self.labels, self.outcomes = [], []
+        self.labels, self.seats, self.outcomes = [], [], []
 
-    def started(self, unit):
+    def started(self, unit, seats):
         self.labels.append(unit.label)
+        self.seats.append(seats)
 
     def ended(self, unit, outcome):
         self.outcomes.append(outcome)
@@ -111,11 +113,12 @@ def finished(template, suite_file, tmp_path):
 def go(store):
     """Drive a suite in real worker processes; gives the frontier and what was run."""
 
-    def run(suite, workers=2):
+    def run(suite, workers=2, stack=None):
         watch = Silent()
         launcher = LocalLauncher(workers=workers, progress=lambda *_: None)
         try:
-            return drive(make_plan(suite), store, launcher, watch=watch, work="toy:work"), watch
+            stacking = Stacking(stack)
+            return drive(make_plan(suite), store, launcher, watch=watch, stacking=stacking, works=toy.WORKS), watch
         finally:
             launcher.close()
 
@@ -125,7 +128,7 @@ def go(store):
 @pytest.fixture
 def command(monkeypatch, capsys, toys):
     """Run the command line in this process; gives exit code, standard output and standard error."""
-    monkeypatch.setattr(training, "run", partial(training.run, work="toy:work"))
+    monkeypatch.setattr(training, "run", partial(training.run, works=toy.WORKS))
     monkeypatch.setattr(training, "timings", lambda *_, **__: {})  # a process each time; `test_timing` has them
 
     def run(*args):

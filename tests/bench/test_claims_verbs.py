@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import toy
 from records import build_task
 
 from bench.digests import canonical_json
@@ -26,7 +27,7 @@ BLOCKED = Claim(id="T-2", paper="1803.03635", statement="No toy does this.", whe
 def toy_claims(monkeypatch):
     monkeypatch.setattr(claims, "load_claims", lambda: (TOY, BLOCKED))
     monkeypatch.setattr(verbs, "load_claims", lambda: (TOY, BLOCKED))
-    monkeypatch.setattr(verbs, "reproduce", partial(verbs.reproduce, work="toy:work"))
+    monkeypatch.setattr(verbs, "reproduce", partial(verbs.reproduce, works=toy.WORKS))
 
 
 def test_exactly_the_units_of_the_claim_are_trained_and_the_verdict_is_printed(command, tmp_path):

@@ -24,13 +24,13 @@ from bench.verbs.execution import Execution
 from bench.verbs.request import Request
 
 EXECUTION = [
-    *("--workers", "--threads", "--device", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
+    *("--workers", "--threads", "--device", "--stack", "--unit-timeout", "--unit-memory", "--launcher", "--address"),
     *("--gpus-per-unit", "--partition", "--nodes", "--time", "--progress", "--dry-run"),
 ]
 FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
 OPTIONS = {
     "run": ["SUITE", "--store", *FILTERS, *EXECUTION],
-    "plan": ["SUITE", "--store", *FILTERS, "--workers"],
+    "plan": ["SUITE", "--store", *FILTERS, "--workers", "--stack"],
     "status": ["SUITE", "--store", *FILTERS],
     "clean": ["[SUITE]", "--store"],
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],

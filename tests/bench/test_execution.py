@@ -4,6 +4,7 @@ import io
 import shlex
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -36,6 +37,11 @@ def test_limits(size, count):
         (["--launcher", "ray", "--gpus-per-unit", "0.5"], "--device cpu with --gpus-per-unit 0.5: units on GPUs need"),
         (["--unit-memory", "much"], "--unit-memory 'much' is no size: write 4G, 512M or a number of bytes"),
         (["--unit-memory", "0"], "--unit-memory '0' is no size"),
+        (["--stack", "0"], "--stack '0': write auto, off, or a number from 1 on"),
+        (["--stack", "-2"], "--stack '-2': write auto, off, or a number from 1 on"),
+        (["--stack", "many", "--launcher", "slurm"], "--stack 'many': write auto, off, or a number from 1 on"),
+        (["--stack", "\u0664"], "--stack '\u0664': write auto, off, or a number from 1 on"),
+        (["--stack", "4"], "--stack 4: no task here stacks (toy/chain@smoke: it is a toy); leave --stack out"),
         (["--launcher", "slurm", "--time", "soon"], "--time 'soon' is no time of Slurm's"),
         (["--device", "gpu"], "--device 'gpu' cannot be used on this machine: Expected one of cpu, cuda"),
         (["--device", "meta"], "--device 'meta' cannot be used on this machine: "),
@@ -60,9 +66,37 @@ def test_a_unit_that_takes_too_long_or_too_much_fails_with_that_reason(command, 
         assert "more than the 300 MiB of --unit-memory" in told
 
 
+@pytest.mark.parametrize(("options", "seats"), [([], {4}), (["--stack", "off"], {None}), (["--stack", 3], {3, 1})])
+def test_units_are_trained_together_as_is_asked(command, suite_file, tmp_path, options, seats):
+    suite_file.write_text(suite_file.read_text().replace("toy/chain", "toy/stack"))
+    asked = (suite_file, "--store", tmp_path / "runs", "--methods", "random-ticket", "--workers", 1)
+    code, out, _ = command("run", *asked, *options)
+    assert code == 0
+    assert {record["provenance"].get("stack") for record in Store(tmp_path / "runs").records()} == seats
+    assert (" s in a stack of " in out) == (seats != {None})
+    assert command("plan", *asked, *(options or ["--stack", 4]))[0] == 0
+
+
+def test_a_stack_that_crashes_is_told_and_the_same_command_tries_its_units_one_by_one(
+    command, suite_file, tmp_path, trouble
+):
+    suite_file.write_text(suite_file.read_text().replace("toy/chain", "toy/stack"))
+    trouble({"toy/stack@smoke random-ticket L1 s1": "die"})
+    asked = (suite_file, "--store", tmp_path / "runs", "--methods", "random-ticket", "--workers", 1)
+    code, out, _ = command("run", *asked)
+    assert code == 1
+    told = "failed: toy/stack@smoke random-ticket L3 s1: the worker process was killed by SIGKILL"
+    assert told in out
+    assert "it was in a stack of 4, whose units the next run tries one by one" in out
+    trouble({})
+    code, out, _ = command("run", *asked)
+    assert code == 0
+    assert Counter(record["provenance"]["stack"] for record in Store(tmp_path / "runs").records()) == {1: 2, 4: 2}
+
+
 def test_slurm_gets_the_same_command_for_every_node(command, suite_file, tmp_path):
     root = tmp_path / "a store"
-    options = ["--workers", 4, "--threads", 2, "--unit-memory", "4G", "--methods", "dense,ticket"]
+    options = ["--workers", 4, "--threads", 2, "--unit-memory", "4G", "--stack", "off", "--methods", "dense,ticket"]
     allocation = ["--launcher", "slurm", "--nodes", 3, "--partition", "long", "--time", "4:00:00", "--dry-run"]
     code, out, err = command("run", suite_file, "--store", root, *options, *allocation)
     assert (code, err) == (0, "")
@@ -74,7 +108,7 @@ def test_slurm_gets_the_same_command_for_every_node(command, suite_file, tmp_pat
     given = dict(zip(words[6::2], words[7::2], strict=True))
     assert given == {
         "--methods": "dense,ticket", "--store": str(root), "--workers": "4", "--threads": "2",
-        "--unit-memory": "4G", "--launcher": "local", "--progress": "plain",
+        "--unit-memory": "4G", "--stack": "off", "--launcher": "local", "--progress": "plain",
     }  # fmt: skip
 
 

@@ -37,6 +37,31 @@ def test_a_killed_worker_and_a_killed_node_cost_a_unit_each(runs, raylets, alone
     assert "raylet" not in process.told().lower(), "Ray keeps silent"
 
 
+def test_what_is_left_of_the_stack_of_a_killed_node_goes_to_another(runs, raylets, alone):
+    raylets.begin()
+    process = runs.begin(runs.command("stacks", *raylets.options))
+    wait_until(lambda: runs.done() >= 4)
+    os.kill(raylets.pids[1], signal.SIGKILL)
+    assert process.wait(150) == 0, process.told()
+    runs.check(alone("stacks"), lost=1)
+    assert " s in a stack of 4" in process.told()
+
+
+def test_the_rest_of_a_stack_whose_worker_is_killed_is_tried_one_by_one(runs, raylets, alone):
+    raylets.begin()
+    process = runs.begin(runs.command("stacks", *raylets.options, "--methods", "dense"))
+    wait_until(lambda: runs.done() >= 3)
+    runs.kill("bench.runs.launch")
+    assert process.wait(100) == 1, process.told()
+    assert "killed by SIGKILL: out of memory? try fewer --workers or a smaller --stack; it was in" in process.told()
+    before = runs.finished()
+    assert 5 <= len(before) < 8
+    runs.finish(runs.command("stacks", *raylets.options))
+    runs.check(alone("stacks"), before=before, lost=1)
+    alone_again = [each["provenance"]["stack"] for each in Store(runs.root).records() if each["unit_id"] not in before]
+    assert alone_again.count(1) >= 8 - len(before)
+
+
 def test_a_killed_driver_takes_its_workers_along_and_the_same_command_goes_on(runs, raylets, alone):
     raylets.begin()
     process = runs.begin(runs.command("toys", *raylets.options))
@@ -126,11 +151,15 @@ def test_progress_is_at_most_one_message_a_second_and_the_last_one_wins(monkeypa
     from bench.runs.launch.ray import _Actor
 
     class Chatty:
-        def train(self, job, report):
+        def train(self, job, tell):
             for step in range(1, 301):
-                report(step, {"accuracy": 1.0})
+                for unit in ("one", "two"):
+                    tell(unit, (step, {"accuracy": 1.0}))
                 time.sleep(0.01)
-            return Outcome(status="ok")
+                if step == 150:
+                    tell("three", Outcome(status="ok"))
+            for unit in ("one", "two"):
+                tell(unit, Outcome(status="ok"))
 
     async def told(actor):
         return [message async for message in actor.train(None)]
@@ -138,10 +167,13 @@ def test_progress_is_at_most_one_message_a_second_and_the_last_one_wins(monkeypa
     monkeypatch.setattr(os, "environ", dict(os.environ))
     actor = _Actor(1, Limits(), {})
     actor._worker = Chatty()
-    *progress, last, outcome = asyncio.run(told(actor))
-    assert 2 <= len(progress) <= 4
-    assert last == (300, {"accuracy": 1.0})
-    assert outcome == Outcome(status="ok")
+    messages = asyncio.run(told(actor))
+    for unit in ("one", "two"):
+        *progress, last, outcome = [what for each, what in messages if each == unit]
+        assert 2 <= len(progress) <= 4
+        assert last == (300, {"accuracy": 1.0})
+        assert outcome == Outcome(status="ok")
+    assert ("three", Outcome(status="ok")) in messages[:-4], "as it ended, and not in the end"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Fake:
             heapq.heappush(self._due, (now + SECONDS, id(future), future))
             self._changed.notify()
         self.spans.append((now, now + SECONDS))
-        return future
+        return {job.parts[0].id: future}
 
     def _end(self):
         while True:
@@ -56,7 +56,7 @@ class Fake:
 
 
 class Silent:
-    def started(self, unit): ...
+    def started(self, unit, seats): ...
     def ended(self, unit, outcome): ...
     def stands(self, frontier): ...
     def waits(self, holders): ...
@@ -86,7 +86,7 @@ def test_a_thousand_workers_are_kept_busy(tmp_path, monkeypatch):
         pass
 
     class Watch(Silent):
-        def started(self, unit):
+        def started(self, unit, seats):
             if time.monotonic() > begun + SECONDS * (ROUNDS + 1):
                 raise Stop
 

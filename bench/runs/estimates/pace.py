@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 
-from bench.record import Record
+from bench.record import Record, is_stacked
 from bench.runs.estimates.timing import Timing
 from bench.runs.plan import Plan
 from bench.spec import Unit
@@ -63,18 +63,26 @@ class Left:
 
 
 class Pace:
-    """How long units take.
+    """How long units take, those in stacks their share of its time; what is known of either kind tells nothing of the other.
 
     Args:
         records: finished units; the more like those to come, the better.
-        timings: task key -> what a trial on this machine told; used where no record tells anything.
+        timings: task key, and whether in a stack -> what a trial on this machine told; used where no record tells anything.
+        stacks: whether a unit will be trained in a stack.
     """
 
-    def __init__(self, records: Iterable[Record] = (), timings: Mapping[str, Timing] | None = None) -> None:
+    def __init__(
+        self,
+        records: Iterable[Record] = (),
+        timings: Mapping[tuple[str, bool], Timing] | None = None,
+        *,
+        stacks: Callable[[Unit], bool] = lambda _: False,
+    ) -> None:
         """Learn from `records`."""
-        self._of_method: dict[tuple[str, str], list[float]] = defaultdict(list)  # sorted
-        self._of_task: dict[str, list[float]] = defaultdict(list)
+        self._of_method: dict[tuple[str, bool, str], list[float]] = defaultdict(list)  # sorted
+        self._of_task: dict[tuple[str, bool], list[float]] = defaultdict(list)
         self.timings = dict(timings or {})
+        self._stacks = stacks
         for record in records:
             self.add(record)
 
@@ -83,20 +91,21 @@ class Pace:
         steps, seconds = record.get("steps"), record.get("wall_seconds")
         if record["status"] != "ok" or not steps or not seconds:
             return
-        task = f"{record['spec']['task']['name']}@{record['spec']['task']['scale']}"
-        insort(self._of_method[task, record["spec"]["method"]["name"]], seconds / steps)
+        task = f"{record['spec']['task']['name']}@{record['spec']['task']['scale']}", is_stacked(record)
+        insort(self._of_method[*task, record["spec"]["method"]["name"]], seconds / steps)
         insort(self._of_task[task], seconds / steps)
 
-    def knows(self, task: str) -> bool:
-        """Whether a record tells of the task."""
-        return bool(self._of_task.get(task))
+    def knows(self, task: str, *, stack: bool = False) -> bool:
+        """Whether a record tells of the task, trained in a stack or not."""
+        return bool(self._of_task.get((task, stack)))
 
     def seconds(self, unit: Unit) -> float | None:
         """How long the unit takes on one worker: the median of its task and method, else of its task, else by the trial."""
-        known = self._of_method.get((unit.task.key, unit.method.name)) or self._of_task.get(unit.task.key)
+        task = unit.task.key, self._stacks(unit)
+        known = self._of_method.get((*task, unit.method.name)) or self._of_task.get(task)
         if known:
             return median(known) * steps_of(unit)
-        timing = self.timings.get(unit.task.key)
+        timing = self.timings.get(task)
         return timing.seconds(steps_of(unit), unit.task.evaluate_every) if timing else None
 
     def remaining(self, left: Left, *, workers: int) -> float | None:

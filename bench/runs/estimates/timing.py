@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -28,7 +28,7 @@ SERVE = "bench.runs.estimates.trials:serve"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds that parts of a training take, on one worker.
+    """Seconds that parts of a training take, on one worker; in a stack, the share of one unit.
 
     Args:
         start: until a learner is ready.
@@ -45,45 +45,59 @@ class Timing:
         return self.start + steps * self.step + steps / evaluate_every * self.evaluation
 
 
+class Tried(NamedTuple):
+    """What is tried."""
+
+    task: Task
+    seats: int | None = None
+    """Units in the stack; None: without one."""
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        """Of the task, and whether in a stack."""
+        return self.task.key, self.seats is not None
+
+
 def timings(
-    tasks: Iterable[Task],
+    asked: Iterable[Tried],
     *,
     device: str = "cpu",
     threads: int = 1,
     trial: str = TRIAL,
     trying: Callable[[str], None],
     failed: Callable[[str], None],
-) -> dict[str, Timing]:
-    """Try the tasks that were never tried on such a machine; a task that cannot be tried is left out.
+) -> dict[tuple[str, bool], Timing]:
+    """Try what was never tried on such a machine; what cannot be tried is left out.
 
     Args:
-        tasks: each once.
+        asked: each `key` once.
         device: as units will be trained.
         threads: likewise.
-        trial: `package.module:function`, given a task and a device.
+        trial: `package.module:function`, given a task, a device and the number of seats.
         trying: told in one line what takes the time.
         failed: told in one line why a task is left out.
 
     Returns:
-        Key of a task -> what came out.
+        Key of what was tried -> what came out.
     """
-    known: dict[str, Timing] = {}
+    known: dict[tuple[str, bool], Timing] = {}
     unknown = []
-    for task in tasks:
-        kept = _read(_place(task, device, threads))
+    for each in asked:
+        kept = _read(_place(each, device, threads))
         if kept:
-            known[task.key] = kept
+            known[each.key] = kept
         else:
-            unknown.append(task)
+            unknown.append(each)
     with _Trials(device, threads, trial) as trials:
-        for number, task in enumerate(unknown, start=1):
-            trying(f"trying how fast {task.key} trains here ({number} of {len(unknown)})")
-            found = trials.of(task)
+        for number, each in enumerate(unknown, start=1):
+            company = f" in a stack of {each.seats}" if each.seats else ""
+            trying(f"trying how fast {each.task.key} trains here{company} ({number} of {len(unknown)})")
+            found = trials.of(each)
             if isinstance(found, Timing):
-                known[task.key] = found
-                _keep(_place(task, device, threads), found)
+                known[each.key] = found
+                _keep(_place(each, device, threads), found)
             else:
-                failed(f"how long {task.key} takes is unknown: {found}")
+                failed(f"how long {each.task.key} takes{company} is unknown: {found}")
     return known
 
 
@@ -100,12 +114,12 @@ class _Trials:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def of(self, task: Task) -> Timing | str:
+    def of(self, tried: Tried) -> Timing | str:
         """What came out, or in one line why nothing did."""
         self._child = self._child or self._begin()
         pipe = self._child.pipe
         try:
-            pipe.send_bytes(json.dumps(to_json(task)).encode())
+            pipe.send_bytes(json.dumps({"task": to_json(tried.task), "seats": tried.seats}).encode())
             if not pipe.poll(LONGEST):
                 self._end()
                 return f"a trial took longer than {LONGEST:.0f} s"
@@ -120,10 +134,11 @@ class _Trials:
         return child.kill() if child else None
 
 
-def _place(task: Task, device: str, threads: int) -> Path:
-    """Where a trial is kept: it holds for a task, a machine and an installation."""
+def _place(tried: Tried, device: str, threads: int) -> Path:
+    """Where a trial is kept: it holds for a task, a number of seats, a machine and an installation."""
     about: Mapping[str, object] = {
-        "task": task_identity(to_json(task)),
+        "task": task_identity(to_json(tried.task)),
+        "seats": tried.seats,
         "device": device,
         "threads": threads,
         "cpu": versions.cpu(),

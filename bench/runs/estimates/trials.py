@@ -17,30 +17,37 @@ from bench.spec import Task
 class Trial(Protocol):
     """See `bench.tickets.units.trial.trial`."""
 
-    def __call__(self, task: Task, *, device: str) -> dict[str, float]: ...
+    def __call__(self, task: Task, *, device: str, seats: int | None) -> dict[str, float]: ...
+
+
+class Asked(msgspec.Struct):
+    """What a trial is asked; see `bench.runs.estimates.timing.Tried`."""
+
+    task: Task
+    seats: int | None
 
 
 def serve(pipe: Connection, threads: int, device: str, name: str) -> None:
     """Try task after task, until nobody is left to send any.
 
     Args:
-        pipe: tasks come in as JSON; `{"timing": ...}` or `{"reason": ...}` goes out.
+        pipe: what to try comes in as JSON; `{"timing": ...}` or `{"reason": ...}` goes out.
         threads: of torch.
         device: where to train.
         name: of what tries a task, as `package.module:function`.
     """
     while True:
         try:
-            task = msgspec.json.decode(pipe.recv_bytes(), type=Task)
+            asked = msgspec.json.decode(pipe.recv_bytes(), type=Asked)
         except EOFError:
             return
-        pipe.send_bytes(json.dumps(_tried(task, device, threads, name)).encode())
+        pipe.send_bytes(json.dumps(_tried(asked, device, threads, name)).encode())
 
 
-def _tried(task: Task, device: str, threads: int, name: str) -> dict[str, object]:
+def _tried(asked: Asked, device: str, threads: int, name: str) -> dict[str, object]:
     try:
         trial: Trial = named(name, "trial")
         limit_torch(threads)
-        return {"timing": trial(task, device=device)}
+        return {"timing": trial(asked.task, device=device, seats=asked.seats)}
     except BaseException as error:  # noqa: BLE001  a domain may raise anything; the next task is tried
         return {"reason": failure.summary(error)}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from bench.runs.job import Job, Outcome
 
+Progress = Callable[[str, int, Mapping[str, float]], None]
+"""Called with (unit id, step, metrics) at the evaluations of units."""
+
 
 class WorkerDied(Exception):
-    """The process that trained a unit is gone, and said nothing. The first line is the reason."""
+    """The process that trained units is gone, and said nothing more. The first line is the reason."""
 
 
 class Launcher(Protocol):
@@ -21,10 +25,11 @@ class Launcher(Protocol):
         """How many can be trained at once now; on a cluster, nodes come and go."""
         ...
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: Job) -> Mapping[str, Future[Outcome]]:
         """Train a job as soon as a worker is free.
 
-        The future raises `WorkerDied` if the worker did not survive it.
+        Returns:
+            Id of a unit -> what comes out of it, as soon as that is known; `WorkerDied` if the worker did not survive it.
         """
         ...
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from bench.runs.job import Job, Outcome
+from bench.runs.launch import Progress
+from bench.runs.launch.futures import Futures
 from bench.runs.launch.process import Limits, Worker
-from bench.spec import unit_id
-
-Progress = Callable[[str, int, Mapping[str, float]], None]
 
 
 def usable_cores() -> int:
@@ -26,7 +25,7 @@ class LocalLauncher:
         workers: processes; the number of usable cores unless given.
         threads: torch threads of each.
         limits: what one unit may take.
-        progress: called with (unit id, step, metrics), from several threads.
+        progress: called from several threads.
     """
 
     def __init__(
@@ -40,13 +39,17 @@ class LocalLauncher:
         self._all: list[Worker] = []
         self._is_closed = False
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: Job) -> Mapping[str, Future[Outcome]]:
         """Train a job as soon as a worker is free."""
-        return self._pool.submit(self._train, job)
+        futures = Futures(job, self._progress)
+        self._pool.submit(self._train, job, futures)
+        return futures.by_unit
 
-    def _train(self, job: Job) -> Outcome:
-        unit = unit_id(job.spec)
-        return self._worker().train(job, lambda step, metrics: self._progress(unit, step, metrics))
+    def _train(self, job: Job, futures: Futures) -> None:
+        try:
+            self._worker().train(job, futures.tell)
+        except BaseException as error:  # noqa: BLE001  whoever waits for the futures meets it
+            futures.fail(error)
 
     def _worker(self) -> Worker:
         if not hasattr(self._mine, "worker"):

@@ -10,29 +10,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol
 
 from bench.errors import LaunchError
-from bench.runs.job import Job, Outcome
-from bench.runs.launch import WorkerDied
-from bench.spec import unit_id
+from bench.runs.job import Job, Outcome, Tell
+from bench.runs.launch import Progress, WorkerDied
+from bench.runs.launch.futures import Futures
 
 LOOK = 3.0
 """Seconds between two looks at the nodes."""
 LOSSES = 5
-"""How often a unit is given away again whose slot was lost, and how often in a row a node may lose one."""
+"""How often a job is given away again whose slot was lost, and how often in a row a node may lose one."""
 PATIENCE = 60.0
 """Seconds without any slot after which it is said, or after which a run ends whose nodes were all refused."""
 
-Report = Callable[[int, Mapping[str, float]], None]
-Progress = Callable[[str, int, Mapping[str, float]], None]
-
 
 class Lost(Exception):
-    """A slot is gone through no fault of its unit: with its node, or by its engine. The first line is the reason."""
+    """A slot is gone through no fault of its job: with its node, or by its engine. The first line is the reason."""
 
 
 class Refused(Exception):
@@ -40,14 +36,14 @@ class Refused(Exception):
 
 
 class Slot(Protocol):
-    """Room for one unit on a node."""
+    """Room for one job on a node."""
 
     async def begin(self) -> None:
         """Wait until it can train. Raises `Lost`."""
         ...
 
-    async def train(self, job: Job, report: Report) -> Outcome:
-        """Train a job. Raises `Lost`, or `WorkerDied` if the unit itself killed its processes."""
+    async def train(self, job: Job, tell: Tell) -> None:
+        """Train a job and tell what comes of its units. Raises `Lost`, or `WorkerDied` if the job itself killed its process."""
         ...
 
     async def end(self) -> None:
@@ -82,19 +78,19 @@ class Engine(Protocol):
 @dataclass(slots=True)
 class _Given:
     job: Job
-    future: Future[Outcome] = field(default_factory=Future)
+    futures: Futures
     losses: int = 0
 
 
 class Pool:
     """A launcher on the slots of an engine.
 
-    A node is checked when it appears; one that is refused stays so. A unit whose slot is lost goes to another.
+    A node is checked when it appears; one that is refused stays so. A job whose slot is lost goes to another, without the units of which all is known.
 
     Args:
         engine: where slots come from; closed with the pool.
         workers: at most so many slots; as many as there is room for unless given.
-        progress: called with (unit id, step, metrics), from one thread.
+        progress: called from one thread.
         say: told in one line of every node that is refused or lost.
     """
 
@@ -102,7 +98,7 @@ class Pool:
         """Begin to look for nodes."""
         self._engine, self._most, self._progress, self._say = engine, workers, progress, say
         self._jobs: asyncio.Queue[_Given] = asyncio.Queue()
-        self._open: set[Future[Outcome]] = set()
+        self._open: set[Futures] = set()
         self._slots: Counter[str] = Counter()  # of every node that was accepted; those that begin, too
         self._seen: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -128,11 +124,11 @@ class Pool:
             raise self._broken
         return self._ready
 
-    def submit(self, job: Job) -> Future[Outcome]:
-        """Train a job as soon as a slot is free; the future raises `WorkerDied`, or `LaunchError` if the engine is gone."""
-        given = _Given(job)
+    def submit(self, job: Job) -> Mapping[str, Future[Outcome]]:
+        """Train a job as soon as a slot is free; futures raise `WorkerDied`, or `LaunchError` if the engine is gone."""
+        given = _Given(job, Futures(job, self._progress))
         self._loop.call_soon_threadsafe(self._take, given)
-        return given.future
+        return given.futures.by_unit
 
     def close(self) -> None:
         """End every slot at once, whatever it does; futures that are still open are cancelled."""
@@ -156,15 +152,14 @@ class Pool:
 
     def _break(self, error: BaseException) -> None:
         self._broken = error if isinstance(error, Exception) else RuntimeError(repr(error))
-        for future in list(self._open):
-            _settle(future, self._broken)
+        for futures in self._open:
+            futures.fail(self._broken)
 
     def _take(self, given: _Given) -> None:
-        self._open.add(given.future)
-        given.future.add_done_callback(self._open.discard)
         if self._broken:
-            _settle(given.future, self._broken)
+            given.futures.fail(self._broken)
         else:
+            self._open.add(given.futures)
             self._jobs.put_nowait(given)
 
     async def _look(self) -> None:
@@ -220,20 +215,25 @@ class Pool:
             await slot.end()
 
     async def _train(self, slot: Slot, given: _Given) -> None:
-        unit = unit_id(given.job.spec)
         try:
-            outcome = await slot.train(given.job, lambda step, metrics: self._progress(unit, step, metrics))
+            await slot.train(given.job, given.futures.tell)
         except WorkerDied as error:
-            _settle(given.future, error)
+            given.futures.fail(error)
         except Lost as error:
-            given.losses += 1
-            if given.losses < LOSSES:
-                self._jobs.put_nowait(given)
-            else:
-                _settle(given.future, WorkerDied(f"lost with its node {LOSSES} times, the last time because {error}"))
+            self._give_again(given, error)
             raise
+        finally:
+            if not given.futures.left():
+                self._open.discard(given.futures)
+
+    def _give_again(self, given: _Given, error: Lost) -> None:
+        left = given.futures.left()
+        given.losses += 1
+        if left and given.losses < LOSSES:
+            given.job = left
+            self._jobs.put_nowait(given)
         else:
-            _settle(given.future, outcome)
+            given.futures.fail(WorkerDied(f"lost with its node {LOSSES} times, the last time because {error}"))
 
     def _lose(self, node: str, error: Lost) -> None:
         self._losses[node] += 1
@@ -263,14 +263,5 @@ class Pool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for future in list(self._open):
-            future.cancel()
-
-
-def _settle(future: Future[Outcome], what: Outcome | Exception) -> None:
-    """End a future, unless it has been cancelled."""
-    with suppress(InvalidStateError):
-        if isinstance(what, Exception):
-            future.set_exception(what)
-        else:
-            future.set_result(what)
+        for futures in self._open:
+            futures.cancel()

@@ -1,4 +1,4 @@
-"""One process that trains, and what watches over it: a unit may take all of it down, and nothing else."""
+"""One process that trains, and what watches over it: a job may take all of it down, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from bench.runs.job import Job, Outcome
+from bench.runs.job import Job, Outcome, Tell
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.child import Child
 
 GRACE = 5.0
 """Seconds that an idle process gets to end by itself: one that is killed leaves semaphores, of which Python warns."""
 TRIES = 2
-"""How often a unit is given to a process that does not survive it."""
+"""How often a unit is given to a process that does not survive it; a stack of several once, and then each unit by itself."""
 TICK = 1.0
-"""Seconds between two looks at what a unit takes."""
+"""Seconds between two looks at what a job takes."""
 LARGEST_LOG = 64 * 2**20
-"""Bytes that one unit may print."""
+"""Bytes that one job may print."""
 TOLD = 4000
 """Bytes of that which are told of a process that died."""
 SERVE = "bench.runs.launch.worker:serve"
 
-Progress = Callable[[int, Mapping[str, float]], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one unit may take; None: as much as there is.
+    """What units may take; None: as much as there is.
 
     Args:
-        seconds: from its start to its record.
-        memory: bytes that its process holds.
+        seconds: of one unit, from its start to its record; a stack has as many for each of its units.
+        memory: bytes that a process holds.
     """
 
     seconds: float | None = None
@@ -60,7 +57,7 @@ class Worker:
 
     Args:
         threads: torch threads of the process.
-        limits: what one unit may take.
+        limits: what units may take.
     """
 
     def __init__(self, *, threads: int, limits: Limits | None = None) -> None:
@@ -70,24 +67,25 @@ class Worker:
         self._ending = threading.Lock()
         self._is_over = False
 
-    def train(self, job: Job, report: Progress) -> Outcome:
-        """What became of a job.
-
-        Args:
-            job: the unit.
-            report: called with (step, metrics).
+    def train(self, job: Job, tell: Tell) -> None:
+        """Train a job, and tell what comes of its units.
 
         Raises:
-            WorkerDied: if the unit killed its process, twice, or took more than it may.
+            WorkerDied: if it killed its process (a single unit: twice), or took more than it may.
         """
-        for _ in range(TRIES):
+        tries = TRIES if len(job.parts) == 1 else 1
+        for _ in range(tries):
             process = self._started()
             try:
-                return process.train(job, report)
+                process.train(job, tell)
             except _Ended as error:
-                obituary = f"{error}, {TRIES} times{error.hint}\n\n{process.printed()}"
+                times, smaller = (f", {tries} times", "") if tries > 1 else ("", " or a smaller --stack")
+                hint = error.hint and error.hint + smaller
+                obituary = f"{error}{times}{hint}\n\n{process.printed()}"
             except _OverLimit as error:
                 raise WorkerDied(f"{error}\n\n{process.printed()}") from error
+            else:
+                return
             finally:
                 if process.is_spent:
                     process.kill()
@@ -121,11 +119,11 @@ class _Ended(Exception):
 
 
 class _OverLimit(Exception):
-    """The unit took more than it may."""
+    """The job took more than it may."""
 
 
 class _Process:
-    """A child process, what it prints, and what it may take."""
+    """A child process, what it prints, and what its jobs may take."""
 
     def __init__(self, threads: int, limits: Limits) -> None:
         self._limits = limits
@@ -140,9 +138,9 @@ class _Process:
         for each in (self._log, *self._watched[1:]):
             weakref.finalize(self, os.close, each)
 
-    def train(self, job: Job, report: Progress) -> Outcome:
-        """The job's outcome, if the process and the unit's limits last that long."""
-        self._is_idle, begun, pipe = False, time.monotonic(), self._child.pipe
+    def train(self, job: Job, tell: Tell) -> None:
+        """Tell what comes of every unit of a job, if the process and the limits last that long."""
+        self._is_idle, begun, pipe, left = False, time.monotonic(), self._child.pipe, len(job.parts)
         os.ftruncate(self._log, 0)
         try:
             pipe.send(job)
@@ -150,14 +148,15 @@ class _Process:
                 wait(self._watched, TICK)
                 is_over = self._child.is_over  # first: what it has sent before that is still to be read
                 while pipe.poll():
-                    message = pipe.recv()
-                    if isinstance(message, Outcome):
-                        self._is_idle = True
-                        return message
-                    report(*message)
+                    unit, told = pipe.recv()
+                    left -= isinstance(told, Outcome)
+                    self._is_idle = not left
+                    tell(unit, told)
+                    if not left:
+                        return
                 if is_over:
                     break
-                self._check(time.monotonic() - begun)
+                self._check(time.monotonic() - begun, len(job.parts))
         except (EOFError, OSError):
             pass
         except BaseException:
@@ -166,9 +165,11 @@ class _Process:
         self.is_spent = True
         raise _Ended(self.kill())
 
-    def _check(self, seconds: float) -> None:
-        if self._limits.seconds is not None and seconds > self._limits.seconds:
-            raise _OverLimit(f"it took longer than the {self._limits.seconds:g} s of --unit-timeout")
+    def _check(self, seconds: float, units: int) -> None:
+        limit = self._limits.seconds
+        if limit is not None and seconds > limit * units:
+            many = f"{units} x " if units > 1 else ""
+            raise _OverLimit(f"it took longer than the {many}{limit:g} s of --unit-timeout")
         if self._limits.memory is not None and (memory := resident(self._child.pid)) > self._limits.memory:
             raise _OverLimit(
                 f"it held {_mebibytes(memory)}, more than the {_mebibytes(self._limits.memory)} of --unit-memory"
@@ -177,7 +178,7 @@ class _Process:
             raise _OverLimit(f"it printed more than {LARGEST_LOG // 2**20} MiB")
 
     def printed(self) -> str:
-        """The last of what the unit printed."""
+        """The last of what the job printed."""
         size = os.fstat(self._log).st_size
         return os.pread(self._log, TOLD, max(0, size - TOLD)).decode(errors="replace")
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import LaunchError
-from bench.runs.job import Job, Outcome
-from bench.runs.launch import WorkerDied
+from bench.runs.job import Evaluation, Job, Outcome, Tell
+from bench.runs.launch import Progress, WorkerDied
 from bench.runs.launch.check import Probe
 from bench.runs.launch.child import THREAD_VARIABLES
-from bench.runs.launch.pool import Lost, Pool, Progress, Refused, Report
+from bench.runs.launch.pool import Lost, Pool, Refused
 from bench.runs.launch.process import Limits, Worker
 
 try:
@@ -33,7 +34,7 @@ except ImportError as error:
     raise LaunchError("--launcher ray: Ray is not installed; pip install 'ticketbench[ray]'") from error
 
 SECOND = 1.0
-"""Between two messages of a unit: only the last is sent."""
+"""Between two looks at what is new: of the evaluations of a unit only the last is sent."""
 ENDING = 10.0
 """Seconds that an actor gets to end its process, and then to be killed; the process ends with it."""
 OURS = "TICKETBENCH_"
@@ -49,8 +50,8 @@ class RayLauncher(Pool):
         threads: torch threads, and cores, of each slot.
         gpus_per_unit: GPUs of each slot; several units share one if it is below 1.
         workers: at most so many slots; as many as the cluster has room for unless given.
-        limits: what one unit may take.
-        progress: called with (unit id, step, metrics), from one thread.
+        limits: what units may take.
+        progress: called from one thread.
         say: told in one line of every node that is refused or lost.
 
     Raises:
@@ -133,19 +134,17 @@ class _Slot:
         with _losses():
             await self._actor.begin.remote()
 
-    async def train(self, job: Job, report: Report) -> Outcome:
-        here = {role: path.absolute() for role, path in job.parents.items()}
-        job = replace(job, root=job.root.absolute(), parents=here)
+    async def train(self, job: Job, tell: Tell) -> None:
+        left = len(job.parts)
         with _losses():
-            async for reference in self._actor.train.remote(job):
+            async for reference in self._actor.train.remote(_absolute(job)):
                 message = await reference
-                if isinstance(message, tuple):
-                    report(*message)
-                elif isinstance(message, Outcome):
-                    return message
-                else:
+                if isinstance(message, str):
                     raise WorkerDied(message)
-        raise Lost("its actor ended without a word")
+                left -= isinstance(message[1], Outcome)
+                tell(*message)
+        if left:
+            raise Lost("its actor ended without a word")
 
     async def end(self) -> None:
         with suppress(RayError, TimeoutError):
@@ -166,26 +165,47 @@ class _Actor:
     async def begin(self) -> None:
         """Answer as soon as there is somebody to answer."""
 
-    async def train(self, job: Job) -> AsyncIterator[tuple[int, dict[str, float]] | Outcome | str]:
-        """(step, metrics), at most one a second; then the outcome, or why there is none."""
-        last: dict[str, tuple[int, dict[str, float]]] = {}
+    async def train(self, job: Job) -> AsyncIterator[tuple[str, Outcome | Evaluation] | str]:
+        """Id of a unit and what is new of it, its evaluations about once a second; or why nothing more will come."""
+        evaluations: dict[str, Evaluation] = {}
+        outcomes: deque[tuple[str, Outcome]] = deque()
+        loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
 
-        def report(step: int, metrics: Mapping[str, float]) -> None:
-            last["message"] = (step, dict(metrics))
+        def tell(unit: str, told: Outcome | Evaluation) -> None:
+            if isinstance(told, Outcome):
+                outcomes.append((unit, told))
+                loop.call_soon_threadsafe(has_ended.set)
+            else:
+                evaluations[unit] = told
 
-        training = asyncio.ensure_future(asyncio.to_thread(self._worker.train, job, report))
-        while not training.done():
-            await asyncio.wait([training], timeout=SECOND)
-            if last:
-                yield last.pop("message")
+        training = asyncio.ensure_future(asyncio.to_thread(self._worker.train, job, tell))
+        training.add_done_callback(lambda _: has_ended.set())
+        is_over = False
+        while not is_over:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(has_ended.wait(), SECOND)
+            has_ended.clear()
+            is_over, ended = training.done(), len(outcomes)  # first: what comes later is for the next look
+            for unit in list(evaluations):
+                yield unit, evaluations.pop(unit)
+            for _ in range(ended):
+                yield outcomes.popleft()
         try:
-            yield training.result()
+            training.result()
         except WorkerDied as error:
             yield str(error)
 
     async def end(self) -> None:
         """Kill the process."""
         await asyncio.to_thread(self._worker.kill)
+
+
+def _absolute(job: Job) -> Job:
+    """The job as every node understands it."""
+    parts = tuple(
+        replace(part, parents={role: path.absolute() for role, path in part.parents.items()}) for part in job.parts
+    )
+    return replace(job, root=job.root.absolute(), parts=parts)
 
 
 @contextmanager

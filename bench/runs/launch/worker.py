@@ -5,17 +5,16 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from bench.errors import SpecError
-from bench.runs.job import Job, Outcome, resolve, run
+from bench.runs.job import Evaluation, Job, Outcome, resolve, run
 from bench.runs.launch.child import limit_torch
 
 
 def serve(pipe: Connection, threads: int) -> None:
-    """Train what comes in through the pipe; `(step, metrics)` and outcomes go out."""
+    """Train what comes in through the pipe; ids of units go out, each with what is new of it: see `bench.runs.job.Tell`."""
     while True:
         try:
             job: Job = pipe.recv()
@@ -24,7 +23,7 @@ def serve(pipe: Connection, threads: int) -> None:
         with suppress(SpecError):  # the job itself meets the same error, and says so
             resolve(job.work)
         limit_torch(threads)
-        _send(pipe, run(job, report=lambda step, metrics: _send(pipe, (step, dict(metrics)))))
+        run(job, tell=lambda unit, told: _send(pipe, (unit, told)))
         give_memory_back()
 
 
@@ -36,8 +35,8 @@ def give_memory_back() -> None:
         trim(0)
 
 
-def _send(pipe: Connection, message: Outcome | tuple[int, Mapping[str, float]]) -> None:
+def _send(pipe: Connection, message: tuple[str, Outcome | Evaluation]) -> None:
     try:
         pipe.send(message)
     except OSError:
-        os._exit(1)  # the parent is gone: that is no failure of the unit
+        os._exit(1)  # the parent is gone: that is no failure of a unit

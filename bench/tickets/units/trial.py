@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
+from bench.learner import Learner, StacksUnits
 from bench.registry import domain
 from bench.spec import Task
 from bench.streams import Streams
@@ -15,29 +17,54 @@ LONGEST = 5.0
 """Seconds of training within which an agent that first fills its memory should have begun to learn."""
 
 
-def trial(task: Task, *, device: str) -> dict[str, float]:
+def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, float]:
     """Train twice as long again and again, until the last time tells how fast it goes; then evaluate once.
 
     What is warmed up, filled and compiled at the beginning is so in none of the seconds that count.
 
+    Args:
+        task: what is trained.
+        device: `cpu`, `cuda`, ...
+        seats: units in a stack; None: one unit without.
+
     Returns:
-        Seconds: `start` until a learner is ready, `step` of one step in the budget's unit, `evaluation` of all splits.
+        Seconds, in a stack the share of one unit: `start` until a learner is ready, `step` of one step in the budget's unit,
+        `evaluation` of all splits.
     """
-    kind = domain(task.domain)
-    kind.learner(task, streams=Streams(0), device=device)  # imports libraries, as the first unit of a worker does
+    _make(task, device, seats)  # imports libraries, as the first unit of a worker does
     begun = time.perf_counter()
-    learner = kind.learner(task, streams=Streams(0), device=device)
-    learner.load(learner.snapshot())
+    learners, train = _make(task, device, seats)
+    for each in learners:
+        each.load(each.snapshot())
     ready = time.perf_counter()
-    chunk = 1
+    count, chunk = len(learners), 1
     while True:
-        step, updates, at = learner.step, learner.updates, time.perf_counter()
-        learner.train(min(step + chunk, task.budget))
+        step, updates, at = _sums(learners), learners[0].updates, time.perf_counter()
+        train(min(max(each.step for each in learners) + chunk, task.budget))
         now = time.perf_counter()
-        steps, seconds = learner.step - step, now - at
-        is_learning = learner.updates > updates
-        if learner.step >= task.budget or (seconds >= ENOUGH and is_learning) or now - ready > LONGEST:
+        steps, seconds = _sums(learners) - step, now - at
+        is_learning = learners[0].updates > updates
+        is_over = max(each.step for each in learners) >= task.budget
+        if is_over or (seconds >= ENOUGH and is_learning) or now - ready > LONGEST:
             break
-        chunk = 2 * steps
-    evaluate(learner, task)
-    return {"start": ready - begun, "step": seconds / steps, "evaluation": time.perf_counter() - now}
+        chunk = max(1, 2 * steps // count)
+    for each in learners:
+        evaluate(each, task)
+    evaluated = time.perf_counter()
+    return {"start": (ready - begun) / count, "step": seconds / steps, "evaluation": (evaluated - now) / count}
+
+
+def _sums(learners: Sequence[Learner]) -> int:
+    """How far all of them are together: seats whose steps are episodes take them at different times."""
+    return sum(each.step for each in learners)
+
+
+def _make(task: Task, device: str, seats: int | None) -> tuple[Sequence[Learner], Callable[[int], None]]:
+    """Learners, and what trains all of them to a step."""
+    kind = domain(task.domain)
+    if seats is None:
+        learner = kind.learner(task, streams=Streams(0), device=device)
+        return [learner], learner.train
+    assert isinstance(kind, StacksUnits)
+    stack = kind.stack(task, streams=[Streams(seed) for seed in range(seats)], device=device)
+    return stack.seats, lambda step: stack.train(dict.fromkeys(range(seats), step))

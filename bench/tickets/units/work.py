@@ -26,6 +26,7 @@ from bench.tickets.metrics import metrics
 from bench.tickets.protocol import Report, Result, Trained, run_unit, run_units
 from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
+from bench.tickets.units.seating import Seating
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in what the system counts memory in."""
@@ -55,15 +56,6 @@ def work(
     family = _load(unit, parents)
     result = run_unit(unit, domain(unit.task.domain), family, device=device, report=report)
     return _finish_with_survival(unit, result, family, folder, device=device, clock=clock)
-
-
-class Seating(NamedTuple):
-    """One unit of a stack: what `work` is asked of one that is trained by itself."""
-
-    unit: Unit
-    parents: Mapping[Role, Path]
-    folder: Path
-    report: Report | None = None
 
 
 def work_in_stack(
@@ -108,7 +100,7 @@ def work_in_stack(
             record = _finish_with_survival(unit, result, families.pop(place), folder, device=device, clock=share)
             record["provenance"]["stack"] = len(seatings)
             yield place, record
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  safetensors, too, has exceptions of its own; the others go on
             yield place, error
 
 

@@ -22,6 +22,7 @@ from bench.runs.estimates.pace import Pace
 from bench.runs.frontier import Frontier
 from bench.runs.overview import planned, status
 from bench.runs.plan import plan as make_plan
+from bench.runs.stacking import Stacking
 from bench.store.attempt import Attempt, read_record
 from bench.store.claims import ATTEMPTS
 from bench.store.store import Store
@@ -85,7 +86,7 @@ def test_nothing_of_the_source_is_trained(store, plan):
     frontier = Frontier(plan, store)
     assert {frontier.plan.units[each].task.name for each in frontier.todo} == {"example/moons"}
     assert len(frontier.units) == 4
-    assert "example/turned@smoke        1      1     1" in planned(plan, store, Pace(), workers=1).replace(
+    assert "example/turned@smoke        1      1     1" in planned(plan, store, Pace(), Stacking(), workers=1).replace(
         "  1  ", "  1  "
     )
     assert "example/turned@smoke  dense" not in status(plan, store)

@@ -275,7 +275,7 @@ def test_a_worker_that_dies_is_a_finding(trained, example, monkeypatch):
         def submit(self, job):
             future = Future()
             future.set_exception(WorkerDied("the worker process was killed by SIGKILL, 2 times\n\nmore"))
-            return future
+            return {job.parts[0].id: future}
 
     monkeypatch.setattr(measuring, "LocalLauncher", Dying)
     submission = submission_of(trained)

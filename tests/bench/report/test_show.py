@@ -119,3 +119,10 @@ def test_exempt_layers_and_unknown_flops(record):
 
 def test_a_terminal_gets_no_escape_sequences(record):
     assert "\x1b" not in show(record("\x1b[31mred", 1, 0, 0.9), [])
+
+
+def test_the_stack_that_a_unit_was_trained_in_is_told(record):
+    found = record("ticket", 1, 0, 0.9)
+    assert "trained" not in show(found, []).partition("asked")[0]
+    found["provenance"]["stack"] = 20
+    assert _line(show(found, []), "trained") == ["trained", "in", "a", "stack", "of", "20"]

@@ -15,7 +15,7 @@ import toy
 from bench.errors import StoreError
 from bench.runs import drive as driving
 from bench.runs.drive import drive
-from bench.runs.job import Outcome
+from bench.runs.job import Outcome, Works
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.plan import plan as make_plan
 from bench.spec import DIGITS
@@ -46,7 +46,7 @@ def test_a_finished_suite_starts_no_worker(filled, monkeypatch):
     store, plan = filled
     launcher = LocalLauncher(progress=lambda *_: None)
     monkeypatch.setattr(launcher, "submit", None)
-    assert len(drive(plan, store, launcher, watch=_Silent(), work="toy:work").finished) == 6
+    assert len(drive(plan, store, launcher, watch=_Silent(), works=toy.WORKS).finished) == 6
 
 
 def test_a_unit_that_fails_blocks_what_needs_it_and_is_tried_again(store, go, trouble):
@@ -98,9 +98,9 @@ def test_a_worker_that_is_killed_once_loses_nothing(store, trouble):
     thread = threading.Thread(target=kill)
     thread.start()
     try:
-        frontier = drive(make_plan(toy.suite(("snip",))), store, launcher, watch=_Silent(), work="toy:work")
+        frontier = drive(make_plan(toy.suite(("snip",))), store, launcher, watch=_Silent(), works=toy.WORKS)
         assert len(frontier.finished) == 2
-        frontier = drive(make_plan(toy.suite(("ticket",))), store, launcher, watch=_Silent(), work="toy:work")
+        frontier = drive(make_plan(toy.suite(("ticket",))), store, launcher, watch=_Silent(), works=toy.WORKS)
     finally:
         killed.append(0)
         launcher.close()
@@ -117,7 +117,7 @@ def children():
 
 
 class _Silent:
-    def started(self, unit): ...
+    def started(self, unit, seats): ...
     def ended(self, unit, outcome): ...
     def stands(self, frontier): ...
     def waits(self, holders): ...
@@ -146,7 +146,7 @@ def test_work_that_cannot_be_imported_is_the_reason(store):
     launcher = LocalLauncher(workers=1, progress=lambda *_: None)
     try:
         plan = make_plan(toy.suite(("dense",)))
-        frontier = drive(plan, store, launcher, watch=_Silent(), work="no.such:work")
+        frontier = drive(plan, store, launcher, watch=_Silent(), works=Works("no.such:work"))
     finally:
         launcher.close()
     (reason,) = frontier.failed.values()
@@ -162,7 +162,7 @@ def test_two_drives_share_the_work(store, monkeypatch):
         launcher = LocalLauncher(workers=1, progress=lambda *_: None)
         watch = _Counting()
         try:
-            found.append((drive(make_plan(suite), store, launcher, watch=watch, work="toy:work"), watch.count))
+            found.append((drive(make_plan(suite), store, launcher, watch=watch, works=toy.WORKS), watch.count))
         finally:
             launcher.close()
 
@@ -182,7 +182,7 @@ def test_two_drives_share_the_work(store, monkeypatch):
 class _Counting(_Silent):
     count = 0
 
-    def started(self, unit):
+    def started(self, unit, seats):
         self.count += 1
 
 
@@ -191,7 +191,7 @@ def test_progress_is_reported_for_each_unit(store):
     launcher = LocalLauncher(workers=1, progress=lambda *report: seen.append(report))
     try:
         plan = make_plan(toy.suite(("dense",)))
-        drive(plan, store, launcher, watch=_Silent(), work="toy:work")
+        drive(plan, store, launcher, watch=_Silent(), works=toy.WORKS)
     finally:
         launcher.close()
     (unit,) = plan.units
@@ -232,7 +232,7 @@ def alone(store, monkeypatch):
     """Drive a plan by one worker and an impatient look at others."""
     monkeypatch.setattr(driving, "POLL", 0.05)
     launcher = LocalLauncher(workers=1, progress=lambda *_: None)
-    yield lambda plan, watch: drive(plan, store, launcher, watch=watch, work="toy:work")
+    yield lambda plan, watch: drive(plan, store, launcher, watch=watch, works=toy.WORKS)
     launcher.close()
 
 
@@ -280,7 +280,7 @@ def test_an_attempt_that_vanishes_fails_its_unit_and_never_the_drive(store, trou
     launcher = LocalLauncher(workers=1, progress=lambda *_: None)
     try:
         plan = make_plan(toy.suite(("dense", "snip"), levels=(1,)))
-        frontier = drive(plan, store, launcher, watch=_Silent(), work="toy:work")
+        frontier = drive(plan, store, launcher, watch=_Silent(), works=toy.WORKS)
     finally:
         launcher.close()
     (reason,) = frontier.failed.values()
@@ -301,11 +301,11 @@ def test_what_is_stopped_gives_back_its_claims_after_its_workers_ended(store, mo
     monkeypatch.setattr(launcher, "close", closing)
 
     class Stopping(_Silent):
-        def started(self, unit):
+        def started(self, unit, seats):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        drive(make_plan(toy.suite(("dense",))), store, launcher, watch=Stopping(), work="toy:work")
+        drive(make_plan(toy.suite(("dense",))), store, launcher, watch=Stopping(), works=toy.WORKS)
     assert held_at_close == [1]
     assert store.holders() == []
 
@@ -323,7 +323,7 @@ class _Fake:
         future = Future()
         self._due.append((time.monotonic() + self._seconds, future))
         self._more.set()
-        return future
+        return {job.parts[0].id: future}
 
     def _work(self):
         while self._more.wait():
@@ -341,7 +341,7 @@ def test_units_of_launchers_that_grow_and_shrink_are_never_more_than_its_workers
     running, most = set(), []
 
     class Growing(_Silent):
-        def started(self, unit):
+        def started(self, unit, seats):
             running.add(unit.id)
             most.append((len(running), launcher.workers))
 

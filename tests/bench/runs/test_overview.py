@@ -3,6 +3,8 @@ import toy
 from bench.runs.estimates.pace import Pace
 from bench.runs.overview import aligned, planned, status
 from bench.runs.plan import plan as make_plan
+from bench.runs.stacking import Stacking
+from bench.spec import Suite
 
 
 def test_columns_are_aligned_and_numbers_stand_to_the_right():
@@ -12,16 +14,33 @@ def test_columns_are_aligned_and_numbers_stand_to_the_right():
 def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):
     store, _ = filled
     wider = make_plan(toy.suite(("ticket", "reinit", "snip"), levels=(1, 3), seeds=(0, 1)))
-    text = planned(wider, store, Pace(store.records()), workers=2)
+    text = planned(wider, store, Pace(store.records()), Stacking(), workers=2)
     head, row = text.splitlines()[2:4]
     assert head.split("  ")[0] == "task"
-    assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "6", "s"]
+    assert row.split() == ["toy/chain@smoke", "4", "16", "6", "0", "10", "270", "6", "s", "one", "by", "one"]
     assert text.endswith("time left: 3 s with 2 workers")
+
+
+def test_a_plan_says_what_is_trained_together_and_why_the_rest_is_not(store, toys):
+    entries = [toy.suite(("dense",), of=of).entries[0] for of in (*toy.TASKS[:2], toy.STACKED)]
+    plan = make_plan(Suite(name="three", title="", entries=tuple(entries)))
+    rows = planned(plan, store, Pace(), Stacking(), workers=1).splitlines()
+    assert [row.rpartition("unknown")[2].strip() for row in rows[3:6]] == [
+        "one by one",
+        "one by one",
+        "up to 8 at once",
+    ]
+    assert "one by one: toy/chain@quick and 1 more: it is a toy" in rows
+    rows = planned(plan, store, Pace(), Stacking(3), workers=1).splitlines()
+    assert rows[5].endswith("up to 3 at once")
+    rows = planned(plan, store, Pace(), Stacking(0), workers=1).splitlines()
+    assert rows[5].endswith("one by one")
+    assert "one by one: toy/stack@smoke: --stack off" in rows
 
 
 def test_a_plan_names_what_coincides(store):
     still = toy.task("toy/still", rewind_step=0)
-    text = planned(make_plan(toy.suite(("ticket-init",), of=still)), store, Pace(), workers=1)
+    text = planned(make_plan(toy.suite(("ticket-init",), of=still)), store, Pace(), Stacking(), workers=1)
     assert "toy/still@smoke: ticket-init coincides with ticket and is not run" in text
     assert text.endswith("time left: unknown with 1 worker")
 

@@ -26,7 +26,7 @@ def stage(store):
 
         def train(self, outcome):
             unit = self.frontier.next()
-            self.board.started(unit)
+            self.board.started(unit, None)
             self.board.stands(self.frontier)
             self.board.step(unit.id, 20, {"accuracy": 71.25})
             if outcome.status == "ok":
@@ -62,7 +62,7 @@ def test_what_is_left_is_counted_anew_only_when_more_than_one_unit_is_gone(store
     board.stands(frontier)
     assert [len(left) for left in counted] == [0, 7]
     while unit := frontier.next():
-        board.started(unit)
+        board.started(unit, None)
         if unit.method.name == "ticket":
             frontier.fail(unit, "it broke")
         else:
@@ -89,7 +89,7 @@ def test_a_terminal_gets_a_live_table(stage, monkeypatch):
     scene = stage(terminal=True)
     assert type(scene.board) is LiveTable
     unit = scene.frontier.next()
-    scene.board.started(unit)
+    scene.board.started(unit, None)
     scene.board.stands(scene.frontier)
     scene.console.print(scene.board)
     assert "toy/chain@smoke dense L0 s0  starting" in scene.text.getvalue()
@@ -100,3 +100,30 @@ def test_a_terminal_gets_a_live_table(stage, monkeypatch):
     with scene.board:
         scene.train(Outcome(status="failed", reason="no data"))
     assert "failed: no data" in scene.text.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_stack_that_a_unit_sits_in_is_told_beside_it(stage, terminal):
+    scene = stage(terminal=terminal)
+    unit = scene.frontier.next()
+    scene.board.started(unit, 20)
+    if terminal:
+        scene.console.print(scene.board)
+        assert "starting    0 s in a stack of 20" in scene.text.getvalue()
+    toy.finish(unit, scene.board._store, scene.plan, stack=20)
+    scene.frontier.finish(unit, "ok", None)
+    scene.board.stands(scene.frontier)
+    scene.board.ended(unit, Outcome(status="ok"))
+    assert " s in a stack of 20" in scene.text.getvalue().splitlines()[-1]
+
+
+def test_more_units_than_a_terminal_has_lines_leave_room_for_the_count(stage):
+    scene = stage(terminal=True)
+    scene.console.height = 6
+    while unit := scene.frontier.next():
+        scene.board.started(unit, 3)
+    scene.board.stands(scene.frontier)
+    scene.console.print(scene.board)
+    shown = scene.text.getvalue()
+    assert shown.count("starting") == 2
+    assert "and 1 more\n[0/3] done, 3 running, 0 waiting" in shown

@@ -237,6 +237,28 @@ def test_another_result_is_a_conflict_that_keeps_the_first(store, trouble):
     assert told["discarded"]["metrics"] == second["metrics"]
 
 
+@pytest.mark.parametrize(("first", "second"), [(None, 4), (4, None)])
+def test_a_stacked_result_beside_one_without_a_stack_is_no_conflict_and_the_first_stays(store, trouble, first, second):
+    unit = dense()
+    assert toy.finish(unit, store, None, stack=first) == "committed"
+    (store.folder(unit) / STATES[1]).unlink()
+    before = snapshot(store.root / "toy")
+    trouble({unit.label: "differ"})
+    assert toy.finish(unit, store, None, stack=second) == "kept"
+    assert snapshot(store.root / "toy") == before, "nor are its files filled up with the other's"
+    assert not (store.root / CONFLICTS).exists()
+    assert toy.finish(unit, store, None, stack=first) == "conflict"
+
+
+def test_the_same_result_of_a_stack_brings_states_back(store):
+    unit = dense()
+    toy.finish(unit, store, None)
+    (store.folder(unit) / STATES[1]).unlink()
+    assert toy.finish(unit, store, None, stack=4) == "kept"
+    assert (store.folder(unit) / STATES[1]).exists()
+    assert verify(store) == []
+
+
 @pytest.mark.parametrize("other_bytes", [False, True])
 def test_cleaned_states_come_back_with_the_same_result(store, other_bytes):
     unit = dense()
@@ -279,6 +301,16 @@ def test_a_failure_keeps_its_reason_and_nothing_else(store):
     os.utime(later / "reason.txt", (time.time() + 9, time.time() + 9))
     assert store.failures()[unit.id[:10]].reason == "again"
     assert store.records() == []
+
+
+def test_a_crash_of_a_stack_is_told_from_other_failures(store):
+    one, two = make_plan(toy.suite(("dense",), seeds=(0, 1))).units.values()
+    Attempt(store.root, one).fail("its own fault")
+    assert store.crashed_in_stacks() == set()
+    Attempt(store.root, two).fail("the worker died", stack=7)
+    Attempt(store.root, two).fail("its own fault")
+    assert store.crashed_in_stacks() == {two.id[:10]}
+    assert {failure.reason for failure in store.failures().values()} == {"its own fault"}
 
 
 def test_no_nan_is_ever_written(store):

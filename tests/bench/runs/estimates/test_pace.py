@@ -49,12 +49,34 @@ def test_what_remains_is_shared_by_the_workers(filled):
 
 def test_a_trial_counts_where_no_record_tells_anything(filled):
     timing = Timing(start=1.0, step=0.1, evaluation=0.5)
-    pace = Pace(filled[0].records(), {"toy/chain@smoke": timing, "toy/chain@quick": timing})
+    pace = Pace(filled[0].records(), {("toy/chain@smoke", False): timing, ("toy/chain@quick", False): timing})
     assert pace.seconds(unit_of("dense")) == pytest.approx(0.5), "a record tells more"
     assert pace.seconds(unit_of("dense", scale="quick", budget=60)) == pytest.approx(1 + 60 * 0.1 + 6 * 0.5)
     assert pace.seconds(unit_of("ticket", scale="quick", budget=60)) == pytest.approx(1 + 50 * 0.1 + 5 * 0.5)
     assert pace.knows("toy/chain@smoke")
     assert not pace.knows("toy/chain@quick")
+
+
+def test_units_in_stacks_and_others_tell_nothing_of_each_other(filled):
+    records = filled[0].records()
+    for record in records:
+        record["wall_seconds"] = 30.0
+        if record["spec"]["method"]["name"] == "ticket":
+            record["provenance"]["stack"], record["wall_seconds"] = 8, 2.0
+    timing = Timing(start=0.0, step=1.0, evaluation=0.0)
+    stacked = Pace(records, stacks=lambda unit: unit.method.name != "small-dense")
+    assert stacked.seconds(unit_of("ticket")) == pytest.approx(2.0)
+    assert stacked.seconds(unit_of("dense")) == pytest.approx(3.0), "by the tickets, for more steps"
+    assert stacked.seconds(unit_of("small-dense")) == pytest.approx(30.0)
+    alone = Pace(records)
+    assert alone.seconds(unit_of("ticket")) == pytest.approx(20.0), "by the others, for fewer steps"
+    assert alone.knows("toy/chain@smoke", stack=True)
+    assert alone.knows("toy/chain@smoke")
+    only = [record for record in records if "stack" in record["provenance"]]
+    assert not Pace(only).knows("toy/chain@smoke")
+    assert Pace(only).seconds(unit_of("dense")) is None
+    assert Pace(only, {("toy/chain@smoke", False): timing}).seconds(unit_of("dense")) == 30.0
+    assert Pace(only, {("toy/chain@smoke", True): timing}).seconds(unit_of("dense")) is None
 
 
 def test_a_few_records_of_each_method_are_read(filled, monkeypatch):

@@ -7,7 +7,7 @@ import toy
 
 from bench import versions
 from bench.runs.estimates import timing
-from bench.runs.estimates.timing import Timing, timings
+from bench.runs.estimates.timing import Timing, Tried, timings
 from bench.verbs import training
 
 CHAIN, QUICK, _, STILL, PICKY = toy.TASKS
@@ -27,14 +27,23 @@ def tried(cache):
     def run(*tasks, **options):
         trying, failed = [], []
         options = {"trial": "toy:trial", **options}
-        return timings(tasks, trying=trying.append, failed=failed.append, **options), trying, failed
+        return (
+            timings(
+                [each if isinstance(each, Tried) else Tried(each) for each in tasks],
+                trying=trying.append,
+                failed=failed.append,
+                **options,
+            ),
+            trying,
+            failed,
+        )
 
     return run
 
 
 def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
     found, trying, failed = tried(CHAIN, QUICK)
-    assert found == {"toy/chain@smoke": TOLD, "toy/chain@quick": TOLD}
+    assert found == {("toy/chain@smoke", False): TOLD, ("toy/chain@quick", False): TOLD}
     assert trying == [
         f"trying how fast toy/chain@{scale} trains here ({n} of 2)" for n, scale in ((1, "smoke"), (2, "quick"))
     ]
@@ -49,9 +58,20 @@ def test_a_task_is_tried_once_on_a_machine(tried, cache, monkeypatch):
     assert tried(CHAIN)[1]
 
 
+def test_a_stack_is_tried_beside_what_is_trained_by_itself(tried, cache):
+    found, trying, _ = tried(Tried(CHAIN), Tried(CHAIN, 4))
+    assert found == {("toy/chain@smoke", False): TOLD, ("toy/chain@smoke", True): replace(TOLD, step=0.025)}
+    assert trying[1] == "trying how fast toy/chain@smoke trains here in a stack of 4 (2 of 2)"
+    assert not tried(Tried(CHAIN, 4))[1]
+    assert tried(Tried(CHAIN, 5))[1], "other seats, another share"
+    assert tried(Tried(STILL, 2))[2] == [
+        "how long toy/still@smoke takes in a stack of 2 is unknown: its trial ended with exit code 7"
+    ]
+
+
 def test_what_cannot_be_tried_is_told_in_a_line_and_the_rest_goes_on(tried, cache):
     found, trying, failed = tried(STILL, PICKY, CHAIN)
-    assert found == {"toy/chain@smoke": TOLD}
+    assert found == {("toy/chain@smoke", False): TOLD}
     assert len(trying) == 3
     assert failed[0] == "how long toy/still@smoke takes is unknown: its trial ended with exit code 7"
     assert failed[1].startswith(
@@ -75,7 +95,7 @@ def test_a_damaged_note_is_made_anew(tried, cache, text):
     tried(CHAIN)
     (note,) = cache.iterdir()
     note.write_text(text)
-    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}
+    assert tried(CHAIN)[0] == {("toy/chain@smoke", False): TOLD}
     assert "0.1" in note.read_text()
 
 
@@ -88,7 +108,7 @@ def test_without_a_home_nothing_is_kept(tried, monkeypatch):
     assert tried(CHAIN)[1]
     assert tried(CHAIN)[1], "tried again"
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/self/no")
-    assert tried(CHAIN)[0] == {"toy/chain@smoke": TOLD}, "a folder that cannot be written is no error"
+    assert tried(CHAIN)[0] == {("toy/chain@smoke", False): TOLD}, "a folder that cannot be written is no error"
 
 
 def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file, tmp_path, monkeypatch, cache):
@@ -105,3 +125,17 @@ def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file
     assert code == 0, "what cannot be tried hinders no plan"
     assert err == "ticketbench: how long toy/still@smoke takes is unknown: its trial ended with exit code 7\n"
     assert out.endswith("time left: unknown with 2 workers\n")
+
+
+def test_a_plan_tries_stacks_of_as_many_as_a_level_has_for_each_worker(command, suite_file, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "timings", lambda tried, **_: asked.extend(tried) or {})
+    suite_file.write_text(
+        suite_file.read_text().replace("toy/chain", "toy/stack").replace("random-ticket", "small-dense")
+    )
+    options = ("--store", tmp_path / "runs", "--workers", 2)
+    assert command("plan", suite_file, *options)[0] == 0
+    assert [(each.task.key, each.seats) for each in asked] == [("toy/stack@smoke", 2), ("toy/stack@smoke", None)]
+    asked.clear()
+    assert command("plan", suite_file, *options, "--stack", "off")[0] == 0
+    assert [each.seats for each in asked] == [None]

@@ -13,14 +13,14 @@ from bench.runs.launch.child import Child
 pytestmark = in_proc
 TRIAL = """
 import toy
-from bench.runs.estimates.timing import timings
-timings(toy.TASKS[:1], trial="hanging:trial", trying=print, failed=print)
+from bench.runs.estimates.timing import Tried, timings
+timings([Tried(toy.TASKS[0])], trial="hanging:trial", trying=print, failed=print)
 """
 HANGING = """
 import time
 from pathlib import Path
 
-def trial(task, *, device):
+def trial(task, *, device, seats):
     Path("begun").touch()
     time.sleep(600)
 """

@@ -9,7 +9,7 @@ import pytest
 import toy
 
 from bench.errors import LaunchError
-from bench.runs.job import Job, Outcome
+from bench.runs.job import Outcome
 from bench.runs.launch import WorkerDied, pool
 from bench.runs.launch.pool import LOSSES, Lost, Pool, Refused
 from bench.runs.plan import plan as make_plan
@@ -22,6 +22,7 @@ class Engine:
 
     def __init__(self):
         self.room = {}
+        self.given = []
         self.refuses, self.checked, self.begun, self.ended = {}, [], [], []
         self.does = {}
         self.is_gone = self.is_closed = False
@@ -54,9 +55,15 @@ class Slot:
         await self.answer("begin")
         self.engine.begun.append(self.node)
 
-    async def train(self, job, report):
-        report(10, {"accuracy": 1.0})
-        return await self.answer("train") or OK
+    async def train(self, job, tell):
+        self.engine.given.append([part.id for part in job.parts])
+        first, *others = [part.id for part in job.parts]
+        tell(first, (10, {"accuracy": 1.0}))
+        if others:
+            tell(first, OK)
+        await self.answer("train")
+        for each in others or [first]:
+            tell(each, OK)
 
     async def answer(self, to):
         what = self.engine.does.get((self.node, to))
@@ -103,7 +110,12 @@ def begin(engine):
 @pytest.fixture
 def job(store):
     (unit,) = make_plan(toy.suite(("dense",))).units.values()
-    return Job(spec=unit.spec(), root=store.root, parents={})
+    return toy.job(store.root, unit)
+
+
+def future_of(launcher, job):
+    (future,) = launcher.submit(job).values()
+    return future
 
 
 def wait_until(condition):
@@ -134,7 +146,7 @@ def test_no_more_workers_than_asked_for(engine, begin):
 def test_a_unit_is_trained_and_reported(engine, begin, job):
     engine.room = {"a": 1}
     launcher = begin()
-    assert launcher.submit(job).result(10) is OK
+    assert future_of(launcher, job).result(10) is OK
     assert [step for _, step, _ in launcher.reports] == [10]
 
 
@@ -142,7 +154,7 @@ def test_a_slot_takes_no_unit_before_it_has_begun(engine, begin, job):
     engine.room = {"a": 1, "b": 1}
     engine.does["a", "begin"] = threading.Event()
     launcher = begin()
-    assert [launcher.submit(job).result(10) for _ in range(3)] == [OK] * 3
+    assert [future_of(launcher, job).result(10) for _ in range(3)] == [OK] * 3
     assert launcher.workers == 1
     engine.does["a", "begin"].set()
     wait_until(lambda: launcher.workers == 2)
@@ -152,7 +164,7 @@ def test_a_refused_node_trains_nothing_and_the_others_go_on(engine, begin, job):
     engine.room = {"a": 1, "b": 1}
     engine.refuses["a"] = Refused("it has torch 1")
     launcher = begin()
-    assert launcher.submit(job).result(10) is OK
+    assert future_of(launcher, job).result(10) is OK
     time.sleep(0.05)
     assert launcher.said == ["node a is not used: it has torch 1"]
     assert engine.begun == ["b"]
@@ -165,11 +177,11 @@ def test_a_run_ends_when_there_are_only_refused_nodes(engine, begin, job, monkey
     engine.refuses["a"] = Refused("it has torch 1")
     launcher = begin()
     with pytest.raises(LaunchError, match="^node a is not used: it has torch 1$"):
-        launcher.submit(job).result(10)
+        future_of(launcher, job).result(10)
     with pytest.raises(LaunchError, match="torch 1"):
         _ = launcher.workers
     with pytest.raises(LaunchError, match="torch 1"):
-        launcher.submit(job).result(10)
+        future_of(launcher, job).result(10)
 
 
 def test_a_run_ends_when_its_last_accepted_node_is_gone_and_refused_ones_are_left(engine, begin, job, monkeypatch):
@@ -177,11 +189,11 @@ def test_a_run_ends_when_its_last_accepted_node_is_gone_and_refused_ones_are_lef
     engine.room = {"a": 1, "b": 1}
     engine.refuses["a"] = Refused("it has torch 1")
     launcher = begin()
-    assert launcher.submit(job).result(10) is OK
+    assert future_of(launcher, job).result(10) is OK
     engine.room = {"a": 1}
     engine.does["b", "train"] = Lost("the node died")
     with pytest.raises(LaunchError, match="^node a is not used: it has torch 1$"):
-        launcher.submit(job).result(10)
+        future_of(launcher, job).result(10)
 
 
 def test_a_run_with_workers_waits_for_nobody(engine, begin, monkeypatch):
@@ -200,7 +212,7 @@ def test_a_lost_node_is_told_of_once_whatever_it_had(engine, begin, job, monkeyp
     died = engine.does["a", "train"] = threading.Event()
     launcher = begin()
     wait_until(lambda: launcher.workers == 4)
-    futures = [launcher.submit(job) for _ in range(4)]
+    futures = [future_of(launcher, job) for _ in range(4)]
     wait_until(lambda: len(launcher.reports) == 4)
     engine.room = {"b": 1}
     engine.does["a", "train"] = Lost("the node died")
@@ -212,7 +224,7 @@ def test_a_lost_node_is_told_of_once_whatever_it_had(engine, begin, job, monkeyp
 def test_a_run_waits_for_its_first_node_and_says_so(engine, begin, job, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 0.05)
     launcher = begin()
-    future = launcher.submit(job)
+    future = future_of(launcher, job)
     wait_until(lambda: launcher.said)
     assert launcher.said[0].endswith("waiting for one")
     engine.room = {"a": 1}
@@ -223,7 +235,7 @@ def test_a_unit_of_a_lost_slot_goes_to_another(engine, begin, job):
     engine.room = {"a": 1}
     engine.does["a", "train"] = Lost("the node died")
     launcher = begin()
-    future = launcher.submit(job)
+    future = future_of(launcher, job)
     wait_until(lambda: launcher.said)
     assert launcher.said == ["lost a worker on node a: the node died"]
     engine.room = {"b": 1}
@@ -232,12 +244,56 @@ def test_a_unit_of_a_lost_slot_goes_to_another(engine, begin, job):
     assert "a" in engine.ended, "what may still live of a lost slot is ended"
 
 
+@pytest.fixture
+def stack(store):
+    units = make_plan(toy.suite(("dense",), seeds=(0, 1, 2), of=toy.STACKED)).units.values()
+    return toy.job(store.root, *units, stack=True)
+
+
+def test_a_stack_is_told_of_unit_by_unit(engine, begin, stack):
+    engine.room = {"a": 1}
+    ended = engine.does["a", "train"] = threading.Event()
+    futures = begin().submit(stack)
+    assert list(futures) == [part.id for part in stack.parts]
+    first, *others = futures.values()
+    assert first.result(10) is OK
+    assert not any(future.done() for future in others)
+    engine.does.clear()
+    engine.does["a", "train"] = None
+    ended.set()
+    assert [future.result(10) for future in others] == [OK] * 2
+
+
+def test_what_is_left_of_a_stack_goes_to_another_slot(engine, begin, stack):
+    """Each slot that is lost has ended a unit before: three slots do all of it."""
+    engine.room = {"a": 1}
+    engine.does["a", "train"] = Lost("the node died")
+    launcher = begin()
+    futures = launcher.submit(stack)
+    wait_until(lambda: len(engine.given) == 2)
+    engine.room = {"b": 1}
+    assert [future.result(10) for future in futures.values()] == [OK] * 3
+    ids = [part.id for part in stack.parts]
+    assert [ids, ids[1:], ids[2:]] == engine.given[:3]
+
+
+def test_a_stack_that_kills_its_process_fails_those_that_have_not_ended(engine, begin, stack):
+    engine.room = {"a": 1}
+    engine.does["a", "train"] = WorkerDied("killed by SIGKILL")
+    first, *others = begin().submit(stack).values()
+    assert first.result(10) is OK
+    for future in others:
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            future.result(10)
+    assert len(engine.given) == 1
+
+
 def test_a_unit_that_is_lost_too_often_fails(engine, begin, job):
     engine.room = {f"n{number}": 1 for number in range(LOSSES + 3)}
     engine.does = {(node, "train"): Lost("the node died") for node in engine.room}
     launcher = begin()
     with pytest.raises(WorkerDied, match=f"^lost with its node {LOSSES} times, the last time because the node died"):
-        launcher.submit(job).result(10)
+        future_of(launcher, job).result(10)
     assert len(launcher.reports) == LOSSES
 
 
@@ -246,7 +302,7 @@ def test_a_node_that_only_loses_is_given_up(engine, begin, job):
     engine.does["a", "begin"] = Lost("it has no memory")
     launcher = begin()
     wait_until(lambda: f"node a is not used: it lost its workers {LOSSES} times in a row" in launcher.said)
-    assert launcher.submit(job).result(10) is OK
+    assert future_of(launcher, job).result(10) is OK
     assert 2 * LOSSES <= engine.ended.count("a") <= 2 * LOSSES + 1
 
 
@@ -256,7 +312,7 @@ def test_a_check_that_was_lost_is_made_again(engine, begin, job):
     launcher = begin()
     wait_until(lambda: engine.checked)
     del engine.refuses["a"]
-    assert launcher.submit(job).result(10) is OK
+    assert future_of(launcher, job).result(10) is OK
     assert engine.checked.count("a") >= 2
 
 
@@ -265,18 +321,18 @@ def test_a_unit_that_kills_its_processes_is_not_tried_elsewhere(engine, begin, j
     engine.does["a", "train"] = WorkerDied("killed by SIGKILL")
     launcher = begin()
     with pytest.raises(WorkerDied, match="SIGKILL"):
-        launcher.submit(job).result(10)
+        future_of(launcher, job).result(10)
     assert len(launcher.reports) == 1
     assert launcher.workers == 1
     engine.does.clear()
-    assert launcher.submit(job).result(10) is OK, "its slot goes on"
+    assert future_of(launcher, job).result(10) is OK, "its slot goes on"
 
 
 def test_when_the_engine_is_gone_every_future_ends(engine, begin, job):
     engine.room = {"a": 1}
     engine.does["a", "train"] = threading.Event()
     launcher = begin()
-    futures = [launcher.submit(job) for _ in range(2)]
+    futures = [future_of(launcher, job) for _ in range(2)]
     wait_until(lambda: launcher.reports)
     engine.is_gone = True
     for future in futures:
@@ -288,14 +344,14 @@ def test_a_mistake_in_an_engine_ends_the_run_and_is_not_hidden(engine, begin, jo
     engine.room = {"a": 1}
     engine.does["a", "train"] = ZeroDivisionError("a mistake")
     with pytest.raises(ZeroDivisionError):
-        begin().submit(job).result(10)
+        future_of(begin(), job).result(10)
 
 
 def test_closing_ends_every_slot_in_mid_training(engine, begin, job):
     engine.room = {"a": 2}
     engine.does["a", "train"] = threading.Event()
     launcher = begin()
-    futures = [launcher.submit(job) for _ in range(3)]
+    futures = [future_of(launcher, job) for _ in range(3)]
     wait_until(lambda: len(launcher.reports) == 2)
     launcher.close()
     launcher.close()

@@ -12,7 +12,6 @@ import pytest
 import toy
 from processes import MARK, in_proc, living, wait_until
 
-from bench.runs.job import Job
 from bench.runs.launch import WorkerDied, process
 from bench.runs.launch.child import THREAD_VARIABLES
 from bench.runs.launch.process import Limits, Worker
@@ -24,7 +23,7 @@ pytestmark = in_proc
 @pytest.fixture
 def job(store):
     (unit,) = make_plan(toy.suite(("dense",))).units.values()
-    return Job(spec=unit.spec(), root=store.root, parents={}, work="toy:work")
+    return toy.job(store.root, unit)
 
 
 @pytest.fixture
@@ -63,16 +62,16 @@ def quiet(*_):
 
 def test_one_process_trains_job_after_job(job, worker, tmp_path):
     trains = worker()
-    reports = []
-    assert trains.train(job, lambda *report: reports.append(report)).commit == "committed"
+    outcome, reports = toy.told(job, trains.train)
+    assert outcome.commit == "committed"
     (pid,) = living(tmp_path)
-    assert reports == [(step, {"accuracy": 50.0 + step}) for step in (10, 20, 30)]
-    assert trains.train(job, quiet).commit == "kept"
+    assert reports == [10, 20, 30]
+    assert toy.told(job, trains.train)[0].commit == "kept"
     assert living(tmp_path) == [pid]
     trains.kill()
     assert left(tmp_path) == []
     with pytest.raises(WorkerDied, match="the run was stopped"):
-        trains.train(job, quiet)
+        trains.train(job, tell=quiet)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -95,14 +94,14 @@ def test_a_unit_that_ends_its_process_is_tried_twice_and_told(job, worker, does,
     does(what)
     trains, begun = worker(), time.monotonic()
     with pytest.raises(WorkerDied) as error:
-        trains.train(job, quiet)
+        trains.train(job, tell=quiet)
     first, _, printed = str(error.value).partition("\n\n")
     assert first == reason
     assert "training toy/chain@smoke dense L0 s0" in printed
     assert left(tmp_path) == [], "its forked child, which holds every pipe, is gone too"
     assert time.monotonic() - begun < 60, "nobody waited for the child"
     does(None)
-    assert trains.train(job, quiet).status == "ok", "the next unit has a new process"
+    assert toy.told(job, trains.train)[0].status == "ok", "the next unit has a new process"
 
 
 def test_a_stopped_run_ends_a_forked_child_and_one_that_hangs(job, worker, does, tmp_path):
@@ -115,7 +114,7 @@ def test_a_stopped_run_ends_a_forked_child_and_one_that_hangs(job, worker, does,
 
     def train():
         try:
-            trains.train(job, quiet)
+            trains.train(job, tell=quiet)
         except WorkerDied as error:
             ended.append(str(error))
 
@@ -147,27 +146,60 @@ def test_a_unit_that_takes_more_than_it_may_fails_at_once(job, worker, does, wha
     does(what)
     trains, begun = worker(limits), time.monotonic()
     with pytest.raises(WorkerDied) as error:
-        trains.train(job, quiet)
+        trains.train(job, tell=quiet)
     assert reason in str(error.value).partition("\n")[0]
     assert len(str(error.value)) < 20_000
     assert time.monotonic() - begun < 60
     does(None)
-    assert trains.train(job, quiet).status == "ok"
+    assert toy.told(job, trains.train)[0].status == "ok"
+
+
+@pytest.fixture
+def stack(store):
+    units = make_plan(toy.suite(("dense",), seeds=(0, 1, 2), of=toy.STACKED)).units.values()
+    return toy.job(store.root, *units, stack=True)
+
+
+def test_a_stack_that_ends_its_process_is_tried_once_and_who_ended_before_is_told(stack, worker, trouble, tmp_path):
+    trouble({"toy/stack@smoke dense L0 s1": "die"})
+    trains, told = worker(), []
+    with pytest.raises(WorkerDied) as error:
+        trains.train(stack, lambda *message: told.append(message))
+    first, _, printed = str(error.value).partition("\n\n")
+    assert first == (
+        "the worker process was killed by SIGKILL: out of memory? try fewer --workers or a smaller --stack"
+    )
+    assert printed.count("training toy/stack@smoke dense L0 s1") == 1
+    outcomes = [(unit, what.status) for unit, what in told if not isinstance(what, tuple)]
+    assert outcomes == [(stack.parts[0].id, "ok")]
+    assert left(tmp_path) == []
+    trouble({})
+    outcomes, steps = toy.told(stack, trains.train)
+    assert [outcome.commit for outcome in outcomes] == ["kept", "committed", "committed"]
+    assert steps == [10, 20, 30] * 3
+
+
+def test_a_stack_has_the_time_of_all_its_units(stack, worker, trouble, monkeypatch):
+    monkeypatch.setattr(process, "TICK", 0.05)
+    trouble({"toy/stack@smoke dense L0 s2": "hang"})
+    begun = time.monotonic()
+    with pytest.raises(WorkerDied, match=r"^it took longer than the 3 x 2 s of --unit-timeout"):
+        worker(Limits(seconds=2)).train(stack, quiet)
+    assert time.monotonic() - begun >= 6
 
 
 def test_a_unit_within_its_limits_is_left_alone(job, worker):
     limits = Limits(seconds=600, memory=2**40)
-    assert worker(limits).train(job, quiet).status == "ok"
+    assert toy.told(job, worker(limits).train)[0].status == "ok"
 
 
 PARENT = """
 import sys, toy
 from pathlib import Path
-from bench.runs.job import Job
 from bench.runs.launch.process import Worker
 from bench.runs.plan import plan
 unit, = plan(toy.suite(("dense",))).units.values()
-Worker(threads=1).train(Job(spec=unit.spec(), root=Path(sys.argv[1]), parents={}, work="toy:work"), lambda *_: print("begun", flush=True))
+Worker(threads=1).train(toy.job(Path(sys.argv[1]), unit), lambda *_: print("begun", flush=True))
 """
 
 
@@ -191,8 +223,8 @@ def test_whoever_kills_the_parent_ends_the_worker_and_its_children(store, does, 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_what_a_scheduler_sends_to_every_process_is_the_parents_to_answer(job, worker, stop, tmp_path):
     trains = worker()
-    trains.train(job, quiet)
+    trains.train(job, tell=quiet)
     (pid,) = living(tmp_path)
     os.kill(pid, stop)
-    assert trains.train(job, quiet).commit == "kept"
+    assert toy.told(job, trains.train)[0].commit == "kept"
     assert living(tmp_path) == [pid]

@@ -68,6 +68,55 @@ def test_nothing_is_trained_beyond_the_budget_or_for_ever(slow, monkeypatch):
     assert slow.chunks == [1, 2, 4, 8, 16]
 
 
+class SlowStack:
+    """Seats of which each advance takes ten milliseconds for all; the first advances half as often as the others."""
+
+    def __init__(self, count):
+        self.seats, self.untils = [Slow() for _ in range(count)], []
+
+    def train(self, until):
+        assert list(until) == list(range(len(self.seats)))
+        self.untils.append(until[0])
+        while all(seat.step < until[0] for seat in self.seats):
+            time.sleep(0.01)
+            for number, seat in enumerate(self.seats):
+                seat.updates += 1
+                seat.step += 1 if number else seat.updates % 2
+
+
+def test_a_seat_has_its_share_of_the_time_of_its_stack(monkeypatch):
+    task = registry.task("vision/lenet-mnist", "smoke")
+    made = []
+
+    class Stacking(Slow):
+        def tasks(self): ...
+        def seats(self, task, device): ...
+
+        def stack(self, task, *, streams, device):
+            made.append(SlowStack(len(streams)))
+            assert [each.seed for each in streams] == list(range(len(streams)))
+            return made[-1]
+
+    monkeypatch.setattr(trials, "domain", lambda _: Stacking())
+    monkeypatch.setattr(trials, "ENOUGH", 0.1)
+    found = trial(task, device="cpu", seats=4)
+    first, *others = (seat.step for seat in made[-1].seats)
+    assert first == (others[0] + 1) // 2
+    assert found["step"] == pytest.approx(0.01 / 3.5, rel=0.5), "3.5 steps at each advance"
+    assert [seat.evaluated for seat in made[-1].seats] == [len(task.splits)] * 4
+    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits), rel=0.5)
+    monkeypatch.setattr(trials, "ENOUGH", 1e9)
+    trial(task, device="cpu", seats=2)
+    assert max(made[-1].untils) == task.budget == max(seat.step for seat in made[-1].seats)
+
+
+def test_a_real_stack():
+    task = registry.task("rl/cartpole-a2c", "smoke")
+    found = trial(task, device="cpu", seats=3)
+    assert 0 < found["step"] < 1
+    assert 0 < found["start"] < 10
+
+
 def test_a_real_task():
     found = trial(registry.task("vision/lenet-mnist", "smoke"), device="cpu")
     assert 0 < found["step"] < 1
