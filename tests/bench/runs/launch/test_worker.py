@@ -34,3 +34,49 @@ def test_memory_between_living_blocks_is_given_back():
     megabytes, living = map(int, ran.stdout.split())
     assert megabytes > 100
     assert living == 2_000
+
+
+FAULTS = """
+import resource
+import sys
+
+import torch
+
+from bench.runs.launch.worker import keep_memory
+
+torch.set_num_threads(1)
+if sys.argv[1] == "keep":
+    keep_memory()
+
+
+net = torch.nn.Sequential(
+    torch.nn.Linear(64, 1024), torch.nn.ReLU(), torch.nn.Linear(1024, 1024), torch.nn.ReLU(), torch.nn.Linear(1024, 8)
+)
+images = torch.ones(1024, 64)
+
+
+def update():
+    net.zero_grad()
+    net(images).sum().backward()
+
+
+for _ in range(30):
+    update()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    update()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
+def test_memory_that_every_update_needs_is_not_faulted_in_again():
+    """What is wanted of the heap's end grows for some updates; then a net with tensors of 4 MB faults in hardly a page."""
+
+    def faults(word):
+        ran = subprocess.run([sys.executable, "-c", FAULTS, word], check=True, capture_output=True, text=True)
+        return int(ran.stdout)
+
+    kept, given = faults("keep"), faults("give")
+    assert given > 1_000, "there is nothing to keep: drop it"
+    assert kept < given / 4
