@@ -31,6 +31,11 @@ class Language:
         """The dictionary's entries."""
         return {"corpus": task.config.get("corpus"), "data": dict(task.data)}
 
+    def seats(self, task: Task, device: str) -> str:
+        """Why there are no stacks (see `bench.learner.StacksUnits`)."""
+        del task, device
+        return "fairseq's batches differ in shape from seed to seed"
+
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).
 

@@ -55,12 +55,12 @@ class ReinforcementLearning:
 
     def seats(self, task: Task, device: str) -> int | str:
         """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
-        del device
         if task.config["algorithm"] == "dqn":
             return "DQN's agents would need a replay buffer and an exploration each"
-        if task.config["network"]["name"] not in ("trunk", "towers"):
-            return "only linear layers are stacked"
-        return SEATS
+        if task.config["env"]["kind"] == "atari":
+            return "the emulator takes most of the time, and a network of Atari's fills a core"
+        convolves = task.config["network"]["name"] == "minatar"
+        return 1 if convolves and task.config["algorithm"] == "ppo" and device == "cpu" else SEATS
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> AgentStack:
         """A stack of agents at step 0."""

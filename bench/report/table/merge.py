@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.digests import canonical_json
 from bench.errors import Conflict
-from bench.record import Record
+from bench.record import Record, is_stacked
 from bench.report.escaping import plain
 from bench.spec import method_identity, task_identity
 
@@ -34,6 +34,9 @@ Standing = tuple[str, Record]
 def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
     """The records of all sources, each unit once: of equal results the record that tells most, then the first to end, stays.
 
+    A unit that was trained in a stack in one place and by itself in another has two right results: what the first source
+    has stays.
+
     Args:
         sources: where records stand, in words, such as a suite or a file ("": nobody knows) -> its records.
 
@@ -44,9 +47,12 @@ def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
     units: dict[str, Standing] = {}
     for standing in ((place, record) for place, records in sources.items() for record in records):
         replicate, unit = _replicate(standing[1]), standing[1]["unit_id"]
-        for known in (kept.get(replicate), units.get(unit)):
-            if known and _result(known[1]) != _result(standing[1]):
-                raise Conflict(_told(*sorted((known, standing), key=_age)))
+        known = [each for each in (kept.get(replicate), units.get(unit)) if each]
+        if any(_are_otherwise_executed(each[1], standing[1]) for each in known):
+            continue
+        for each in known:
+            if _result(each[1]) != _result(standing[1]):
+                raise Conflict(_told(*sorted((each, standing), key=_age)))
         kept[replicate] = min(kept[replicate], standing, key=_rank) if replicate in kept else standing
         units[unit] = standing
     return {replicate: record for replicate, (_, record) in kept.items()}
@@ -61,6 +67,11 @@ def _result(record: Record) -> dict[str, Any]:
     """Everything that a training gave: two of them are the same only if all of it is."""
     told = {name: value for name, value in record.items() if name not in BESIDE}
     return {**told, "result": record["digests"]["result"]}
+
+
+def _are_otherwise_executed(one: Record, other: Record) -> bool:
+    """Whether one unit was trained in a stack, and the other time by itself."""
+    return one["unit_id"] == other["unit_id"] and is_stacked(one) != is_stacked(other)
 
 
 def _rank(standing: Standing) -> tuple[int, tuple[str, str, str]]:

@@ -16,13 +16,21 @@ from domains.rl import classic, domain, losses
 from domains.rl import stack as stacks
 
 TASKS = domain.tasks()
-KINDS = ("cartpole-a2c", "cartpole-a2c-steps", "cartpole-ppo", "acrobot-ppo", "lunarlander-a2c-steps")
+KINDS = (
+    "cartpole-a2c",
+    "cartpole-a2c-steps",
+    "cartpole-ppo",
+    "acrobot-ppo",
+    "lunarlander-a2c-steps",
+    "minatar-breakout-a2c",
+)
 SOON = {
     "cartpole-a2c": 20,
     "cartpole-a2c-steps": 1_024,
     "cartpole-ppo": 512,
     "acrobot-ppo": 1_024,
     "lunarlander-a2c-steps": 1_024,
+    "minatar-breakout-a2c": 160,
 }
 """Task -> steps after which agents have been updated several times, and have finished episodes."""
 
@@ -265,5 +273,7 @@ def test_other_methods_conform_in_seats(a2c, name):
 
 def test_what_does_not_stack_says_why():
     assert "replay" in domain.seats(TASKS["rl/cartpole-dqn@smoke"], "cpu")
-    assert "linear" in domain.seats(TASKS["rl/minatar-breakout-a2c@smoke"], "cpu")
+    assert "emulator" in domain.seats(TASKS["rl/atari-breakout-a2c@smoke"], "cpu")
     assert domain.seats(TASKS["rl/cartpole-a2c@smoke"], "cpu") == 32
+    assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cpu") == 1
+    assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cuda") == 32

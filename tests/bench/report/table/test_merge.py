@@ -83,6 +83,17 @@ def test_any_other_number_is_a_conflict_even_under_the_same_digest(record, chang
             merged(sources)
 
 
+def test_a_unit_of_a_stack_and_the_same_by_itself_are_no_conflict(record):
+    """Both are right, and the first that is read stays, whatever it says of its age: nobody's record replaces another."""
+    alone = record("ticket", 1, 0, 0.5, provenance={"end": "2026"}, digests={"result": "1" * 64})
+    stacked = record("ticket", 1, 0, 0.6, provenance={"stack": 8, "end": "2025"}, digests={"result": "2" * 64})
+    assert one({"a": [alone], "b": [stacked]}) is alone
+    assert one({"a": [stacked], "b": [alone]}) is stacked
+    other = record("ticket", 1, 0, 0.7, provenance={"stack": 2}, digests={"result": "3" * 64})
+    with pytest.raises(Conflict, match="has two results"):
+        merged({"a": [stacked], "b": [other]})
+
+
 def test_a_conflict_names_the_unit_both_digests_and_where_they_stand(record):
     mine = record("ticket", 7, 2, 0.5, provenance={"machine": "Linux x86_64", "end": "2024-01-01"})
     forged = record("ticket", 7, 2, 0.9, provenance={"end": "2024-01-02\n\x1b[31m"})
