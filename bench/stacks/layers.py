@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -34,37 +34,64 @@ ACTIVATIONS: dict[type[nn.Module], Activation] = {
 }
 
 
-class _Perceptron(torch.autograd.Function):
-    """Linear layers, each with an activation behind it, as one function.
+def forward(activations: Sequence[Activation], inputs: Tensor, layers: Sequence[Tensor]) -> list[Tensor]:
+    """What every linear layer gives behind its activation, the lowest first, and before all the inputs.
 
-    Small networks spend most of a step between their products: as one function they take half of the time that autograd
-    takes with a node for each operation. A weight's gradient comes out of its product in the weight's own memory order.
+    Args:
+        activations: of each layer.
+        inputs: (networks, n, in).
+        layers: weights (networks, out, in) and biases (networks, out), in turns.
+
+    Returns:
+        (networks, n, features) each.
     """
+    values = [inputs]
+    for activation, weight, bias in zip(activations, layers[::2], layers[1::2], strict=True):
+        values.append(activation.apply(torch.baddbmm(bias.unsqueeze(1), values[-1], weight.mT)))
+    return values
+
+
+def backward(
+    activations: Sequence[Activation], values: Sequence[Tensor], weights: Sequence[Tensor], outer: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The way back, from the last layer to the first.
+
+    A weight's gradient comes out of its product in the weight's own memory order.
+
+    Args:
+        activations: of each layer.
+        values: what `forward` gave.
+        weights: of each layer.
+        outer: the gradient of the last values.
+
+    Yields:
+        Gradients of a layer's weights and biases, and the gradient in front of its activation.
+    """
+    for number in reversed(range(len(weights))):
+        inner = activations[number].backward(outer, values[number + 1])
+        yield torch.bmm(inner.mT, values[number]), inner.sum(1), inner
+        if number:
+            outer = torch.bmm(inner, weights[number])
+
+
+class _Perceptron(torch.autograd.Function):
+    """Linear layers, each with an activation behind it, as one node of the graph: small networks spend most time between nodes."""
 
     @staticmethod
     def forward(context: Any, activations: Sequence[Activation], inputs: Tensor, *layers: Tensor) -> Tensor:
-        """Inputs (networks * n, in) through weights (networks, out, in) and biases (networks, out), in turns."""
-        values = [inputs.view(len(layers[0]), -1, inputs.shape[1])]
-        for activation, weight, bias in zip(activations, layers[::2], layers[1::2], strict=True):
-            values.append(activation.apply(torch.baddbmm(bias.unsqueeze(1), values[-1], weight.mT)))
+        values = forward(activations, inputs.view(len(layers[0]), -1, inputs.shape[1]), layers)
         context.activations = activations
         context.save_for_backward(*layers[::2], *values)
         return values[-1].flatten(0, 1)
 
     @staticmethod
     def backward(context: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        """The same way back."""
         count = len(context.activations)
         weights, values = context.saved_tensors[:count], context.saved_tensors[count:]
-        gradient: Tensor | None = outer.view(values[-1].shape)
-        found: list[Tensor | None] = []
-        for number in reversed(range(count)):
-            assert gradient is not None
-            gradient = context.activations[number].backward(gradient, values[number + 1])
-            found += [gradient.sum(1), torch.bmm(gradient.mT, values[number])]
-            is_needed = number or context.needs_input_grad[1]
-            gradient = torch.bmm(gradient, weights[number]) if is_needed else None
-        return None, None if gradient is None else gradient.flatten(0, 1), *reversed(found)
+        steps = list(backward(context.activations, values, weights, outer.view(values[-1].shape)))
+        found = [each for weight, bias, _ in steps for each in (bias, weight)]
+        before = torch.bmm(steps[-1][2], weights[0]).flatten(0, 1) if context.needs_input_grad[1] else None
+        return None, before, *reversed(found)
 
 
 class StackedLinear(nn.Module):
@@ -91,17 +118,19 @@ class StackedLinear(nn.Module):
 class StackedPerceptron(nn.Sequential):
     """A sequence of linear layers and activations of each network, whose parameters keep their names."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs (networks * n, ...) to (networks * n, out)."""
-        layers: list[tuple[StackedLinear, Activation]] = []
+    def layers(self) -> list[tuple[StackedLinear, Activation]]:
+        """Every linear layer with what stands behind it."""
+        found: list[tuple[StackedLinear, Activation]] = []
         for layer in self:
             if isinstance(layer, StackedLinear):
-                layers.append((layer, ACTIVATIONS[nn.Identity]))
-            elif isinstance(layer, nn.Flatten):
-                inputs = inputs.flatten(1)
-            else:
-                layers[-1] = (layers[-1][0], ACTIVATIONS[type(layer)])
-        return perceptron(inputs, layers)
+                found.append((layer, ACTIVATIONS[nn.Identity]))
+            elif type(layer) in ACTIVATIONS:
+                found[-1] = (found[-1][0], ACTIVATIONS[type(layer)])
+        return found
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs (networks * n, ...) to (networks * n, out)."""
+        return perceptron(inputs.flatten(1), self.layers())
 
 
 def perceptron(inputs: Tensor, layers: Sequence[tuple[StackedLinear, Activation]]) -> Tensor:

@@ -7,7 +7,7 @@ looks at a seat sees a learner, and whoever leaves takes along what is his.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
@@ -95,6 +95,7 @@ class Stack(ABC, Generic[AnySeat]):
     Attributes:
         seats: all of them, whoever is trained at the moment.
         module: with the parameters (rows, ...) of those who are trained at the moment.
+        parameters: name -> parameter of the module.
         optimizer: of these parameters.
         company: the seats who are trained at the moment, in the order of the rows; rows beyond are empty.
     """
@@ -155,9 +156,14 @@ class Stack(ABC, Generic[AnySeat]):
         Args:
             losses: (company,), each a function of its own seat's weights alone.
         """
-        for parameter in self._parameters.values():
+        for parameter in self.parameters.values():
             parameter.grad = None
         losses.sum().backward()
+        self.apply_gradients()
+
+    def apply_gradients(self) -> None:
+        """One update of every seat's weights by the gradients that its parameters have; they are masked first."""
+        self._mask_gradients()
         self._call_hooks("pre")
         # Moments of nodes that died decay to denormal numbers, with which a CPU is many times slower. What is flushed to
         # zero is far below what would move a weight by a bit.
@@ -236,11 +242,12 @@ class Stack(ABC, Generic[AnySeat]):
         self.company = company
         self._is_fresh = fresh.pop()
         names = [name for name, _ in self.module.named_parameters()]
-        self._parameters = {name: self._gather_parameter(name) for name in names}
+        self.parameters = {name: self._gather_parameter(name) for name in names}
+        self._keep: dict[str, tuple[Tensor, list[Masking | None]]] = {}
         for name, _ in list(self.module.named_buffers()):
             self._gather_buffer(name)
-        self.optimizer = self.make_optimizer(list(self._parameters.values()))
-        for name, parameter in self._parameters.items():
+        self.optimizer = self.make_optimizer(list(self.parameters.values()))
+        for name, parameter in self.parameters.items():
             self._gather_mask(name, parameter)
             if not self._is_fresh:
                 self._gather_moments(name, parameter)
@@ -274,7 +281,17 @@ class Stack(ABC, Generic[AnySeat]):
         for row, masking in enumerate(maskings):
             if masking:
                 masking.keep[name] = keep[row]
-        parameter.register_post_accumulate_grad_hook(_masker(name, keep, maskings))
+        self._keep[name] = keep, maskings
+
+    def _mask_gradients(self) -> None:
+        for name, (keep, maskings) in self._keep.items():
+            gradient = self.parameters[name].grad
+            if gradient is None:
+                continue
+            for row, masking in enumerate(maskings):
+                if masking and masking.dense_gradients:
+                    masking.see(name, gradient[row])
+            gradient.mul_(keep)
 
     def _gather_moments(self, name: str, parameter: nn.Parameter) -> None:
         states = [seat.optimizer.state[seat.module.get_parameter(name)] for seat in self.company]
@@ -286,11 +303,11 @@ class Stack(ABC, Generic[AnySeat]):
         self._share_moments_of(name, parameter)
 
     def _share_gradients(self, row: int, seat: AnySeat) -> None:
-        for name, parameter in self._parameters.items():
+        for name, parameter in self.parameters.items():
             seat.module.get_parameter(name).grad = None if parameter.grad is None else parameter.grad[row]
 
     def _share_moments(self) -> None:
-        for name, parameter in self._parameters.items():
+        for name, parameter in self.parameters.items():
             self._share_moments_of(name, parameter)
         self._is_fresh = False
 
@@ -309,16 +326,3 @@ class Stack(ABC, Generic[AnySeat]):
 
 def _is_of_each_weight(value: Any, parameter: Tensor) -> bool:
     return isinstance(value, Tensor) and value.shape == parameter.shape
-
-
-def _masker(name: str, keep: Tensor, maskings: Sequence[Masking | None]) -> Callable[[Tensor], None]:
-    """What masks the gradients of a stacked parameter as they are accumulated."""
-
-    def mask_gradients(parameter: Tensor) -> None:
-        assert parameter.grad is not None
-        for row, masking in enumerate(maskings):
-            if masking and masking.dense_gradients:
-                masking.see(name, parameter.grad[row])
-        parameter.grad.mul_(keep)
-
-    return mask_gradients

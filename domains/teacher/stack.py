@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.learner import CHECK_EVERY
 from bench.spec import Task
-from bench.stacks.layers import stacked
+from bench.stacks.layers import StackedPerceptron, backward, forward, stacked
 from bench.stacks.stack import Seat, Stack
 from bench.streams import Streams
 from domains.teacher.examples import Pair
@@ -42,17 +42,26 @@ class StudentStack(Stack[StudentSeat]):
         seats = [StudentSeat(task, streams=each, device=device) for each in streams]
         super().__init__(seats, stacked(seats[0].module))
 
+    module: StackedPerceptron
+
     def make_optimizer(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
         """Each student's own."""
         return optimizer(parameters, self._task)
 
+    @torch.no_grad()
     def advance(self) -> None:
-        """One update."""
-        inputs, targets = (torch.cat(each) for each in zip(*(seat.batch() for seat in self.company), strict=True))
-        outputs = self.module(self.filled(inputs))[: len(targets)]
-        losses = (outputs - targets).square().view(len(self.company), -1).sum(1) * self._factor
-        self.update(losses)
+        """One update; the way back is written out, because autograd takes as long again for networks as small as these."""
+        pairs = zip(*(seat.batch() for seat in self.company), strict=True)
+        inputs, targets = (self.filled(torch.cat(each)).unflatten(0, (self.rows, -1)) for each in pairs)
+        layers, activations = zip(*self.module.layers(), strict=True)
+        weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
+        values = forward(activations, inputs, [each for pair in zip(weights, biases, strict=True) for each in pair])
+        errors = values[-1] - targets
+        gradients = backward(activations, values, weights, errors * (2 * self._factor))
+        for layer, (weight, bias, _) in zip(reversed(layers), gradients, strict=True):
+            layer.weight.grad, layer.bias.grad = weight, bias
+        self.apply_gradients()
         for seat in self.company:
             seat.step_on()
         if any(seat.step % CHECK_EVERY == 0 for seat in self.company):
-            self.check_losses(losses, "the training loss")
+            self.check_losses(errors[: len(self.company)].square().flatten(1).sum(1), "the training loss")

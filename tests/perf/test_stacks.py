@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.registry import domain
+from bench.runs.launch.worker import keep_memory
 from bench.spec import Unit
 from bench.tickets.methods import METHODS
 from bench.tickets.units.work import Seating, work, work_in_stack
@@ -20,6 +21,7 @@ ALONE = 2
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    keep_memory()
     yield
     torch.set_num_threads(before)
 
@@ -72,7 +74,8 @@ def stacked(asked, root):
 )
 def test_units_per_cpu_hour(tmp_path, key, budget, seats, least):
     task = domain(key.partition("/")[0]).tasks()[key]
-    task = replace(task, budget=budget, evaluate_every=budget // 20, rewind_step=min(task.rewind_step, budget // 20))
+    every = min(task.evaluate_every, budget)
+    task = replace(task, budget=budget, evaluate_every=every, rewind_step=min(task.rewind_step, every))
     asked = units(task, seats)
     one_by_one(asked[:1], tmp_path / "warm")
     alone = seconds(lambda: one_by_one(asked[:ALONE], tmp_path / "before"))
