@@ -65,11 +65,10 @@ def stacked(asked, root):
     [
         ("rl/cartpole-a2c-steps@paper", 48_128, 32, 6.0),
         ("rl/cartpole-a2c-steps@paper", 48_128, 8, 3.5),
-        ("rl/cartpole-a2c@paper", 480, 32, 6.0),
         ("rl/lunarlander-a2c-steps@quick", 10_240, 32, 2.0),
         ("rl/cartpole-ppo@quick", 4_096, 32, 3.0),
         ("teacher/two-layer@small", 3_000, 16, 5.0),
-        ("teacher/two-layer@paper", 3_000, 16, 5.0),
+        ("teacher/two-layer@paper", 10_000, 16, 5.0),
     ],
 )
 def test_units_per_cpu_hour(tmp_path, key, budget, seats, least):
