@@ -222,10 +222,19 @@ class Stack(ABC, Generic[AnySeat]):
         return torch.cat((own, own.new_zeros((empty, *own.shape[1:])))) if empty else own
 
     def scatter(self) -> None:
-        """End the company: from now on nobody shares anything but memory."""
-        if self.company:
-            self.scattered()
-            self.company = ()
+        """End the company: each seat takes what is its own, so that who leaves for good keeps no memory of the others."""
+        if not self.company:
+            return
+        self.scattered()
+        for seat in self.company:
+            for own in (*seat.module.parameters(), *seat.module.buffers()):
+                own.data = own.data.clone()
+                own.grad = None if own.grad is None else own.grad.clone()
+            for state in seat.optimizer.state.values():
+                state |= {key: value.clone() for key, value in state.items() if isinstance(value, Tensor)}
+            if seat.masking:
+                seat.masking.keep |= {name: each.clone() for name, each in seat.masking.keep.items()}
+        self.company = ()
 
     def gather(self, company: tuple[AnySeat, ...]) -> None:
         """Let some of the seats, and nobody else, share all that they have.
@@ -298,8 +307,10 @@ class Stack(ABC, Generic[AnySeat]):
         for key, value in states[0].items():
             if _is_of_each_weight(value, parameter[0]):
                 self.optimizer.state[parameter][key] = self._stacked([state[key] for state in states])
-            else:
+            elif all(torch.equal(torch.as_tensor(value), torch.as_tensor(state[key])) for state in states):
                 self.optimizer.state[parameter][key] = value.clone() if isinstance(value, Tensor) else value
+            else:
+                raise SpecError(f"seats of a stack train together whose optimizers differ in {key}: load them all")
         self._share_moments_of(name, parameter)
 
     def _share_gradients(self, row: int, seat: AnySeat) -> None:
