@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import DataError
@@ -44,14 +45,10 @@ class ReinforcementLearning:
             DataError: if a package or a ROM that the task needs is missing.
             SpecError: if the task's environment does not exist, or the algorithm cannot act in it.
         """
-        try:
+        with _installed(task):
             from domains.rl.learner import AgentLearner  # noqa: PLC0415  the planner lists tasks without torch
 
             return AgentLearner(task, streams=streams, device=device, width=width)
-        except ModuleNotFoundError as error:
-            raise DataError(
-                f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[rl]"
-            ) from error
 
     def seats(self, task: Task, device: str) -> int | str:
         """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
@@ -63,10 +60,21 @@ class ReinforcementLearning:
         return 1 if convolves and task.config["algorithm"] == "ppo" and device == "cpu" else SEATS
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> AgentStack:
-        """A stack of agents at step 0."""
-        from domains.rl.stack import AgentStack  # noqa: PLC0415  the planner lists tasks without torch
+        """A stack of agents at step 0; raises what `learner` does."""
+        with _installed(task):
+            from domains.rl.stack import AgentStack  # noqa: PLC0415  the planner lists tasks without torch
 
-        return AgentStack(task, streams=streams, device=device)
+            return AgentStack(task, streams=streams, device=device)
+
+
+@contextmanager
+def _installed(task: Task) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[rl]"
+        ) from error
 
 
 domain = ReinforcementLearning()

@@ -36,47 +36,37 @@ def test_memory_between_living_blocks_is_given_back():
     assert living == 2_000
 
 
-FAULTS = """
-import resource
+KEPT = """
 import sys
+from pathlib import Path
 
-import torch
+from bench.runs.launch.worker import give_memory_back, keep_memory
 
-from bench.runs.launch.worker import keep_memory
 
-torch.set_num_threads(1)
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 2**20
+
+
 if sys.argv[1] == "keep":
     keep_memory()
-
-
-net = torch.nn.Sequential(
-    torch.nn.Linear(64, 1024), torch.nn.ReLU(), torch.nn.Linear(1024, 1024), torch.nn.ReLU(), torch.nn.Linear(1024, 8)
-)
-images = torch.ones(1024, 64)
-
-
-def update():
-    net.zero_grad()
-    net(images).sum().backward()
-
-
-for _ in range(30):
-    update()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    update()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10)
+before = resident()
+blocks = [bytearray(b"x" * 4_000_000) for _ in range(50)]
+del blocks
+kept = resident() - before
+give_memory_back()
+print(kept, resident() - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
-def test_memory_that_every_update_needs_is_not_faulted_in_again():
-    """What is wanted of the heap's end grows for some updates; then a net with tensors of 4 MB faults in hardly a page."""
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and asks glibc")
+def test_what_a_unit_frees_is_kept_for_its_next_update_and_given_back_in_the_end():
+    """Fifty blocks of 4 MB, each of which glibc would otherwise give back at once, and fault in again."""
 
-    def faults(word):
-        ran = subprocess.run([sys.executable, "-c", FAULTS, word], check=True, capture_output=True, text=True)
-        return int(ran.stdout)
+    def megabytes(word):
+        ran = subprocess.run([sys.executable, "-c", KEPT, word], check=True, capture_output=True, text=True)
+        return tuple(map(int, ran.stdout.split()))
 
-    kept, given = faults("keep"), faults("give")
-    assert given > 1_000, "there is nothing to keep: drop it"
-    assert kept < given / 4
+    kept, left = megabytes("keep")
+    assert kept > 150
+    assert left < 50
+    assert megabytes("give")[0] < 50
