@@ -56,6 +56,8 @@ class ReinforcementLearning:
             return "DQN's agents would need a replay buffer and an exploration each"
         if task.config["env"]["kind"] == "atari":
             return "the emulator takes most of the time, and a network of Atari's fills a core"
+        if task.unit == "episodes" and not task.constant_rate:
+            return "its schedules follow the episodes, of which agents finish different numbers in a rollout"
         convolves = task.config["network"]["name"] == "minatar"
         return 1 if convolves and task.config["algorithm"] == "ppo" and device == "cpu" else SEATS
 

@@ -44,7 +44,7 @@ class Joint:
 class Parts:
     """Simulations of several agents, one after the other (see `domains.rl.episodes.Simulations`).
 
-    One that crashes stands still from then on, and the others go on.
+    One that crashes has episodes of no content from then on, so that nobody waits for their end, and the others go on.
 
     Args:
         parts: of each agent.
@@ -87,7 +87,7 @@ class Parts:
 
 
 def _standing(part: Simulations) -> Step:
-    """A step in which nothing happens."""
+    """A step in which nothing happens, and every episode ends."""
     shape, kind = part.observation_space.shape or (), part.observation_space.dtype
     seen, zero, no = np.zeros((part.n, *shape), kind), np.zeros(part.n), np.zeros(part.n, dtype=bool)
-    return Step(seen, zero, zero, no, no, no, seen)
+    return Step(seen, zero, zero, no, no, ~no, seen)

@@ -49,40 +49,47 @@ class Loss(ABC):
         self._model = model
         self.epochs, self.batch_size = getattr(model, "n_epochs", 1), getattr(model, "batch_size", None)
 
-    def __call__(self, batch: Batch, logits: Tensor, values: Tensor) -> Tensor:
-        """Losses (agents,) from the logits (agents, n, actions) and values (agents, n) of a batch."""
+    def __call__(self, batch: Batch, logits: Tensor, values: Tensor, *, remaining: float) -> Tensor:
+        """Losses (agents,) of a batch.
+
+        Args:
+            batch: of transitions.
+            logits: (agents, n, actions), as they are now.
+            values: (agents, n), likewise.
+            remaining: share of the schedules that is left.
+        """
         choices = Categorical(logits=logits, validate_args=False)
         chosen = choices.log_prob(batch.actions.squeeze(2).long())
         advantages = batch.advantages
         if self._model.normalize_advantage and advantages.shape[1] > 1:
             mean, std = advantages.mean(1, keepdim=True), advantages.std(1, keepdim=True)
             advantages = (advantages - mean) / (std + TINY)
-        policy_loss = -self.surrogate(batch, advantages, chosen).mean(1)
+        policy_loss = -self.surrogate(batch, advantages, chosen, remaining).mean(1)
         value_loss = (batch.returns - values).square().mean(1)
         entropy = choices.entropy().mean(1)
         loss: Tensor = policy_loss - self._model.ent_coef * entropy + self._model.vf_coef * value_loss
         return loss
 
     @abstractmethod
-    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor) -> Tensor:
+    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor, remaining: float) -> Tensor:
         """What is maximised of each action (agents, n), from the log-probability `chosen` that it has now."""
 
 
 class A2CLoss(Loss):
     """Advantage actor-critic (1602.01783)."""
 
-    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor) -> Tensor:
+    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor, remaining: float) -> Tensor:
         """The policy gradient's."""
-        del batch
+        del batch, remaining
         return advantages * chosen
 
 
 class PPOLoss(Loss):
     """Proximal policy optimization (1707.06347)."""
 
-    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor) -> Tensor:
+    def surrogate(self, batch: Batch, advantages: Tensor, chosen: Tensor, remaining: float) -> Tensor:
         """The smaller of the clipped and the plain one."""
-        reach = self._model.clip_range(self._model._current_progress_remaining)  # noqa: SLF001  as its `train` reads it
+        reach = self._model.clip_range(remaining)
         ratio = torch.exp(chosen - batch.log_probs)
         return torch.min(advantages * ratio, advantages * ratio.clamp(1 - reach, 1 + reach))
 

@@ -78,7 +78,10 @@ class AgentSeat(Seat, AgentLearner):
         """Every metric of the split; fresh episodes are played by the whole company at once, and kept for the others."""
         if split not in HELD_OUT:
             return super().evaluate(split)
-        return dict(self.stack.evaluated(self, split))
+        metrics = self.stack.evaluated(self, split)
+        if self.trouble is not None:  # somebody else may have asked before, and played for this one, too
+            raise self.trouble
+        return dict(metrics)
 
     def load(self, state: State) -> None:
         """Go on from `state` with a fresh optimizer, new episodes and no evaluation."""
@@ -89,10 +92,10 @@ class AgentSeat(Seat, AgentLearner):
         """Take in the episodes that ended in a rollout of so many environment steps; the step it leads to."""
         return self._account(taken)
 
-    def follow_schedules(self, done: int) -> float:
-        """Put schedules where `done` steps lead, and give the learning rate there."""
+    def remaining(self, done: int) -> float:
+        """Share of the schedules that is left after `done` steps."""
         self.model._update_current_progress_remaining(done - self.origin, self._task.budget - self.origin)  # noqa: SLF001  as `learn` does it
-        return float(self.model.lr_schedule(self.model._current_progress_remaining))  # noqa: SLF001  as its `train` reads it
+        return float(self.model._current_progress_remaining)  # noqa: SLF001  as its `train` reads it
 
     def _reseed(self, episodes: int) -> None:
         super()._reseed(episodes)

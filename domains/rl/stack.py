@@ -108,18 +108,18 @@ class AgentStack(Stack[AgentSeat]):
         self._collect()
         taken = self._model.n_steps * self._model.n_envs
         done = [seat.account(taken) for seat in self.company]
-        (rate,) = {seat.follow_schedules(step) for seat, step in zip(self.company, done, strict=True)}
+        remaining = [seat.remaining(step) for seat, step in zip(self.company, done, strict=True)]
+        (rate,) = {float(self._model.lr_schedule(share)) for share in remaining}
         self.set_rate(rate)
         self.module.train()
         for batch in self._batches():
             logits, values = self._of(batch.observations.flatten(0, 1))
-            losses = self._losses(batch, self._each(logits), self._each(values))
+            losses = self._losses(batch, self._each(logits), self._each(values), remaining=remaining[0])
             self.update(losses)
         self.check_losses(losses, "train/loss")
         for seat, step in zip(self.company, done, strict=True):
             seat.step = step
-        for number, error in self._joint.crashed.items():
-            self.company[number].trouble = self._joint.episodes.crash(error)
+        self._take_crashes(self._joint)
 
     def evaluated(self, seat: AgentSeat, split: str) -> dict[str, float]:
         """Every metric of a seat on fresh episodes, which its whole company plays at once."""
@@ -146,7 +146,14 @@ class AgentStack(Stack[AgentSeat]):
             return self._drawn(logits.softmax(1), generators).cpu().numpy()
 
         seeds = [seed for evaluator in evaluators for seed in evaluator.seeds(split)]
-        return play(act, joint.episodes, seeds, [how["episodes"]] * len(self.company))
+        played = play(act, joint.episodes, seeds, [how["episodes"]] * len(self.company))
+        self._take_crashes(joint)
+        return played
+
+    def _take_crashes(self, joint: Joint) -> None:
+        """Whoever's environment crashed cannot be trained any further."""
+        for number, error in joint.crashed.items():
+            self.company[number].trouble = joint.episodes.crash(error)
 
     def _each(self, values: Any) -> Any:
         """(company * n, ...) as (company, n, ...)."""

@@ -44,17 +44,16 @@ def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
         Conflict: if one unit has two results, or one method, level and seed of a task has two units.
     """
     kept: dict[Replicate, Standing] = {}
-    units: dict[str, Standing] = {}
+    seen: dict[tuple[Replicate | str, bool], Standing] = {}
     for standing in ((place, record) for place, records in sources.items() for record in records):
-        replicate, unit = _replicate(standing[1]), standing[1]["unit_id"]
-        known = [each for each in (kept.get(replicate), units.get(unit)) if each]
-        if any(_are_otherwise_executed(each[1], standing[1]) for each in known):
-            continue
-        for each in known:
-            if _result(each[1]) != _result(standing[1]):
-                raise Conflict(_told(*sorted((each, standing), key=_age)))
-        kept[replicate] = min(kept[replicate], standing, key=_rank) if replicate in kept else standing
-        units[unit] = standing
+        replicate, unit, stacked = _replicate(standing[1]), standing[1]["unit_id"], is_stacked(standing[1])
+        for key in ((name, execution) for name in (replicate, unit) for execution in (stacked, not stacked)):
+            if key in seen and _contradict(seen[key][1], standing[1]):
+                raise Conflict(_told(*sorted((seen[key], standing), key=_age)))
+        seen[replicate, stacked] = seen[unit, stacked] = standing
+        known = kept.setdefault(replicate, standing)
+        if is_stacked(known[1]) == stacked:
+            kept[replicate] = min(known, standing, key=_rank)
     return {replicate: record for replicate, (_, record) in kept.items()}
 
 
@@ -69,9 +68,10 @@ def _result(record: Record) -> dict[str, Any]:
     return {**told, "result": record["digests"]["result"]}
 
 
-def _are_otherwise_executed(one: Record, other: Record) -> bool:
-    """Whether one unit was trained in a stack, and the other time by itself."""
-    return one["unit_id"] == other["unit_id"] and is_stacked(one) != is_stacked(other)
+def _contradict(one: Record, other: Record) -> bool:
+    """Whether two records cannot both be right; a unit of a stack and the same by itself may round otherwise."""
+    may_differ = one["unit_id"] == other["unit_id"] and is_stacked(one) != is_stacked(other)
+    return not may_differ and _result(one) != _result(other)
 
 
 def _rank(standing: Standing) -> tuple[int, tuple[str, str, str]]:

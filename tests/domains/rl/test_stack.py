@@ -46,6 +46,13 @@ def test_who_leaves_changes_nothing_for_those_who_stay(kind):
     check_leaving(domain, TASKS[f"rl/{kind}@smoke"], SOON[kind])
 
 
+def test_schedules_go_on_without_the_first_agent():
+    """PPO's clipping range falls with the position of whoever is trained, not of an agent that has left."""
+    task = TASKS["rl/cartpole-ppo@smoke"]
+    parameters = {**task.config["hyperparameters"], "n_epochs": 10, "learning_rate": {"linear": 1e-2}}
+    check_leaving(domain, replace(task, config={**task.config, "hyperparameters": parameters}), 2_048)
+
+
 def test_units_come_out_as_one_by_one(a2c):
     check_units(domain, a2c, tolerance=1e-3)
 
@@ -137,16 +144,16 @@ def no_clipping(monkeypatch):
 def joint_means(monkeypatch):
     """Losses divided by the rows of all agents, as one batch would have them."""
     whole = losses.Loss.__call__
-    monkeypatch.setattr(losses.Loss, "__call__", lambda *args: whole(*args) / len(args[1].returns))
+    monkeypatch.setattr(losses.Loss, "__call__", lambda *args, **rest: whole(*args, **rest) / len(args[1].returns))
 
 
 def joint_normalisation(monkeypatch):
     whole = losses.Loss.__call__
 
-    def call(self, batch, logits, values):
+    def call(self, batch, logits, values, **rest):
         advantages = (batch.advantages - batch.advantages.mean()) / (batch.advantages.std() + losses.TINY)
         self._model.normalize_advantage = False
-        return whole(self, batch._replace(advantages=advantages), logits, values)
+        return whole(self, batch._replace(advantages=advantages), logits, values, **rest)
 
     monkeypatch.setattr(losses.Loss, "__call__", call)
 
@@ -239,6 +246,26 @@ def test_an_environment_that_crashes_takes_its_own_agent_along_only(monkeypatch)
     assert all(distance(stack.seats[seed].snapshot(), expected[seed]) == 0 for seed in (0, 2))
 
 
+def test_an_environment_that_crashes_while_others_play_fails_its_own_agent_only(monkeypatch):
+    """Whoever asks first plays for all, and hears nothing of it."""
+    task = TASKS["rl/lunarlander-ppo@smoke"]
+    task = replace(task, evaluation={**task.evaluation, "episodes": 2, "n_envs": 2})
+    stack = domain.stack(task, streams=[Streams(seed) for seed in range(3)], device="cpu")
+    for seat in stack.seats:
+        seat.load(seat.snapshot())
+    stack.gather(stack.seats)
+
+    def step(_):
+        raise ValueError("the ground is gone")
+
+    monkeypatch.setattr(stack.seats[1].evaluator.environment.simulations, "step", step)
+    found = [stack.seats[seed].evaluate("val") for seed in (0, 2)]
+    with pytest.raises(RuntimeError, match="environment LunarLander-v3 crashed: ValueError: the ground is gone"):
+        stack.seats[1].evaluate("val")
+    others = domain.stack(task, streams=[Streams(0), Streams(2)], device="cpu")
+    assert found == [seat.evaluate("val") for seat in others.seats]
+
+
 def test_joint_environments_go_on_where_each_was():
     parts = [classic.classic("Acrobot-v1", 2) for _ in range(3)]
     twins = [classic.classic("Acrobot-v1", 2) for _ in range(3)]
@@ -273,6 +300,7 @@ def test_other_methods_conform_in_seats(a2c, name):
 
 def test_what_does_not_stack_says_why():
     assert "replay" in domain.seats(TASKS["rl/cartpole-dqn@smoke"], "cpu")
+    assert "episodes" in str(domain.seats(replace(TASKS["rl/cartpole-a2c@smoke"], constant_rate=False), "cpu"))
     assert "emulator" in domain.seats(TASKS["rl/atari-breakout-a2c@smoke"], "cpu")
     assert domain.seats(TASKS["rl/cartpole-a2c@smoke"], "cpu") == 32
     assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cpu") == 1

@@ -92,6 +92,9 @@ def test_a_unit_of_a_stack_and_the_same_by_itself_are_no_conflict(record):
     other = record("ticket", 1, 0, 0.7, provenance={"stack": 2}, digests={"result": "3" * 64})
     with pytest.raises(Conflict, match="has two results"):
         merged({"a": [stacked], "b": [other]})
+    for order in itertools.permutations([alone, stacked, other]):
+        with pytest.raises(Conflict, match="has two results"):
+            merged({"": order})
 
 
 def test_a_conflict_names_the_unit_both_digests_and_where_they_stand(record):
