@@ -20,16 +20,26 @@ class Activation(NamedTuple):
 
     Args:
         apply: changes its input in place.
-        backward: gradient behind it, and what it gave, to the gradient before it.
+        backward: gradient behind it, and what it gave, to the gradient before it, in place.
     """
 
     apply: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor], Tensor]
 
 
+def _relu_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    found: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
+    return found
+
+
+def _tanh_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    found: Tensor = torch.ops.aten.tanh_backward.grad_input(gradient, output, grad_input=gradient)
+    return found
+
+
 ACTIVATIONS: dict[type[nn.Module], Activation] = {
-    nn.ReLU: Activation(torch.relu_, lambda gradient, output: torch.ops.aten.threshold_backward(gradient, output, 0)),
-    nn.Tanh: Activation(torch.tanh_, torch.ops.aten.tanh_backward),
+    nn.ReLU: Activation(torch.relu_, _relu_backward),
+    nn.Tanh: Activation(torch.tanh_, _tanh_backward),
     nn.Identity: Activation(lambda values: values, lambda gradient, _: gradient),
 }
 
@@ -62,7 +72,7 @@ def backward(
         activations: of each layer.
         values: what `forward` gave.
         weights: of each layer.
-        outer: the gradient of the last values.
+        outer: the gradient of the last values; it is used up.
 
     Yields:
         Gradients of a layer's weights and biases, and the gradient in front of its activation.
@@ -88,7 +98,7 @@ class _Perceptron(torch.autograd.Function):
     def backward(context: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         count = len(context.activations)
         weights, values = context.saved_tensors[:count], context.saved_tensors[count:]
-        steps = list(backward(context.activations, values, weights, outer.view(values[-1].shape)))
+        steps = list(backward(context.activations, values, weights, outer.clone().view(values[-1].shape)))
         found = [each for weight, bias, _ in steps for each in (bias, weight)]
         before = torch.bmm(steps[-1][2], weights[0]).flatten(0, 1) if context.needs_input_grad[1] else None
         return None, before, *reversed(found)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
 
 TINY = 1e-8
 """Beside the standard deviation by which advantages are divided."""
@@ -49,6 +48,11 @@ class Loss(ABC):
         self._model = model
         self.epochs, self.batch_size = getattr(model, "n_epochs", 1), getattr(model, "batch_size", None)
 
+    @property
+    def is_of_rollout(self) -> bool:
+        """Whether the only update is by the weights that acted, and of all that they gave."""
+        return self.epochs == 1 and self.batch_size is None
+
     def __call__(self, batch: Batch, logits: Tensor, values: Tensor, *, remaining: float) -> Tensor:
         """Losses (agents,) of a batch.
 
@@ -58,15 +62,15 @@ class Loss(ABC):
             values: (agents, n), likewise.
             remaining: share of the schedules that is left.
         """
-        choices = Categorical(logits=logits, validate_args=False)
-        chosen = choices.log_prob(batch.actions.squeeze(2).long())
+        log_probs = logits.log_softmax(2)
+        chosen = log_probs.gather(2, batch.actions.long()).squeeze(2)
         advantages = batch.advantages
         if self._model.normalize_advantage and advantages.shape[1] > 1:
             mean, std = advantages.mean(1, keepdim=True), advantages.std(1, keepdim=True)
             advantages = (advantages - mean) / (std + TINY)
         policy_loss = -self.surrogate(batch, advantages, chosen, remaining).mean(1)
         value_loss = (batch.returns - values).square().mean(1)
-        entropy = choices.entropy().mean(1)
+        entropy = -(log_probs.exp() * log_probs).sum(2).mean(1)
         loss: Tensor = policy_loss - self._model.ent_coef * entropy + self._model.vf_coef * value_loss
         return loss
 

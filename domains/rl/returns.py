@@ -27,7 +27,8 @@ class Returns:
 
     def __init__(self, *, threshold: float, censored: int, nothing: float) -> None:
         self._threshold, self._censored, self._nothing = threshold, censored, nothing
-        self._window: deque[Finished] = deque(maxlen=WINDOW)
+        self._scores: deque[float] = deque(maxlen=WINDOW)
+        self._lengths: deque[int] = deque(maxlen=WINDOW)
         self._mean = nothing
         self._area = 0.0
         self._weight = 0
@@ -43,19 +44,20 @@ class Returns:
         """
         ended = list(episodes)
         if ended:
-            self._window.extend(ended)
-            self._mean = sum(episode.score for episode in self._window) / len(self._window)
-        if not self._window:
+            self._scores.extend(episode.score for episode in ended)
+            self._lengths.extend(episode.length for episode in ended)
+            self._mean = sum(self._scores) / len(self._scores)
+        if not self._scores:
             return
         mean = self._mean
         self._area += mean * new_steps
         self._weight += new_steps
-        if self._reached is None and len(self._window) == WINDOW and mean >= self._threshold:
+        if self._reached is None and len(self._scores) == WINDOW and mean >= self._threshold:
             self._reached = env_steps
 
     def metrics(self) -> dict[str, float]:
         """`return`, `episode_length`, `area` (mean of the running mean over steps), `steps_to_threshold`, `reached`."""
-        length = sum(episode.length for episode in self._window) / max(1, len(self._window))
+        length = sum(self._lengths) / max(1, len(self._lengths))
         return {
             "return": self._mean,
             "episode_length": length,
@@ -67,9 +69,9 @@ class Returns:
     def tensors(self) -> dict[str, Tensor]:
         """The window as (2, 100) of float64, and how much of it is filled."""
         window = torch.zeros(2, WINDOW, dtype=torch.float64)
-        for index, episode in enumerate(self._window):
-            window[:, index] = torch.tensor(episode, dtype=torch.float64)
-        return {"returns.window": window, "returns.filled": torch.tensor(len(self._window))}
+        filled = len(self._scores)
+        window[:, :filled] = torch.tensor([[*self._scores], [*self._lengths]], dtype=torch.float64)
+        return {"returns.window": window, "returns.filled": torch.tensor(filled)}
 
     def scalars(self) -> dict[str, Any]:
         """Everything else, as JSON."""
@@ -79,7 +81,9 @@ class Returns:
         """Go on from what `tensors` and `scalars` gave."""
         scores, lengths = tensors["returns.window"].tolist()
         filled = int(tensors["returns.filled"])
-        self._window.clear()
-        self._window.extend(Finished(scores[index], int(lengths[index])) for index in range(filled))
+        self._scores.clear()
+        self._scores.extend(scores[:filled])
+        self._lengths.clear()
+        self._lengths.extend(map(int, lengths[:filled]))
         self._mean = sum(scores[:filled]) / filled if filled else self._nothing
         self._area, self._weight, self._reached = scalars["area"], scalars["weight"], scalars["reached"]

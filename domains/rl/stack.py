@@ -15,9 +15,9 @@ import torch
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor, nn
-from torch.distributions import Categorical
 from torch.optim import Optimizer
 
+from bench.fused import Adam, RMSprop
 from bench.spec import Task
 from bench.stacks.layers import side_by_side, stacked
 from bench.stacks.stack import Stack
@@ -74,9 +74,8 @@ class AgentStack(Stack[AgentSeat]):
     def make_optimizer(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
         """The policies' own, which clips each agent's gradients before it steps."""
         policy = self._model.policy
-        optimizer: Optimizer = policy.optimizer_class(
-            parameters, lr=self._model.lr_schedule(1), **policy.optimizer_kwargs
-        )
+        options = {"lr": self._model.lr_schedule(1), **policy.optimizer_kwargs}
+        optimizer = optimizer_by_row(policy.optimizer_class, parameters, options)
         if np.isfinite(self._model.max_grad_norm):
             optimizer.register_step_pre_hook(lambda *_: clip(parameters, self._model.max_grad_norm))
         return optimizer
@@ -105,7 +104,7 @@ class AgentStack(Stack[AgentSeat]):
 
     def advance(self) -> None:
         """One rollout and the updates that follow it."""
-        self._collect()
+        given = self._collect()
         taken = self._model.n_steps * self._model.n_envs
         done = [seat.account(taken) for seat in self.company]
         remaining = [seat.remaining(step) for seat, step in zip(self.company, done, strict=True)]
@@ -113,7 +112,7 @@ class AgentStack(Stack[AgentSeat]):
         self.set_rate(rate)
         self.module.train()
         for batch in self._batches():
-            logits, values = self._of(batch.observations.flatten(0, 1))
+            logits, values = given or self._of(batch.observations.flatten(0, 1))
             losses = self._losses(batch, self._each(logits), self._each(values), remaining=remaining[0])
             self.update(losses)
         self.check_losses(losses, "train/loss")
@@ -165,15 +164,22 @@ class AgentStack(Stack[AgentSeat]):
         return logits[: len(seen)], values[: len(seen)]
 
     @torch.no_grad()
-    def _collect(self) -> None:
-        """`n_steps` in every environment of every agent, into the buffer."""
+    def _collect(self) -> tuple[Tensor, Tensor] | None:
+        """`n_steps` in every environment of every agent, into the buffer.
+
+        Returns:
+            Logits (company * n, actions) and values (company * n,) with their graphs, if they are those of the update.
+        """
         self.module.eval()
         self._buffer.reset()
+        given = []
         late = Bootstraps(self._buffer, self._values)
         for time in range(self._model.n_steps):
-            logits, values = self._of(self._tensor(self._seen))
-            chosen = Categorical(logits=logits, validate_args=False)
-            actions = self._drawn(chosen.probs, [seat.actions for seat in self.company])
+            with torch.set_grad_enabled(self._losses.is_of_rollout):
+                given.append(self._of(self._tensor(self._seen)))
+            logits, values = (each.detach() for each in given[-1])
+            log_probs = logits.log_softmax(1)
+            actions = self._drawn(log_probs.exp(), [seat.actions for seat in self.company])
             step, ended = self._joint.episodes.play(actions.cpu().numpy())
             for index, episode in ended.items():
                 self.company[index // self._model.n_envs].episodes.finished.append(episode)
@@ -181,13 +187,18 @@ class AgentStack(Stack[AgentSeat]):
             seen, rewards = self._taken(step.observations, self._joint.episodes.scaled(step.rewards), done)
             self._buffer.add(
                 *(self._seen, actions.cpu().numpy().reshape(-1, 1), rewards, self._starts),
-                *(values, chosen.log_prob(actions)),
+                *(values, log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)),
             )
             if (cut := step.truncated & ~step.terminated).any():
                 late.add(time, cut, self._observed(step.last))
             self._seen, self._starts = seen, done
         late.settle()
         self._buffer.compute_returns_and_advantage(self._values(self._seen), self._starts)
+        if not self._losses.is_of_rollout:
+            return None
+        with torch.enable_grad():
+            logits, values = (torch.stack(each, dim=1).flatten(0, 1) for each in zip(*given, strict=True))
+        return logits, values
 
     def _tensor(self, seen: Array) -> Tensor:
         return torch.as_tensor(seen, device=self._model.device)
@@ -275,6 +286,22 @@ class Bootstraps:
             values = self._values(self._last).cpu().numpy()
             self._buffer.rewards[self._times[where], where] += self._buffer.gamma * values[where]
             self._times[:] = -1
+
+
+def optimizer_by_row(kind: type[Optimizer], parameters: Sequence[nn.Parameter], options: dict[str, Any]) -> Optimizer:
+    """An optimizer of parameters (agents, ...), as one pass over memory where there is one of its options.
+
+    Args:
+        kind: torch's or another.
+        parameters: of the stack.
+        options: of `kind`.
+    """
+    own = {key: value for key, value in options.items() if key != "foreach"}
+    if kind is torch.optim.RMSprop and own.keys() <= {"lr", "alpha", "eps"}:
+        return RMSprop(parameters, by_row=True, **own)
+    if kind is torch.optim.Adam and own.keys() <= {"lr", "betas", "eps", "weight_decay"}:
+        return Adam(parameters, by_row=True, **own)
+    return kind(parameters, **options)
 
 
 @torch.no_grad()
