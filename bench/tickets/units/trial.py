@@ -45,9 +45,12 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
         steps, seconds = _sums(learners) - step, now - at
         is_learning = learners[0].updates > updates
         is_over = max(each.step for each in learners) >= task.budget
-        if is_over or (seconds >= ENOUGH and is_learning) or now - ready > LONGEST:
+        has_begun = all(each.step for each in learners)  # steps may be episodes, of which the first take long
+        if is_over or (has_begun and ((seconds >= ENOUGH and is_learning) or now - ready > LONGEST)):
             break
         chunk = max(1, 2 * steps // count)
+    if task.unit == "episodes":  # those that began together end together: no part of the time tells their pace
+        steps, seconds = _sums(learners), now - ready
     for each in learners:
         evaluate(each, task)
     evaluated = time.perf_counter()

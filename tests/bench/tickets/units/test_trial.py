@@ -110,6 +110,36 @@ def test_a_seat_has_its_share_of_the_time_of_its_stack(monkeypatch):
     assert max(made[-1].untils) == task.budget == max(seat.step for seat in made[-1].seats)
 
 
+class Waves(SlowStack):
+    """Episodes that began together end together, thirty in every seat at each thirtieth advance; one early."""
+
+    advances = 0
+
+    def train(self, until):
+        while all(seat.step < until[0] for seat in self.seats):
+            time.sleep(0.002)
+            self.advances += 1
+            self.seats[0].step += self.advances == 2
+            for seat in self.seats:
+                seat.updates += 1
+                seat.step += 30 * (self.advances % 30 == 0)
+
+
+def test_episodes_that_end_in_waves_are_timed_from_the_beginning(monkeypatch):
+    class Stacking(Slow):
+        def tasks(self): ...
+        def seats(self, task, device): ...
+
+        def stack(self, task, *, streams, device):
+            return Waves(len(streams))
+
+    monkeypatch.setattr(trials, "domain", lambda _: Stacking())
+    monkeypatch.setattr(trials, "ENOUGH", 0.01)
+    monkeypatch.setattr(trials, "LONGEST", 0.03)  # before the first wave
+    found = trial(registry.task("rl/cartpole-a2c", "quick"), device="cpu", seats=4)
+    assert found["step"] == pytest.approx(0.002 / 4, rel=0.5), "an episode of each seat takes an advance"
+
+
 def test_a_real_stack():
     task = registry.task("rl/cartpole-a2c", "smoke")
     found = trial(task, device="cpu", seats=3)
