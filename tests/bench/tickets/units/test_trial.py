@@ -119,7 +119,7 @@ class Waves(SlowStack):
         while all(seat.step < until[0] for seat in self.seats):
             time.sleep(0.002)
             self.advances += 1
-            self.seats[0].step += self.advances == 2
+            self.seats[0].step += self.advances == 28
             for seat in self.seats:
                 seat.updates += 1
                 seat.step += 30 * (self.advances % 30 == 0)
