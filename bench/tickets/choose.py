@@ -32,7 +32,8 @@ from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Start
 
 UNIFORM, SHUFFLED, ERK, PERMUTED = range(4)
-"""Substreams of `mask`: two arms of one level never share a draw. (`dynamic` uses 4.)"""
+NOISE = 6
+"""Substreams of `mask`: two arms of one level never share a draw. (`dynamic` uses 4, `domains.teacher.choose` 5.)"""
 
 
 def choose(inputs: MethodInputs) -> Start:
@@ -100,6 +101,14 @@ def one_shot_mask(inputs: MethodInputs) -> Mask:
     return masks.highest(scores, inputs.entries, inputs.entries, inputs.keep)
 
 
+def increase_mask(inputs: MethodInputs) -> Mask:
+    """What grew most in size in the dense network stays (1905.01067, section 3: magnitude increase)."""
+    dense = inputs.parents["dense"]
+    before, after = (saliency.magnitude(dense.state(name).weights, inputs.entries) for name in ("initial", "final"))
+    growth = {name: after[name] - before[name] for name in inputs.entries}
+    return masks.highest(growth, inputs.entries, inputs.entries, inputs.keep)
+
+
 def ticket_mask(inputs: MethodInputs) -> Mask:
     return inputs.parents["ticket"].mask
 
@@ -134,6 +143,14 @@ def magnitude_mask(inputs: MethodInputs) -> Mask:
 
 def snip_mask(inputs: MethodInputs) -> Mask:
     return _globally(inputs, saliency.snip(inputs.learner, inputs.entries, **inputs.options))
+
+
+def shuffled_magnitude_mask(inputs: MethodInputs) -> Mask:
+    return masks.shuffled(magnitude_mask(inputs), inputs.entries, inputs.generator(SHUFFLED))
+
+
+def shuffled_snip_mask(inputs: MethodInputs) -> Mask:
+    return masks.shuffled(snip_mask(inputs), inputs.entries, inputs.generator(SHUFFLED))
 
 
 def grasp_mask(inputs: MethodInputs) -> Mask:
@@ -181,6 +198,30 @@ def permuted_weights(inputs: MethodInputs, mask: Mask) -> State:
         survivors = (mask[name] & entries).to(weights[name].device)
         values = weights[name][survivors]
         weights[name][survivors] = values[torch.randperm(values.numel(), generator=generator).to(values.device)]
+    return replace(state, weights=weights)
+
+
+def carried_weights(inputs: MethodInputs, mask: Mask) -> State:
+    """The rewound values of the ticket's survivors in each layer, on whatever weights the mask keeps there."""
+    state = inputs.parents["dense"].state("rewind")
+    ticket, generator = inputs.parents["ticket"].mask, inputs.generator(PERMUTED)
+    weights = {name: weight.clone() for name, weight in state.weights.items()}
+    for name, entries in inputs.entries.items():
+        values = weights[name][(ticket[name] & entries).to(weights[name].device)]
+        order = torch.randperm(values.numel(), generator=generator).to(values.device)
+        weights[name][(mask[name] & entries).to(values.device)] = values[order]
+    return replace(state, weights=weights)
+
+
+def noisy_weights(inputs: MethodInputs, _: Mask) -> State:
+    """The rewound weights, and normal noise of so many standard deviations of each layer's initial weights (1803.03635, appendix F)."""
+    state, initial = (inputs.parents["dense"].state(name) for name in ("rewind", "initial"))
+    generator, deviations = inputs.generator(NOISE), inputs.options["deviations"]
+    weights = dict(state.weights)
+    for name, entries in inputs.entries.items():
+        noise = torch.randn(entries.shape, generator=generator).to(weights[name])
+        spread = initial.weights[name].std(correction=0)
+        weights[name] = weights[name] + deviations * spread * noise * entries.to(weights[name].device)
     return replace(state, weights=weights)
 
 
@@ -233,6 +274,11 @@ def last_rate_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     budget = inputs.task.budget
     length = budget - inputs.parents["dense"].state("rewind").step
     return Start(mask=mask, state=replace(state, step=budget, origin=0), until=budget + length)
+
+
+def no_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    del inputs
+    return Start(mask=mask, state=state, until=state.step)
 
 
 def gmp_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:

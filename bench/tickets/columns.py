@@ -103,7 +103,7 @@ class TrainingColumn(_Column):
         needs: parents that it looks at.
         begins: at step 0 (`start`), at the step where dense was when it was kept (`rewind`), or at the end of the `budget`,
             where schedules hold their last value.
-        length: the `budget`, or what is left of it behind the rewind step (`rewound`).
+        length: the `budget`, what is left of it behind the rewind step (`rewound`), or `none`: it does not train at all.
         dynamic: the mask changes while training.
         cuts: of a dynamic mask: it only shrinks, to the level's quota in each layer.
     """
@@ -111,9 +111,13 @@ class TrainingColumn(_Column):
     function: str | Callable[..., Any]
     needs: tuple[Role, ...] = ()
     begins: Literal["start", "rewind", "budget"] | None = None
-    length: Literal["budget", "rewound"] | None = None
+    length: Literal["budget", "rewound", "none"] | None = None
     dynamic: bool = False
     cuts: bool = False
+
+    def steps(self, budget: int, rewind: int) -> int | None:
+        """How many steps it trains, in the task's budget unit, where dense was kept at step `rewind`; None if it promises none."""
+        return {"budget": budget, "rewound": budget - rewind, "none": 0, None: None}[self.length]
 
 
 class Columns(NamedTuple):
@@ -139,10 +143,13 @@ MASKS: dict[str, MaskColumn] = {
     "ticket": MaskColumn(function=HERE + "ticket_mask", needs=("ticket",), taken="ticket", layers="ticket"),
     "shuffled": MaskColumn(function=HERE + "shuffled_mask", needs=("ticket",), drawn="layers", layers="ticket"),
     "source": MaskColumn(function=HERE + "source_mask", needs=("source",), taken="source", layers="source"),
+    "increase": MaskColumn(function=HERE + "increase_mask", needs=("dense",), layers="level"),
     "uniform": MaskColumn(function=HERE + "uniform_mask", drawn="network"),
     "erk": MaskColumn(function=HERE + "erk_mask", drawn="layers", layers="shape"),
     "magnitude": MaskColumn(function=HERE + "magnitude_mask", scored="initial"),
     "snip": MaskColumn(function=HERE + "snip_mask", scored="initial"),
+    "magnitude-shuffled": MaskColumn(function=HERE + "shuffled_magnitude_mask", drawn="layers"),
+    "snip-shuffled": MaskColumn(function=HERE + "shuffled_snip_mask", drawn="layers"),
     "grasp": MaskColumn(function=HERE + "grasp_mask", scored="initial"),
     "synflow": MaskColumn(function=HERE + "synflow_mask", scored="initial", ones=True),
 }
@@ -153,6 +160,10 @@ WEIGHTS: dict[str, WeightsColumn] = {
     "fresh": WeightsColumn(function=HERE + "fresh_weights", state="fresh", exact=True),
     "fresh-signed": WeightsColumn(function=HERE + "signed_weights", needs=("dense",), state="fresh", keeps="signs"),
     "permuted": WeightsColumn(function=HERE + "permuted_weights", needs=("dense",), state="rewind", keeps="values"),
+    "carried": WeightsColumn(
+        function=HERE + "carried_weights", needs=("ticket", "dense"), state="rewind", keeps="values"
+    ),
+    "noisy": WeightsColumn(function=HERE + "noisy_weights", needs=("dense",), state="rewind"),
     "source": WeightsColumn(
         function=HERE + "source_weights", needs=("source-dense", "dense"), state="source", exact=True
     ),
@@ -164,6 +175,7 @@ TRAININGS: dict[str, TrainingColumn] = {
     "last-rate": TrainingColumn(
         function=HERE + "last_rate_training", needs=("dense",), begins="budget", length="rewound"
     ),
+    "untrained": TrainingColumn(function=HERE + "no_training", begins="start", length="none"),
     "gmp": TrainingColumn(function=HERE + "gmp_training", begins="start", length="budget", dynamic=True, cuts=True),
     "set": TrainingColumn(function=HERE + "set_training", begins="start", length="budget", dynamic=True),
     "rigl": TrainingColumn(function=HERE + "rigl_training", begins="start", length="budget", dynamic=True),

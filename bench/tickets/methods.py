@@ -36,10 +36,18 @@ METHODS: dict[str, Method] = {
         define("small-dense", "none", "narrow", "full", "a narrower network of the nearest weight count"),
         define("one-shot", "one-shot", "rewind", "rewound", "one magnitude cut of the dense network"),
         define("one-shot-reinit", "one-shot", "fresh", "full", "the same mask, fresh weights"),
+        define("one-shot-increase", "increase", "rewind", "rewound", "one cut of what grew least in size"),
+        define("one-shot-untrained", "one-shot", "initial", "untrained", "one magnitude cut, not trained at all"),
+        define("ticket-noise", "ticket", "noisy", "rewound", "the ticket, its start with noise", deviations=3.0),
+        define("shuffled-values", "shuffled", "carried", "rewound", "mask and values shuffled inside each layer"),
         define("fine-tune", "iterative", "trained", "last-rate", "trained on at the last rate"),
         define("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound"),
         define("magnitude-init", "magnitude", "initial", "full", "largest initial weights"),
         define("snip", "snip", "initial", "full", "connection sensitivity at initialisation", losses=10),
+        define(
+            "magnitude-init-shuffled", "magnitude-shuffled", "initial", "full", "its mask shuffled inside each layer"
+        ),
+        define("snip-shuffled", "snip-shuffled", "initial", "full", "its mask shuffled inside each layer", losses=10),
         define(
             "grasp",
             "grasp",

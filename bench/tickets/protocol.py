@@ -241,11 +241,11 @@ def look_closer(learner: Learner, trained: Trained) -> None:
 
 
 def segments(task: Task, start: Start, unit: Unit) -> Iterator[int]:
-    """The steps at which training stops to be looked at, in order; the last is the end."""
+    """The steps at which training stops to be looked at, in order; the last is the end, be it where it starts."""
     stops = {*range(0, start.until, task.evaluate_every), start.until}
     if unit.method.name == DENSE:
         stops.add(task.rewind_step)
-    return iter(sorted(step for step in stops if step > start.state.step))
+    return iter(sorted(step for step in stops if step > start.state.step) or [start.until])
 
 
 def evaluate(learner: Learner, task: Task) -> CurvePoint:

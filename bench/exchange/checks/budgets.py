@@ -25,11 +25,14 @@ def span(entry: SubmittedUnit) -> Span | None:
     Updates are exact. Agents stop at the first update boundary at or after a step, and rewind to where that was.
     """
     training, task = entry.columns.training, entry.unit.task
-    if training.begins is None or training.length is None:
+    steps = training.steps(task.budget, task.rewind_step)
+    if training.begins is None or steps is None:
         return None
     late = slack(task)
     begin = {"start": 0, "rewind": task.rewind_step, "budget": task.budget}[training.begins]
-    end = begin + task.budget - (task.rewind_step if training.length == "rewound" else 0)
+    end = begin + steps
+    if not steps:
+        return Span(range(begin, begin + 1), range(begin, begin + 1))
     start = range(begin, begin + 1 + (late if training.begins == "rewind" else 0))
     return Span(start, range(end - (late if training.begins == "budget" else 0), end + late + 1))
 
@@ -64,6 +67,10 @@ def looks(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It was evaluated at every stop that the task asks for, and nowhere else."""
     where, task = span(entry), entry.unit.task
     if where is None:
+        return
+    if where.start == where.end:
+        if len(entry.curve) != 1:
+            yield f"its curve has {len(entry.curve)} points, and nothing is trained"
         return
     late = len(where.end) - 1
     step, updates = where.start[0], 0

@@ -20,8 +20,8 @@ SAMPLE = 15
 
 def steps_of(unit: Unit) -> int:
     """How many steps the unit trains, in its task's budget unit; a training that promises nothing counts as a full one."""
-    rewound = columns(unit.method).training.length == "rewound"
-    return unit.task.budget - unit.task.rewind_step if rewound else unit.task.budget
+    steps = columns(unit.method).training.steps(unit.task.budget, unit.task.rewind_step)
+    return unit.task.budget if steps is None else steps
 
 
 def sample(plan: Plan, store: Store) -> Iterator[Record]:

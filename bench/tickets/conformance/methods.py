@@ -249,15 +249,17 @@ def _by_chance(case: Case, ticket: Mask) -> Iterator[str]:
 def _training(case: Case) -> Iterator[str]:
     """Where training starts and ends, and at which learning rates."""
     promise, budget = case.promise.training, case.task.budget
-    if promise.begins is None or promise.length is None:
-        return
     rewind = case.dense.trained.states["rewind"].step
+    length = promise.steps(budget, rewind)
+    if promise.begins is None or length is None:
+        return
     begin = {"start": 0, "rewind": rewind, "budget": budget}[promise.begins]
-    length = {"budget": budget, "rewound": budget - rewind}[promise.length]
     if case.start.step != begin:
         yield f"training starts at step {case.start.step}, its column promises {begin}"
     if case.task.unit == "updates" and case.result.trained.steps != length:
         yield f"training took {case.result.trained.steps} steps, its column promises {length}"
+    if not length:
+        return
     rates, dense = dict(case.seen.rates), dict(case.dense_seen.rates)
     if promise.begins == "budget" and set(rates.values()) != {case.dense_seen.rates[-1][1]}:
         yield f"learning rates are {sorted(set(rates.values()))}, the dense run's last is {case.dense_seen.rates[-1][1]}"
@@ -298,7 +300,8 @@ def _selection(case: Case) -> Iterator[str]:
             values = [sign * point["metrics"]["val"][select] for point in trained.curve]
             chosen = trained.curve[values.index(min(values))]
         elif (share := share_of_budget(metric["at"])) is not None:
-            chosen = min((p for p in trained.curve if p["step"] >= share * case.task.budget), key=itemgetter("step"))
+            late = (p for p in trained.curve if p["step"] >= share * case.task.budget)
+            chosen = min(late, key=itemgetter("step"), default=chosen)
         if metric["step"] != chosen["step"] or metric["value"] != chosen["metrics"][metric["split"]][metric["name"]]:
             yield f"{metric['name']} on {metric['split']} at {metric['at']} is not that of step {chosen['step']}"
 

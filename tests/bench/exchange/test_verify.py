@@ -18,7 +18,7 @@ from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 TICKET, CONTROL, RANDOM, DENSE = ("ticket", 3, 0), ("reinit", 3, 0), ("random-ticket", 3, 0), ("dense", 0, 0)
-DISHONEST = ("shuffled", "fine-tune", "one-shot", "one-shot-reinit")
+DISHONEST = ("shuffled", "shuffled-values", "fine-tune", "one-shot", "one-shot-reinit", "one-shot-untrained")
 """Methods that the toy does not imitate: it shuffles nothing, fine-tunes from step 0, and shoots at random."""
 
 
@@ -32,7 +32,7 @@ def said(root):
 def test_an_honest_store_of_every_method_has_no_findings(moons):
     found = findings_of(moons)
     assert (found.findings, found.doubts, found.missing, found.notes) == ([], [], [], [])
-    assert found.units == len(found.submission.entries) == 50
+    assert found.units == len(found.submission.entries) == 62
     assert {unit.unit.method.name for unit in found.submission.entries.values()} == set(METHODS)
 
 
@@ -414,9 +414,22 @@ def with_mask(units):
     unit.mask["0.weight"] = np.ones((sizes["0.weight"] // 2, 2), bool)
 
 
+def trained_after_all(units):
+    unit = units["one-shot-untrained", 2, 0]
+    unit.curve[0].update(step=10, updates=10)
+    unit.record |= {"steps": 10, "updates": 10, "search_cost": unit.record["search_cost"] + 10}
+
+
+def looked_twice(units):
+    unit = units["one-shot-untrained", 2, 0]
+    unit.curve.append(unit.curve[0])
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (trained_after_all, "its training ends at step 10, its budget at 0"),
+        (looked_twice, "its curve has 2 points, and nothing is trained"),
         (fresh_as_ticket, "its mask differs in 2 weights of '4.weight' from the largest that"),
         (moved_between_layers, "it keeps another number of weights of '0.weight' than the ticket that it shuffles"),
         (lopsided, "its mask is drawn over the whole network, yet keeps"),
@@ -517,7 +530,7 @@ def test_what_cannot_be_trained_again_is_doubted(moons):
         "it cannot be trained again: the weights of the round before were not submitted" in each
         for each in found.doubts
     )
-    assert found.believed == 20, "two seeds of four chains at two levels and of two cuts in one shot"
+    assert found.believed == 22, "two seeds of four chains at two levels and of three cuts in one shot"
 
 
 # Form.

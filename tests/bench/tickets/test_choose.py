@@ -113,6 +113,26 @@ def test_controls_of_the_weights_keep_the_tickets_mask(family, name):
     assert equal(family.start(name).mask, family.start("ticket").mask)
 
 
+def test_the_mask_of_increase_removes_what_grew_least_in_size(family):
+    setting = family.setting("one-shot-increase")
+    dense, mask = setting.parents["dense"], choose(setting).mask
+    for name in setting.entries:
+        growth = dense.state("final").weights[name].abs() - dense.state("initial").weights[name].abs()
+        assert float(growth[~mask[name]].max()) <= float(growth[mask[name]].min())
+    assert masks.sizes(mask) == masks.sizes(family.start("one-shot").mask)
+    assert not equal(mask, family.start("one-shot").mask)
+
+
+@pytest.mark.parametrize("name", ["snip", "magnitude-init"])
+def test_a_shuffled_saliency_keeps_its_layer_counts_and_the_initial_weights(family, name):
+    own, shuffled = family.start(name), family.start(f"{name}-shuffled")
+    assert masks.sizes(shuffled.mask) == masks.sizes(own.mask)
+    assert not equal(shuffled.mask, own.mask)
+    assert equal(shuffled.state.weights, initial_weights().masked(shuffled.mask).weights)
+    other = family.start(f"{name}-shuffled", seed=1).mask
+    assert not equal(other, shuffled.mask)
+
+
 def test_the_shuffled_mask_keeps_the_tickets_layer_counts_only(family):
     ticket, shuffled = family.start("ticket").mask, family.start("shuffled").mask
     assert masks.sizes(shuffled) == masks.sizes(ticket)
@@ -265,6 +285,38 @@ def test_signed_reinit_leaves_fresh_what_has_no_mask():
 @pytest.mark.parametrize("name", METHODS)
 def test_only_a_narrower_network_is_another_one(family, name):
     assert (family.start(name, level=int(name != "dense")).learner is not None) is (name == "small-dense")
+
+
+def test_noise_of_three_deviations_lies_on_the_tickets_survivors(family):
+    setting = family.setting("ticket-noise")
+    noisy, ticket = choose(setting), family.start("ticket")
+    assert equal(noisy.mask, ticket.mask)
+    assert noisy.state.step == ticket.state.step
+    initial = setting.parents["dense"].state("initial").weights
+    drawn = []
+    for name, entries in setting.entries.items():
+        moved = noisy.state.weights[name] - ticket.state.weights[name]
+        assert not bool(moved[~ticket.mask[name]].any())
+        drawn.append((moved / initial[name].std(correction=0))[ticket.mask[name] & entries])
+    assert float(torch.cat(drawn).std()) == pytest.approx(3.0, rel=0.2)
+    for name in noisy.state.weights.keys() - setting.entries.keys():
+        assert torch.equal(noisy.state.weights[name], ticket.state.weights[name]), (
+            "nothing that cannot be pruned is moved"
+        )
+    for changed in ({"seed": 1}, {"level": 2}):
+        other = family.start("ticket-noise", **changed).state.weights
+        assert not equal(other, noisy.state.weights)
+    assert equal(family.start("ticket-noise").state.weights, noisy.state.weights)
+
+
+def test_shuffled_values_are_the_tickets_on_the_shuffled_mask(family):
+    both, shuffled, ticket = (family.start(name) for name in ("shuffled-values", "shuffled", "ticket"))
+    assert equal(both.mask, shuffled.mask)
+    assert both.state.step == ticket.state.step
+    for name, kept in both.mask.items():
+        ours, theirs = both.state.weights[name][kept], ticket.state.weights[name][ticket.mask[name]]
+        assert torch.equal(ours.sort().values, theirs.sort().values)
+        assert not torch.equal(both.state.weights[name], ticket.state.weights[name])
 
 
 # Training.

@@ -453,3 +453,13 @@ def test_what_is_left_is_measured_of_the_mask_in_the_end(lab):
     assert gmp.counts["kept"] == round(32 * 0.8**3) + round(32 * 0.9**3)
     assert gmp.flops == sum(masks.sizes(gmp.trained.mask).values())
     assert 0 < gmp.effective_density <= gmp.density < 1
+
+
+def test_what_is_not_trained_is_measured_once_where_it_starts():
+    lab = Lab(Observed)
+    result = lab("one-shot-untrained", 2).trained
+    assert (result.steps, result.updates) == (0, 0)
+    assert [point["step"] for point in result.curve] == [0]
+    start = lab.starts["one-shot-untrained", 2]
+    assert all(torch.equal(weight, start.weights[name]) for name, weight in result.states["final"].weights.items())
+    assert result.curve[0]["metrics"] != lab("dense", 0).trained.curve[0]["metrics"]
