@@ -163,6 +163,15 @@ class KeepsNodes(Protocol):
 
 
 @runtime_checkable
+class MeasuresFit(Protocol):
+    """What a learner offers besides that has a fixed set of examples to train on."""
+
+    def fit(self) -> dict[str, float]:
+        """The metrics of `evaluate` on examples that it is trained on, as they are; draws nothing and changes nothing."""
+        ...
+
+
+@runtime_checkable
 class ExplainsAbsence(Protocol):
     """What a learner offers besides some of whose metrics do not always exist."""
 

@@ -66,6 +66,7 @@ class Digests(TypedDict):
     weights: Digest
     items: NotRequired[Digest]  # of `Record.items`; beside the result, as a signature tells versions
     nodes: NotRequired[Digest]  # of `Record.nodes`, beside the result for the same reason
+    fit: NotRequired[Digest]  # of `Record.fit`, likewise
     survival: NotRequired[Digest]  # of `Record.survival`, which earlier records of the same result lack
     files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
@@ -170,6 +171,9 @@ class Record(TypedDict):
     metrics: list[Metric]
     items: NotRequired[Items]  # of the final evaluation, from learners that keep them
     nodes: NotRequired[list[NodeLayer]]  # at the end of training, lowest layer first, from learners that have a teacher
+    fit: NotRequired[
+        dict[Name, Number]
+    ]  # metrics of examples that were trained on, in the end, from learners that have some
     survival: NotRequired[Survival]  # of masks that rank trained weights, where the dense states are at hand
     counts: Counts
     density: Share  # kept / prunable weights of the whole network

@@ -24,6 +24,7 @@ def show(record: Record, curve: Iterable[CurvePoint]) -> str:
         f"{task['name']}@{task['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}": _status(record),
         "asked": _asked(spec),
         "metrics": _metrics(record),
+        "on training examples": [(name, f"{value:.6g}") for name, value in sorted(record.get("fit", {}).items())],
         "test items": _items(record),
         **_nodes(record),
         "weights kept": _layers(record),

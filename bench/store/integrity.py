@@ -24,6 +24,9 @@ Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
 Family = Mapping[str, tuple[Path, Record]]
 """Unit id -> folder and record, of all records of a store."""
 
+BESIDE = {"items": "test items", "nodes": "nodes", "fit": "metrics of training examples", "survival": "survivors"}
+"""What stands in a record beside its result, with a digest of its own -> what to call it."""
+
 
 def verify(store: Store) -> list[str]:
     """What is wrong in a store, one line each, the unit's folder first; empty if nothing is."""
@@ -131,7 +134,7 @@ def _digests(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iter
     parts = {name: told[name] for name in ("curve", "mask", "weights")}
     if json_digest({**parts, "metrics": record["metrics"]}) != told["result"]:
         yield "its result digest is not that of its metrics, curve, mask and weights"
-    for name, words in (("items", "test items"), ("nodes", "nodes"), ("survival", "survivors")):
+    for name, words in BESIDE.items():
         if told.get(name) != (json_digest(record[name]) if name in record else None):  # type: ignore[literal-required]
             yield f"its {words} are not the ones that the record was made with"
     if json_digest(curve(folder)) != told["curve"]:

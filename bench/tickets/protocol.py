@@ -27,6 +27,7 @@ from bench.learner import (
     KeepsNodes,
     Learner,
     Mask,
+    MeasuresFit,
     StacksUnits,
     State,
 )
@@ -57,6 +58,7 @@ class Trained:
         env_steps: environment steps made here; None where there are no environments.
         items: what the final score was computed from, item by item, where the learner keeps that.
         nodes: every hidden layer in the end, where the learner keeps that.
+        fit: metrics of examples that were trained on, in the end, where the learner measures that.
         absent: metric that the final evaluation did not report -> why, where the learner says so.
     """
 
@@ -69,6 +71,7 @@ class Trained:
     env_steps: int | None = None
     items: Items | None = None
     nodes: list[NodeLayer] | None = None
+    fit: dict[str, float] | None = None
     absent: dict[str, str] = field(default_factory=dict)
 
 
@@ -236,6 +239,8 @@ def look_closer(learner: Learner, trained: Trained) -> None:
         trained.items = learner.scored_items()
     if isinstance(learner, KeepsNodes):
         trained.nodes = learner.node_layers(trained.mask)
+    if isinstance(learner, MeasuresFit):
+        trained.fit = {name: value for name, value in learner.fit().items() if abs(value) <= LARGEST}
     if isinstance(learner, ExplainsAbsence):
         trained.absent = dict(learner.absent())
 

@@ -24,6 +24,8 @@ EVALUATION_BATCH = 1_000
 EVALUATION_PIXELS = 1_000 * 28 * 28
 """Numbers in images evaluated at once, that large ones take no more memory; but never fewer images than `FEWEST`."""
 FEWEST = 64
+FIT = 10_000
+"""Training images of which the fit is measured, at most."""
 
 
 class VisionLearner:
@@ -98,7 +100,17 @@ class VisionLearner:
         Raises:
             Diverged: if the loss is not finite.
         """
-        examples, count = self._held_out(split)
+        found = self._measure(*self._held_out(split))
+        check_finite(self.step, [(f"the {split} loss", found["loss"])])
+        return found
+
+    def fit(self) -> dict[str, float]:
+        """The same of training images, the first `FIT` of them, as they are."""
+        examples = self._splits["train"]
+        return self._measure(examples, min(FIT, len(examples)))
+
+    def _measure(self, examples: Batches, count: int) -> dict[str, float]:
+        """Accuracy and cross-entropy of the first `count` examples."""
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         with mode(self.module, training=False), torch.no_grad():
@@ -107,7 +119,6 @@ class VisionLearner:
                 logits = self.module(images)
                 correct += (logits.argmax(1) == labels).sum()
                 total += F.cross_entropy(logits, labels, reduction="sum")
-        check_finite(self.step, [(f"the {split} loss", total)])
         return {"accuracy": 100 * correct.item() / count, "loss": total.item() / count}
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:

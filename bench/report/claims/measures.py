@@ -73,6 +73,33 @@ def _value(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     return shared_mean([own.scores(level) for level in claim.levels])
 
 
+def _best_elsewhere(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    """Seed by seed at the level that is best on average for the other seeds, so that nobody is shown where he is luckiest."""
+    columns = {level: own.scores(level) for level in claim.levels}
+    seeds = sorted(set.intersection(*map(set, columns.values())))
+    found: dict[int, float] = {}
+    for seed in seeds if len(seeds) > 1 else ():
+        means = {level: fmean(scores[each] for each in seeds if each != seed) for level, scores in columns.items()}
+        level = max(means, key=lambda level: own.sign * means[level])
+        found |= {each: gap for each, gap in _gap(own, columns[level], other.scores(level)).items() if each == seed}
+    return found
+
+
+def _fit_gap(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    """How much better examples are known that were trained on than others are, more than by the comparator."""
+    return shared_mean([_gap(own, _overfit(own, level), _overfit(other, level)) for level in claim.levels])
+
+
+def _overfit(one: Side, level: int) -> dict[int, float]:
+    known = one.arm(level)
+    fits = {seed: each["fit"][one.metric] for seed, each in known.records.items() if one.metric in each.get("fit", {})}
+    if not fits:
+        raise Unmeasured(
+            f"no record of {known.label} on {one.comparison.task.name} has {one.metric} of training examples"
+        )
+    return _minus(fits, one.scores(level))
+
+
 def _late(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     late = own.comparison.task.at[0]
     return shared_mean([_minus(own.scores(level, at=late), own.scores(level)) for level in claim.levels])
@@ -179,6 +206,15 @@ STATISTICS: Mapping[str, Statistic] = {
     "best": Statistic(
         of=_best,
         about="difference of scores, each side at the level of its best mean, positive where the method is better",
+    ),
+    "best-elsewhere": Statistic(
+        of=_best_elsewhere,
+        about="difference of scores, each seed at the level that is best for the others, positive where the method is better",
+    ),
+    "fit-gap": Statistic(
+        of=_fit_gap,
+        about="difference of the gaps between training examples and others, positive where the method's is wider",
+        reads="score and fit",
     ),
     "value": Statistic(of=_value, about="what is read itself, mean over the levels"),
     "late": Statistic(

@@ -12,7 +12,7 @@ from bench.report.escaping import plain
 from bench.spec import method_identity, task_identity
 
 BESIDE = (
-    "format", "spec", "reason", "nulls", "items", "nodes", "survival", "wall_seconds", "peak_memory_bytes", "provenance",
+    "format", "spec", "reason", "nulls", "items", "nodes", "fit", "survival", "wall_seconds", "peak_memory_bytes", "provenance",
     "digests",
 )  # fmt: skip
 """Where two records of one result may differ: who trained when and where, how long it took, what is said in words."""

@@ -241,7 +241,8 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
 
 def _closer(trained: Trained) -> dict[str, Any]:
     """What stands in a record beside its result, where the learner keeps it."""
-    return {name: told for name, told in (("items", trained.items), ("nodes", trained.nodes)) if told}
+    told = {"items": trained.items, "nodes": trained.nodes, "fit": trained.fit}
+    return {name: each for name, each in told.items() if each}
 
 
 def provenance_of(device: str) -> Provenance:

@@ -85,6 +85,8 @@ def test_cleaned_states_are_no_finding(filled, place):
         (lambda record: record["digests"].update(items="0" * 64), "its test items are not the ones"),
         (lambda record: record.update(nodes=NODES), "its nodes are not the ones"),
         (lambda record: record["digests"].update(nodes="0" * 64), "its nodes are not the ones"),
+        (lambda record: record.update(fit={"accuracy": 99.0}), "its metrics of training examples are not the ones"),
+        (lambda record: record["digests"].update(fit="0" * 64), "its metrics of training examples are not the ones"),
         (lambda record: record.update(survival={"initial": 0.5, "movement": 0}), "its survivors are not the ones"),
         (lambda record: record["digests"].update(survival="0" * 64), "its survivors are not the ones"),
         (lambda record: record["digests"].update(result="x"), "cannot be read: Expected `str` matching regex"),

@@ -161,6 +161,20 @@ def test_items_of_the_last_score_are_kept_where_the_unit_did_not_diverge(lab):
     assert lab(DENSE, 0).trained.items is None
 
 
+def test_the_fit_is_that_of_the_end_where_the_unit_did_not_diverge_and_holds_no_infinity(lab):
+    class Fits(Moons):
+        def fit(self):
+            return {"accuracy": 50.0 + self.step, "loss": float("inf")}
+
+    class Fails(Fits):
+        def train(self, until):
+            raise Diverged(until, "the loss")
+
+    assert Lab(Fits)(DENSE, 0).trained.fit == {"accuracy": 90.0}
+    assert Lab(Fails)(DENSE, 0).trained.fit is None
+    assert lab(DENSE, 0).trained.fit is None
+
+
 def test_nodes_are_those_of_the_end_under_the_final_mask_where_the_unit_did_not_diverge(lab):
     class Keeps(Moons):
         def node_layers(self, mask):

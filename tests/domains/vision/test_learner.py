@@ -8,6 +8,7 @@ from bench.errors import Diverged, SpecError, UnknownName
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner
 from domains.vision import domain
+from domains.vision.examples import load
 
 
 def variant(task, **config):
@@ -334,6 +335,22 @@ def test_the_config_of_a_task_may_narrow_its_network(convolving):
     narrow = build(variant(convolving, width=0.5), width=0.5)
     assert narrow.module.conv[0].weight.shape == (4, 3, 3, 3)
     assert build(convolving).module.output.weight.shape == (10, 16)
+
+
+def test_the_fit_is_measured_on_the_training_images_themselves_and_changes_nothing(either, monkeypatch):
+    learner = build(either)
+    learner.train(25)
+    before = learner.snapshot()
+    found = learner.fit()
+    assert same(learner.snapshot(), before)
+    images, labels = load(either, "cpu")["train"].at(torch.arange(300))
+    monkeypatch.setattr("domains.vision.learner.FIT", len(labels))
+    learner.module.eval()
+    with torch.no_grad():
+        logits = learner.module(images)
+    assert learner.fit()["accuracy"] == pytest.approx(100 * float((logits.argmax(1) == labels).float().mean()))
+    assert learner.fit()["loss"] == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-4)
+    assert found.keys() == learner.evaluate("test").keys()
 
 
 def test_large_images_are_evaluated_in_smaller_batches(convolving, monkeypatch):

@@ -355,6 +355,32 @@ def test_survivors_are_read_where_records_tell_of_them(compared):
         values(compared(), moved)
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
+def test_nobody_is_shown_at_the_level_where_he_is_luckiest(compared, direction, sign):
+    """Every seed stands where the others are best; the same numbers at the level of one's own best would be better."""
+    asked = claim(statistic="best-elsewhere", comparator="dense")
+    found = values(compared(direction=direction), asked)
+    tickets = {level: sign * SCORES["ticket", level] for level in LEVELS}
+    for seed in SEEDS:
+        others = [each for each in SEEDS if each != seed]
+        level = max(LEVELS, key=lambda level: tickets[level][others].mean())
+        assert found[seed] == pytest.approx(tickets[level][seed] - sign * SCORES["dense", 0][seed])
+    lucky = {**SCORES, ("ticket", 1): np.array([9.0, 0.0, 0.0, 0.0]), ("ticket", 2): np.full(4, 0.5)}
+    assert values(compared(lucky), claim(statistic="best-elsewhere", comparator="dense", levels=(1, 2)))[0] < 1
+
+
+def test_a_fit_is_held_against_the_score_of_other_examples(compared):
+    def edit(record):
+        seed, level = record["spec"]["seed"], record["spec"]["level"]
+        return {**record, "fit": {"accuracy": 1.0 + level / 10}} if seed else record
+
+    asked = claim(statistic="fit-gap", comparator="dense", levels=(1, 2))
+    gaps = 0.15 - (SCORES["ticket", 1] + SCORES["ticket", 2]) / 2 + SCORES["dense", 0]
+    assert values(compared(edit=edit), asked) == pytest.approx({seed: gaps[seed] for seed in (1, 2, 3)})
+    with pytest.raises(Unmeasured, match="no record of ticket L1 on vision/toy has accuracy of training examples"):
+        values(compared(), asked)
+
+
 def test_the_effective_density_is_compared_as_a_ratio(compared):
     def edit(record):
         seed = record["spec"]["seed"]
