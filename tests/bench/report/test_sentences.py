@@ -43,6 +43,10 @@ def test_the_sparsest_level_that_matches_dense_speaks_for_a_task():
     assert text.startswith(
         "vision/toy @ small, accuracy, 3 seeds: At 25 % of the weights, the sparsest where it is not worse than dense,"
     )
+    (text,) = said(world({1: GOOD, 2: {**GOOD, "ticket": 0.0}}))
+    assert "At 25 % of the weights, the sparsest where it is not worse than dense," in text, (
+        "better is more than is asked"
+    )
     (alone,) = said(world({1: GOOD}))
     assert "At 50 % of the weights the ticket is " in alone, "there was nothing to choose"
 
