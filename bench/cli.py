@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,12 +18,15 @@ from bench import __version__
 from bench.errors import MISTAKE, TicketBenchError
 from bench.verbs import options
 
+NAME = "ticketbench"
+COMPLETE = "_TICKETBENCH_COMPLETE"
+"""Environment variable in which a shell says how it wants completions; typer's name for it."""
+
 app = typer.Typer(
-    name="ticketbench",
+    name=NAME,
     help="One lottery-ticket protocol for vision, reinforcement learning and translation, and uniform tables of it.",
-    epilog="Start with: ticketbench run smoke",
+    epilog="Start with: ticketbench run first",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -37,11 +41,17 @@ def invoke(words: Sequence[str]) -> int:
         The exit code.
     """
     command = typer.main.get_command(app)
+    if instruction := os.environ.get(COMPLETE):
+        return _complete(command, instruction)
     try:
         with command.make_context(app.info.name, list(words)) as context:
             command.invoke(context)
     except typer.Exit as left:
         return left.exit_code
+    except SystemExit as left:
+        if left.code:  # whoever leaves so is told apart above
+            raise
+        return 0  # typer's own options, which install or show completion
     except UsageError as error:
         error.show()
         return MISTAKE
@@ -49,6 +59,13 @@ def invoke(words: Sequence[str]) -> int:
         print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
         return MISTAKE
     return 0
+
+
+def _complete(command: Any, instruction: str) -> int:
+    """Answer a shell that wants to know how what was typed so far may go on; it tells it by the environment."""
+    from typer.completion import shell_complete  # noqa: PLC0415  only a shell asks
+
+    return shell_complete(command, {}, NAME, COMPLETE, instruction)
 
 
 def _verbs(of: str) -> ModuleType:
@@ -149,7 +166,7 @@ def plot(
     suite: options.AnySuite = None,
     *,
     store: options.StorePath = options.DEFAULT_STORE,
-    output: options.Figures = Path("plots"),
+    output: options.Figures = options.FIGURES,
     part: options.Part,
     scale: options.OneScale = None,
 ) -> None:
@@ -164,7 +181,7 @@ def publish(
     suite: options.Republished = None,
     *,
     store: options.StorePath = options.DEFAULT_STORE,
-    output: options.Published = Path("results"),
+    output: options.Published = options.RESULTS,
     part: options.Part,
     scale: options.Scale = None,
 ) -> None:
@@ -173,10 +190,12 @@ def publish(
     _verbs("reports").publish(asked, store, folder=output)
 
 
-@app.command(epilog="Example: ticketbench tasks")
-def tasks() -> None:
-    """List the tasks that are installed."""
-    _verbs("lists").tasks()
+@app.command(epilog="Example: ticketbench tasks lenet; ticketbench tasks vision/lenet-mnist")
+def tasks(
+    pattern: options.TaskPattern = None, domain: options.DomainName = None, scale: options.OneScale = None
+) -> None:
+    """List the tasks that are installed, or tell all of one."""
+    _verbs("lists").tasks(pattern, domain=domain, scale=scale)
 
 
 @app.command(epilog="Example: ticketbench methods")
@@ -190,10 +209,11 @@ def claims(
     claim: options.AnyClaim = None,
     scale: options.ClaimScale = None,
     records: options.Judged = None,
+    verdict: options.Verdict = None,
     format: options.ClaimFormat = "text",  # noqa: A002
 ) -> None:
     """List what papers claim, or what published records say about it."""
-    _verbs("claims").claims(claim, scale=scale, records=records, style=format)
+    _verbs("claims").claims(claim, scale=scale, records=records, verdict=verdict, style=format)
 
 
 @app.command(epilog="Example: ticketbench reproduce 1803.03635 --scale small")

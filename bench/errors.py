@@ -44,6 +44,16 @@ class DataError(TicketBenchError):
     """A data set that is missing, truncated or not the one the task was defined on."""
 
 
+class MissingPackage(DataError):
+    """A package that a task needs, of those that an extra of ours installs."""
+
+    def __init__(self, task: str, package: str, extra: str) -> None:
+        """Say which task, which package, and what installs it."""
+        super().__init__(
+            f"{task} needs the package {package!r}, which is not installed: pip install ticketbench[{extra}]"
+        )
+
+
 class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 

@@ -268,6 +268,19 @@ class StacksUnits(Domain, Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksPackages(Domain, Protocol):
+    """What a domain offers besides that tells before any training what is not installed here."""
+
+    def check(self, task: Task) -> None:
+        """Light, as `tasks`.
+
+        Raises:
+            MissingPackage: if a package that every training of the task needs is not there.
+        """
+        ...
+
+
 def every_entry(module: nn.Module) -> dict[str, Tensor]:
     """What `prunable` gives where nothing is exempt: parameter name -> bool tensor of its shape, all True."""
     return {name: torch.ones_like(parameter, dtype=torch.bool) for name, parameter in module.named_parameters()}

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import SpecError, UnknownName
+from bench.errors import MissingPackage, SpecError, UnknownName
 from bench.spec import SCALES, Method, Task, method_identity, task_identity, to_json
 from bench.tickets.columns import Columns, columns
 from bench.tickets.methods import METHODS, TEMPLATES
@@ -160,6 +160,17 @@ def seats(task: Task, device: str) -> int | str:
     """How many units of the task its domain trains together at best, or why it trains one by one; see `bench.learner.StacksUnits`."""
     offered: Callable[[Task, str], int | str] | None = getattr(domains().get(task.domain), "seats", None)
     return offered(task, device) if offered else f"domain {task.domain!r} trains one unit at a time"
+
+
+def missing(task: Task) -> str | None:
+    """What is not installed here that the task needs, by its domain; see `bench.learner.ChecksPackages`."""
+    check: Callable[[Task], None] | None = getattr(domains().get(task.domain), "check", None)
+    try:
+        if check:
+            check(task)
+    except MissingPackage as error:
+        return str(error)
+    return None
 
 
 def network(domain: Domain, task: Task) -> Any:

@@ -298,11 +298,12 @@ def resaved(path):
 
 
 def main():
-    """`python -c "import toy; toy.main()" run SUITE ...`: the real command, with the toy's tasks and work."""
+    """`python -c "import toy; toy.main()" run SUITE ...`: the real command, with the toy's tasks and work, without figures."""
     from bench.__main__ import main
     from bench.verbs import training
 
     registry.domains = lambda: {"toy": Toy()}
     training.run = partial(training.run, works=WORKS)
     training.timings = lambda *_, **__: {}
+    training.draw = lambda *_: []
     main()

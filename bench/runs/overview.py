@@ -56,9 +56,21 @@ def planned(plan: Plan, store: Store, pace: Pace, stacking: Stacking, *, workers
             )
         )
     todo = Left(plan.units[unit_id] for unit_id in frontier.todo)
-    team = f"{workers} worker{'s' * (workers > 1)}"
-    time = f"{duration(pace.remaining(todo, workers=workers))} with {team}"
+    time = f"{duration(pace.remaining(todo, workers=workers))} with {_team(workers)}"
     return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), *_alone(why), f"time left: {time}"])
+
+
+def forecast(frontier: Frontier, pace: Pace, *, workers: int) -> str | None:
+    """What is left to train and how long it will take, in a line; None where nothing is left, or nothing tells how long."""
+    seconds = pace.remaining(Left(frontier.units[unit_id] for unit_id in frontier.todo), workers=workers)
+    if not frontier.todo or seconds is None:
+        return None
+    count = len(frontier.todo)
+    return f"{count} unit{'s' * (count > 1)} to train: about {duration(seconds)} with {_team(workers)}"
+
+
+def _team(workers: int) -> str:
+    return f"{workers} worker{'s' * (workers > 1)}"
 
 
 def title(plan: Plan) -> str:

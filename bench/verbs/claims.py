@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from bench import registry
-from bench.errors import UnknownName
+from bench.errors import SpecError, UnknownName
 from bench.report.claims.definitions import Claim, find, load_claims
 from bench.report.claims.text import blocks, verdict_table
-from bench.report.claims.verdicts import judge
+from bench.report.claims.verdicts import Status, judge
 from bench.report.published import read
 from bench.runs import overview
 from bench.runs.estimates.timing import TRIAL
@@ -19,21 +20,35 @@ from bench.spec import DENSE, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.execution import Execution
-from bench.verbs.request import say
+from bench.verbs.lists import say_rows
+from bench.verbs.request import again, command_line, elsewhere, say, ways
 
 STYLES = ("text", "md")
 
 
-def claims(name: str | None, *, scale: str | None, records: Path | None, style: str) -> None:
+def claims(name: str | None, *, scale: str | None, records: Path | None, verdict: str | None, style: str) -> None:
     """List claims; with published records, their verdicts."""
     if style not in STYLES:
         raise UnknownName("format", style, STYLES)
+    if verdict is not None and verdict not in get_args(Status):
+        raise UnknownName("verdict", verdict, get_args(Status))
     chosen = _at(name, scale)
     if records is None:
-        say(_listed(chosen))
+        if verdict:
+            raise SpecError(
+                f"--verdict {verdict!r} is about records, and none are named: add --records results/records"
+            )
+        say_rows(_listed(chosen))
         return
-    verdicts = judge(chosen, [record for suite in read(records).values() for record in suite])
+    judged = judge(chosen, [record for suite in read(records).values() for record in suite])
+    verdicts = [each for each in judged if verdict in (None, each.status)]
+    if not verdicts:
+        say(f"none of {len(judged)}: {verdict}")
+        return
     say((verdict_table(verdicts) if style == "md" else blocks(verdicts)).rstrip())
+    options = {"--scale": scale, "--records": records, "--verdict": verdict, "--format": style}
+    given = [word for option, value in options.items() if value not in (None, STYLES[0]) for word in (option, value)]
+    again(command_line("claims", *([name] if name else []), *given))
 
 
 def _at(name: str | None, scale: str | None) -> list[Claim]:
@@ -42,13 +57,13 @@ def _at(name: str | None, scale: str | None) -> list[Claim]:
     return [claim for claim in load_claims() if claim.id in ids and (scale is None or claim.scale in (None, scale))]
 
 
-def _listed(claims: Sequence[Claim]) -> str:
+def _listed(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
     scales: dict[str, list[str]] = {}
     for claim in claims:
         scales.setdefault(claim.id, []).append(claim.scale or "cannot be run")
     first = {claim.id: claim for claim in reversed(claims)}
     rows = [(known, first[known].paper, ", ".join(at), first[known].statement) for known, at in scales.items()]
-    return overview.aligned([("claim", "paper", "at", "statement"), *rows])
+    return [("claim", "paper", "at", "statement"), *rows]
 
 
 def reproduce(
@@ -65,6 +80,7 @@ def reproduce(
     frontier = training.train(plan, store, execution, works=works, trial=trial)
     why = overview.reasons(frontier, store.failures())
     say(blocks(judge(chosen, store.records())).rstrip(), "", *why)
+    say(*ways([command_line("reproduce", name, *(["--scale", scale] if scale else []), *elsewhere(root))]))
     return 1 if frontier.failed else 0
 
 

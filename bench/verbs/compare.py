@@ -15,7 +15,7 @@ from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import review
 from bench.report.regression.side import Side, of_records, of_table
 from bench.spec import Task
-from bench.verbs.request import existing
+from bench.verbs.request import again, command_line, existing
 
 TABLE = ".csv"
 
@@ -26,6 +26,7 @@ def compare(baseline: Path, candidate: Path, *, style: str, allow_missing: bool 
     tasks = registry.tasks() if tables else {}  # only these know the tolerance then
     regression = compare_sides(_side(baseline, tasks), _side(candidate, tasks))
     sys.stdout.write(review(regression, style))
+    again(command_line("compare", baseline, candidate, *(["--allow-missing"] if allow_missing else [])))
     failures = [verdict for verdict in FAILURES if verdict != "missing" or not allow_missing]
     return 1 if any(regression.counts[verdict] for verdict in failures) else 0
 

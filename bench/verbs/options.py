@@ -11,26 +11,75 @@ from typing import Annotated, Any
 
 import typer
 
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="quick, smoke, lth-mnist ..., or a TOML file.")]
+from bench.verbs import completion
+from bench.verbs.completion import one, several
+
+_SUITE, _SCALE, _CLAIM = one(completion.suites), one(completion.scales), one(completion.claims)
+
+SuiteName = Annotated[
+    str, typer.Argument(metavar="SUITE", help="first, quick, lth-mnist ..., or a TOML file.", autocompletion=_SUITE)
+]
 UnitOrSuite = Annotated[
     str,
-    typer.Argument(metavar="UNIT|SUITE", help="The beginning of a unit's id, its folder; or a suite: its first seeds."),
+    typer.Argument(
+        metavar="UNIT|SUITE",
+        help="The beginning of a unit's id, its folder; or a suite: its first seeds.",
+        autocompletion=_SUITE,
+    ),
 ]
-AnySuite = Annotated[str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.")]
+AnySuite = Annotated[
+    str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.", autocompletion=_SUITE)
+]
 Planned = Annotated[
     str | None,
-    typer.Argument(metavar="[SUITE]", help="Whose units count; without it, all that have a finished child."),
+    typer.Argument(
+        metavar="[SUITE]",
+        help="Whose units count; without it, all that have a finished child.",
+        autocompletion=_SUITE,
+    ),
 ]
 Republished = Annotated[
-    str | None, typer.Argument(metavar="[SUITE]", help="Add this suite; without it, make all again from the records.")
+    str | None,
+    typer.Argument(
+        metavar="[SUITE]", help="Add this suite; without it, make all again from the records.", autocompletion=_SUITE
+    ),
 ]
 StorePath = Annotated[Path, typer.Option("--store", metavar="FOLDER", help="Where finished units are kept.")]
-Tasks = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...")]
-Methods = Annotated[str | None, typer.Option(metavar="NAMES", help="Only these methods: ticket,reinit,...")]
+Tasks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES", help="Only these tasks: vision/lenet-mnist,...", autocompletion=several(completion.tasks)
+    ),
+]
+Methods = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES", help="Only these methods: ticket,reinit,...", autocompletion=several(completion.methods)
+    ),
+]
 Levels = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these levels: 2,5-8")]
 Seeds = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Only these seeds: 0-2")]
-Scale = Annotated[str | None, typer.Option(metavar="SCALE", help="Another scale: smoke, quick, small or paper.")]
-OneScale = Annotated[str | None, typer.Option(metavar="SCALE", help="Only tasks of this scale.")]
+Scale = Annotated[
+    str | None,
+    typer.Option(metavar="SCALE", help="Another scale: smoke, quick, small or paper.", autocompletion=_SCALE),
+]
+OneScale = Annotated[
+    str | None, typer.Option("--scale", metavar="SCALE", help="Only tasks of this scale.", autocompletion=_SCALE)
+]
+TaskPattern = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PATTERN]",
+        help="Only tasks with this in their name; of a whole name, everything.",
+        autocompletion=one(completion.tasks),
+    ),
+]
+DomainName = Annotated[
+    str | None,
+    typer.Option(
+        "--domain", metavar="DOMAIN", help="Only tasks of this domain.", autocompletion=one(completion.domains)
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Units, or stacks of them, trained at once; all cores unless given.")
 ]
@@ -60,13 +109,30 @@ SpeedFormat = Annotated[
     str | None, typer.Option("--format", help="md, csv, json or jsonl; else what --output ends in, else md.")
 ]
 Rounds = Annotated[int, typer.Option(min=3, help="How often everything is timed, in turn.")]
-AnyClaim = Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="A claim, or a paper: F1-4, 1803.03635.")]
-ClaimName = Annotated[str, typer.Argument(metavar="CLAIM", help="A claim, or a paper: F1-4, 1803.03635.")]
-ClaimScale = Annotated[str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.")]
+AnyClaim = Annotated[
+    str | None,
+    typer.Argument(metavar="[CLAIM]", help="A claim, or a paper: F1-4, 1803.03635.", autocompletion=_CLAIM),
+]
+ClaimName = Annotated[
+    str, typer.Argument(metavar="CLAIM", help="A claim, or a paper: F1-4, 1803.03635.", autocompletion=_CLAIM)
+]
+ClaimScale = Annotated[
+    str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.", autocompletion=_SCALE)
+]
+Verdict = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERDICT",
+        help="Only claims of this verdict: holds, fails, ...",
+        autocompletion=one(completion.verdicts),
+    ),
+]
 Judged = Annotated[Path | None, typer.Option(metavar="PATH", help="Judge by these published records, *.jsonl.")]
 ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]
 
 DEFAULT_STORE = Path("results/runs")
+FIGURES = Path("plots")
+RESULTS = Path("results")
 ROUNDS = 30
 """In which everything is timed, unless more or fewer are asked for."""
 

@@ -15,7 +15,8 @@ from bench.report.folder import fill
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import Store, curve
-from bench.verbs.request import Request, existing, kept_suite, names, say, some, writing
+from bench.verbs.options import FIGURES, RESULTS
+from bench.verbs.request import Request, again, command_line, existing, kept_suite, names, say, some, writing
 
 MARKDOWN = "md"
 
@@ -29,6 +30,7 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     tell_conflicts(store)
     if output is None and style is None:
         display(records, methods=names(asked.methods))
+        again(asked.command("table", root), asked.command("plot", root))
         return
     text = rendered(records, style or MARKDOWN, methods=names(asked.methods))
     if output is None:
@@ -42,8 +44,19 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
             draft.write_text(text, encoding="utf-8")
 
 
+def sum_up(records: list[Record]) -> None:
+    """Say in sentences what the table shows, then print it."""
+    from bench.report.sentences import sentences  # noqa: PLC0415  only tables need scipy
+    from bench.report.table.rows import sections  # noqa: PLC0415
+
+    if not sys.stdout.isatty():  # where it is one, `display` says them
+        for sentence in sentences(sections(records)):
+            say(sentence, "")
+    display(records)
+
+
 def display(records: list[Record], *, methods: tuple[str, ...] | None = None) -> None:
-    """Print the table: compact on a terminal, Markdown in a file or pipe."""
+    """Print the table: compact, below its sentences, on a terminal; as Markdown alone in a file or pipe."""
     from bench.report.table.terminal import show as print_table  # noqa: PLC0415  only tables need scipy
 
     if sys.stdout.isatty():
@@ -72,13 +85,19 @@ def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | No
 
 def plot(asked: Request, root: Path, *, folder: Path) -> None:
     """Draw the figures."""
-    from bench.report.figures.plots import plot as draw  # noqa: PLC0415  a table must not wait for matplotlib
+    say(*map(str, draw(asked, existing(root), folder)))
+    where = [] if folder == FIGURES else ["--output", str(folder)]
+    again(asked.command("plot", root, *where), asked.command("table", root))
+
+
+def draw(asked: Request, store: Store, folder: Path) -> list[Path]:
+    """Draw the figures of what is asked for into a folder; their paths, each SVG before its PNG."""
+    from bench.report.figures.plots import plot as figures  # noqa: PLC0415  a table must not wait for matplotlib
 
     stem = Path(asked.suite).stem if asked.suite else "records"
-    store = existing(root)
-    records = some(asked.records(store), asked, root)
+    records = some(asked.records(store), asked, store.root)
     curves = _curves(store, records)
-    say(*map(str, fill(folder, lambda draft: draw(records, draft, stem=stem, curves=curves))))
+    return fill(folder, lambda draft: figures(records, draft, stem=stem, curves=curves))
 
 
 def _curves(store: Store, records: list[Record]) -> dict[str, list[CurvePoint]]:
@@ -94,10 +113,12 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     from bench.report.publish import refresh  # noqa: PLC0415
 
     name = Path(asked.suite).stem if asked.suite else kept_suite(root)
+    where = [] if folder == RESULTS else ["--output", str(folder)]
     if name is None:
         with writing(folder):
             written = refresh(folder)
         say(*map(str, written))
+        again(command_line("publish", *where))
         return
     store = existing(root)
     records = some(asked.records(store), asked, root)
@@ -105,6 +126,7 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     with writing(folder):
         written = write(records, folder, name=name)
     say(*map(str, written))
+    again(asked.command("publish", root, *where))
 
 
 def show(text: str, root: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
 from bench.runs.selection import Selection
 from bench.store.store import Store
+from bench.verbs.options import DEFAULT_STORE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,12 @@ class Request:
     def typed(self) -> list[str]:
         """The same, word by word."""
         given = {name: value for name, value in asdict(self).items() if name != "suite" and value}
-        return [str(self.suite), *(word for name, value in given.items() for word in (f"--{name}", value))]
+        suite = [self.suite] if self.suite else []
+        return [*suite, *(word for name, value in given.items() for word in (f"--{name}", value))]
+
+    def command(self, verb: str, root: Path, *more: str) -> str:
+        """What does that for what is asked for here, to be typed."""
+        return command_line(verb, *self.typed, *elsewhere(root), *more)
 
     def plan(self) -> Plan:
         """The units that are asked for.
@@ -117,6 +124,32 @@ def writing(place: Path, option: str = "--output") -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"cannot write {place}: {error.strerror or error}; name another {option}") from error
+
+
+def elsewhere(root: Path) -> list[str]:
+    """The option that names a store, if that is not the one that is taken without it."""
+    return [] if root == DEFAULT_STORE else ["--store", str(root)]
+
+
+def command_line(*words: str | Path) -> str:
+    """A command, to be typed."""
+    return shlex.join(["ticketbench", *map(str, words)])
+
+
+def again(*commands: str) -> None:
+    """Tell on a terminal by which commands what it shows can be had again."""
+    hint(*ways(commands))
+
+
+def hint(*lines: str) -> None:
+    """Say something below what was asked for, on a terminal; a file or pipe gets that alone."""
+    if sys.stdout.isatty():
+        say("", *lines)
+
+
+def ways(commands: Sequence[str]) -> list[str]:
+    """A line for each command by which what was printed can be had again."""
+    return [f"{'' if place else 'again:':6} {command}" for place, command in enumerate(commands)]
 
 
 def say(*lines: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.verbs.request import say, writing
+from bench.verbs.request import again, command_line, say, writing
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
@@ -30,6 +30,7 @@ def site(records: Path, output: Path) -> None:
     with writing(output):
         write(output, page(suites, verdicts, measured=measured, speeds=speeds, records_url=_from(output, records)))
     say(str(output))
+    again(command_line("site", "--records", records, "--output", output))
 
 
 def _from(output: Path, records: Path) -> str | None:

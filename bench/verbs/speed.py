@@ -21,7 +21,7 @@ from bench.store import files
 from bench.store.attempt import STATES, read_record
 from bench.store.store import Store
 from bench.store.tensors import masks_nothing
-from bench.verbs.request import Request, existing, writing
+from bench.verbs.request import Request, again, existing, writing
 
 FOLDER = "speed"
 """Of a store: what was measured of its units, a file each."""
@@ -66,6 +66,7 @@ def speed(
     if not found and all(told.kind == "refused" for told in missed):
         raise StoreError(f"nothing in {root} that was asked for can be measured: see above why")
     _write(found, style, output)
+    again(asked.command("speed", root))
     return 1 if any(told.kind != "refused" for told in missed) else 0
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench import registry
+from bench.errors import DataError, StoreError
 from bench.runs import overview
 from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
@@ -20,8 +22,9 @@ from bench.runs.stacking import Stacking
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
 from bench.verbs.execution import Execution
-from bench.verbs.reports import display, tell_conflicts
-from bench.verbs.request import Request, existing, say
+from bench.verbs.options import FIGURES
+from bench.verbs.reports import display, draw, sum_up, tell_conflicts
+from bench.verbs.request import Request, existing, say, ways
 
 
 def run(asked: Request, root: Path, execution: Execution, *, works: Works = WORKS, trial: str = TRIAL) -> int:
@@ -31,16 +34,41 @@ def run(asked: Request, root: Path, execution: Execution, *, works: Works = WORK
         execution.submit(["run", *asked.typed], root, name=plan.suite.name)
         return 0
     execution.check()
+    if execution.launcher == "local":
+        _refuse_missing(plan, store)
     frontier = train(plan, store, execution, works=works, trial=trial)
-    display(asked.listed(store))
+    if frontier.failed:
+        display(asked.listed(store))
+    else:
+        sum_up(asked.listed(store))
     tell_conflicts(store)
-    say("")
-    say(
-        f"{_done(frontier)}, kept in {root}",
-        *overview.reasons(frontier, store.failures()),
-        *_next(asked, root, frontier),
-    )
+    say("", f"{_done(frontier)}, kept in {root}", *overview.reasons(frontier, store.failures()))
+    drawn = [] if frontier.failed else _drawn(asked, store)  # last: figures of nodes take a while
+    figures = [f"figure: {path}" for path in drawn if path.suffix == ".svg"]
+    verbs = ("run", "table", "plot") if frontier.failed else ("table", "plot")
+    say(*figures, *ways([asked.command(verb, root) for verb in verbs]))
     return 1 if frontier.failed else 0
+
+
+def _drawn(asked: Request, store: Store) -> list[Path]:
+    """The figures of what is trained; where there is no place for them, a line that says so, and none."""
+    try:
+        return draw(asked, store, FIGURES)
+    except StoreError as error:
+        sys.stderr.write(f"warning: no figures: {error}\n")
+        return []
+
+
+def _refuse_missing(plan: Plan, store: Store) -> None:
+    """Refuse to begin where an extra is not installed: half a suite is worth less than a line on how to have all of it."""
+    frontier = Frontier(plan, store)
+    tasks = {frontier.units[unit_id].task.name: frontier.units[unit_id].task for unit_id in frontier.todo}
+    reasons = {name: reason for name, task in tasks.items() if (reason := registry.missing(task))}
+    if not reasons:
+        return
+    rest = dict.fromkeys(entry.task.name for entry in plan.suite.entries if entry.task.name not in reasons)
+    way = f"; or leave them out: --tasks {','.join(rest)}" if rest else ""
+    raise DataError(f"{'; '.join(reasons.values())}{way}")
 
 
 def train(plan: Plan, store: Store, execution: Execution, *, works: Works = WORKS, trial: str = TRIAL) -> Frontier:
@@ -55,6 +83,9 @@ def train(plan: Plan, store: Store, execution: Execution, *, works: Works = WORK
     # whatever FORCE_COLOR says: a file takes no moving table
     console = Console(force_terminal=sys.stdout.isatty() or execution.progress == "live")
     pace = measured(plan, store, execution, stacking, trial=trial)
+    is_told = execution.launcher == "local" and execution.progress != "none"
+    if is_told and (left := overview.forecast(Frontier(plan, store), pace, workers=execution.team)):
+        say(left, "")
     try:
         with watch(console, store, pace, workers=lambda: launcher.workers, style=execution.progress) as board:
             if execution.limits:
@@ -103,12 +134,6 @@ def _done(frontier: Frontier) -> str:
     parts = {"diverged": diverged, "failed": len(frontier.failed), "blocked": len(frontier.blocked)}
     rest = "".join(f", {count} {what}" for what, count in parts.items() if count)
     return f"{len(frontier.finished)} of {len(frontier.units)} units done{rest}"
-
-
-def _next(asked: Request, root: Path, frontier: Frontier) -> list[str]:
-    end = f"{asked.words} --store {root}"
-    again = [f"try again: ticketbench run {end}"] if frontier.failed else []
-    return [*again, f"next: ticketbench table {end} --format csv", f"      ticketbench plot {end}"]
 
 
 def plan(asked: Request, root: Path, execution: Execution, *, trial: str = TRIAL) -> None:

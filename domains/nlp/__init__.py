@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DataError
+from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
 from domains.nlp.tasks import tasks
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from bench.learner import Learner
 
 __all__ = ["domain"]
+
+
+PACKAGE = "fairseq"
+"""Imported by every text model."""
+EXTRA = "nlp"
+"""Of our distribution: installs it."""
 
 
 class Language:
@@ -31,6 +38,11 @@ class Language:
         """The dictionary's entries."""
         return {"corpus": task.config.get("corpus"), "data": dict(task.data)}
 
+    def check(self, task: Task) -> None:
+        """Raises MissingPackage if there is no fairseq here (see `bench.learner.ChecksPackages`)."""
+        if find_spec(PACKAGE) is None:
+            raise MissingPackage(task.name, PACKAGE, EXTRA)
+
     def seats(self, task: Task, device: str) -> str:
         """Why there are no stacks (see `bench.learner.StacksUnits`)."""
         del task, device
@@ -47,9 +59,7 @@ class Language:
 
             return TextLearner(task, streams=streams, device=device, width=width)
         except ModuleNotFoundError as error:
-            raise DataError(
-                f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[nlp]"
-            ) from error
+            raise MissingPackage(task.name, str(error.name), EXTRA) from error
 
 
 domain = Language()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import DataError
+from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl.tasks import TASKS
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["domain"]
 
+PACKAGES = ("stable_baselines3", "gymnasium")
+"""Imported by every agent."""
+EXTRA = "rl"
+"""Of our distribution: installs them."""
 SEATS = 32
 """Agents in a stack: more gain little, and each takes memory."""
 
@@ -50,6 +55,12 @@ class ReinforcementLearning:
 
             return AgentLearner(task, streams=streams, device=device, width=width)
 
+    def check(self, task: Task) -> None:
+        """Raises MissingPackage if there is no stable-baselines3 here (see `bench.learner.ChecksPackages`)."""
+        for package in PACKAGES:
+            if find_spec(package) is None:
+                raise MissingPackage(task.name, package, EXTRA)
+
     def seats(self, task: Task, device: str) -> int | str:
         """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
         if task.config["algorithm"] == "dqn":
@@ -74,9 +85,7 @@ def _installed(task: Task) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise DataError(
-            f"{task.name} needs the package {error.name!r}, which is not installed: pip install ticketbench[rl]"
-        ) from error
+        raise MissingPackage(task.name, str(error.name), EXTRA) from error
 
 
 domain = ReinforcementLearning()

@@ -86,6 +86,7 @@ class Run:
         self.process = subprocess.Popen(
             command,
             env={**os.environ, MARK: self.mark},
+            cwd=suite.parent,  # where its figures go
             process_group=0,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from bench.report.claims.verdicts import ClaimVerdict
 
 IQM = "difference of interquartile means over the tasks, normalised scores"
 SIGNS = {"greater": ">", "less": "<"}
-WIDTH = 110
+WIDTH = 100
 COLUMNS = (
     *("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable"),
     *("read", "statement"),

@@ -21,6 +21,8 @@ FEWEST = 3
 BOOTSTRAPPED = 8
 """Seeds from which on intervals are bootstrapped; with fewer, resamples repeat each other."""
 RESAMPLES = 4_000
+MOST = 100
+"""Seeds to which anybody is sent, at most."""
 Floats = NDArray[np.float64]
 
 
@@ -160,8 +162,13 @@ def paired(a: Mapping[int, float], b: Mapping[int, float]) -> Interval | None:
     Returns:
         None if they have no seed in common.
     """
-    common = sorted(a.keys() & b.keys())
-    return interval(a[seed] - b[seed] for seed in common) if common else None
+    found = differences(a, b)
+    return interval(found) if found else None
+
+
+def differences(a: Mapping[int, float], b: Mapping[int, float]) -> list[float]:
+    """`a - b` at each of the seeds that both have, in their order."""
+    return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
 
 
 def not_worse(gap: Interval | None, margin: float) -> bool | None:
@@ -191,6 +198,24 @@ def detectable(values: Sequence[float]) -> float | None:
     """
     known = estimate(values)
     return None if known.error is None else _detectable_errors(known.n) * known.error
+
+
+def deciding(values: Sequence[float], threshold: float = 0.0) -> int | None:
+    """The fewest seeds of this spread that would tell a mean as far from the threshold as this one with 80 % power.
+
+    Args:
+        values: differences paired by seed.
+        threshold: in their unit.
+
+    Returns:
+        None below three of them, and where it takes more than `MOST`.
+    """
+    known = estimate(values)
+    if known.error is None:
+        return None
+    distance, spread = abs(known.mean - threshold), known.error * math.sqrt(known.n)
+    enough = (n for n in range(FEWEST, MOST + 1) if _detectable_errors(n) * spread / math.sqrt(n) <= distance)
+    return next(enough, None)
 
 
 def _means(sample: Sequence[float]) -> Floats:

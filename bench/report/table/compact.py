@@ -49,7 +49,7 @@ COMPACT = (
         name="matching", heading="matching", text=lambda row, _, __: {True: "yes", False: "no", None: ""}[row.matching]
     ),
     Column(name="verdict", heading="verdict", text=lambda row, _, __: row.verdict or ""),
-    Column(name="density_weights", heading="P_m %", text=lambda row, _, __: _percent(row.density_weights)),
+    Column(name="density_weights", heading="P_m %", text=lambda row, _, __: percent(row.density_weights)),
     Column(name="search_cost", heading="search cost", text=lambda row, _, __: f"{row.search_cost:,.0f}"),
 )
 """The columns of the compact table, in order."""
@@ -79,7 +79,7 @@ def method(arm: Arm) -> str:
 
 def cells(section: Section, columns: tuple[Column, ...] = COMPACT) -> list[tuple[str, ...]]:
     """The rows of the headline score, one text per column; an empty text stands for null."""
-    decimals = _decimals([row for _, row in section.headline])
+    decimals = decimals_of([row for _, row in section.headline])
     return [tuple(column.text(row, arm, decimals) for column in columns) for arm, row in section.headline]
 
 
@@ -94,7 +94,7 @@ def besides(section: Section) -> list[tuple[str, ...]]:
             *(_interval(row.bounds("mean"), decimals, "") for row in rows),
         )
         for metric, rows in section.besides.items()
-        for decimals in (_decimals(rows),)
+        for decimals in (decimals_of(rows),)
     ]
     names = ("method", *map(method, arms))
     levels = ("level", *(str(arm.level) for arm in arms))
@@ -107,7 +107,7 @@ def bracket(name: str) -> Text:
 
 
 def _density(row: Row, arm: Arm) -> str:
-    return _percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else "")
+    return percent(row.density) + (f" {COLLAPSED}" if collapsed(arm) else "")
 
 
 def _normalised(row: Row) -> str:
@@ -130,11 +130,12 @@ def _bracket(bounds: tuple[float | None, float | None, float | None], decimals: 
     return f"[{low:+.{decimals}f}, {high:+.{decimals}f}]"
 
 
-def _percent(fraction: float) -> str:
+def percent(fraction: float) -> str:
+    """A fraction in per cent, without the sign."""
     return f"{100 * fraction:.3g}"
 
 
-def _decimals(rows: list[Row]) -> int:
+def decimals_of(rows: list[Row]) -> int:
     """Decimals of every score in a table: two significant digits of its typical half width."""
     bounds = [row.bounds(name) for row in rows for name in ("mean", *(f"vs_{column}" for column in OPPONENTS))]
     halves = [(high - low) / 2 for _, low, high in bounds if low is not None and high is not None and high > low]

@@ -30,8 +30,8 @@ def notes(section: Section) -> list[str]:
         *marks(section),
         *_intervals(rows),
         *_verdicts(rows, task),
-        *_strange(comparison),
-        *_hopeless(comparison),
+        *strange(comparison),
+        *hopeless(comparison),
         *_bootstrap(section.arms),
         *transfers(task, section.arms),
         *_missing(section),
@@ -96,14 +96,14 @@ def _verdicts(rows: list[Row], task: Task) -> list[str]:
     return found
 
 
-def _strange(comparison: Comparison) -> list[str]:
+def strange(comparison: Comparison) -> list[str]:
     if comparison.installed:
         return []
     sentence = "This task is not installed here: its tolerance, chance score and source are what the records say of it,"
     return [f"{sentence} so nothing is normalised or matching and there is no verdict."]
 
 
-def _hopeless(comparison: Comparison) -> list[str]:
+def hopeless(comparison: Comparison) -> list[str]:
     task, at = comparison.task, comparison.task.at[0]
     if not at_chance(comparison, at):
         return []

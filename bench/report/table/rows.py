@@ -17,6 +17,9 @@ OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "
 """Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0. They are there to judge `TICKET`."""
 
 
+Seeds = Mapping[int, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line of the table. None: there is nothing to say, because an opponent or an interval is missing.
@@ -237,11 +240,27 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
 
 
 def _gap(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) -> Interval | None:
+    sides = opposed(comparison, arm, score, method)
+    return paired(*sides) if sides else None
+
+
+def opposed(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) -> tuple[Seeds, Seeds] | None:
+    """The scores of an arm and of its opponent, seed -> value, ordered so that first minus second is what the arm is better.
+
+    Args:
+        comparison: of the arm's task.
+        arm: one of its arms.
+        score: metric and way of reading it.
+        method: the opponent's.
+
+    Returns:
+        None if the opponent was not run, or is the arm's own method.
+    """
     opponent = None if method == arm.method else comparison.arm(method, arm.level)
     if opponent is None:
         return None
     own, other = arm.scores[score], opponent.scores[score]
-    return paired(own, other) if comparison.task.directions[score[0]] == "max" else paired(other, own)
+    return (own, other) if comparison.task.directions[score[0]] == "max" else (other, own)
 
 
 def _fields(name: str, gap: Interval | None) -> dict[str, Any]:

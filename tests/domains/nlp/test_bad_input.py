@@ -192,7 +192,7 @@ def test_a_corpus_that_is_gone_is_an_unknown_task(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_without_fairseq_text_models_name_the_extra_and_images_are_learned(tmp_path):
+def test_with_half_a_fairseq_text_models_name_the_extra_and_images_are_learned(tmp_path):
     (tmp_path / "fairseq.py").write_text(MISSING.format("fairseq"))
     tasks = (domain.tasks()["nlp/transformer-reverse@smoke"], vision.domain.tasks()["vision/lenet-mnist@smoke"])
     (tmp_path / "both.toml").write_text("".join(map(block, tasks)))

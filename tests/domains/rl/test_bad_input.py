@@ -153,7 +153,7 @@ def test_what_the_plan_can_know_is_refused_before_anything_is_trained(tmp_path, 
 
 
 @pytest.mark.slow
-def test_without_stable_baselines3_agents_name_the_extra_and_images_are_learned(tmp_path):
+def test_with_half_a_stable_baselines3_agents_name_the_extra_and_images_are_learned(tmp_path):
     (tmp_path / "stable_baselines3.py").write_text(MISSING.format("stable_baselines3"))
     tasks = ("rl/cartpole-a2c", "vision/lenet-mnist")
     (tmp_path / "both.toml").write_text("".join(block(name, ["dense"]) for name in tasks))

@@ -10,6 +10,7 @@ from bench.report.statistics.seeds import (
     BOOTSTRAPPED,
     Estimate,
     Interval,
+    deciding,
     detectable,
     estimate,
     interval,
@@ -238,3 +239,23 @@ def test_not_worse_asks_for_the_lower_bound(gap, margin, told):
 def test_equal_values_give_that_value_to_the_bit(n):
     assert interval([0.1] * n) == Interval(0.1, 0.1, 0.1, n)
     assert (p_value([0.1] * n, 0.1), p_value([0.1] * n, 0.2)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("effect", [0.4, 1.0, 3.0])
+def test_as_many_seeds_decide_as_give_eighty_per_cent_power(effect):
+    values = [effect + each for each in (-1.0, 0.0, 1.0)]  # standard deviation 1
+    n = deciding(values)
+
+    def power(n):
+        return 1 - stats.nct.cdf(stats.t.ppf(0.975, n - 1), n - 1, effect * n**0.5)
+
+    assert power(n - 1) < 0.8 <= power(n)
+    assert deciding([each + 7 for each in values], 7.0) == n, "the distance from the threshold is what counts"
+    assert deciding([-each for each in values]) == n
+
+
+def test_nobody_is_sent_to_more_than_a_hundred_seeds():
+    assert deciding([-1.0, 0.0, 1.0]) is None
+    assert deciding([-0.9, 0.1, 1.1]) is None
+    assert deciding([1.0, 2.0]) is None, "two seeds tell no spread"
+    assert deciding([1.0, 1.0, 1.0]) == 3

@@ -1,0 +1,208 @@
+"""What the tickets of each task show, in sentences drawn from the rows of its table.
+
+One level speaks for a task, found by a rule that no control's result can bend: of the levels with the most controls, the
+sparsest where the ticket matches the dense network; where none does, the sparsest where it is told from a random ticket;
+else the sparsest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.report.escaping import plain
+from bench.report.statistics.seeds import FEWEST, MOST, Interval, deciding, differences, interval, not_worse
+from bench.report.table.compact import decimals_of, percent
+from bench.report.table.notes import hopeless, strange
+from bench.report.table.rows import OPPONENTS, TICKET, UNCLAIMED, Row, Section, opposed
+from bench.spec import Task
+
+POINTS = {"accuracy": "points", "return": "points of return", "bleu": "BLEU", "bleu_tok": "BLEU"}
+"""Metric -> what its differences are counted in; of any other, the metric is named."""
+RIVALS = {
+    "random": "a random ticket",
+    "reinit": "the same mask with fresh weights (reinit)",
+    "shuffled": "its mask shuffled inside the layers",
+    "dense": "dense",
+}
+"""Column of `OPPONENTS` -> what a sentence calls it; the controls first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A ticket beside one opponent.
+
+    Args:
+        column: of `OPPONENTS`.
+        gains: by how much the ticket is better, a number per seed.
+        margin: by how much it may be worse and still match; None of controls.
+        fewest: seeds below which nothing is decided.
+    """
+
+    column: str
+    gains: Sequence[float]
+    margin: float | None
+    fewest: int
+
+    @property
+    def gap(self) -> Interval:
+        """Of the gains."""
+        return interval(self.gains)
+
+    @property
+    def decided(self) -> str | None:
+        """`better`, `worse` or, within the margin, `matching`; None: no interval, or it leaves this open."""
+        gap = self.gap
+        if gap.low is None or gap.high is None or gap.n < self.fewest:
+            return None
+        if gap.low > 0:
+            return "better"
+        if self.margin is not None and not_worse(gap, self.margin):
+            return "matching"
+        return "worse" if gap.high < 0 else None
+
+    @property
+    def seeds(self) -> int | None:
+        """How many would decide it; None where `MOST` would not."""
+        return deciding(self.gains, -(self.margin or 0.0))
+
+
+class Level(NamedTuple):
+    """A ticket at one level, and whatever it is compared with there."""
+
+    row: Row
+    contrasts: tuple[Contrast, ...]
+
+    def against(self, column: str) -> str | None:
+        """What is decided against that opponent."""
+        return next((each.decided for each in self.contrasts if each.column == column), None)
+
+
+RULES: Mapping[str, Callable[[Level], bool]] = {
+    "where it is not worse than dense": lambda level: level.against("dense") in ("better", "matching"),
+    "where it is told from a random ticket": lambda level: level.against("random") is not None,
+    "there is": lambda _: True,
+}
+"""Which level speaks for a task: the sparsest one that the first of these holds for."""
+
+
+def sentences(sections: Iterable[Section]) -> list[str]:
+    """A paragraph for each task, and one for all where their scales carry no verdict.
+
+    Args:
+        sections: of the table.
+    """
+    found = list(sections)
+    told = [f"{_head(section)}: {text}" for section in found if (text := _told(section))]
+    scales = sorted({section.comparison.task.scale for section in found} & set(UNCLAIMED))
+    return [plain(text) for text in told] + [
+        f"At {scale} scale so little is trained that nothing here is a verdict on a paper." for scale in scales
+    ]
+
+
+def _head(section: Section) -> str:
+    task = section.comparison.task
+    seeds = max((row.n for _, row in section.headline), default=0)
+    return f"{task.name} @ {task.scale}, {task.metric.replace('_', ' ')}, {seeds} seed{'s' * (seeds != 1)}"
+
+
+def _told(section: Section) -> str:
+    """Empty where no ticket is shown, or nothing to compare it with."""
+    comparison = section.comparison
+    if silent := [*strange(comparison), *hopeless(comparison)]:
+        return silent[0].replace("`", "")
+    levels = _levels(section)
+    if not levels:
+        return ""
+    level, why = _chosen(levels)
+    voice = _Voice(comparison.task, decimals_of([row for _, row in section.headline]))
+    return f"At {percent(level.row.density)} % of the weights{why} {' '.join(voice.sentences(level))}"
+
+
+def _levels(section: Section) -> list[Level]:
+    """Those with the most controls, the sparsest first."""
+    arms = [(arm, row) for arm, row in section.headline if arm.method == TICKET and arm.installed and row.n]
+    task = section.comparison.task
+    score, fewest = (task.metric, task.at[0]), max(FEWEST, task.fewest_seeds)
+    levels = [
+        Level(
+            row,
+            tuple(
+                Contrast(
+                    column=column, gains=gains, margin=task.tolerance if column == "dense" else None, fewest=fewest
+                )
+                for column in RIVALS
+                if (sides := opposed(section.comparison, arm, score, OPPONENTS[column]))
+                and (gains := differences(*sides))
+            ),
+        )
+        for arm, row in arms
+    ]
+    most = max((len(level.contrasts) for level in levels), default=0)
+    return sorted(
+        (level for level in levels if most and len(level.contrasts) == most), key=lambda level: level.row.density
+    )
+
+
+def _chosen(levels: Sequence[Level]) -> tuple[Level, str]:
+    """The level that speaks for all, and why this one."""
+    why, level = next((why, level) for why, holds in RULES.items() for level in levels if holds(level))
+    return level, f", the sparsest {why}," if len(levels) > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """How the numbers of a task are said."""
+
+    task: Task
+    decimals: int
+
+    def sentences(self, level: Level) -> Iterator[str]:
+        contrasts = level.contrasts
+        if any(each.gap.low is None or each.gap.n < each.fewest for each in contrasts):
+            sides = {
+                "better": [c for c in contrasts if c.gap.mean >= 0],
+                "worse": [c for c in contrasts if c.gap.mean < 0],
+            }
+            yield f"the ticket is {self._differences(sides)}. Fewer than {contrasts[0].fewest} seeds decide nothing."
+            return
+        decided = {how: [each for each in contrasts if each.decided == how] for how in ("better", "worse", "matching")}
+        yield f"the ticket is {self._differences(decided)}." if any(decided.values()) else "nothing is decided."
+        if undecided := [self._undecided(each) for each in contrasts if not each.decided]:
+            yield f"Undecided: {'; '.join(undecided)}."
+
+    def _differences(self, sides: Mapping[str, Sequence[Contrast]]) -> str:
+        matching = [
+            f"not worse than {RIVALS[each.column]} by more than {each.margin:g} {self._signed(each.gap)}"
+            for each in sides.get("matching", ())
+        ]
+        differing = [self._differing(how, sides[how]) for how in ("better", "worse") if sides[how]]
+        return ", and ".join([*differing, *matching])
+
+    def _differing(self, how: str, contrasts: Sequence[Contrast]) -> str:
+        unit = POINTS.get(self.task.metric)
+        what = f" {unit} {how}" if unit else f" {how} in {self.task.metric.replace('_', ' ')}"
+        return ", ".join(
+            f"{self._amount(each.gap.mean)}{what * (each is contrasts[0])} than {RIVALS[each.column]}{self._sized(each.gap)}"
+            for each in contrasts
+        )
+
+    def _undecided(self, contrast: Contrast) -> str:
+        allowed = f" not to be worse by more than {contrast.margin:g}" if contrast.margin is not None else ""
+        seeds = f"about {contrast.seeds} seeds would decide" if contrast.seeds else f"{MOST} seeds would not decide"
+        gap = f"{contrast.gap.mean:+.{self.decimals}f} {self._signed(contrast.gap)}"
+        return f"against {RIVALS[contrast.column]}{allowed} {gap}, {seeds}"
+
+    def _sized(self, gap: Interval) -> str:
+        """Of the size of a difference whose direction is said; empty without an interval."""
+        if gap.low is None or gap.high is None:
+            return ""
+        low, high = (gap.low, gap.high) if gap.mean > 0 else (-gap.high, -gap.low)
+        return f" [{low:.{self.decimals}f}, {high:.{self.decimals}f}]"
+
+    def _signed(self, gap: Interval) -> str:
+        return f"[{gap.low:+.{self.decimals}f}, {gap.high:+.{self.decimals}f}]"
+
+    def _amount(self, difference: float) -> str:
+        return f"{abs(difference):.{self.decimals}f}"
