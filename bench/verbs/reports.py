@@ -15,7 +15,7 @@ from bench.report.folder import fill
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import Store, curve
-from bench.verbs.request import Request, existing, kept_suite, names, say, some, writing
+from bench.verbs.request import Request, existing, kept_suite, say, some, writing
 
 MARKDOWN = "md"
 
@@ -28,9 +28,9 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     some(asked.among(records), asked, root)
     tell_conflicts(store)
     if output is None and style is None:
-        display(records, methods=names(asked.methods))
+        display(records, methods=asked.arms)
         return
-    text = rendered(records, style or MARKDOWN, methods=names(asked.methods))
+    text = rendered(records, style or MARKDOWN, methods=asked.arms)
     if output is None:
         sys.stdout.write(text)
         return
