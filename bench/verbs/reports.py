@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +23,7 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else None)
     store = existing(root)
-    records = replace(asked, methods=None).listed(store)  # a row needs those of its opponents too
+    records = asked.compared(store)
     some(asked.among(records), asked, root)
     tell_conflicts(store)
     if output is None and style is None:

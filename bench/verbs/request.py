@@ -53,10 +53,13 @@ class Request:
         Raises:
             SpecError: if the suite has another method of such a name.
         """
+        return self.selection.of_suite(self._suite())
+
+    def _suite(self) -> Suite:
         assert self.suite is not None
         suite = suitefile.load_suite(self.suite)
         joining = {each.name: each for each in map(_brought, names(self.methods) or ()) if isinstance(each, Method)}
-        return self.selection.of_suite(replace(suite, entries=tuple(_joined(each, joining) for each in suite.entries)))
+        return replace(suite, entries=tuple(_joined(each, joining) for each in suite.entries))
 
     @property
     def words(self) -> str:
@@ -75,10 +78,13 @@ class Request:
         Raises:
             SpecError: if there is none.
         """
-        made = make_plan(self.narrowed)
+        return self._plan(self.narrowed)
+
+    def _plan(self, suite: Suite) -> Plan:
+        made = make_plan(suite)
         if not made.units:
-            suite = shlex.quote(str(self.suite))
-            raise SpecError(f"{self.words} selects no unit: `ticketbench plan {suite}` shows what there is")
+            whole = shlex.quote(str(self.suite))
+            raise SpecError(f"{self.words} selects no unit: `ticketbench plan {whole}` shows what there is")
         return made
 
     def records(self, store: Store) -> list[Record]:
@@ -97,9 +103,15 @@ class Request:
 
     def listed(self, store: Store) -> list[Record]:
         """The same without the rounds of chains between the levels that the suite lists: nothing compares with them."""
-        if not self.suite:
-            return self.records(store)
-        plan = self.plan()
+        return self._listed(store, self.narrowed) if self.suite else self.records(store)
+
+    def compared(self, store: Store) -> list[Record]:
+        """The same with those of all other methods: a row needs those of its opponents too."""
+        every = replace(self.selection, methods=None)
+        return self._listed(store, every.of_suite(self._suite())) if self.suite else every.of_records(store.records())
+
+    def _listed(self, store: Store, suite: Suite) -> list[Record]:
+        plan = self._plan(suite)
         units = (unit for unit in plan.units.values() if plan.lists(unit))
         return [record for unit in units if (record := store.record(unit))]
 
