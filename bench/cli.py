@@ -328,8 +328,8 @@ def verify(
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
     ] = None,
-    suite: Annotated[
-        str | None, typer.Option(metavar="SUITE", help="Whose own tasks and methods count as installed.")
+    suites: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Of yours: their own tasks and methods count as installed.")
     ] = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
@@ -342,7 +342,7 @@ def verify(
         retrain=retrain,
         draw=draw,
         output=measured,
-        suite=suite,
+        suites=suites,
         workers=workers,
         threads=threads,
         device=device,

@@ -50,7 +50,7 @@ OPTIONS = {
     "ticket": ["RECORD", "--output", "--store"],
     "import": ["FILE", "--store"],
     "verify": [
-        *("[SUBMISSION]", "--replay", "--retrain", "--draw", "--measured", "--suite"),
+        *("[SUBMISSION]", "--replay", "--retrain", "--draw", "--measured", "--suites"),
         *("--workers", "--threads", "--device"),
     ],
 }

@@ -59,7 +59,7 @@ def test_a_record_that_names_code_imports_nothing(command, folder, store, mask, 
     before = set(sys.modules)
     commands = [
         ("verify", root), ("verify", root, "--retrain", "3"), ("verify", root, "--replay", "3"),
-        ("verify", root, "--retrain", "3", "--suite", "smoke-free.toml"), ("table", "--store", root),
+        ("verify", root, "--retrain", "3", "--suites", "smoke-free.toml"), ("table", "--store", root),
         ("plot", "--store", root, "--output", tmp_path / "plots"), ("show", record["unit_id"], "--store", root),
         ("clean", "--store", root), ("compare", root, root), ("table", "--store", root, "--methods", "mine"),
     ]  # fmt: skip
@@ -77,14 +77,14 @@ def test_only_the_users_suite_makes_its_method_an_installed_one(command, folder,
     code, out, _ = command("verify", root)
     assert code == 1
     assert "its method 'mine' version 1 is not installed here" in out
-    _, out, _ = command("verify", root, "--suite", "suite.toml")
+    _, out, _ = command("verify", root, "--suites", "suite.toml")
     assert "installed here" not in out
 
 
 def test_the_same_name_and_columns_in_another_version_of_the_file_are_another_method(command, folder, store, brings):
     root = finished(store, next(each for each in load_suite("suite.toml").entries[0].methods if each.name == "mine"))
     brings(mine=METHOD + "# edited since\n")
-    code, out, err = command("verify", root, "--suite", "suite.toml", "--retrain", "1")
+    code, out, err = command("verify", root, "--suites", "suite.toml", "--retrain", "1")
     assert code == 1
     assert "its method 'mine' version 1 has another options than the installed one" in out
     assert "retrained" not in out + err
@@ -93,7 +93,7 @@ def test_the_same_name_and_columns_in_another_version_of_the_file_are_another_me
 def test_a_hostile_record_is_no_more_believed_beside_the_users_own_method(command, folder, store):
     mine = next(each for each in load_suite("suite.toml").entries[0].methods if each.name == "mine")
     root = finished(store, replace(mine, weights="evil:x"))
-    code, out, _ = command("verify", root, "--suite", "suite.toml", "--retrain", "1")
+    code, out, _ = command("verify", root, "--suites", "suite.toml", "--retrain", "1")
     assert code == 1
     assert "another weights than the installed one" in out
     assert not (folder / "imported").exists()
@@ -101,5 +101,5 @@ def test_a_hostile_record_is_no_more_believed_beside_the_users_own_method(comman
 
 
 def test_a_suite_that_is_no_suite_is_told_before_anything_is_looked_at(command, folder, store):
-    code, out, err = command("verify", store.root, "--suite", "none.toml")
+    code, out, err = command("verify", store.root, "--suites", "none.toml")
     assert (code, out, err.count("\n")) == (2, "", 1)
