@@ -242,6 +242,15 @@ def compare(
     raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format, allow_missing=allow_missing))
 
 
+@app.command(epilog="Example: ticketbench check mine.py:method --task vision/lenet-mnist@smoke")
+def check(
+    name: Annotated[str, typer.Argument(metavar="METHOD|TASK", help="mine.py:name, or the name of an installed one.")],
+    task: Annotated[str, typer.Option(metavar="TASK", help="A small one, for a method.")] = "vision/lenet-mnist@smoke",
+) -> None:
+    """Hold a method or a task to the protocol."""
+    raise typer.Exit(_verbs("conformance").check(name, task))
+
+
 @app.command(epilog="Example: ticketbench site --output results/index.html")
 def site(
     records: Annotated[
@@ -339,6 +348,9 @@ def verify(
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
     ] = None,
+    suites: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Of yours: their own tasks and methods count as installed.")
+    ] = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
     device: options.Device = "cpu",
@@ -346,6 +358,13 @@ def verify(
     """Check a store, archive or ticket file; measure again."""
     checks = _verbs("checks")
     audit = checks.Audit(
-        replay=replay, retrain=retrain, draw=draw, output=measured, workers=workers, threads=threads, device=device
+        replay=replay,
+        retrain=retrain,
+        draw=draw,
+        output=measured,
+        suites=suites,
+        workers=workers,
+        threads=threads,
+        device=device,
     )
     raise typer.Exit(checks.verify(submission, audit))

@@ -1,10 +1,12 @@
-"""Finds domains, tasks and methods by name, built in or from an installed package's entry points.
+"""Finds domains, tasks and methods by name: built in, from an installed package's entry points, or brought by the user.
 
-A package that is broken, or that would take the place of something built in, is left out with one line that names it.
+A package that is broken, or that would take the place of something built in, is left out with one line that names it. What a
+suite or a command of the user's brings is known as if installed for as long as the process lives.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -23,6 +25,11 @@ OURS = "ticketbench"
 """The distribution whose domains are built in."""
 SOURCE = "+"
 """Between a template and the source task that makes an arm of it."""
+NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What is brought is called so: folders, options and pages have these names."""
+
+_brought_tasks: dict[str, Task] = {}
+_brought_methods: dict[str, Method] = {}
 
 
 @cache
@@ -40,13 +47,94 @@ def definitions() -> Mapping[str, Method]:
 
 
 def methods() -> Mapping[str, Method]:
-    """Method name -> method: the built-in arms, then those of the entry points `ticketbench.methods`."""
-    return {name: method for name, method in definitions().items() if not method.is_template}
+    """Method name -> method: the built-in arms, then those of the entry points `ticketbench.methods`, then what was brought."""
+    known = {**definitions(), **_brought_methods}
+    return {name: method for name, method in known.items() if not method.is_template}
 
 
 def templates() -> Mapping[str, Method]:
     """Name -> template of an arm that takes the ticket of another task: `method` makes an arm of `name+TASK`."""
-    return {name: method for name, method in definitions().items() if method.is_template}
+    known = {**definitions(), **_brought_methods}
+    return {name: method for name, method in known.items() if method.is_template}
+
+
+@cache
+def packaged_tasks() -> dict[str, Task]:
+    """`task.key` -> task, of the entry points `ticketbench.tasks`: tasks of domains that are installed."""
+    known: dict[str, Task] = {}
+    of_domains = _of_domains()
+
+    def check(_: str, value: Any) -> None:
+        for task in each_task(value):
+            if task.domain not in domains():
+                raise UnknownName(f"domain of its task {task.name!r}", task.domain, domains())
+            if task.key in {**of_domains, **known}:
+                raise SpecError(f"its task {task.key!r} exists already: choose another name")
+        known.update({task.key: task for task in each_task(value)})
+
+    for _ in _loaded("ticketbench.tasks", {}, check):
+        continue
+    return known
+
+
+def each_task(value: Any) -> tuple[Task, ...]:
+    """The tasks that somebody gives: one, or several as a list or by scale.
+
+    Raises:
+        SpecError: if it is none of these, if two of them have one name and scale, or if one is filed under another's scale.
+    """
+    several = tuple(value.values()) if isinstance(value, Mapping) else value
+    tasks = tuple(several) if isinstance(several, list | tuple) else (several,)
+    for task in tasks:
+        if not isinstance(task, Task):
+            raise SpecError(
+                f"{type(task).__name__} is no task: give a bench.spec.Task, a list of them, or one for each scale"
+            )
+    if len({task.key for task in tasks}) < len(tasks) or not tasks:
+        raise SpecError(f"{', '.join(task.key for task in tasks) or 'nothing'} is given: give each task once")
+    if isinstance(value, Mapping) and (
+        wrong := [key for key, task in value.items() if key not in (task.scale, task.key)]
+    ):
+        raise SpecError(f"under {wrong[0]!r} stands {value[wrong[0]].key}: file each task under its scale")
+    return tasks
+
+
+def brought_tasks() -> Mapping[str, Task]:
+    """`task.key` -> task, of those that were brought."""
+    return _brought_tasks
+
+
+def bring_task(task: Task) -> None:
+    """Know a task of the user's own by its name and scale; one that was brought before under them is forgotten.
+
+    Raises:
+        SpecError: if no task can have its name, or an installed one has it.
+        UnknownName: if its domain is not installed.
+    """
+    domain(task.domain)
+    if not NAMES.fullmatch(task.name.removeprefix(f"{task.domain}/")):
+        raise SpecError(
+            f"a task cannot be called {task.name!r}: write {task.domain}/ and letters, digits, '.', '_' or '-'"
+        )
+    if task.name in {known.name for known in installed_tasks().values()}:
+        raise SpecError(f"task {task.name!r} exists already: give this one a name of its own")
+    _brought_tasks[task.key] = task
+
+
+def bring_method(method: Method) -> None:
+    """Know a method, or a template, of the user's own by its name; one that was brought before under it is forgotten.
+
+    Raises:
+        SpecError: if no method can have its name, if an installed one has it, or if its columns cannot be had.
+    """
+    if not isinstance(method, Method):
+        raise SpecError(f"{type(method).__name__} is no method: give what bench.tickets.methods.define makes")
+    if not NAMES.fullmatch(method.name):
+        raise SpecError(f"a method cannot be called {method.name!r}: write letters, digits, '.', '_' or '-'")
+    if method.name in definitions():
+        raise SpecError(f"method {method.name!r} exists already: give this one a name of its own")
+    _check_method(method.name, method)
+    _brought_methods[method.name] = method
 
 
 def _loaded(
@@ -103,18 +191,32 @@ def domain(name: str) -> Domain:
     return domains()[name]
 
 
-def tasks() -> dict[str, Task]:
-    """`task.key` -> task, over all domains."""
+def _of_domains() -> dict[str, Task]:
     return {key: task for domain in domains().values() for key, task in domain.tasks().items()}
 
 
-def task(name: str, scale: str) -> Task:
+def installed_tasks() -> dict[str, Task]:
+    """`task.key` -> task, over all domains and packages."""
+    return {**_of_domains(), **packaged_tasks()}
+
+
+def tasks() -> dict[str, Task]:
+    """`task.key` -> task: what is installed, then what was brought."""
+    return {**installed_tasks(), **_brought_tasks}
+
+
+def task(name: str, scale: str, *, among: Mapping[str, Task] | None = None) -> Task:
     """The task `name` at `scale`.
+
+    Args:
+        name: `domain/task`.
+        scale: one of `SCALES`.
+        among: `task.key` -> task; all that are known unless given.
 
     Raises:
         UnknownName: with the nearest name, if there is no such task or it has no such scale.
     """
-    known = tasks()
+    known = tasks() if among is None else among
     names = {task.name for task in known.values()}
     if name not in names:
         raise UnknownName("task", name, names)

@@ -33,6 +33,8 @@ Direction = Literal["max", "min"]
 Role = Literal["dense", "previous", "ticket", "source", "source-dense"]
 SOURCES: tuple[Role, ...] = ("source", "source-dense")
 """Roles that units of another task play."""
+CODE = "code_sha256"
+"""The option that no column reads: file -> sha256, of a method from a file that no package has."""
 
 _READING = re.compile(r"final|early-stop|last-[1-9]\d*|(?!0%)(?P<percent>(0|[1-9]\d?)(\.\d*[1-9])?)%")
 
@@ -170,6 +172,8 @@ class Task(_Identified):
                 f"task {self.name} rewinds to step {self.rewind_step} of {self.budget}: "
                 "choose a rewind step from 0 to below the budget"
             )
+        if self.evaluate_every < 1:
+            raise SpecError(f"task {self.name} evaluates every {self.evaluate_every} steps: choose 1 or more")
         if self.metric not in self.directions:
             raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
         if self.split not in self.splits:
@@ -240,7 +244,7 @@ class Method(_Identified):
             method (level 0 is `dense`), the `ticket` of the same level; the ticket of the `source` task of the same level
             and seed, and its `source-dense`. `bench.tickets.methods.define` finds them.
         options: numbers of the method itself, handed to its functions; `source`, the name of the source task without its
-            domain.
+            domain; `code_sha256`, the digests of the files that define it, where no package does.
         version: raised when the method's meaning changes.
         about: one line for people.
     """
@@ -263,6 +267,12 @@ class Method(_Identified):
     def source(self) -> str | None:
         """The task, without its domain, whose ticket it takes; None if it stays on its own task."""
         return self.options.get("source") if "source" in self.parents else None
+
+    @property
+    def code(self) -> Mapping[str, str]:
+        """File -> sha256, of a method from a file of somebody's own; empty of all others."""
+        code: Mapping[str, str] = self.options.get(CODE, {})
+        return code
 
     @property
     def is_template(self) -> bool:

@@ -38,7 +38,7 @@ def code() -> dict[str, str]:
 
     A version alone would not tell one checkout from another.
     """
-    groups = (entry_points(group=f"ticketbench.{kind}") for kind in ("domains", "methods"))
+    groups = (entry_points(group=f"ticketbench.{kind}") for kind in ("domains", "tasks", "methods"))
     plugins = {point.dist.name: point.dist.version for points in groups for point in points if point.dist}
     return {**installed(), **plugins, "ticketbench's source": _source()}
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,21 +23,67 @@ seeds = "0-2"
 """
 
 
-@pytest.fixture(scope="module")
-def guest(tmp_path_factory):
-    """An installed package of the page's files, and one that brings the example domain."""
-    folder = tmp_path_factory.mktemp("guest")
-    for name, text in re.findall(r"```python\n# (movement/\w+\.py)\n(.*?)```", PAGE, re.DOTALL):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    (entries,) = re.findall(r"```toml\n# pyproject.toml\n\[project.entry-points.\"(.*?)\"\]\n(.*?)```", PAGE, re.DOTALL)
-    group, line = entries[0], entries[1].replace('"', "")
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = BLOCK.findall(PAGE)
+HEAD = re.compile(r"# (\S+\.(?:py|toml|yml))\n")
+
+
+def written(folder):
+    """Put every file of the page where its first line says, and make it installed; gives the names."""
+    names = [HEAD.match(text)[1] for kind, text in BLOCKS if kind != "console"]
+    for kind, text in BLOCKS:
+        if kind != "console":
+            path = folder / HEAD.match(text)[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    (folder / "ticketbench").write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m bench "$@"\n')
+    (folder / "ticketbench").chmod(0o755)
+    return names
+
+
+def install(folder, *more):
+    groups = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in each.items())
+        for group, each in groups.items()
+    ]
     info = folder / "guest-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{line}\n[ticketbench.domains]\nexample = example:domain\n")
+    (info / "entry_points.txt").write_text("\n".join([*lines, *more]))
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory):
+    """The page's package, installed, and one that brings the example domain."""
+    folder = tmp_path_factory.mktemp("guest")
+    written(folder)
+    install(folder, "[ticketbench.domains]\nexample = example:domain\n")
     (folder / "guest.toml").write_text(SUITE)
     return folder
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A folder with the page's files, where a line of the page can be typed; gives code and output."""
+    folder = tmp_path_factory.mktemp("page")
+    written(folder)
+    install(folder)
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    found = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHONPATH": path, "PATH": found, "COLUMNS": "200"}
+
+    def typed(line):
+        done = subprocess.run(
+            ["sh", "-c", line], check=False, capture_output=True, text=True, cwd=folder, env=environment
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    typed.folder = folder
+    typed("git init -q")
+    return typed
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +131,51 @@ def test_a_tampered_unit_of_it_is_found_like_a_built_in_ones(bench, guest):
     assert "its training has" in findings
 
 
-def test_the_page_checks_it_as_pasted(guest):
-    (check,) = [code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "check_method" in code]
-    path = os.pathsep.join([str(guest), str(Path(__file__).parents[1])])
-    command = [sys.executable, "-W", "error", "-c", check]
-    subprocess.run(command, check=True, cwd=guest, env={**os.environ, "PYTHONPATH": path})
+def test_every_block_of_the_page_is_a_file_or_is_typed():
+    assert {kind for kind, _ in BLOCKS} == {"toml", "python", "console", "yaml"}
+    assert all(HEAD.match(text) for kind, text in BLOCKS if kind != "console")
+    assert PAGE.count("```") == 2 * len(BLOCKS)
+
+
+@pytest.mark.slow
+def test_every_line_of_the_page_can_be_typed_in_its_order(page):
+    lines = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
+    told = {}
+    for line in lines:
+        code, told[line] = page(line)
+        assert code == 0, f"{line}\n{told[line]}"
+    assert len(lines) > 12
+    table = told["ticketbench table later.toml --store runs --tasks vision/lenet-mnist-late"]
+    assert "- Deviation: Rewind step 10 instead of 0." in table
+    assert "moved on vision/lenet-mnist@smoke: no findings" in told[lines[6]]
+    assert "equal to the bit" in next(out for line, out in told.items() if "--retrain" in line)
+    assert "baseline/records/mine.jsonl" in page("git status --short")[1]
+
+
+@pytest.mark.slow
+def test_the_recipe_for_continuous_integration_passes_a_change_that_keeps_the_scores_and_stops_a_broken_one(page):
+    steps = re.findall(r"- run: (.*)", next(text for kind, text in BLOCKS if kind == "yaml"))
+    assert steps[0] == "pip install ticketbench"
+    for line in (
+        "ticketbench run mine.toml --store runs",
+        "ticketbench publish mine.toml --store runs --output baseline",
+    ):
+        assert page(line)[0] == 0
+    file = page.folder / "mine.py"
+    good = file.read_text()
+    file.write_text(good + "\n# told better\n")
+    outputs = [page(step) for step in steps[1:]]
+    assert [code for code, _ in outputs] == [0, 0, 0], outputs
+    assert "Nothing worse" in outputs[-1][1]
+    assert "protocol changed" not in outputs[-1][1], "another version of the file is what is in question"
+    file.write_text(good.replace("inputs.keep)", "{name: n - 1 for name, n in inputs.keep.items()})"))
+    outputs = [
+        page(step.replace("--store new", "--store broken").replace("jsonl new", "jsonl broken")) for step in steps[1:]
+    ]
+    assert [code for code, _ in outputs] == [1, 1, 1], outputs
+    assert "C5: " in outputs[0][1]
+    assert "missing" in outputs[2][1]
+    file.write_text(good)
 
 
 def test_planning_it_needs_no_torch(guest):

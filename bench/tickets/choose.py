@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from bench import own
 from bench.errors import SpecError
 from bench.learner import Learner, Mask, State
 from bench.named import named
@@ -40,8 +41,10 @@ def choose(inputs: MethodInputs) -> Start:
     """The subnetwork of the unit: its mask, the weights it starts from and how long it trains.
 
     Raises:
-        SpecError: if a column gives what its contract does not allow, or the method has an option that none reads.
+        SpecError: if a column gives what its contract does not allow, if the method has an option that none reads, or if a
+            file of somebody's own is not the one that the method was read from.
     """
+    own.check(inputs.unit.method.code)
     column = columns(inputs.unit.method)
     mask: Mask = _function(column.mask)(inputs)
     _check_mask(inputs, mask)

@@ -11,7 +11,7 @@ import torch
 
 from bench.errors import SpecError
 from bench.learner import Domain, Learner, Mask, State
-from bench.spec import Role, Task, Unit
+from bench.spec import CODE, Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets import masks, transfer
 from bench.tickets.dynamic import Dynamics
@@ -26,12 +26,14 @@ class Parent:
         state: `initial`, `rewind` or `final` -> that state.
         search_cost: updates spent to obtain it, ancestors included.
         result: its result digest.
+        task: what it was trained on, where that may be another task than its children's.
     """
 
     mask: Mask
     state: Callable[[str], State]
     search_cost: int
     result: str
+    task: Task | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ class MethodInputs:
         """Build the learner at its initial weights."""
         self.unit, self.task = unit, unit.task
         self.parents = Parents(parents, unit.method.name)
-        self.options = Options(unit.method.options)
+        self.options = Options({name: value for name, value in unit.method.options.items() if name != CODE})
         self.streams = Streams(unit.seed, unit.level)
         self._domain, self._device = domain, device
         self.learner: Learner = learner or domain.learner(self.task, streams=self.streams, device=device)
@@ -141,7 +143,10 @@ class MethodInputs:
     @property
     def source(self) -> Task:
         """The task whose ticket is taken."""
-        return self._domain.tasks()[f"{self.task.domain}/{self.options['source']}@{self.task.scale}"]
+        task = self.parents["source"].task
+        assert task is not None
+        assert task.name == f"{self.task.domain}/{self.options['source']}"
+        return task
 
     @property
     def new_head(self) -> frozenset[str]:

@@ -14,13 +14,7 @@ from fnmatch import fnmatchcase
 from bench.errors import Unsupported
 from bench.learner import Domain, Learner, Mask, NamesHead, State
 from bench.registry import outputs
-from bench.spec import Method, Role, Task
-
-
-def home(domain: Domain, method: Method, role: Role, task: Task) -> Task:
-    """The task of the unit that plays `role` for a method on `task`."""
-    name = method.task_of(role, task)
-    return task if name == task.name else domain.tasks()[f"{name}@{task.scale}"]
+from bench.spec import Task
 
 
 def new_head(learner: Learner, domain: Domain, *, source: Task, target: Task) -> frozenset[str]:

@@ -23,7 +23,8 @@ from bench.record import How
 from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
 from bench.stopping import Stopped, check
-from bench.verbs.request import existing, say, writing
+from bench.suitefile import load_suite
+from bench.verbs.request import existing, names, say, writing
 
 ZIP = b"PK"
 DRAWS = 2**31
@@ -38,6 +39,7 @@ class Audit:
         retrain: units that are trained again.
         draw: seed of the choice of units; None: by chance, so that nobody knows before.
         output: file to which the measurements are added.
+        suites: the user's, separated by commas, whose own tasks and methods are trusted as installed ones are.
         workers: processes; None: one a core.
         threads: torch threads of each.
         device: where to train.
@@ -47,6 +49,7 @@ class Audit:
     retrain: int = 0
     draw: int | None = None
     output: Path | None = None
+    suites: str | None = None
     workers: int | None = None
     threads: int = 1
     device: str = "cpu"
@@ -56,6 +59,8 @@ def verify(submission: Path, audit: Audit) -> int:
     """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
     if audit.output and not (audit.replay or audit.retrain):
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
+    for suite in names(audit.suites) or ():
+        load_suite(suite)
     if audit.replay or audit.retrain:
         check_device(audit.device)
     if audit.output:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import suitefile
 from bench.exchange.imports import import_ticket
 from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
@@ -16,8 +15,7 @@ from bench.verbs.request import Request, existing, say, writing
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
     """Write a suite's finished units into one archive."""
-    assert asked.suite is not None
-    suite = asked.selection.of_suite(suitefile.load_suite(asked.suite))
+    suite = asked.narrowed
     units = plan(suite).units
     packed = write(units.values(), existing(root), output, suite=suite, weights=weights)
     say(f"{output}: {packed.units} of {len(units)} units, {packed.bytes / 1e6:,.1f} MB")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +15,7 @@ from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import Store, curve
 from bench.verbs.options import FIGURES, RESULTS
-from bench.verbs.request import Request, again, command_line, existing, kept_suite, names, say, some, writing
+from bench.verbs.request import Request, again, command_line, existing, kept_suite, say, some, writing
 
 MARKDOWN = "md"
 
@@ -25,14 +24,14 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     """Print or write the table."""
     style = style or (output.suffix.removeprefix(".") if output else None)
     store = existing(root)
-    records = replace(asked, methods=None).listed(store)  # a row needs those of its opponents too
+    records = asked.compared(store)
     some(asked.among(records), asked, root)
     tell_conflicts(store)
     if output is None and style is None:
-        display(records, methods=names(asked.methods))
+        display(records, methods=asked.arms)
         again(asked.command("table", root), asked.command("plot", root))
         return
-    text = rendered(records, style or MARKDOWN, methods=names(asked.methods))
+    text = rendered(records, style or MARKDOWN, methods=asked.arms)
     if output is None:
         sys.stdout.write(text)
         return

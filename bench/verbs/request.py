@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench import suitefile
+from bench import brought, suitefile
 from bench.errors import SpecError, StoreError
 from bench.record import Record
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
 from bench.runs.selection import Selection
+from bench.spec import Entry, Method, Suite
 from bench.store.store import Store
 from bench.verbs.options import DEFAULT_STORE
 
@@ -35,11 +36,32 @@ class Request:
         """The part."""
         return Selection(
             tasks=names(self.tasks),
-            methods=names(self.methods),
+            methods=self.arms,
             levels=suitefile.numbers(self.levels) if self.levels else None,
             seeds=suitefile.numbers(self.seeds) if self.seeds else None,
             scale=self.scale,
         )
+
+    @property
+    def arms(self) -> tuple[str, ...] | None:
+        """Names of the methods that are asked for; of those in files of the user's own, as they are called there."""
+        asked = names(self.methods)
+        return asked and tuple(each.name if isinstance(each, Method) else each for each in map(_brought, asked))
+
+    @property
+    def narrowed(self) -> Suite:
+        """The part of the suite that is asked for; methods in files that are typed join every task of it.
+
+        Raises:
+            SpecError: if the suite has another method of such a name.
+        """
+        return self.selection.of_suite(self._suite())
+
+    def _suite(self) -> Suite:
+        assert self.suite is not None
+        suite = suitefile.load_suite(self.suite)
+        joining = {each.name: each for each in map(_brought, names(self.methods) or ()) if isinstance(each, Method)}
+        return replace(suite, entries=tuple(_joined(each, joining) for each in suite.entries))
 
     @property
     def words(self) -> str:
@@ -63,12 +85,13 @@ class Request:
         Raises:
             SpecError: if there is none.
         """
-        assert self.suite is not None
-        made = make_plan(self.selection.of_suite(suitefile.load_suite(self.suite)))
+        return self._plan(self.narrowed)
+
+    def _plan(self, suite: Suite) -> Plan:
+        made = make_plan(suite)
         if not made.units:
-            raise SpecError(
-                f"{self.words} selects no unit: `ticketbench plan {shlex.quote(self.suite)}` shows what there is"
-            )
+            whole = shlex.quote(str(self.suite))
+            raise SpecError(f"{self.words} selects no unit: `ticketbench plan {whole}` shows what there is")
         return made
 
     def records(self, store: Store) -> list[Record]:
@@ -81,17 +104,37 @@ class Request:
         """Those of the methods that are asked for; a suite may name some that have not finished yet."""
         if not self.suite:
             return self.selection.of_records(records)
-        self.selection.of_suite(suitefile.load_suite(self.suite))  # refuses what is not in it
-        wanted = names(self.methods)
+        _ = self.narrowed  # refuses what is not in it
+        wanted = self.arms
         return [record for record in records if wanted is None or record["spec"]["method"]["name"] in wanted]
 
     def listed(self, store: Store) -> list[Record]:
         """The same without the rounds of chains between the levels that the suite lists: nothing compares with them."""
-        if not self.suite:
-            return self.records(store)
-        plan = self.plan()
+        return self._listed(store, self.narrowed) if self.suite else self.records(store)
+
+    def compared(self, store: Store) -> list[Record]:
+        """The same with those of all other methods: a row needs those of its opponents too."""
+        every = replace(self.selection, methods=None)
+        return self._listed(store, every.of_suite(self._suite())) if self.suite else every.of_records(store.records())
+
+    def _listed(self, store: Store, suite: Suite) -> list[Record]:
+        plan = self._plan(suite)
         units = (unit for unit in plan.units.values() if plan.lists(unit))
         return [record for unit in units if (record := store.record(unit))]
+
+
+def _brought(name: str) -> Method | str:
+    return brought.method(name, Path()) if brought.is_own(name) else name
+
+
+def _joined(entry: Entry, methods: Mapping[str, Method]) -> Entry:
+    """A part of a suite with these methods besides."""
+    own = {method.name: method for method in entry.methods}
+    if wrong := next((name for name, method in methods.items() if own.get(name, method) != method), None):
+        raise SpecError(
+            f"the suite has another method {wrong!r} than the one of --methods: give one of them another name"
+        )
+    return replace(entry, methods=tuple({**own, **methods}.values()))
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import toy
 
-from bench import registry
+from bench import own, registry
 from bench.__main__ import main
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
@@ -53,6 +53,28 @@ class Silent:
 def toys(monkeypatch):
     """The registry knows the toy domain and nothing else."""
     monkeypatch.setattr(registry, "domains", lambda: {"toy": toy.Toy()})
+
+
+@pytest.fixture
+def brings(monkeypatch, tmp_path):
+    """Write files of the user's own below a folder, name -> text; what was brought is forgotten afterwards."""
+    before = set(sys.modules)
+    for module, name in ((registry, "_brought_tasks"), (registry, "_brought_methods"), (own, "_imported")):
+        monkeypatch.setattr(module, name, {})
+    monkeypatch.setattr(own, "_folders", [])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def bring(**texts):
+        for name, text in texts.items():
+            path = tmp_path / "own" / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return tmp_path / "own"
+
+    yield bring
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ OPTIONS = {
     "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", *EXECUTION],
     "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
+    "check": ["METHOD|TASK", "--task"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
     "speed": ["UNIT|SUITE", "--store", *FILTERS, "--rounds", "--threads", "--device", "--format", "--output"],
@@ -49,7 +50,7 @@ OPTIONS = {
     "ticket": ["RECORD", "--output", "--store"],
     "import": ["FILE", "--store"],
     "verify": [
-        *("[SUBMISSION]", "--replay", "--retrain", "--draw", "--measured"),
+        *("[SUBMISSION]", "--replay", "--retrain", "--draw", "--measured", "--suites"),
         *("--workers", "--threads", "--device"),
     ],
 }

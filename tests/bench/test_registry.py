@@ -28,6 +28,9 @@ mine = define("mine", "guest:mask", "fresh", "full", "")
 moved = define("moved", "source", "fresh", "full", "")
 plus = define("mine+more", "uniform", "fresh", "full", "")
 forgets = Method(name="forgets", mask="guest:mask", weights="fresh", training="full")
+small, quick = toy.task("toy/digits"), toy.task("toy/digits", scale="quick")
+listed, scaled = [small, quick], {"smoke": small, "quick": quick}
+filed, nowhere, taken, twice = {"small": small}, toy.task("music/notes"), toy.task(), [small, small]
 """
 
 
@@ -45,12 +48,14 @@ def installed(tmp_path, monkeypatch):
         (folder / "entry_points.txt").write_text("\n".join(lines) + "\n")
         (tmp_path / f"{package}.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
-        registry.domains.cache_clear()
-        registry.definitions.cache_clear()
+        forget()
+
+    def forget():
+        for found in (registry.domains, registry.definitions, registry.packaged_tasks):
+            found.cache_clear()
 
     yield install
-    registry.domains.cache_clear()
-    registry.definitions.cache_clear()
+    forget()
     for package in ("guest", "other"):
         sys.modules.pop(package, None)
 
@@ -66,6 +71,41 @@ def test_a_package_brings_its_methods_whose_parents_follow_from_their_columns(in
     assert registry.method("mine").mask == "guest:mask"
     assert registry.method("mine").parents == ("dense",)
     assert list(registry.methods())[-1] == "mine"
+
+
+@pytest.mark.parametrize("value", ["small", "listed", "scaled"])
+def test_a_package_brings_tasks_of_a_domain_that_another_one_brings(installed, value):
+    installed(domains={"toy": "guest:domain"}, tasks={"digits": f"guest:{value}"})
+    assert registry.task("toy/digits", "smoke").name == "toy/digits"
+    assert ("toy/digits@quick" in registry.tasks()) == (value != "small")
+    assert "toy/digits@smoke" not in registry.domain("toy").tasks()
+    assert registry.installed_task(registry.task("toy/digits", "smoke")) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("nowhere", "unknown domain of its task 'music/notes' 'music'"),
+        ("taken", "its task 'toy/chain@smoke' exists already: choose another name"),
+        ("twice", "toy/digits@smoke, toy/digits@smoke is given: give each task once"),
+        ("filed", "under 'small' stands toy/digits@smoke: file each task under its scale"),
+        ("mine", "Method is no task: give a bench.spec.Task"),
+        ("none", "AttributeError"),
+    ],
+)
+def test_tasks_that_cannot_be_are_left_out_with_one_line(installed, capsys, value, said):
+    installed(domains={"toy": "guest:domain"}, tasks={"digits": f"guest:{value}", "others": "guest:quick"})
+    assert set(registry.packaged_tasks()) == {"toy/digits@quick"}, "the others go on"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"ticketbench: package guest is left out of ticketbench.tasks: digits = guest:{value}: ")
+    assert said in line
+
+
+def test_of_two_packages_that_bring_one_task_the_second_is_left_out(installed, capsys):
+    installed(domains={"toy": "guest:domain"}, tasks={"digits": "guest:small"})
+    installed("other", GUEST, tasks={"theirs": "other:listed"})
+    assert set(registry.packaged_tasks()) == {"toy/digits@smoke"}, "all of it: half a set of scales is none"
+    assert "'toy/digits@smoke' exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

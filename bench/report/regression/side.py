@@ -17,7 +17,7 @@ from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.rows import OPPONENTS
-from bench.spec import DENSE, Task, method_from_json, method_identity, task_identity
+from bench.spec import CODE, DENSE, Task, method_from_json, method_identity, task_identity
 from bench.tickets.columns import Columns
 
 TICKET = "ticket"
@@ -154,8 +154,10 @@ def _gap(comparison: Comparison, arm: Arm, rival: Arm) -> Sample | None:
 
 
 def _protocol(arm: Arm) -> dict[str, Any]:
+    """All that was asked; not by which version of a file of somebody's own it was done, for that is what is in question."""
     spec = next(iter(arm.records.values()))["spec"]
     task, method = json.loads(task_identity(spec["task"])), json.loads(method_identity(spec["method"]))
+    method["options"].pop(CODE, None)
     return dict(_flat({"task": task, "method": method, "spec_version": spec["spec_version"]}, ""))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from bench import versions
+from bench import own, versions
+from bench.digests import file_digest
 from bench.store.claims import ATTEMPTS
 
 PATIENCE = 60.0
@@ -26,11 +27,13 @@ class Probe:
         path: a file in the store.
         text: what it holds.
         code: `bench.versions.code` of who asks.
+        files: own file -> sha256, of those that tasks and methods of the run come from.
     """
 
     path: Path
     text: str
     code: Mapping[str, str]
+    files: Mapping[Path, str] = field(default_factory=dict)
 
     @classmethod
     def lay(cls, root: Path) -> Self:
@@ -39,7 +42,7 @@ class Probe:
         path = root.absolute() / ATTEMPTS / f".probe.{text[:8]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="ascii")
-        return cls(path=path, text=text, code=versions.code())
+        return cls(path=path, text=text, code=versions.code(), files=own.files())
 
     def remove(self) -> None:
         """Remove the file."""
@@ -58,6 +61,9 @@ class Probe:
                     f"it has {name} {here.get(name, 'not at all')}, "
                     f"the run {self.code.get(name, 'not at all')}: install the same on both"
                 )
+        for file, digest in self.files.items():
+            if not file.is_file() or file_digest(file) != digest:
+                return f"it does not see {file} as the run does: mount the same folder there, at the same path"
         end = time.monotonic() + patience
         while not self._is_seen():
             if time.monotonic() >= end:

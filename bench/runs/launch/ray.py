@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench import own
 from bench.errors import LaunchError
 from bench.runs.job import Evaluation, Job, Outcome, Tell
 from bench.runs.launch import Progress, WorkerDied
@@ -118,7 +119,7 @@ class Cluster:
         actor = ray.remote(_Actor).options(
             num_cpus=self._threads, num_gpus=self._gpus, max_restarts=0, scheduling_strategy=_pinned(node)
         )
-        return _Slot(actor.remote(self._threads, self._limits, variables))
+        return _Slot(actor.remote(self._threads, self._limits, variables, own.folders()))
 
     def close(self) -> None:
         head.leave(is_gone=self._is_gone)
@@ -156,7 +157,8 @@ class _Slot:
 class _Actor:
     """The node's side: one slot, with the process that trains."""
 
-    def __init__(self, threads: int, limits: Limits, variables: Mapping[str, str]) -> None:
+    def __init__(self, threads: int, limits: Limits, variables: Mapping[str, str], folders: tuple[str, ...]) -> None:
+        own.add_folders(folders)
         os.environ.update(variables)
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
         self._worker = Worker(threads=threads, limits=limits)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from bench.learner import Domain, HiddenLayer, Learner, Mask, NamesNodes, State
-from bench.registry import SOURCE
+from bench.registry import SOURCE, tasks
 from bench.spec import DENSE, SOURCES, Method, Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets import masks, transfer
@@ -114,10 +114,16 @@ class Lineage:
         """The unit that plays `role` for a method."""
         task = task or self._task
         name, at = method.parent_of(role, level)
-        home = transfer.home(self.domain, method, role, task)
-        return self.run(method if name == method.name else METHODS[name], at, home)[0]
+        return self.run(method if name == method.name else METHODS[name], at, self.home(method, role, task))[0]
+
+    def home(self, method: Method, role: Role, task: Task) -> Task:
+        """The task of the unit that plays `role` for a method on `task`."""
+        name = method.task_of(role, task)
+        known = {**tasks(), **self.domain.tasks()}
+        return task if name == task.name else known[f"{name}@{task.scale}"]
 
     def _parent(self, method: Method, role: Role, level: int, task: Task) -> Parent:
+        home = self.home(method, role, task)
         trained = self.of_role(method, role, level, task).trained
 
         def state(asked: str) -> State:
@@ -125,11 +131,12 @@ class Lineage:
             self._handed.setdefault(method.name, []).append((copy, trained.states[asked]))
             return copy
 
-        return Parent(mask=trained.mask, state=state, search_cost=0, result=f"{role} of level {level} in memory")
+        result = f"{role} of level {level} in memory"
+        return Parent(mask=trained.mask, state=state, search_cost=0, result=result, task=home)
 
     def new_head(self, method: Method, learner: Learner) -> frozenset[str]:
         """See `bench.tickets.transfer.new_head`."""
-        source = transfer.home(self.domain, method, "source", self._task)
+        source = self.home(method, "source", self._task)
         return transfer.new_head(learner, self.domain, source=source, target=self._task)
 
     def written(self, method: Method) -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bench.digests import canonical_json, tensors_digest
 from bench.learner import Mask, State
+from bench.spec import task_from_json
 from bench.store.integrity import read_file, read_parent
 from bench.store.tensors import masks_nothing
 from bench.tickets.inputs import Parent
@@ -65,6 +66,7 @@ def load_parent(folder: Path, unit_id: str | None = None) -> Parent:
         state=cache(lambda name: state_of(read_file(folder, f"{name}.safetensors", record))),
         search_cost=record["search_cost"],
         result=record["parents"].get(unit_id or "", record["digests"]["result"]),
+        task=task_from_json(record["spec"]["task"]),
     )
 
 

@@ -26,7 +26,6 @@ from bench.streams import Streams
 from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.protocol import Report, Trained, evaluate, look_closer, measure, run_unit
-from bench.tickets.transfer import home
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import Clock, finish
 
@@ -91,7 +90,8 @@ def retrain(
     family = {role: artifacts.load_parent(path, unit.parents.get(role)) for role, path in parents.items()}
     named = {role: parent for role, parent in family.items() if role in unit.parents}
     for role in unit.parents.keys() & DENSES.keys():
-        task = home(kind, unit.method, role, unit.task)
+        task = unit.task if role == "dense" else family["source"].task
+        assert task is not None
         state = found_states(task, unit.seed, kind, device, family.get(role))
         _check_start(state, family, parents, (*DENSES[role], role), drift=LARGEST_DRIFT[task.unit])
         family[role] = Parent(mask={}, state=state, search_cost=0, result="")

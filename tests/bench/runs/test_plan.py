@@ -1,6 +1,7 @@
 """A plan is the science of a suite: complete chains, and controls that are paired by structure."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import toy
@@ -219,6 +220,9 @@ def test_a_domain_that_does_not_say_which_networks_are_equal_transfers_nothing(t
 
 def test_all_methods_are_those_that_need_no_source(toys):
     suite = parse(
-        '[[task]]\nname = "toy/chain"\nscale = "smoke"\nmethods = "all"\nlevels = [1]\nseeds = [0]', name="a", file="a"
+        '[[task]]\nname = "toy/chain"\nscale = "smoke"\nmethods = "all"\nlevels = [1]\nseeds = [0]',
+        name="a",
+        file="a",
+        folder=Path(),
     )
     assert {method.name for method in suite.entries[0].methods} == set(METHODS)

@@ -10,7 +10,8 @@ from example import MOONS, ExampleDomain, Moons, variant
 from torch import nn
 
 from bench.errors import SpecError
-from bench.spec import Method, Unit
+from bench.own import digests, load
+from bench.spec import CODE, Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
 from bench.tickets.attach import Attached
@@ -535,3 +536,14 @@ def test_another_network_is_trained_without_touching_the_inputs(family):
     assert inputs.learner is before
     assert start.learner is not before
     assert equal(start.learner.snapshot().weights, start.state.weights)
+
+
+def test_nothing_is_chosen_by_another_file_than_the_unit_was_planned_with(brings):
+    folder = brings(mine="thing = 1\n")
+    load("mine.py:thing", folder)
+    told = {CODE: digests(folder / "mine.py")}
+    unit = Unit(task=MOONS, method=replace(METHODS["random-ticket"], options=told), level=1, seed=0)
+    assert choose(MethodInputs(unit, DOMAIN, "cpu", {})).until == MOONS.budget
+    brings(mine="thing = 20\n")
+    with pytest.raises(SpecError, match="mine.py is another file now than the one that was planned with"):
+        choose(MethodInputs(unit, DOMAIN, "cpu", {}))

@@ -17,8 +17,9 @@ LEVEL = 2
 HEAD = {"4.weight", "4.bias"}
 
 
-def handed(result, search_cost=0):
-    return Parent(mask=result.trained.mask, state=result.trained.states.__getitem__, search_cost=search_cost, result="")
+def handed(result, task, search_cost=0):
+    trained = result.trained
+    return Parent(mask=trained.mask, state=trained.states.__getitem__, search_cost=search_cost, result="", task=task)
 
 
 class Family:
@@ -31,7 +32,7 @@ class Family:
         (name, at), home = method.parent_of(role, level), method.task_of(role, task)
         known = next(each for each in self.domain.tasks().values() if each.name == home)
         if (name, at, home) not in self._finished:
-            self._finished[name, at, home] = handed(self.run(METHODS[name], at, known))
+            self._finished[name, at, home] = handed(self.run(METHODS[name], at, known), known)
         return self._finished[name, at, home]
 
     def run(self, method, level, task):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import own
 from bench.runs.launch.check import Probe
 from bench.store.claims import ATTEMPTS
 
@@ -70,3 +71,16 @@ def test_other_code(probe, there, expected):
 def test_a_package_that_only_the_node_has(probe):
     less = {name: version for name, version in probe.code.items() if name != "numpy"}
     assert "the run not at all" in replace(probe, code=less).objection(patience=0)
+
+
+def test_a_node_that_does_not_see_the_users_own_files_as_they_are(store, brings):
+    folder = brings(mine="import other\nthing = 1\n", other="")
+    own.load("mine.py:thing", folder)
+    probe = Probe.lay(store.root)
+    assert set(probe.files) == {folder / "mine.py", folder / "other.py"}
+    assert pickle.loads(pickle.dumps(probe)).objection(patience=0) is None  # noqa: S301  our own
+    brings(other="edited = True\n")
+    expected = f"it does not see {folder}/other.py as the run does: mount the same folder there, at the same path"
+    assert probe.objection(patience=0) == expected
+    (folder / "other.py").unlink()
+    assert probe.objection(patience=0) == expected

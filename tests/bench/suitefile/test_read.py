@@ -1,5 +1,7 @@
 """Suites are read from TOML, and what is wrong with one is told with file, line and key."""
 
+from pathlib import Path
+
 import pytest
 
 from bench import suitefile
@@ -10,7 +12,7 @@ GOOD = 'name = "toy/chain"\nscale = "smoke"\nmethods = ["ticket"]\nlevels = [1]\
 
 
 def read(text, toys=None):
-    return suitefile.parse(text, name="mine", file="mine.toml")
+    return suitefile.parse(text, name="mine", file="mine.toml", folder=Path())
 
 
 def test_a_suite_is_read(toys):

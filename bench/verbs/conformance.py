@@ -1,0 +1,48 @@
+"""The verb that holds a method, or a task, to the protocol."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import brought, own, registry
+from bench.errors import Unsupported
+from bench.runs import conformance
+from bench.runs.plan import refusal
+from bench.spec import SCALES, Method, Task
+from bench.verbs.request import say
+
+AT = "@"
+"""Between the name of a task and its scale."""
+
+
+def check(name: str, on: str, *, serve: str = conformance.SERVE) -> int:
+    """Print what is wrong with a method on a task, or with a task; the exit code says whether anything is.
+
+    Args:
+        name: of a method or a task, installed or in a file.
+        on: the task that a method is checked on.
+        serve: see `bench.runs.conformance.findings`.
+    """
+    asked = _named(name)
+    method, task = (asked, _task(on)) if isinstance(asked, Method) else (None, asked)
+    what = task.key if method is None else f"{method.name} on {task.key}"
+    if method and (reason := refusal(task, method)):
+        raise Unsupported(f"{task.key} cannot run {method.name}: {reason}; name another --task")
+    with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(f"checking {what}"):
+        wrong, notes = conformance.findings(task, method, serve=serve)
+    say(*wrong, *notes, f"{what}: {len(wrong) or 'no'} finding{'s' * (len(wrong) != 1)}")
+    return 1 if wrong else 0
+
+
+def _named(text: str) -> Method | Task:
+    name = text.partition(AT)[0].partition(registry.SOURCE)[0]
+    is_method = isinstance(own.load(name, Path())[0], Method) if own.is_own(name) else "/" not in name
+    return brought.method(text, Path()) if is_method else _task(text)
+
+
+def _task(text: str) -> Task:
+    name, _, scale = text.partition(AT)
+    return brought.task(name, scale or None, Path()) if own.is_own(name) else registry.task(name, scale or SCALES[0])
