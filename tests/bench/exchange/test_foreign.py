@@ -123,11 +123,11 @@ def test_no_command_imports_it(folder, imports, bench):
 
 
 HOSTILE = {
-    "a module of Python's": ({"model": "os:getcwd", "code": code.digests("os:getcwd")}, None),
+    "a module of Python's": ({"model": "shutil:which", "code": code.digests("shutil:which")}, None),
     "strange digests": ({"model": "os:getcwd", "code": 5}, None),
     "a list": ({"model": "os:getcwd", "code": ["os"]}, None),
     "no config of an agent": (None, {"env": "os:CartPole-v1"}),
-    "an agent's": (None, {"env": {"kind": "gymnasium", "id": "os:CartPole-v1", "code": code.digests("os:x")}}),
+    "an agent's": (None, {"env": {"kind": "gymnasium", "id": "shutil:CartPole-v1", "code": code.digests("shutil:x")}}),
 }
 
 
