@@ -58,7 +58,7 @@ class Catalogue:
         what = f"its task {task.key!a} version {task.version}"
         wrong, doubts = _compared(self._tasks.get(task.key), task, what, REPORTED_ONLY)
         foreign = registry.foreign_code(task)
-        return registry.installed_task(task), wrong, (*doubts, *([f"{what} {foreign}"] if foreign else []))
+        return registry.installed_task(task), wrong, (f"{what} {foreign}",) if foreign else doubts
 
     def _of_method(self, text: str) -> tuple[Method | None, Columns, tuple[str, ...], tuple[str, ...]]:
         told = json.loads(text)

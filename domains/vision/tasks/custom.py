@@ -19,6 +19,7 @@ from domains.vision.pruning import PRUNING
 BATCH = 128
 VALIDATION, TEST = 10, 5
 """One training example in so many is held out, where there is no split of that name."""
+OWN_WIDTH = {"small-dense": "a network of one's own has one width"}
 UNPUBLISHED = "A task of one's own: nothing is published to compare with."
 
 
@@ -118,7 +119,7 @@ def own(
         tolerance=tolerance,
         chance=known.chance,
         constant_rate=schedule == "constant",
-        unsupported=ONE_WIDTH if ":" in network else {},
+        unsupported=OWN_WIDTH if is_own(network) else ONE_WIDTH if ":" in network else {},
         source=f"own task of {data} and {network}",
         deviations=(UNPUBLISHED, *_told(known.counts["train"], held), *deviations),
     )
