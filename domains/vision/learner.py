@@ -15,7 +15,8 @@ from bench.learner import State, check_finite, copy_state, every_entry, mode, re
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.augmentation import Augmentation
-from domains.vision.examples import CLASSES, Batches, load
+from domains.vision.batches import Batches
+from domains.vision.examples import CLASSES, load
 from domains.vision.models import build
 from domains.vision.optimizers import OPTIMIZERS
 from domains.vision.schedule import Schedule

@@ -31,7 +31,7 @@ MODEL: dict[str, Any] = {
     "dropout": 0.2,
 }
 """fairseq's architecture and the options of it that the task sets."""
-UNPUBLISHED = "A task of one's own: nothing is published to compare with."
+UNPUBLISHED = "A text of your own: nothing is published to compare with."
 
 
 def own(

@@ -58,7 +58,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 """Algorithm -> optimizer, likewise."""
 
-UNPUBLISHED = "A task of one's own: nothing is published to compare with."
+UNPUBLISHED = "An agent of your own: nothing is published to compare with."
 UNSPREAD = "Where actions are continuous, their standard deviations are trained, and never pruned."
 
 

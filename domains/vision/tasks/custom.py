@@ -19,8 +19,8 @@ from domains.vision.pruning import PRUNING
 BATCH = 128
 VALIDATION, TEST = 10, 5
 """One training example in so many is held out, where there is no split of that name."""
-OWN_WIDTH = {"small-dense": "a network of one's own has one width"}
-UNPUBLISHED = "A task of one's own: nothing is published to compare with."
+OWN_WIDTH = {"small-dense": "a network of your own has one width"}
+UNPUBLISHED = "Data or a network of your own: nothing is published to compare with."
 
 
 class _Held(NamedTuple):
