@@ -66,3 +66,13 @@ def test_random_play_scores_what_the_page_says(folder):
     (said,) = re.findall(r"chance=(-?[\d.]+)", FILES["my_agents.py"])
     mean, error = re.match(r"\S+ (\S+) \+- (\S+)", run(folder, *command.split())).groups()
     assert abs(float(mean) - float(said)) < 4 * float(error)
+
+
+@pytest.mark.slow
+def test_the_suite_runs_as_pasted(folder):
+    pytest.importorskip("bench.own", reason="a suite names no file yet")
+    commands = re.findall(r"\$ ticketbench (.*)", PAGE)
+    assert [command.split()[0] for command in commands] == ["check", "run"]
+    assert "no findings" in run(folder, "-m", "bench", *commands[0].split())
+    assert "27 of 27 units done" in run(folder, "-m", "bench", *commands[1].split(), "--store", "runs")
+    assert "no findings" in run(folder, "-m", "bench", "verify", "runs", "--suite", "mine.toml", "--retrain", "2")

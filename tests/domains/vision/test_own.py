@@ -221,6 +221,14 @@ def test_what_is_no_network_for_the_examples_is_refused(write_code, digits, body
     assert "\n" not in str(caught.value)
 
 
+def test_a_network_may_fold_numbers_into_images(write_code, digits):
+    net = "nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.LazyLinear(4))"
+    write_code("my_tasks.py", f"{DIGITS}\ndef net():\n    return {net}\n")
+    agent = learner(digits())
+    agent.train(2)
+    assert agent.evaluate("val")["loss"] > 0
+
+
 def test_a_network_without_weights_is_refused(write_code, digits):
     write_code(
         "my_tasks.py",
