@@ -75,4 +75,4 @@ def test_the_suite_runs_as_pasted(folder):
     assert [command.split()[0] for command in commands] == ["check", "run"]
     assert "no findings" in run(folder, "-m", "bench", *commands[0].split())
     assert "27 of 27 units done" in run(folder, "-m", "bench", *commands[1].split(), "--store", "runs")
-    assert "no findings" in run(folder, "-m", "bench", "verify", "runs", "--suite", "mine.toml", "--retrain", "2")
+    assert "no findings" in run(folder, "-m", "bench", "verify", "runs", "--suites", "mine.toml", "--retrain", "2")
