@@ -250,6 +250,18 @@ class Domain(Protocol):
 
 
 @runtime_checkable
+class NamesCode(Domain, Protocol):
+    """What a domain says besides whose tasks can name code of the user's own, which building a learner imports.
+
+    No record is ever believed that names some: only a task of the user's own suite or file is built.
+    """
+
+    def code(self, task: Task) -> Mapping[str, str]:
+        """Module -> sha256 of its file (see `bench.code`); empty for a task that names none. Light, as `tasks`."""
+        ...
+
+
+@runtime_checkable
 class StacksUnits(Domain, Protocol):
     """What a domain offers besides that trains several units of one task together."""
 

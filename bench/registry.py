@@ -292,6 +292,22 @@ def installed_task(task: Task) -> Task | None:
     return known if same else None
 
 
+def foreign_code(task: Task) -> str | None:
+    """What a task of a record names, so that no learner of it may be built here; None if it may.
+
+    A record is from anybody: the code that its task names (see `bench.learner.NamesCode`) is run only if a suite or file of
+    the user's own brings that very task.
+    """
+    named: Callable[[Task], Mapping[str, str]] | None = getattr(domains().get(task.domain), "code", None)
+    try:
+        modules = sorted(named(task)) if named else []
+    except Exception:  # noqa: BLE001  a hostile config may have any shape
+        modules = ["?"]
+    if not modules or installed_task(task) is not None:
+        return None
+    return f"names code, {', '.join(map(ascii, modules))}, which runs only for the suite or file of your own that brings it"
+
+
 def installed_method(method: Method) -> Method | None:
     """The installed method that is the same as `method`, field by field; None if there is none."""
     known = known_method(method.name)

@@ -56,7 +56,9 @@ class Catalogue:
     def _of_task(self, text: str) -> tuple[Task | None, tuple[str, ...], tuple[str, ...]]:
         task = task_from_json(json.loads(text))
         what = f"its task {task.key!a} version {task.version}"
-        return registry.installed_task(task), *_compared(self._tasks.get(task.key), task, what, REPORTED_ONLY)
+        wrong, doubts = _compared(self._tasks.get(task.key), task, what, REPORTED_ONLY)
+        foreign = registry.foreign_code(task)
+        return registry.installed_task(task), wrong, (f"{what} {foreign}",) if foreign else doubts
 
     def _of_method(self, text: str) -> tuple[Method | None, Columns, tuple[str, ...], tuple[str, ...]]:
         told = json.loads(text)

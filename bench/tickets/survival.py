@@ -37,7 +37,7 @@ def survival(mask: Arrays, initial: Arrays, final: Arrays, layers: Mapping[str, 
     """
     found = [
         layer
-        for name, kept in mask.items()
+        for name, kept in sorted(mask.items())  # files order their tensors otherwise than networks do, and sums round
         if layers[name]["prunable"] == layers[name]["all"]
         for layer in _layer(kept.ravel(), initial[name].ravel(), final[name].ravel())
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import suitefile
+from bench import registry, suitefile
 from bench.errors import SpecError, StoreError, UnknownName
 from bench.record import Record
 from bench.runs.device import check_device
@@ -83,9 +83,15 @@ def _folders(asked: Request, store: Store) -> list[Path]:
         folder = store.find(asked.suite)
     except StoreError as error:
         raise StoreError(f"{error}; or name a suite ({', '.join(suitefile.names())}) or a TOML file") from error
-    if obstacle := _obstacle(folder):
+    if obstacle := _obstacle(folder) or _foreign(folder):
         raise StoreError(f"{_label(folder)} {obstacle}")
     return [folder]
+
+
+def _foreign(folder: Path) -> str | None:
+    """What the task of a unit names that is not run on its record's word."""
+    record = read_record(folder)
+    return registry.foreign_code(Unit.from_spec(record["spec"]).task) if record else None
 
 
 def _of_suite(asked: Request, store: Store) -> list[Path]:

@@ -10,11 +10,12 @@ from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
 from domains.nlp.tasks import tasks
+from domains.nlp.tasks.custom import own
 
 if TYPE_CHECKING:
     from bench.learner import Learner
 
-__all__ = ["domain"]
+__all__ = ["domain", "own"]
 
 
 PACKAGE = "fairseq"

@@ -11,12 +11,13 @@ from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl.tasks import TASKS
+from domains.rl.tasks.custom import own
 
 if TYPE_CHECKING:
     from bench.learner import Learner
     from domains.rl.stack import AgentStack
 
-__all__ = ["domain"]
+__all__ = ["domain", "own"]
 
 PACKAGES = ("stable_baselines3", "gymnasium")
 """Imported by every agent."""
@@ -41,7 +42,12 @@ class ReinforcementLearning:
 
     def outputs(self, task: Task) -> Any:
         """The environment's actions."""
-        return {key: task.config["env"].get(key) for key in ("kind", "id")}
+        return {key: task.config["env"].get(key) for key in ("kind", "id", "code")}
+
+    def code(self, task: Task) -> Mapping[str, str]:
+        """Module -> sha256 of its file, of the user's own environment."""
+        found: Mapping[str, str] = task.config.get("env", {}).get("code", {})
+        return found
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).
@@ -67,6 +73,8 @@ class ReinforcementLearning:
             return "DQN's agents would need a replay buffer and an exploration each"
         if task.config["env"]["kind"] == "atari":
             return "the emulator takes most of the time, and a network of Atari's fills a core"
+        if task.config["env"].keys() & {"code", "max_episode_steps"}:
+            return "only the environments of this package are stacked: others may have continuous actions"
         if task.unit == "episodes" and not task.constant_rate:
             return "its schedules follow the episodes, of which agents finish different numbers in a rollout"
         convolves = task.config["network"]["name"] == "minatar"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C, DQN, PPO
@@ -21,6 +22,8 @@ from bench.spec import Task
 from domains.rl.networks import policy_kwargs
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"a2c": A2C, "ppo": PPO, "dqn": DQN}
+CONTINUOUS = ("a2c", "ppo")
+"""Algorithms that act by numbers, too: drawn from a Gaussian, and clipped to the environment's bounds."""
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
     "rmsprop-tf": RMSpropTFLike,
@@ -68,10 +71,10 @@ def check(task: Task, env: VecEnv) -> None:
     name, parameters = config["algorithm"], config["hyperparameters"]
     if name not in ALGORITHMS:
         raise UnknownName("algorithm", name, ALGORITHMS)
-    if not isinstance(env.action_space, spaces.Discrete):
+    if reason := _stranger(env.action_space, continuous=name in CONTINUOUS):
         raise SpecError(
             f"{task.name} acts in {config['env']['id']}, whose action space is {env.action_space}: "
-            "only discrete actions are supported; choose another environment"
+            f"{reason}; choose another environment"
         )
     if not isinstance(env.observation_space, spaces.Box):
         raise SpecError(
@@ -88,6 +91,17 @@ def check(task: Task, env: VecEnv) -> None:
             f"task {task.name} has {env.num_envs} environments and a target update every "
             f"{parameters['target_update_interval']} steps: the interval must not be shorter than one step of all"
         )
+
+
+def _stranger(space: spaces.Space[Any], *, continuous: bool) -> str | None:
+    """Why an algorithm cannot act in a space; None if it can."""
+    if isinstance(space, spaces.Discrete):
+        return None if space.start == 0 else "only discrete actions that begin at 0 are supported"
+    if not isinstance(space, spaces.Box) or not continuous:
+        return f"only discrete actions are supported, and continuous ones by {' and '.join(CONTINUOUS)}"
+    if not np.issubdtype(space.dtype, np.floating) or not space.is_bounded():
+        return "only continuous actions that are floats with bounds are supported"
+    return None
 
 
 def _optimizer(optimizer: Mapping[str, Any]) -> dict[str, Any]:

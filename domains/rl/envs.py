@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from bench.code import is_code, load
 from bench.errors import UnknownName
 from domains.rl.classic import CLASSIC, classic
 from domains.rl.episodes import Episodes, Simulations
@@ -13,9 +15,11 @@ SEED_LIMIT = 2**31
 """Environments take seeds below this: the emulator's are 32-bit integers with a sign."""
 
 
-def _gymnasium(name: str, n: int, **options: Any) -> Simulations:
+def _gymnasium(name: str, n: int, code: Mapping[str, str] = MappingProxyType({}), **options: Any) -> Simulations:
     from domains.rl.gyms import Gyms  # noqa: PLC0415  each kind needs its own packages
 
+    if is_code(name):
+        load(name, code)  # gymnasium would import whatever is named
     return Gyms(name, n, **options)
 
 
@@ -42,13 +46,15 @@ def make(env: Mapping[str, Any], *, n: int, scale: float = 1.0) -> Episodes:
     """The environments of a task.
 
     Args:
-        env: `kind` of `KINDS`, `id`, and the kind's own options.
+        env: `kind` of `KINDS`, `id`, and the kind's own options; of gymnasium's `package:Env-v0` the sha256 of the package's
+            `code` (see `bench.code`).
         n: number of copies.
         scale: multiplies rewards.
 
     Raises:
         UnknownName: if there is no such kind, or no such environment.
-        DataError: if a package or a ROM is missing.
+        SpecError: if the user's own package cannot be imported.
+        DataError: if a package or a ROM is missing, or the user's own is not what the task was made with.
     """
     options = dict(env)
     kind, name = options.pop("kind"), options.pop("id")

@@ -55,7 +55,8 @@ class Gyms:
     def step(self, actions: Array) -> Step:
         """Act in each copy, and start the next episode where one ended."""
         # Plain integers: the environments compare and check them several times a step.
-        results = [env.step(action) for env, action in zip(self._envs, actions.tolist(), strict=True)]
+        each = actions.tolist() if actions.ndim == 1 else actions
+        results = [env.step(action) for env, action in zip(self._envs, each, strict=True)]
         last = np.array([result[0] for result in results], dtype=self.observation_space.dtype)
         rewards = np.array([result[1] for result in results], dtype=np.float64)
         terminated = np.array([result[2] for result in results], dtype=bool)
@@ -97,5 +98,5 @@ def _make(name: str, **options: Any) -> gymnasium.Env[Any, Any]:
         ) from problem
     except ModuleNotFoundError as problem:
         raise DataError(f"environment {name} cannot be imported: {problem}") from problem
-    except (error.UnregisteredEnv, error.DeprecatedEnv) as problem:
+    except error.Error as problem:
         raise UnknownName("environment", name, gymnasium.registry) from problem

@@ -23,6 +23,9 @@ from domains.rl.scoring import Scorer
 EPISODES, ACTIONS, AFTER_WARM_UP = range(3)
 """Substreams of `env`: starts of episodes; actions, shuffles and replay; starts after a repeated warm-up."""
 
+SPREAD = "log_std"
+"""The name of stable-baselines3's parameter of a Gaussian policy that is none of its network."""
+
 LOSSES = ("train/loss", "train/policy_gradient_loss", "train/policy_loss", "train/value_loss")
 """Where the algorithms log what they have just minimised."""
 
@@ -77,11 +80,14 @@ class AgentLearner:
             self._rollouts.set_up(longest(task))
 
     def prunable(self) -> dict[str, Tensor]:
-        """Every entry of every parameter: parameter name -> bool tensor of its shape, all True.
+        """Parameter name -> bool tensor of its shape, all True: every entry but how widely continuous actions are spread.
+
+        That is no weight of the network but the logarithm of a standard deviation, which begins at zero: by magnitude it
+        would be the first to be pruned, and the agent could not become surer of its actions.
 
         The scope of a task's pruning is written as exempt patterns, which the harness applies on top of this.
         """
-        return every_entry(self.module)
+        return {name: entries for name, entries in every_entry(self.module).items() if name != SPREAD}
 
     def train(self, until: int) -> None:
         """Train to the first update boundary at or after `until`, in episodes or environment steps.

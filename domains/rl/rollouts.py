@@ -90,7 +90,7 @@ class OnPolicy(Rollouts):
         self._model.train()
 
     def forward_ones(self) -> Tensor:
-        """Logits and value."""
+        """Logits, or means of continuous actions, and value."""
         policy = self._model.policy
         with passing_tanh(policy):
             actor, critic = policy.mlp_extractor(policy.features_extractor(self._ones()))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,7 +43,7 @@ class Scorer:
 
         Args:
             n: number of rollouts.
-            temperature: divides the action logits; action values are no logits, and ignore it.
+            temperature: divides the action logits; action values and continuous actions have none, and ignore it.
         """
         off_policy = hasattr(self._model, "q_net")
         for _ in range(n):
@@ -56,8 +57,12 @@ class Scorer:
         data = next(self._rollout().get(None))
         features = policy.extract_features(data.observations)
         actor, critic = policy.mlp_extractor(features)
-        choices = policy.action_dist.proba_distribution(policy.action_net(actor) / temperature)
-        chosen = choices.log_prob(data.actions.long().flatten())
+        if self._is_continuous:
+            choices = policy.action_dist.proba_distribution(policy.action_net(actor), policy.log_std)
+            chosen = choices.log_prob(data.actions)
+        else:
+            choices = policy.action_dist.proba_distribution(policy.action_net(actor) / temperature)
+            chosen = choices.log_prob(data.actions.long().flatten())
         advantages = data.advantages
         if model.normalize_advantage:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -83,14 +88,24 @@ class Scorer:
         for _ in range(model.n_steps):
             seen = self._normaliser.observe(self._seen)
             with torch.no_grad():
-                actions, values, chosen = model.policy(torch.as_tensor(seen, device=model.device))
-            self._seen, rewards, done, infos = env.act(actions.cpu().numpy())
+                drawn, values, chosen = model.policy(torch.as_tensor(seen, device=model.device))
+            actions = drawn.cpu().numpy()
+            self._seen, rewards, done, infos = env.act(self._possible(actions))
             rewards = self._normaliser.reward(rewards)
             self._bootstrap(rewards, infos)
-            buffer.add(seen, actions.cpu().numpy().reshape(-1, 1), rewards, starts, values, chosen)
+            buffer.add(seen, actions.reshape(env.num_envs, -1), rewards, starts, values, chosen)
             starts = done
         buffer.compute_returns_and_advantage(self._value(self._normaliser.observe(self._seen)), starts)
         return buffer
+
+    @property
+    def _is_continuous(self) -> bool:
+        return isinstance(self._env.action_space, spaces.Box)
+
+    def _possible(self, actions: Array) -> Array:
+        """Actions (n, ...) as the environment takes them: continuous ones are clipped to its bounds."""
+        space = self._env.action_space
+        return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
 
     def _bootstrap(self, rewards: Array, infos: list[dict[str, Any]]) -> None:
         """Add the value of the future to rewards (n,) where an episode was cut off."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.tasks import tasks
+from domains.vision.tasks.custom import own
 
 if TYPE_CHECKING:
     from bench.learner import Learner
     from domains.vision.stack import VisionStack
 
-__all__ = ["domain"]
+__all__ = ["domain", "own"]
 
 SEATS = 64
 """Classifiers in a stack on a GPU, which one of them leaves nearly idle; on a CPU they gain nothing (see docs/stacks.md)."""
@@ -29,13 +30,18 @@ class Vision:
         return tasks()
 
     def network(self, task: Task) -> Any:
-        """What decides layers and shapes: model and images; the classes, too, where the output layer is pruned."""
-        told = {key: task.config.get(key) for key in ("model", "width", "channels", "side")}
+        """What decides layers and shapes: model and examples; the classes, too, where the output layer is pruned."""
+        told = {key: task.config.get(key) for key in ("model", "width", "channels", "side", "shape", "code")}
         return told if task.pruning.is_exempt("output.weight") else {**told, "classes": task.config.get("classes")}
 
     def outputs(self, task: Task) -> Any:
         """The labels: of which data, and how they are grouped into classes."""
         return {"data": dict(task.data), **{key: task.config.get(key) for key in ("classes", "superclasses")}}
+
+    def code(self, task: Task) -> Mapping[str, str]:
+        """Module -> sha256 of its file, of the user's own network and examples."""
+        found: Mapping[str, str] = task.config.get("code", {})
+        return found
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).
@@ -50,7 +56,7 @@ class Vision:
     def seats(self, task: Task, device: str) -> int | str:
         """How many classifiers train together at best (see `bench.learner.StacksUnits`)."""
         if ":" in task.config["model"]:
-            return "only the built-in networks are stacked, not torchvision's"
+            return "only the built-in networks are stacked, not torchvision's or your own"
         return SEATS if device.startswith("cuda") else 1
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> VisionStack:

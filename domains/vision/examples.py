@@ -1,23 +1,23 @@
-"""A task's examples: which images of a data set they are, and how a batch of them comes to the network."""
+"""A task's examples: which images of a data set they are, or what a function of the user's gives."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.code import is_code
 from bench.digests import canonical_json
 from bench.errors import SpecError
 from bench.spec import Task
 from domains.vision import datasets
-from domains.vision.augmentation import Augmentation
-from domains.vision.datasets import large
-from domains.vision.datasets.arrays import splits
+from domains.vision.batches import Batches, Examples, Values
+from domains.vision.datasets import functions, large
+from domains.vision.datasets.arrays import Arrays, splits
 from domains.vision.streamed import Streamed
 
 CLASSES = 10
@@ -28,84 +28,22 @@ LEAST_VARIANCE = 1e-4
 
 SELECTING = (
     *("channels", "side", "normalisation", "classes", "superclasses"),
-    *("part", "limit", "validation", "split_seed", "stream"),
+    *("part", "limit", "validation", "test", "split_seed", "stream", "code"),
 )
 """What a `config` says of the examples."""
-
-
-class Batches(Protocol):
-    """The examples of a split."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of what the network sees."""
-        ...
-
-    def __len__(self) -> int:
-        """How many."""
-        ...
-
-    def at(
-        self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The images and labels of `rows`: (batch,), int64."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Examples:
-    """Images in memory and what they show; never write to them.
-
-    Args:
-        images: (n, channels, height, width), bytes: those of all splits that share them.
-        labels: (n,), int64.
-        rows: (examples,), int64: which of the images are these.
-        mean: of the pixels on a scale of 0 to 1, for each channel or for all: (1, channels or 1, 1, 1).
-        std: their standard deviation.
-    """
-
-    images: Tensor
-    labels: Tensor
-    rows: Tensor
-    mean: Tensor
-    std: Tensor
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        channels, height, width = self.images.shape[1:]
-        return channels, height, width
-
-    def at(
-        self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The normalised images and labels of some examples.
-
-        Args:
-            rows: (batch,), int64: which.
-            augmentation: what is done to the images.
-            generator: the chance in it.
-        """
-        places = self.rows.index_select(0, rows)
-        images = self.images.index_select(0, places)
-        if augmentation is not None:
-            assert generator is not None
-            images = augmentation(images, generator)
-        return images.float().div_(255).sub_(self.mean).div_(self.std), self.labels.index_select(0, places)
 
 
 def load(task: Task, device: str) -> Mapping[str, Batches]:
     """The splits `train`, `test` and, where there is one, `val` of a task, read once per process and shared.
 
     Args:
-        task: its `data` name one data set, its `config` what is taken of it: `channels` and `side` of the images;
+        task: its `data` name one data set, or a function of the user's that gives examples (`module:function`, with the
+            sha256 of its `code`); its `config` what is taken of it: `channels` and `side` of the images;
             `normalisation`, mean and standard deviation (those of the training pixels if it is null); `classes`, how many;
             `superclasses`, lists of labels that count as one class each; `part`, [index, of] so many equal parts with as
-            many images of each class; `limit`, how many of these; `validation`, how many are held out; `split_seed`, the
-            chance in parts and validation, the same for all seeds; `stream`, whether images are read when they are needed.
+            many images of each class; `limit`, how many of these; `validation`, how many are held out, and `test`, how many
+            besides; `split_seed`, the chance in all of this, the same for all seeds; `stream`, whether images are read when
+            they are needed.
         device: where the tensors live.
 
     Raises:
@@ -124,10 +62,15 @@ def _load(name: str, digest: str, selection: str, device: str) -> Mapping[str, B
 
 
 def _in_memory(name: str, digest: str, config: Mapping[str, Any], device: str) -> Mapping[str, Batches]:
-    arrays = datasets.read(name, digest, channels=config.get("channels"), side=config.get("side"))
-    mean, std = _normalisation(config["normalisation"] or _statistics(arrays["train-images"]), device)
+    if is_code(name):
+        arrays = functions.read(name, digest, config.get("code", {}))
+    else:
+        arrays = datasets.read(name, digest, channels=config.get("channels"), side=config.get("side"))
     chosen = _chosen({split: arrays[f"{split}-labels"] for split in splits(arrays)}, config, device)
     images = {split: torch.from_numpy(arrays[f"{split}-images"]).to(device) for split in splits(arrays)}
+    if images["train"].dtype != torch.uint8:
+        return {split: Values(images[each.source], each.labels, each.rows) for split, each in chosen.items()}
+    mean, std = _normalisation(config["normalisation"] or _statistics(_pixels(arrays, chosen, config)), device)
     return {
         split: Examples(images=images[each.source], labels=each.labels, rows=each.rows, mean=mean, std=std)
         for split, each in chosen.items()
@@ -168,14 +111,23 @@ def _chosen(labels: Mapping[str, NDArray[Any]], config: Mapping[str, Any], devic
     rows = {split: np.flatnonzero(each >= 0) for split, each in classes.items()}
     rows["train"] = _taken(labels["train"], rows["train"], config)
     source = {split: split for split in labels}
-    if held := config.get("validation"):
+    held = {split: config[key] for split, key in (("val", "validation"), ("test", "test")) if config.get(key)}
+    if held:
         order = np.random.default_rng(config["split_seed"]).permutation(rows["train"])
-        rows["val"], rows["train"], source["val"] = order[:held], np.sort(order[held:]), "train"
+        *parts, rest = np.split(order, np.cumsum(list(held.values())))
+        rows |= {**dict(zip(held, parts, strict=True)), "train": np.sort(rest)}
+        source |= dict.fromkeys(held, "train")
     tensors = {split: torch.from_numpy(each).to(device) for split, each in classes.items()}
     return {
         split: _Chosen(source[split], tensors[source[split]], torch.from_numpy(each).to(device))
         for split, each in rows.items()
     }
+
+
+def _pixels(arrays: Arrays, chosen: Mapping[str, _Chosen], config: Mapping[str, Any]) -> NDArray[Any]:
+    """The images that their statistics are of; none that is held out for test."""
+    images = arrays["train-images"]
+    return images[chosen["train"].rows.cpu().numpy()] if config.get("test") else images
 
 
 def _normalisation(given: Sequence[Any], device: str) -> list[Tensor]:

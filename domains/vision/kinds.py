@@ -2,14 +2,25 @@
 
 from fnmatch import fnmatchcase
 
+from bench.code import is_code
+
 KIND = "torchvision"
 """What stands before the colon in the name of a model of torchvision's."""
 
 TABLES = ("*class_token", "*pos_embedding", "*relative_position_bias_table", "*layer_scale")
 """Patterns of parameters that of torchvision's models that are no layers, whatever their dimensions: they are not pruned."""
 
+ANY_SHAPE = ("lenet-300-100",)
+"""Built-in models that flatten what they see."""
+
 ONE_WIDTH = {"small-dense": "torchvision's models have one width"}
 """Method -> why tasks with such a model cannot run it."""
+
+
+def is_own(model: str) -> bool:
+    """Whether a model is the user's own: `module:function`."""
+    return is_code(model) and model.partition(":")[0] != KIND
+
 
 SIDES: dict[str, tuple[int, int | None]] = {
     "conv-2": (2, None),
@@ -32,8 +43,18 @@ SIDES: dict[str, tuple[int, int | None]] = {
 """Pattern of a model -> the fewest pixels that a side of its images has, and the most, if there is one; others see any."""
 
 
-def obstacle(model: str, height: int, width: int) -> str | None:
-    """Why a model cannot see images of that size; None if it can, as far as is known here."""
+def obstacle(model: str, image: tuple[int, ...]) -> str | None:
+    """Why a model cannot see such examples; None if it can, as far as is known here.
+
+    Args:
+        model: built in, torchvision's or the user's own.
+        image: (channels, height, width), or another shape.
+    """
+    if is_own(model) or model in ANY_SHAPE:
+        return None
+    if len(image) != 3:
+        return f"{model} sees images (channels, height, width), not {'x'.join(map(str, image))} numbers"
+    height, width = image[1:]
     least, most = next((sides for pattern, sides in SIDES.items() if fnmatchcase(model, pattern)), (1, None))
     if least <= min(height, width) and (most is None or max(height, width) <= most):
         return None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from bench.learner import State, check_finite, copy_state, every_entry, mode, re
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.augmentation import Augmentation
-from domains.vision.examples import CLASSES, Batches, load
+from domains.vision.batches import Batches
+from domains.vision.examples import CLASSES, load
 from domains.vision.models import build
 from domains.vision.optimizers import OPTIMIZERS
 from domains.vision.schedule import Schedule
@@ -29,14 +31,14 @@ FIT = 10_000
 
 
 class VisionLearner:
-    """A classifier of images (see `bench.learner.Learner`); a step is an update.
+    """A classifier of images, or of whatever else a function of the user's gives (see `bench.learner.Learner`); a step is an update.
 
     Args:
         task: its `config` names model, optimizer, schedule, batch, and what is taken of the one data set of its `data` (see
             `domains.vision.examples.load`); `augment`, if training images are cropped and flipped; `width`, if the model
             is not as wide as its name says.
-        streams: `init` gives the weights, `data` the order of the examples, `augment` their crops and flips, `score` those
-            of `losses`, which are not augmented.
+        streams: `init` gives the weights, `data` the order of the examples, `augment` their crops and flips and the dropout
+            of networks that are not built in, `score` the examples of `losses`, which are not augmented, and their dropout.
         device: where everything lives.
         width: multiplies every hidden width.
 
@@ -71,9 +73,12 @@ class VisionLearner:
             classes=config.get("classes", CLASSES),
             image=self._splits["train"].shape,
             generator=streams.torch("init"),
+            modules=config.get("code", {}),
         ).to(device)
+        self._may_draw = ":" in config["model"]
         convolves = any(isinstance(module, nn.Conv2d) for module in self.module.modules())
-        self._format = torch.channels_last if convolves else torch.contiguous_format
+        are_images = len(self._splits["train"].shape) == 3
+        self._format = torch.channels_last if convolves and are_images else torch.contiguous_format
         self.module.to(memory_format=self._format)
         self._parameters = list(self.module.parameters())
         self.optimizer = OPTIMIZERS[config["optimizer"]](iter(self._parameters), config, stacked=False)
@@ -125,13 +130,14 @@ class VisionLearner:
         """`n` training losses with their graphs, each on its own random batch; the same at each call."""
         train = self._splits["train"]
         generator = self._streams.numpy("score")
-        for _ in range(n):
+        for index in range(n):
             rows = torch.from_numpy(generator.choice(len(train), self._batch, replace=False))
             images, labels = self._seen(train.at(rows.to(self._device)))
             with mode(self.module, training=True):
                 # Batch norm writes its statistics to these copies; writing them back would void the graph.
                 buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
-                logits = functional_call(self.module, buffers, (images,))
+                with self._dropout("score", index):
+                    logits = functional_call(self.module, buffers, (images,))
             yield F.cross_entropy(logits / temperature, labels)
 
     def forward_ones(self) -> Tensor:
@@ -157,7 +163,8 @@ class VisionLearner:
         images, labels = self._next()
         for parameter in self._parameters:  # `zero_grad` runs in torch's profiler: 5 % of LeNet's update
             parameter.grad = None
-        loss = F.cross_entropy(self.module(images), labels)
+        with self._dropout("augment", self.step, 1):
+            loss = F.cross_entropy(self.module(images), labels)
         loss.backward()
         self.optimizer.step()
         self.step += 1
@@ -187,6 +194,16 @@ class VisionLearner:
         images, labels = batch
         return images.contiguous(memory_format=self._format), labels
 
+    @contextmanager
+    def _dropout(self, stream: str, *index: int) -> Iterator[None]:
+        """What layers of networks that are not built in draw from, torch's global generators, is at the start of a substream."""
+        if not self._may_draw:
+            yield
+            return
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(self._streams.integer(stream, *index))
+            yield
+
     def _set_rate(self) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self._schedule.at(self.step, self.origin)
@@ -199,5 +216,5 @@ class VisionLearner:
         return examples, min(self._task.evaluation.get(split, len(examples)), len(examples))
 
 
-def _at_once(shape: tuple[int, int, int]) -> int:
+def _at_once(shape: tuple[int, ...]) -> int:
     return min(EVALUATION_BATCH, max(FEWEST, EVALUATION_PIXELS // math.prod(shape)))

@@ -5,20 +5,21 @@ classes.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.errors import SpecError, UnknownName
-from domains.vision import zoo
-from domains.vision.kinds import KIND, obstacle
+from domains.vision import factories, zoo
+from domains.vision.kinds import KIND, is_own, obstacle
 
-Image = tuple[int, int, int]
-"""(channels, height, width)."""
+Image = tuple[int, ...]
+"""(channels, height, width); what is no image has any shape."""
 
 
 class LeNet(nn.Module):
@@ -163,22 +164,34 @@ MODELS: dict[str, Callable[[float, int, Image], nn.Module]] = {
 """Model name -> architecture at a width, for so many classes and such images; `build` gives it its weights."""
 
 
-def build(name: str, *, width: float, classes: int, image: Image, generator: torch.Generator) -> nn.Module:
+def build(
+    name: str,
+    *,
+    width: float,
+    classes: int,
+    image: Image,
+    generator: torch.Generator,
+    modules: Mapping[str, str] = MappingProxyType({}),
+) -> nn.Module:
     """A network with Gaussian Glorot weights and zero biases, on the CPU.
 
     Args:
-        name: one of `MODELS`, or `torchvision:NAME` for one of `domains.vision.zoo`.
+        name: one of `MODELS`, `torchvision:NAME` for one of `domains.vision.zoo`, or `module:function` for one of the
+            user's own (`domains.vision.factories`), whose layers draw as they do.
         width: multiplies every hidden width.
         classes: how many.
         image: what is seen.
         generator: where the weights are drawn from; no other random number is used.
+        modules: the task's digests of code, if the network is the user's own.
 
     Raises:
         UnknownName: if there is no such model.
         SpecError: if it cannot see such images.
     """
-    if reason := obstacle(name, *image[1:]):
+    if reason := obstacle(name, image):
         raise SpecError(reason)
+    if is_own(name):
+        return factories.build(name, modules=modules, width=width, classes=classes, image=image, generator=generator)
     kind, _, other = name.partition(":")
     if other and kind == KIND:
         return zoo.build(other, width=width, classes=classes, image=image, generator=generator)

@@ -31,9 +31,7 @@ class Body(nn.Module):
         return logits
 
 
-def build(
-    name: str, *, width: float, classes: int, image: tuple[int, int, int], generator: torch.Generator
-) -> nn.Module:
+def build(name: str, *, width: float, classes: int, image: tuple[int, ...], generator: torch.Generator) -> nn.Module:
     """A model with torchvision's initial weights, and Gaussian Glorot ones in the output layer.
 
     The last convolution of SqueezeNet, which has no other output layer, becomes a linear layer behind its pool.

@@ -1,19 +1,19 @@
 """The one door to data: a parallel corpus or running text, by what a task's `config["corpus"]` says. Imports no torch.
 
-Kinds of parallel corpora are `bible`, `reverse`, the user's `folder` and `data-bin`, and the papers' `wmt14-en-de`,
+Kinds of parallel corpora are `bible`, `reverse`, the user's `folder`, `data-bin` and `text`, and the papers' `wmt14-en-de`,
 `iwslt14-de-en` and `multi30k-en-de`; kinds of running text are `bible` and `wikitext-2`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from bench.digests import canonical_json
 from bench.errors import DataError, UnknownName
-from domains.nlp.corpora import bible, databin, encoding, folders, reverse, wikitext
+from domains.nlp.corpora import bible, databin, encoding, folders, reverse, texts, wikitext
 from domains.nlp.corpora.lines import Lines, read_folder
 from domains.nlp.corpora.papers import PAPERS
 from domains.nlp.corpora.sentences import Corpus, Pairs, Sentences, Text
@@ -23,7 +23,13 @@ __all__ = ["Corpus", "Pairs", "Sentences", "Text", "declared", "parallel", "text
 Config = Mapping[str, Any]
 
 OWN = ("folder", "data-bin")
-PARALLEL = ("bible", "reverse", *OWN, *(name for name, paper in PAPERS.items() if paper.languages))
+READERS: dict[str, Callable[[Config], Lines]] = {
+    "bible": bible.read,
+    "reverse": reverse.read,
+    texts.KIND: texts.read_text,
+}
+"""Parallel corpora that are no folders."""
+PARALLEL = (*READERS, *OWN, *(name for name, paper in PAPERS.items() if paper.languages))
 TEXTS = ("bible", wikitext.NAME)
 
 
@@ -32,7 +38,8 @@ def parallel(data: Mapping[str, str], config: Config) -> Corpus:
 
     Args:
         data: `task.data`: corpus -> sha256 of what it was when the task was listed (see `declared`).
-        config: `kind`; `name` of a folder; `source` and `target` languages; `max_words` of either side (null: any);
+        config: `kind`; `name` of a folder or a text; the `files` of a text and their `languages`; `source` and `target`
+            languages; `max_words` of either side (null: any);
             `pieces` of the vocabulary; `max_positions`, the most tokens of a sentence (256).
 
     Raises:
@@ -68,6 +75,8 @@ def declared(config: Config) -> dict[str, str]:
             return {kind: bible.DIGEST}
         if kind == "reverse":
             return {kind: reverse.read(config).digest}
+        if kind == texts.KIND:
+            return {str(config["name"]): texts.declared_digest(config)}
         if kind == wikitext.NAME:
             return {kind: wikitext.digest(remembered=True)}
         folder = _folder(config, remembered=True)
@@ -81,9 +90,8 @@ def _parallel(data: str, config: str) -> Corpus:
     wanted, asked = json.loads(data), json.loads(config)
     if asked["kind"] not in PARALLEL:
         raise UnknownName("parallel corpus", asked["kind"], PARALLEL)
-    if asked["kind"] in ("bible", "reverse"):
-        lines = {"bible": bible.read, "reverse": reverse.read}[asked["kind"]](asked)
-        return _encoded(lines, wanted, asked)
+    if asked["kind"] in READERS:
+        return _encoded(READERS[asked["kind"]](asked), wanted, asked)
     folder = _folder(asked)
     _check(folder.name, folder.digest, wanted)
     if folder.kind == "data-bin":

@@ -189,7 +189,7 @@ def _short(lines: Lines, split: str, most: int | None) -> list[int]:
 def _pairs(lines: Lines, split: str, rows: list[int], encoder: Encode, *, marker: str | None, most: int) -> Pairs:
     def encoded(side: Side) -> Sentences:
         found = sentences(encoder(_spaced(side.lines[row]) for row in rows))
-        check_lengths(found, most=most, where=side.where, numbers=[row + 1 for row in rows])
+        check_lengths(found, most=most, where=side.where, numbers=[side.number(row) for row in rows])
         return found
 
     source, target = lines.splits[split]

@@ -21,10 +21,16 @@ class Side:
     Args:
         where: the file, as messages name it.
         lines: of the file, in its order.
+        numbers: of these lines in the file, from 1; None if they are all of it.
     """
 
     where: str
     lines: list[str]
+    numbers: list[int] | None = None
+
+    def number(self, row: int) -> int:
+        """What a message calls the line at `row`."""
+        return row + 1 if self.numbers is None else self.numbers[row]
 
 
 @dataclass(frozen=True, eq=False)

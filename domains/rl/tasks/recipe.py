@@ -56,6 +56,13 @@ def censoring(unit: str) -> str:
     return f"Where the threshold was not reached, steps_to_threshold is censored at {end}, and `reached` is 0."
 
 
+REPLAY = (
+    "A replay buffer is no state: a rewound agent first fills it again with as many steps of random play as at the "
+    "start; they count as environment steps, but not towards the budget."
+)
+TO_ZERO = "The learning rate falls to zero, so training at its last value would train nothing."
+
+
 def towers(hidden: list[int], activation: str) -> dict[str, Any]:
     """An actor and a critic that share no layer."""
     return {"name": "towers", "hidden": hidden, "activation": activation}

@@ -7,7 +7,17 @@ from typing import Any, NamedTuple
 
 from bench.spec import Direction, Scale, Task
 from domains.rl.tasks.chance import CHANCE
-from domains.rl.tasks.recipe import GROUPS, PARALLEL, censoring, directions, fresh, pruning, towers
+from domains.rl.tasks.recipe import (
+    GROUPS,
+    PARALLEL,
+    REPLAY,
+    TO_ZERO,
+    censoring,
+    directions,
+    fresh,
+    pruning,
+    towers,
+)
 
 Linear = Mapping[str, float]
 
@@ -174,12 +184,6 @@ SETTINGS = [
         smoke={"train_freq": 64, "gradient_steps": 8, "learning_starts": 100, "buffer_size": 10_000},
     ),
 ]
-
-REPLAY = (
-    "A replay buffer is no state: a rewound agent first fills it again with as many steps of random play as at the "
-    "start; they count as environment steps, but not towards the budget."
-)
-TO_ZERO = "The learning rate falls to zero, so training at its last value would train nothing."
 
 
 def _config(setting: Setting, scale: Scale) -> dict[str, Any]:

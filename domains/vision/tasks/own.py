@@ -20,7 +20,7 @@ def tasks() -> list[Task]:
     for images in own.found(tuple(DIGESTS)).values():
         for name in (OURS, *images.models):
             model = name if name == OURS else f"{KIND}:{name}"
-            if reason := obstacle(model, *images.facts.shape[1:]):
+            if reason := obstacle(model, images.facts.shape):
                 own.warn(f"vision/{name}-{images.name} is not listed: {reason}")
             else:
                 made.append(_task(images, name, model))

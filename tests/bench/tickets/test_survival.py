@@ -52,3 +52,15 @@ def test_layers_that_tell_nothing_are_left_out():
     assert survival(mask, weights, weights, counts) == {"initial": 0.0, "movement": 0.0}
     del mask["told"]
     assert survival(mask, weights, weights, counts) is None
+
+
+def test_it_is_the_same_to_the_bit_whatever_the_order_of_the_layers():
+    """A record is made from a network, and checked from a file that has another order."""
+    rng = np.random.default_rng(0)
+    names = [f"layer{number}" for number in range(9)]
+    mask = {name: rng.random(7 + place) < 0.5 for place, name in enumerate(names)}
+    weights, ends = ({name: rng.normal(size=mask[name].size) for name in names} for _ in range(2))
+    sizes = layers(**{name: each.size for name, each in mask.items()})
+    orders = [rng.permutation(names) for _ in range(30)]
+    found = {str(survival({name: mask[name] for name in order}, weights, ends, sizes)) for order in orders}
+    assert len(found) == 1

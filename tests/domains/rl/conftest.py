@@ -9,8 +9,10 @@ from gymnasium import spaces
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl import domain
+from domains.rl import algorithms, domain, envs, learner
 from domains.rl.episodes import Step
+from domains.rl.normalisation import Normaliser
+from domains.rl.randomness import WORD, Randomness
 
 AGENTS = ("rl/cartpole-a2c@smoke", "rl/cartpole-ppo@smoke", "rl/cartpole-dqn@smoke")
 
@@ -110,3 +112,24 @@ class Walks:
 def walks():
     """The class of `Walks`."""
     return Walks
+
+
+@pytest.fixture
+def plain_learn():
+    """The same training by nothing but stable-baselines3: the random states put where the streams say, then learn()."""
+
+    def plain(task, streams):
+        config = task.config
+        env = envs.make(config["env"], n=config["n_envs"], scale=config["reward_scale"])
+        with Randomness(0, torch.device("cpu")) as random:
+            wrapped = Normaliser(env, wanted=config["normalise"], gamma=config["hyperparameters"]["gamma"]).env
+            model = algorithms.build(task, wrapped, seed=streams.integer("init") % WORD, device="cpu", width=1.0)
+            actions = streams.integer("env", 0, learner.ACTIONS)
+        random.seed(actions)
+        with random:
+            model.action_space.seed(actions % WORD)
+            env.seed_each(envs.seeds(streams.sequence("env", 0, learner.EPISODES), env.num_envs))
+            model.learn(task.budget)
+        return model
+
+    return plain

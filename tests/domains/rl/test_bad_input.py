@@ -11,6 +11,7 @@ import pytest
 
 from bench import registry
 from bench.__main__ import main
+from bench.digests import text_digest
 from domains.rl import domain
 
 A2C = domain.tasks()["rl/cartpole-a2c@smoke"]
@@ -34,31 +35,39 @@ class Crashing(gymnasium.Env):
             raise ZeroDivisionError("no ground left")
         return np.zeros(3, np.float32), 1.0, False, False, {}
 
+class Named(Crashing):
+    observation_space = gymnasium.spaces.Dict({"here": gymnasium.spaces.Box(-1, 1, (3,), np.float32)})
+
 gymnasium.register("Crashing-v0", entry_point=Crashing)
+gymnasium.register("Named-v0", entry_point=Named)
 """
 MISSING = "raise ModuleNotFoundError({0!r} + ' is not installed', name={0!r})\n"
 """A module in front of the real one, as if that were not there."""
 
 
-def variant(task, name, env):
-    return replace(task, name=f"rl/{name}", config={**task.config, "env": {"kind": "gymnasium", "id": env}})
+def variant(task, name, env, **code):
+    env = {"kind": "gymnasium", "id": env, "code": code} if code else {"kind": "gymnasium", "id": env}
+    return replace(task, name=f"rl/{name}", config={**task.config, "env": env})
+
+
+BROUGHT = {"faulty": text_digest(FAULTY)}
 
 
 STRANGE = (
     variant(A2C, "nowhere", "CartPole-v7"),
     variant(A2C, "outdated", "LunarLander-v2"),
-    variant(A2C, "homeless", "nosuch:CartPole-v1"),
-    variant(A2C, "steering", "Pendulum-v1"),
+    variant(A2C, "homeless", "nosuch:CartPole-v1", nosuch="0" * 64),
+    variant(A2C, "named", "faulty:Named-v0", **BROUGHT),
     variant(DQN, "steering-dqn", "Pendulum-v1"),
     variant(A2C, "symbols", "FrozenLake-v1"),
-    variant(A2C, "crashing", "faulty:Crashing-v0"),
+    variant(A2C, "crashing", "faulty:Crashing-v0", **BROUGHT),
 )
 REAL = ("rl/atari-breakout-a2c", "rl/lunarlander-a2c", "rl/cartpole-a2c")
 REASONS = {
     "rl/nowhere": "unknown environment 'CartPole-v7': did you mean 'CartPole-v1'?",
     "rl/outdated": "unknown environment 'LunarLander-v2': did you mean 'LunarLander-v3'?",
-    "rl/homeless": "environment nosuch:CartPole-v1 cannot be imported: No module named 'nosuch'",
-    "rl/steering": "rl/steering acts in Pendulum-v1, whose action space is Box(-2.0, 2.0, (1,), float32): only discrete",
+    "rl/homeless": "'nosuch' is no Python file in any folder of sys.path: put it beside the file that names it",
+    "rl/named": "rl/named sees faulty:Named-v0, whose observation space is Dict('here': Box(-1.0, 1.0, (3,), float32)): only",
     "rl/steering-dqn": "rl/steering-dqn acts in Pendulum-v1, whose action space is Box(-2.0, 2.0, (1,), float32): only",
     "rl/symbols": "rl/symbols sees FrozenLake-v1, whose observation space is Discrete(16): only arrays are supported",
     "rl/crashing": "RuntimeError: environment faulty:Crashing-v0 crashed: ZeroDivisionError: no ground left",

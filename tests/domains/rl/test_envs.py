@@ -37,9 +37,9 @@ def test_unknown_environments(a2c, env, message):
         learner(changed(a2c, env=env))
 
 
-def test_continuous_actions_are_refused(a2c):
-    with pytest.raises(SpecError, match=r"Pendulum-v1, whose action space is Box.*only discrete actions"):
-        learner(changed(a2c, env={"kind": "gymnasium", "id": "Pendulum-v1"}))
+def test_continuous_actions_are_refused_where_values_are_learned(dqn):
+    with pytest.raises(SpecError, match=r"Pendulum-v1, whose action space is Box.*continuous ones by a2c and ppo"):
+        learner(changed(dqn, env={"kind": "gymnasium", "id": "Pendulum-v1"}))
 
 
 def test_observations_that_are_no_arrays_are_refused(a2c, dqn):

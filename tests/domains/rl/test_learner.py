@@ -7,9 +7,7 @@ import torch
 from bench.errors import UnknownName
 from bench.learner import CountsEnvSteps, ForwardsOnes, Learner
 from bench.streams import Streams
-from domains.rl import algorithms, domain, envs, learner
-from domains.rl.normalisation import Normaliser
-from domains.rl.randomness import WORD, Randomness
+from domains.rl import domain
 
 
 def test_it_offers_all_that_a_learner_may_offer(task, build):
@@ -17,22 +15,6 @@ def test_it_offers_all_that_a_learner_may_offer(task, build):
     assert isinstance(agent, Learner)
     assert isinstance(agent, ForwardsOnes)
     assert isinstance(agent, CountsEnvSteps)
-
-
-def plain(task, streams):
-    """The same training by nothing but stable-baselines3: the random states put where the streams say, then learn()."""
-    config = task.config
-    env = envs.make(config["env"], n=config["n_envs"], scale=config["reward_scale"])
-    with Randomness(0, torch.device("cpu")) as random:
-        wrapped = Normaliser(env, wanted=config["normalise"], gamma=config["hyperparameters"]["gamma"]).env
-        model = algorithms.build(task, wrapped, seed=streams.integer("init") % WORD, device="cpu", width=1.0)
-        actions = streams.integer("env", 0, learner.ACTIONS)
-    random.seed(actions)
-    with random:
-        model.action_space.seed(actions % WORD)
-        env.seed_each(envs.seeds(streams.sequence("env", 0, learner.EPISODES), env.num_envs))
-        model.learn(task.budget)
-    return model
 
 
 VARIANTS = {
@@ -52,7 +34,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_our_run_equals_one_plain_learn(variant, build):
+def test_our_run_equals_one_plain_learn(variant, build, plain_learn):
     key, n_envs, parameters, others = VARIANTS[variant]
     task = domain.tasks()[key]
     config = {**task.config, **others, "n_envs": n_envs}
@@ -62,18 +44,18 @@ def test_our_run_equals_one_plain_learn(variant, build):
     for part in (0.1, 0.5, 0.8, 1.0):
         ours.train(round(part * task.budget))
         ours.evaluate(task.split)
-    theirs = plain(task, Streams(3))
+    theirs = plain_learn(task, Streams(3))
     assert ours.step == ours.env_steps == theirs.num_timesteps == task.budget
     assert ours.updates > 0
     for name, weight in theirs.policy.state_dict().items():
         assert torch.equal(ours.model.policy.state_dict()[name], weight), name
 
 
-def test_normalised_runs_equal_one_plain_learn(build):
+def test_normalised_runs_equal_one_plain_learn(build, plain_learn):
     task = domain.tasks()["rl/acrobot-ppo@smoke"]
     ours = build(task)
     ours.train(task.budget)
-    theirs = plain(task, Streams(0))
+    theirs = plain_learn(task, Streams(0))
     assert all(
         torch.equal(one, two) for one, two in zip(ours.module.parameters(), theirs.policy.parameters(), strict=True)
     )

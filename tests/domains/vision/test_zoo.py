@@ -130,5 +130,5 @@ def test_what_images_a_model_can_see_is_known_without_it(name, least, most):
     sizes = {least: True, least + 200: most is None, least - 1: False}
     for side, can in sizes.items():
         assert sees(model, side, side) == can
-        assert (obstacle(f"torchvision:{name}", side, side) is None) == can
-    assert (obstacle(f"torchvision:{name}", least, 300) is None) == sees(model, least, 300)
+        assert (obstacle(f"torchvision:{name}", (3, side, side)) is None) == can
+    assert (obstacle(f"torchvision:{name}", (3, least, 300)) is None) == sees(model, least, 300)

@@ -1,0 +1,74 @@
+"""Networks of the user's own: any `torch.nn.Module` that a function of theirs returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from bench import code
+from bench.errors import SpecError, Unsupported
+
+SEEN = 2
+"""Examples that a new network is tried with."""
+
+
+def build(
+    name: str,
+    *,
+    modules: Mapping[str, str],
+    width: float,
+    classes: int,
+    image: tuple[int, ...],
+    generator: torch.Generator,
+) -> nn.Module:
+    """A network with the initial weights that its own layers draw.
+
+    Args:
+        name: `module:function`; called without arguments.
+        modules: the task's digests of code (see `bench.code`).
+        width: 1; such a network has no other.
+        classes: how many.
+        image: shape of what is seen.
+        generator: seeds torch's global generator for the call; that is left as it was.
+
+    Raises:
+        Unsupported: if another width is asked for.
+        SpecError: if it is no network, or none for these examples and classes.
+        DataError: if the file is not what the task was made with.
+    """
+    if width != 1.0:
+        raise Unsupported(f"network {name} has one width: leave out the methods that narrow it")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        network = code.called(name, modules)
+        if not isinstance(network, nn.Module):
+            raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
+        _try(name, network, classes, image)
+    if not any(parameter.ndim > 1 for parameter in network.parameters()):
+        raise SpecError(
+            f"network {name} has no weights (parameters of two or more dimensions): there is nothing to prune"
+        )
+    return network.train()
+
+
+def _try(name: str, network: nn.Module, classes: int, image: tuple[int, ...]) -> None:
+    """Let it see zeros, once; lazy layers get their shapes and weights here."""
+    network.eval()
+    try:
+        with torch.no_grad():
+            logits = network(torch.zeros(SEEN, *image))
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SpecError(f"network {name} cannot see examples of {_shape(image)}: {reason}; make them fit") from error
+    if not isinstance(logits, Tensor) or logits.shape != (SEEN, classes):
+        found = f"{tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise SpecError(
+            f"network {name} gives {found} for {SEEN} examples of {classes} classes: its outputs must be ({SEEN}, {classes})"
+        )
+
+
+def _shape(image: tuple[int, ...]) -> str:
+    return f"{'x'.join(map(str, image))} ({math.prod(image):,} numbers)"

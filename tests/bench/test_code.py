@@ -1,0 +1,92 @@
+"""Code that a task of a user's own names is imported only as the file that the task was made with."""
+
+import sys
+
+import pytest
+
+from bench import code
+from bench.digests import file_digest
+from bench.errors import DataError, SpecError
+
+LOUD = "import pathlib\npathlib.Path({mark!r}).touch()\ndef one():\n    return 1\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of `sys.path` whose modules are forgotten afterwards, and the mark that they leave when they are imported."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for module in set(sys.modules) - before:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def mark(folder):
+    return folder / "was imported"
+
+
+def test_a_digest_is_the_files_and_nothing_is_imported_for_it(folder, mark):
+    text = LOUD.format(mark=str(mark))
+    (folder / "loud.py").write_text(text)
+    (folder / "bundle").mkdir()
+    (folder / "bundle" / "__init__.py").write_text(text)
+    (folder / "bundle" / "inner.py").write_text(text)
+    found = code.digests("loud:one", "loud:two", "mnist", "bundle:Env-v0", "bundle.inner:one")
+    assert found.keys() == {"loud", "bundle", "bundle.inner"}
+    assert found["loud"] == found["bundle.inner"] == file_digest(folder / "loud.py")
+    (folder / "bundle" / "inner.py").write_text("")
+    assert code.digests("bundle:Env-v0") != {"bundle": found["bundle"]}
+    assert not mark.exists()
+
+
+def test_a_module_is_imported_as_what_it_was_when_the_task_was_made(folder, mark):
+    file = folder / "loud.py"
+    file.write_text(LOUD.format(mark=str(mark)))
+    known = code.digests("loud:one")
+    file.write_text(file.read_text() + "# edited\n")
+    with pytest.raises(DataError, match=r"loud.py is not what the task was made with.*restore it"):
+        code.load("loud:one", known)
+    assert not mark.exists()
+    assert code.called("loud:one", code.digests("loud:one")) == 1
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("name", ["loud:one", "os:system", "bundle.inner:one"])
+def test_a_name_alone_imports_nothing(folder, mark, name):
+    (folder / "loud.py").write_text(LOUD.format(mark=str(mark)))
+    (folder / "bundle").mkdir()
+    (folder / "bundle" / "__init__.py").write_text(LOUD.format(mark=str(mark)))
+    with pytest.raises(SpecError, match=f"{name!r} names code without the sha256"):
+        code.called(name, {"another": "0" * 64})
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["nosuch:one", "sys:exit", "bundle.nosuch:one", ":one", "json.decoder.nosuch:x", "a..b:c"]
+)
+def test_what_has_no_file_has_no_digest(folder, name):
+    (folder / "bundle").mkdir()
+    with pytest.raises(SpecError, match=r"is no Python file in any folder of sys.path"):
+        code.digests(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "raise ZeroDivisionError('no\\nground')",
+            r"broken.py cannot be imported: ZeroDivisionError: no ground; mend it",
+        ),
+        ("import sys; sys.exit(3)", r"broken.py cannot be imported: SystemExit: 3"),
+        ("def one(:\n", r"broken.py cannot be imported: SyntaxError: .*broken.py, line 1"),
+        ("two = 2", r"broken.py has no function 'one'"),
+        ("one = 2", r"broken.py has no function 'one'"),
+        ("def one(n):\n    return n", r"broken:one was called without arguments and broke: TypeError"),
+    ],
+)
+def test_what_is_broken_is_told_in_one_line(folder, text, message):
+    (folder / "broken.py").write_text(text)
+    with pytest.raises(SpecError, match=message) as caught:
+        code.called("broken:one", code.digests("broken:one"))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,283 @@
+"""Networks and examples of a user's own, held to the protocol, and all that can be wrong with them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bench import registry
+from bench.errors import DataError, SpecError, UnknownName, Unsupported
+from bench.spec import Unit, task_from_json, to_json
+from bench.streams import Streams
+from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.methods import METHODS
+from domains import vision
+from domains.vision import examples
+
+DIGITS = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Linear(64, 24), nn.BatchNorm1d(24), nn.ReLU(), nn.Dropout(0.2), nn.Linear(24, 4))
+
+def digits():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(200) % 4
+    return torch.randn(200, 64, generator=generator) + labels[:, None], labels
+"""
+PICTURES = """
+import numpy as np
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3))
+
+def pictures():
+    rng = np.random.default_rng(0)
+    def some(n):
+        labels = np.arange(n) % 3
+        return rng.integers(0, 200, (n, 2, 8, 8), dtype=np.uint8) + labels[:, None, None, None].astype(np.uint8), labels
+    return {"train": some(90), "test": some(30)}
+"""
+
+
+@pytest.fixture
+def digits(write_code):
+    write_code("my_tasks.py", DIGITS)
+
+    def make(**changes):
+        given = {"network": "my_tasks:net", "data": "my_tasks:digits", "budget": 20, "rate": 1e-2, "evaluate_every": 10}
+        return vision.own("digits", **{**given, "scale": "smoke", **changes})
+
+    return make
+
+
+def learner(task, seed=0, width=1.0):
+    return vision.domain.learner(task, streams=Streams(seed), device="cpu", width=width)
+
+
+def test_numbers_and_a_network_with_dropout_conform(digits):
+    """Dropout draws from the streams, not from torch's global state: conformance would find it."""
+    task = digits(rewind_step=5)
+    assert check_learner(vision.domain, task) == []
+    assert check_method(METHODS["ticket"], vision.domain, task) == []
+
+
+def test_images_and_a_lazy_network_conform(write_code):
+    write_code("photos.py", PICTURES)
+    task = vision.own(
+        "photos", network="photos:net", data="photos:pictures", budget=20, rate=0.05, optimizer="sgd", schedule="cosine",
+        evaluate_every=10, config={"momentum": 0.9, "augment": {"crop": 1, "flip": True}}, scale="smoke",
+    )  # fmt: skip
+    assert task.config["shape"] == [2, 8, 8]
+    assert not task.constant_rate
+    assert (task.config["validation"], task.config["test"]) == (9, 0)
+    assert check_learner(vision.domain, task) == []
+
+
+@pytest.mark.parametrize("network", ["lenet-300-100", "conv-2"])
+def test_networks_of_this_package_take_examples_of_ones_own(write_code, digits, network):
+    write_code("photos.py", PICTURES)
+    task = vision.own("photos", network=network, data="photos:pictures", budget=4, rate=1e-3, scale="smoke")
+    agent = learner(task)
+    agent.train(4)
+    assert 0 <= agent.evaluate("test")["accuracy"] <= 100
+    assert task.pruning.rates["output.weight"] == 0.1
+    if network == "lenet-300-100":
+        assert learner(digits(network=network)).module(torch.zeros(2, 64)).shape == (2, 4)
+    else:
+        with pytest.raises(SpecError, match="conv-2 sees images"):
+            digits(network=network)
+
+
+def test_torchvisions_networks_take_images_of_ones_own_and_drop_by_the_seed(write_code):
+    text = PICTURES.replace("(n, 2, 8, 8)", "(n, 3, 24, 24)")
+    write_code("photos.py", text)
+    task = vision.own(
+        "photos",
+        network="torchvision:squeezenet1_1",
+        data="photos:pictures",
+        budget=4,
+        rate=1e-3,
+        batch=8,
+        scale="smoke",
+    )
+    ends = []
+    for chance in (1, 2):
+        torch.manual_seed(chance)
+        agent = learner(task)
+        agent.train(3)
+        ends.append(agent.snapshot().weights)
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+    assert task.unsupported.keys() == {"small-dense"}
+    assert task.pruning.is_exempt("output.weight")
+
+
+def test_images_of_the_package_and_of_the_data_folder_take_a_network_of_ones_own(write_code, data_folder, write_images):
+    write_code(
+        "flat.py", "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))"
+    )
+    write_images(data_folder / "pets", train=12, test=3)
+    task = vision.own("pets", network="flat:net", data="pets", budget=4, rate=1e-3, batch=4, scale="smoke")
+    assert task.config["classes"] == 2
+    assert task.chance == 50
+    learner(task).train(4)
+    with pytest.raises(UnknownName, match="unknown data set 'pest': did you mean 'pets'"):
+        vision.own("pets", network="flat:net", data="pest", budget=4, rate=1e-3)
+    with pytest.raises(SpecError, match="imagenet does not fit into memory"):
+        vision.own("pets", network="flat:net", data="imagenet", budget=4, rate=1e-3)
+
+
+def test_what_is_held_out_is_as_the_task_says_and_the_same_for_every_seed(digits):
+    task = digits()
+    splits = examples.load(task, "cpu")
+    rows = {split: set(each.rows.tolist()) for split, each in splits.items()}
+    assert {split: len(each) for split, each in rows.items()} == {"train": 140, "val": 20, "test": 40}
+    assert set.union(*rows.values()) == set(range(200))
+    assert "Of 200 examples 20 for validation and 40 for test are held out" in " ".join(task.deviations)
+    assert rows == {split: set(each.rows.tolist()) for split, each in learner(task, seed=7)._splits.items()}
+    seen, labels = splits["test"].at(torch.arange(3))
+    everything = {tuple(row) for row in splits["train"].at(torch.arange(140))[0].tolist()}
+    assert not everything & {tuple(row) for row in seen.tolist()}
+    assert labels.dtype == torch.int64
+
+
+def test_what_is_held_out_does_not_normalise(write_code):
+    text = PICTURES.replace('{"train": some(90), "test": some(30)}', "some(90)")
+    write_code("photos.py", text)
+    task = vision.own("photos", network="photos:net", data="photos:pictures", budget=4, rate=1e-3, scale="smoke")
+    splits = examples.load(task, "cpu")
+    seen = splits["train"].at(torch.arange(len(splits["train"])))[0]
+    assert torch.allclose(seen.mean((0, 2, 3)), torch.zeros(2), atol=1e-5)
+    assert not torch.allclose(splits["test"].at(torch.arange(18))[0].mean((0, 2, 3)), torch.zeros(2), atol=1e-4)
+
+
+def test_the_identity_covers_examples_and_code(digits, write_code):
+    task = digits()
+    assert digits() == task
+    assert task_from_json(to_json(task)) == task
+    assert vision.domain.code(task).keys() == task.config["code"].keys() == {"my_tasks"}
+    write_code("my_tasks.py", DIGITS + "# edited\n")
+    edited = digits()
+    assert edited.data == task.data
+    write_code("my_tasks.py", DIGITS.replace("manual_seed(0)", "manual_seed(1)"))
+    other = digits()
+    assert other.data != task.data
+    assert len({Unit(task=each, method=METHODS["dense"], level=0, seed=0).id for each in (task, edited, other)}) == 3
+
+
+def test_another_file_or_other_examples_than_the_tasks_are_refused(digits, write_code):
+    task = digits()
+    write_code("my_tasks.py", DIGITS + "# edited\n")
+    with pytest.raises(DataError, match=r"my_tasks.py is not what the task was made with"):
+        learner(task)
+    write_code("my_tasks.py", DIGITS.replace("torch.Generator().manual_seed(0)", "None"))
+    wavering = digits()
+    examples._load.cache_clear()
+    with pytest.raises(DataError, match="my_tasks:digits gives other examples than when the task was made"):
+        learner(wavering)
+
+
+def test_a_config_that_names_code_without_a_digest_imports_nothing(digits):
+    task = digits()
+    config = {key: value for key, value in task.config.items() if key != "code"}
+    for changed in ({**config, "model": "os:getcwd"}, config):
+        with pytest.raises(SpecError, match="names code without the sha256"):
+            learner(replace(task, config=changed))
+
+
+def test_the_domain_knows_what_such_tasks_cannot_do(digits):
+    task = digits()
+    assert "your own" in vision.domain.seats(task, "cuda")
+    with pytest.raises(Unsupported, match="my_tasks:net has one width"):
+        learner(task, width=0.5)
+    assert "small-dense" in task.unsupported
+    assert vision.domain.network(task) != vision.domain.network(digits(config={"classes": 5}))
+    other = replace(task, config={**task.config, "code": {"my_tasks": "0" * 64}})
+    assert vision.domain.network(task) != vision.domain.network(other)
+    assert registry.foreign_code(task) == (
+        "names code, 'my_tasks', which runs only for the suite or file of your own that brings it"
+    )
+
+
+NETWORKS = {
+    "return [1]": "returns a list: return a torch.nn.Module",
+    "return nn.Linear(64, 7)": r"gives \(2, 7\) for 2 examples of 4 classes: its outputs must be \(2, 4\)",
+    "return nn.Linear(9, 4)": r"cannot see examples of 64 \(64 numbers\): RuntimeError",
+    "return nn.LSTM(64, 4)": "gives a tuple for 2 examples",
+    "return nn.Linear(64, 4).double()": "cannot see examples of 64",
+    "return nn.Flatten(0)": r"gives \(128,\) for 2 examples",
+    "1 / 0": "my_tasks:net was called without arguments and broke: ZeroDivisionError",
+}
+
+
+@pytest.mark.parametrize("body", NETWORKS)
+def test_what_is_no_network_for_the_examples_is_refused(write_code, digits, body):
+    write_code("my_tasks.py", f"{DIGITS}\ndef net():\n    {body}\n")
+    with pytest.raises(SpecError, match=NETWORKS[body]) as caught:
+        learner(digits())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_may_fold_numbers_into_images(write_code, digits):
+    net = "nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.LazyLinear(4))"
+    write_code("my_tasks.py", f"{DIGITS}\ndef net():\n    return {net}\n")
+    agent = learner(digits())
+    agent.train(2)
+    assert agent.evaluate("val")["loss"] > 0
+
+
+def test_a_network_without_weights_is_refused(write_code, digits):
+    write_code(
+        "my_tasks.py",
+        f"{DIGITS}\nclass Cut(nn.Module):\n    def forward(self, x):\n        return x[:, :4]\nnet = Cut\n",
+    )
+    with pytest.raises(SpecError, match="has no weights"):
+        learner(digits())
+
+
+DATA = {
+    "return 5": "train: it gives a int: give",
+    "return x, y, y": "train: it gives 3 things",
+    "return {'test': (x, y)}": "gives the splits test: give",
+    "return {'train': (x, y), 'valid': (x, y)}": "gives the splits train, valid",
+    "x[17, 3] = float('nan'); return x, y": "example 17 of 200 is not finite",
+    "x[3, 0] = float('inf'); return x, y": "example 3 of 200 is not finite",
+    "return x[:3], y[:3]": "gives 3 examples to train with: 10 or more",
+    "return x, y * 0": "every label is 0: two classes or more",
+    "return x, y + 1": "4 classes are labelled from 1 to 4: number them from 0 to 3",
+    "return x, y - 1": "4 classes are labelled from -1 to 2",
+    "return x, y.float()": r"its labels are float32 \(200,\) for examples \(200, 64\)",
+    "return x, y[:5]": r"its labels are int64 \(5,\)",
+    "return x[:, 0], y": r"its examples are float32 \(200,\): give numbers",
+    "return x.to(torch.uint8), y": r"its bytes are \(200, 64\): give images",
+    "return {'train': (x, y), 'test': (x[:5], y[:5] + 3)}": "test: label 4 is none of the 4",
+    "return {'train': (x, y), 'test': (x[:0], y[:0])}": r"test: its examples are \(0, 64\): give one or more",
+    "return [[1, 2], [3]], [0, 1]": "train: it gives 2 things that makes no array",
+    "return x.double() * 1e300, y": "example 0 of 200 is not finite",
+    "return {'train': (x, y), 'test': (x[:5, :9], y[:5])}": r"test: its examples are float32 \(9,\), those of train",
+}
+
+
+@pytest.mark.parametrize("body", DATA)
+def test_what_are_no_examples_is_refused_in_one_line(write_code, digits, body):
+    write_code("my_tasks.py", f"{DIGITS}\nmade = digits\ndef digits():\n    x, y = made()\n    {body}\n")
+    with pytest.raises(DataError, match=DATA[body]) as caught:
+        digits()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_larger_than_the_training_part_is_refused(digits):
+    with pytest.raises(SpecError, match="a batch of 141 of 140 training examples"):
+        digits(batch=141)
+
+
+def test_numbers_are_seen_as_they_are_and_not_augmented(digits):
+    task = digits()
+    given = examples.load(task, "cpu")["train"].values
+    assert given.dtype == torch.float32
+    assert given.numpy().tobytes() == np.asarray(given).tobytes()
+    with pytest.raises(SpecError, match="leave `augment` out"):
+        learner(digits(config={"augment": {"flip": True}})).train(1)
