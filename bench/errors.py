@@ -80,6 +80,18 @@ class LaunchError(TicketBenchError):
     """Workers that cannot be had: an engine that is not installed, a cluster that refuses or cannot be reached."""
 
 
+class UnitFailed(TicketBenchError):
+    """A unit that was asked for by itself, and did not come."""
+
+
+class MissingPackage(TicketBenchError):
+    """Something that needs a package which comes with an extra, or from elsewhere."""
+
+    def __init__(self, what: str, package: str, *, install: str) -> None:
+        """Say what was asked, what it needs, and how to install that."""
+        super().__init__(f"{what} needs {package}, which is not installed: pip install '{install}'")
+
+
 class SubmissionError(TicketBenchError):
     """An archive or a ticket file that is damaged, hostile or not what was asked for."""
 

@@ -75,7 +75,7 @@ class Request:
         """The finished units that are asked for."""
         if not self.suite:
             return self.selection.of_records(store.records())
-        return [record for unit in self.plan().units.values() if (record := store.record(unit))]
+        return store.records(self.plan().units.values())
 
     def among(self, records: list[Record]) -> list[Record]:
         """Those of the methods that are asked for; a suite may name some that have not finished yet."""
@@ -89,9 +89,7 @@ class Request:
         """The same without the rounds of chains between the levels that the suite lists: nothing compares with them."""
         if not self.suite:
             return self.records(store)
-        plan = self.plan()
-        units = (unit for unit in plan.units.values() if plan.lists(unit))
-        return [record for unit in units if (record := store.record(unit))]
+        return store.records(self.plan().listed)
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
