@@ -77,3 +77,12 @@ def test_a_diverged_unit_without_a_point_is_an_empty_run(record, tmp_path):
     asked = record("dense", 0, 0, None)
     (path,) = write([asked], {asked["unit_id"]: []}, tmp_path)
     assert path.stat().st_size > 0
+
+
+def test_something_in_the_way_is_told_in_one_line(command, suite_file, finished, tmp_path):
+    (tmp_path / "curves").write_text("mine")
+    code, out, err = command("export", suite_file, "--store", finished, "--tensorboard", tmp_path / "curves")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"cannot write {tmp_path / 'curves'}" in err
+    assert "name another --tensorboard" in err
+    assert (tmp_path / "curves").read_text() == "mine"
