@@ -5,7 +5,7 @@ Everything is reached as `bench.run`, `bench.tasks`, ...; these names and what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from bench.verbs.request import existing, names
 
 __all__ = ["methods", "tasks", "suites", "suite", "unit", "run", "train", "results", "frame", "ticket"]
 
-Asked = str | Path | Suite | Unit | Iterable["Asked"]
+One = str | Path | Suite | Unit
+Asked = One | Iterable[One]
 """The name of a suite, its TOML file, a suite or unit that was made here, or several of these."""
 Names = str | Iterable[str]
 """`"ticket,reinit"` or `["ticket", "reinit"]`."""
@@ -221,17 +222,14 @@ def _suite(what: Asked) -> Suite:
         return what
     if isinstance(what, str | Path):
         return suitefile.load_suite(str(what))
-    return Suite(name="units", title="", entries=tuple(_entries(what)))
+    several = [what] if isinstance(what, Unit) else what
+    return Suite(name="units", title="", entries=tuple(entry for each in several for entry in _entries(each)))
 
 
-def _entries(what: Asked) -> Iterator[Entry]:
+def _entries(what: One) -> tuple[Entry, ...]:
     if isinstance(what, Unit):
-        yield Entry(task=what.task, methods=(what.method,), levels=(what.level,), seeds=(what.seed,))
-    elif isinstance(what, str | Path | Suite):
-        yield from _suite(what).entries
-    else:
-        for each in what:
-            yield from _entries(each)
+        return (Entry(task=what.task, methods=(what.method,), levels=(what.level,), seeds=(what.seed,)),)
+    return _suite(what).entries
 
 
 def _key(task: str) -> tuple[str, str]:

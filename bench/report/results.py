@@ -35,7 +35,7 @@ class Results:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The uniform table: a row per task, method, level, metric and way of reading it."""
+        """The uniform table, a row per task, method, level, metric and way of reading it."""
         return rows(self.records)
 
     @cached_property

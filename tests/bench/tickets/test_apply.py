@@ -133,8 +133,12 @@ def test_a_leak_is_found(ticket):
 def test_nothing_is_left_after_it_is_removed(ticket):
     mask, state = ticket
     module, plain = network(), network()
-    with apply(mask, state, module):
+    stale = torch.optim.Adam(module.parameters())
+    train(module, stale, 1)
+    with apply(mask, state, module) as applied:
         pass
+    train(module, stale, 1)
+    assert applied._optimizers.steps == 0, "nothing is counted, or refused"
     plain.load_state_dict(module.state_dict())
     for each in (module, plain):
         train(each, torch.optim.Adam(each.parameters()))
