@@ -175,6 +175,21 @@ def plot(
     _verbs("reports").plot(asked, store, folder=output)
 
 
+@app.command(epilog="Example: ticketbench export quick --tensorboard curves")
+@options.flat
+def export(
+    suite: options.AnySuite = None,
+    *,
+    tensorboard: options.Curves,
+    store: options.StorePath = options.DEFAULT_STORE,
+    part: options.Part,
+    scale: options.OneScale = None,
+) -> None:
+    """Write the curve of every unit as TensorBoard event files."""
+    asked = _asked(suite, part, scale)
+    _verbs("reports").export(asked, store, tensorboard=tensorboard)
+
+
 @app.command(epilog="Example: ticketbench publish lth-mnist --scale small")
 @options.flat
 def publish(

@@ -44,16 +44,6 @@ class DataError(TicketBenchError):
     """A data set that is missing, truncated or not the one the task was defined on."""
 
 
-class MissingPackage(DataError):
-    """A package that a task needs, of those that an extra of ours installs."""
-
-    def __init__(self, task: str, package: str, extra: str) -> None:
-        """Say which task, which package, and what installs it."""
-        super().__init__(
-            f"{task} needs the package {package!r}, which is not installed: pip install ticketbench[{extra}]"
-        )
-
-
 class StoreError(TicketBenchError):
     """A store that cannot be read or written: a newer format, a full disk, a tampered record."""
 
@@ -78,6 +68,18 @@ class DamagedUnit(TicketBenchError):
 
 class LaunchError(TicketBenchError):
     """Workers that cannot be had: an engine that is not installed, a cluster that refuses or cannot be reached."""
+
+
+class UnitFailed(TicketBenchError):
+    """A unit that was asked for by itself, and did not come."""
+
+
+class MissingPackage(TicketBenchError):
+    """Something that needs a package which comes with an extra, or from elsewhere."""
+
+    def __init__(self, what: str, package: str, *, install: str) -> None:
+        """Say what was asked, what it needs, and how to install that."""
+        super().__init__(f"{what} needs {package}, which is not installed: pip install '{install}'")
 
 
 class SubmissionError(TicketBenchError):

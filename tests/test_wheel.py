@@ -1,35 +1,23 @@
 """Everything works from a built wheel: bundled data, suites and entry points, with no checkout in sight."""
 
-import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-def run(*words, cwd, **environment):
-    done = subprocess.run(
-        words, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from wheels import ROOT, build, run
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder)
-    (path,) = folder.glob("*.whl")
-    return path
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 def test_the_wheel_holds_data_suites_and_licence(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
+        "bench/py.typed",
+        "domains/py.typed",
         "bench/suites/quick.toml",
         "bench/claims/1803.03635.toml",
         "bench/report/site/page/index.html",

@@ -9,10 +9,10 @@ record names task, version, method, level and seed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from msgspec import Meta
@@ -33,10 +33,17 @@ from bench.store.integrity import read_file, read_parent
 from bench.store.store import MARK, Store, curve
 from bench.store.tensors import MASK, MOST_DIMENSIONS, Tensors, read_mask, read_tensors
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.tickets.apply import Applied
+
 Shape = Annotated[list[Count], Meta(max_length=MOST_DIMENSIONS)]
 FORMAT = 2
 """Version 1 held records of a store's format 1, and is read as well."""
 KIND = "ticketbench ticket"
+WEIGHTS = "weights/"
+"""Before the names of parameters, in a state."""
 KEYS = {"kind", "format", "shapes", "state", "record", "curve"}
 START = "rewind.safetensors"
 TICKET = "ticket"
@@ -70,17 +77,29 @@ class TicketFile:
     state: Mapping[str, NDArray[Any]]
     rest: StateRest
 
+    @property
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Parameter name -> the weights that the ticket starts from, exact zeros where the mask is False."""
+        return {key.removeprefix(WEIGHTS): each for key, each in self.state.items() if key.startswith(WEIGHTS)}
 
-def write_ticket(store: Store, folder: Path, output: Path) -> None:
-    """Write a finished unit of a store as a ticket file, all of it or nothing.
+    def apply(
+        self, module: nn.Module, *, names: Mapping[str, str] | None = None, leave: Collection[str] = ()
+    ) -> Applied:
+        """Put weights and mask into a module of yours, which you train; see `bench.tickets.apply.apply`."""
+        from bench.tickets.apply import apply  # noqa: PLC0415  nothing else of a ticket needs torch
+
+        return apply(self.mask, self.state, module, names=names, leave=leave)
+
+
+def ticket_of(store: Store, folder: Path) -> TicketFile:
+    """The ticket that a finished unit of a store is.
 
     Args:
         store: where the unit and its dense parent are.
         folder: of the unit.
-        output: the file; one of that name is replaced.
 
     Raises:
-        StoreError: if the unit is no ticket, dense's weights were removed, or the disk refuses.
+        StoreError: if the unit is no ticket, or dense's weights were removed.
         DamagedUnit: if mask or weights are not those of their records.
     """
     record = read_record(folder)
@@ -101,18 +120,41 @@ def write_ticket(store: Store, folder: Path, output: Path) -> None:
     for place, name in ((folder, MASK), (source.parent, source.name)):
         read_file(place, name, read_parent(place))
     start, mask = read_tensors(source), read_mask(folder)
-    packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in mask.items()}
+    return TicketFile(
+        unit=unit,
+        record=record,
+        curve=curve(folder),
+        mask=mask,
+        state=_masked(start, mask),
+        rest=decode(start.metadata["state"], StateRest),
+    )
+
+
+def write_ticket(store: Store, folder: Path, output: Path) -> None:
+    """Write a finished unit of a store as a ticket file, all of it or nothing.
+
+    Args:
+        store: where the unit and its dense parent are.
+        folder: of the unit.
+        output: the file; one of that name is replaced.
+
+    Raises:
+        StoreError: if the unit is no ticket, dense's weights were removed, or the disk refuses.
+        DamagedUnit: if mask or weights are not those of their records.
+    """
+    ticket = ticket_of(store, folder)
+    packed = {f"mask/{name}": np.packbits(each.reshape(-1)) for name, each in ticket.mask.items()}
     metadata = {
         "kind": KIND,
         "format": str(FORMAT),
-        "shapes": canonical_json({name: list(each.shape) for name, each in mask.items()}),
-        "state": start.metadata.get("state", "{}"),
-        "record": canonical_json(record),
-        "curve": canonical_json(curve(folder)),
+        "shapes": canonical_json({name: list(each.shape) for name, each in ticket.mask.items()}),
+        "state": canonical_json(dict(ticket.rest)),
+        "record": canonical_json(ticket.record),
+        "curve": canonical_json(ticket.curve),
     }
     try:
         with files.drafted(output) as draft:
-            draft.write_bytes(save({**packed, **_masked(start, mask)}, metadata=metadata))
+            draft.write_bytes(save({**packed, **ticket.state}, metadata=metadata))
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}; name another --output") from error
 

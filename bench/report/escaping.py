@@ -1,4 +1,4 @@
-"""Text that anybody may write, quoted so that Markdown, LaTeX and spreadsheets show it and never obey it.
+"""Text that anybody may write, quoted so that Markdown, LaTeX, HTML and spreadsheets show it and never obey it.
 
 Names and sentences of a table come from other people's tasks, methods and records. A short code span (`ticket-init`)
 is the one piece of markup that is kept.
@@ -6,6 +6,7 @@ is the one piece of markup that is kept.
 
 import re
 from collections.abc import Callable
+from html import escape
 
 _CODE = re.compile(r"`(\w(?:[\w.:/@<=, +-]*\w)?)`")
 
@@ -51,6 +52,11 @@ def tex(text: str) -> str:
     """`text` for a line or table cell of LaTeX."""
     quoted = _around_code(plain(text), r"\texttt{{{}}}", _tex, _tex)
     return re.sub(r"^[\[*]", r"{\g<0>}", quoted)  # after the `\\` of the row before, these are its arguments
+
+
+def html(text: str) -> str:
+    """`text` for an element of HTML."""
+    return _around_code(plain(text), "<code>{}</code>", escape, escape)
 
 
 def field(text: str) -> str:

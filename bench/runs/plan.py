@@ -41,6 +41,11 @@ class Plan:
         """Whether the suite lists the unit's task and level; chains run the rounds between too, and transfers their sources'."""
         return (unit.task.key, unit.level) in self._listed
 
+    @property
+    def listed(self) -> list[Unit]:
+        """The units that the suite lists, in the order of `units`."""
+        return [unit for unit in self.units.values() if self.lists(unit)]
+
     @cached_property
     def _listed(self) -> set[tuple[str, int]]:
         return {(entry.task.key, level) for entry in self.suite.entries for level in (0, *entry.levels)}

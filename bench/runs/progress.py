@@ -1,11 +1,12 @@
-"""How a run is going: a live table in a terminal, plain lines anywhere else."""
+"""How a run is going: a live table in a terminal, a bar in a notebook, plain lines anywhere else."""
 
 from __future__ import annotations
 
+import html
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -23,6 +24,8 @@ OFTEN = 4
 """Live table: refreshes a second."""
 BELOW = 4
 """Live table: lines of the terminal that are no running unit's; many sit in stacks."""
+SHOWN = 4
+"""Bar in a notebook: running units that are named below it."""
 RARELY = 5.0
 """Plain lines: at most one in so many seconds, but for failures."""
 
@@ -108,6 +111,18 @@ class Lines:
         self._printed = now
         self.console.print(f"{line}  {self._eta()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
 
+    def _running(self) -> Iterator[tuple[str, str, str, str]]:
+        """Of each running unit what it is, how far it is, its score and its time."""
+        for unit, seats, begun in list(self._begun.values()):
+            step, metrics = self._at.get(unit.id, (None, {}))
+            at = "starting" if step is None else f"{step}/{max(step, unit.task.budget)} {unit.task.unit}"
+            yield unit.label, at, _score(unit, metrics), f"{time.monotonic() - begun:.0f} s{_company(seats)}"
+
+    def _summary(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        at_work = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
+        return f"{self._counted()} done, {at_work}{failed}  {self._eta()}".rstrip()
+
     def _counted(self) -> str:
         return f"[{self._done}/{self._total}]"
 
@@ -138,20 +153,48 @@ class LiveTable(Lines):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
-        running = list(self._begun.values())
+        running = list(self._running())
         room = max(1, console.height - BELOW)
-        for unit, seats, begun in running[:room]:
-            step, metrics = self._at.get(unit.id, (None, {}))
-            last = unit.task.budget
-            at = "starting" if step is None else f"{step}/{max(step, last)} {unit.task.unit}"
-            taken = f"{time.monotonic() - begun:.0f} s{_company(seats)}"
-            table.add_row(unit.label, at, _score(unit, metrics), taken)
+        for row in running[:room]:
+            table.add_row(*row)
         yield table
         if running[room:]:
             yield Text(f"and {len(running) - room} more")
-        failed = f", {self._failed} failed" if self._failed else ""
-        at_work = f"{len(self._begun)} running, {self._todo - len(self._begun)} waiting"
-        yield Text(f"{self._counted()} done, {at_work}{failed}  {self._eta()}")
+        yield Text(self._summary())
+
+
+class NotebookBar(Lines):
+    """A bar that is redrawn in place, whenever the drive looks up; it needs no widgets, and stays when all is done."""
+
+    _shown: Any = None
+
+    def __enter__(self) -> Self:
+        from IPython.display import display  # noqa: PLC0415  there is one in a notebook
+
+        self._shown = display(self, display_id=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._begun.clear()
+        self._shown.update(self)
+
+    def stands(self, frontier: Frontier) -> None:
+        """This is done, and this is left."""
+        super().stands(frontier)
+        self._shown.update(self)
+
+    def _say(self, line: str, outcome: Outcome) -> None:
+        if outcome.status != "ok":
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def __repr__(self) -> str:
+        return self._summary()
+
+    def _repr_html_(self) -> str:
+        running = ("  ".join(row) for row, _ in zip(self._running(), range(SHOWN), strict=False))
+        below = "".join(f"<br><small>{html.escape(line)}</small>" for line in running)
+        bar = f'<progress value="{self._done}" max="{self._total}"></progress>'
+        return f"{bar} {html.escape(self._summary())}{below}"
 
 
 class Nothing(Lines):
@@ -168,10 +211,16 @@ class Nothing(Lines):
 
 
 STYLES = ("plain", "live", "none")
+"""What may be asked for."""
 
 
 def watch(console: Console, store: Store, pace: Pace, *, workers: Callable[[], int], style: str | None = None) -> Lines:
-    """A live table, plain lines or nothing, as `STYLES` calls them; None: a table in a terminal, lines in a file or pipe."""
+    """A live table, plain lines or nothing, as `STYLES` calls them; None: what suits the place.
+
+    That is a bar in a notebook, a table in a terminal, lines in a file or pipe.
+    """
+    if style is None and console.is_jupyter:
+        return NotebookBar(console, store, pace, workers=workers)
     kinds = dict(zip(STYLES, (Lines, LiveTable, Nothing), strict=True))
     chosen = style or ("live" if console.is_terminal else "plain")
     return kinds[chosen](console, store, pace, workers=workers)

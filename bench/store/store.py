@@ -143,8 +143,10 @@ class Store:
             if name in listed(f"{self.root}/{above}"):
                 yield unit.id, path
 
-    def records(self) -> list[Record]:
-        """Every finished unit's record, in the order of the folders."""
+    def records(self, units: Iterable[Unit] | None = None) -> list[Record]:
+        """Every finished unit's record, in the order of the folders; of `units` alone, in their order, if they are given."""
+        if units is not None:
+            return [record for unit in units if (record := self.record(unit)) is not None]
         was_on = gc.isenabled()
         gc.disable()  # it would walk through all records again and again: 10,000 take 1.1 s instead of 2.6
         try:
@@ -210,6 +212,15 @@ def curve(folder: Path) -> list[CurvePoint]:
         return [decode(line, CurvePoint) for line in files.read(path).splitlines()]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): remove its folder and run again") from error
+
+
+def curves(store: Store, records: Iterable[Record]) -> dict[str, list[CurvePoint]]:
+    """Unit id -> curve, of units of a store.
+
+    Raises:
+        StoreError: if one cannot be read.
+    """
+    return {record["unit_id"]: curve(store.folder(Unit.from_spec(record["spec"]))) for record in records}
 
 
 def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:

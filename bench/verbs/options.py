@@ -103,8 +103,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Slurm: print the script
 Progress = Annotated[str | None, typer.Option(help="plain, live or none; live in a terminal unless given.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")]
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
+Curves = Annotated[Path, typer.Option("--tensorboard", metavar="FOLDER", help="Where event files go, a folder a unit.")]
 Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
-Format = Annotated[str | None, typer.Option(help="md, csv, tex, json or rliable; else what --output ends in, else md.")]
+Format = Annotated[
+    str | None, typer.Option(help="md, csv, tex, html, json or rliable; else what --output ends in, else md.")
+]
 SpeedFormat = Annotated[
     str | None, typer.Option("--format", help="md, csv, json or jsonl; else what --output ends in, else md.")
 ]

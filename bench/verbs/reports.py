@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 
 from bench.errors import UnknownName
-from bench.record import CurvePoint, Record
-from bench.report.folder import fill
+from bench.record import Record
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import Store, curve
 from bench.verbs.options import FIGURES, RESULTS
 from bench.verbs.request import Request, again, command_line, existing, kept_suite, say, some, writing
+
+if TYPE_CHECKING:
+    from bench.report.results import Results
 
 MARKDOWN = "md"
 
@@ -91,19 +94,24 @@ def plot(asked: Request, root: Path, *, folder: Path) -> None:
 
 def draw(asked: Request, store: Store, folder: Path) -> list[Path]:
     """Draw the figures of what is asked for into a folder; their paths, each SVG before its PNG."""
-    from bench.report.figures.plots import plot as figures  # noqa: PLC0415  a table must not wait for matplotlib
-
-    stem = Path(asked.suite).stem if asked.suite else "records"
-    records = some(asked.records(store), asked, store.root)
-    curves = _curves(store, records)
-    return fill(folder, lambda draft: figures(records, draft, stem=stem, curves=curves))
+    return list(_found(asked, store).plot(folder))
 
 
-def _curves(store: Store, records: list[Record]) -> dict[str, list[CurvePoint]]:
-    """Unit id -> curve, of the units whose records tell of nodes: figures of others draw none."""
-    ids = {record["unit_id"][:10]: record["unit_id"] for record in records if "nodes" in record}
-    folders = ((folder.name.partition("-")[2], folder) for folder in store.folders()) if ids else ()
-    return {ids[name]: curve(folder) for name, folder in folders if name in ids}
+def export(asked: Request, root: Path, *, tensorboard: Path) -> None:
+    """Write the curves for another program."""
+    from bench.report.tensorboard import write  # noqa: PLC0415  an extra
+
+    found = _found(asked, existing(root))
+    with writing(tensorboard, "--tensorboard"):
+        written = write(found.records, found.curves, tensorboard)
+    say(f"{tensorboard}: {len(written)} curves; next: tensorboard --logdir {shlex.quote(str(tensorboard))}")
+
+
+def _found(asked: Request, store: Store) -> Results:
+    from bench.report.results import Results  # noqa: PLC0415  only tables need scipy
+
+    name = Path(asked.suite).stem if asked.suite else "records"
+    return Results(name=name, store=store, records=some(asked.records(store), asked, store.root))
 
 
 def publish(asked: Request, root: Path, *, folder: Path) -> None:

@@ -98,7 +98,7 @@ class Request:
         """The finished units that are asked for."""
         if not self.suite:
             return self.selection.of_records(store.records())
-        return [record for unit in self.plan().units.values() if (record := store.record(unit))]
+        return store.records(self.plan().units.values())
 
     def among(self, records: list[Record]) -> list[Record]:
         """Those of the methods that are asked for; a suite may name some that have not finished yet."""
@@ -118,9 +118,7 @@ class Request:
         return self._listed(store, every.of_suite(self._suite())) if self.suite else every.of_records(store.records())
 
     def _listed(self, store: Store, suite: Suite) -> list[Record]:
-        plan = self._plan(suite)
-        units = (unit for unit in plan.units.values() if plan.lists(unit))
-        return [record for unit in units if (record := store.record(unit))]
+        return store.records(self._plan(suite).listed)
 
 
 def _brought(name: str) -> Method | str:

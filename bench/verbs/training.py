@@ -116,7 +116,7 @@ def measured(plan: Plan, store: Store, execution: Execution, stacking: Stacking,
     ]
     if not unknown or execution.launcher != "local" or execution.progress == "none":
         return pace
-    errors = Console(stderr=True, force_terminal=sys.stderr.isatty())
+    errors = Console(stderr=True, force_terminal=sys.stderr.isatty(), force_jupyter=False)  # there it wants widgets
     with errors.status("") as status:
         pace.timings = timings(
             unknown,

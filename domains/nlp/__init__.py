@@ -42,7 +42,7 @@ class Language:
     def check(self, task: Task) -> None:
         """Raises MissingPackage if there is no fairseq here (see `bench.learner.ChecksPackages`)."""
         if find_spec(PACKAGE) is None:
-            raise MissingPackage(task.name, PACKAGE, EXTRA)
+            raise MissingPackage(task.name, PACKAGE, install=f"ticketbench[{EXTRA}]")
 
     def seats(self, task: Task, device: str) -> str:
         """Why there are no stacks (see `bench.learner.StacksUnits`)."""
@@ -60,7 +60,7 @@ class Language:
 
             return TextLearner(task, streams=streams, device=device, width=width)
         except ModuleNotFoundError as error:
-            raise MissingPackage(task.name, str(error.name), EXTRA) from error
+            raise MissingPackage(task.name, str(error.name), install=f"ticketbench[{EXTRA}]") from error
 
 
 domain = Language()

@@ -65,7 +65,7 @@ class ReinforcementLearning:
         """Raises MissingPackage if there is no stable-baselines3 here (see `bench.learner.ChecksPackages`)."""
         for package in PACKAGES:
             if find_spec(package) is None:
-                raise MissingPackage(task.name, package, EXTRA)
+                raise MissingPackage(task.name, package, install=f"ticketbench[{EXTRA}]")
 
     def seats(self, task: Task, device: str) -> int | str:
         """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
@@ -93,7 +93,7 @@ def _installed(task: Task) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingPackage(task.name, str(error.name), EXTRA) from error
+        raise MissingPackage(task.name, str(error.name), install=f"ticketbench[{EXTRA}]") from error
 
 
 domain = ReinforcementLearning()

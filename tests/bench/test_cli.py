@@ -35,6 +35,7 @@ OPTIONS = {
     "clean": ["[SUITE]", "--store"],
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],
     "plot": ["[SUITE]", "--store", "--output", *FILTERS],
+    "export": ["[SUITE]", "--tensorboard", "--store", *FILTERS],
     "publish": ["[SUITE]", "--store", "--output", *FILTERS],
     "tasks": ["[PATTERN]", "--domain", "--scale"],
     "methods": [],
@@ -387,7 +388,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(command, suite_file, tmp_path, ar
 
 def test_formats_that_do_not_exist_and_places_that_cannot_be_written(command, finished, tmp_path):
     code, _, err = command("table", "--store", finished, "--format", "xlsx")
-    assert (code, err) == (2, "ticketbench: unknown format 'xlsx': known are csv, json, md, rliable, tex\n")
+    assert (code, err) == (2, "ticketbench: unknown format 'xlsx': known are csv, html, json, md, rliable, tex\n")
     code, _, err = command("table", "--store", finished, "--output", tmp_path / "no" / "such.csv")
     assert code == 2
     assert "such.csv: No such file or directory; name another --output" in err

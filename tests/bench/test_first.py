@@ -156,13 +156,13 @@ class Poor(toy.Toy):
     """A domain one of whose packages is not installed."""
 
     def check(self, task):
-        raise MissingPackage(task.name, "somelib", "rl")
+        raise MissingPackage(task.name, "somelib", install="ticketbench[rl]")
 
 
 def test_without_its_extra_a_suite_is_refused_in_one_line_that_says_the_way_out(
     command, suite_file, tmp_path, monkeypatch
 ):
-    reason = "toy/chain needs the package 'somelib', which is not installed: pip install ticketbench[rl]"
+    reason = "toy/chain needs somelib, which is not installed: pip install 'ticketbench[rl]'"
     monkeypatch.setattr(registry, "missing", lambda task: reason if task.name == "toy/chain" else None)
     text = suite_file.read_text()
     suite_file.write_text(text + text[text.index("[[task]]") :].replace("toy/chain", "toy/still"))
@@ -179,7 +179,7 @@ def test_what_is_finished_is_shown_without_the_extra(command, suite_file, finish
     monkeypatch.setattr(registry, "domains", lambda: {"toy": Poor()})
     assert command("run", suite_file, "--store", finished)[0] == 0
     code, _, err = command("run", suite_file, "--store", finished.parent / "new")
-    assert (code, "'somelib', which is not installed" in err) == (2, True)
+    assert (code, "somelib, which is not installed" in err) == (2, True)
 
 
 @pytest.mark.parametrize(("task", "package"), [("rl/cartpole-a2c", "gymnasium"), ("nlp/transformer-bible", "fairseq")])
@@ -189,6 +189,6 @@ def test_a_domain_knows_before_training_which_package_it_lacks(monkeypatch, task
     monkeypatch.setitem(sys.modules, package, None)
     extra = asked.domain
     assert registry.missing(asked) == (
-        f"{task} needs the package {package!r}, which is not installed: pip install ticketbench[{extra}]"
+        f"{task} needs {package}, which is not installed: pip install 'ticketbench[{extra}]'"
     )
     assert registry.missing(registry.task("vision/lenet-mnist", "quick")) is None

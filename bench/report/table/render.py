@@ -1,4 +1,4 @@
-"""The table as Markdown, LaTeX, CSV or JSON: `render(records, style)`, every style from the same rows."""
+"""The table as Markdown, LaTeX, HTML, CSV or JSON: `render(records, style)`, every style from the same rows."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from bench.report.table.normalised import normalised_tasks, runs
 from bench.report.table.notes import notes
 from bench.report.table.rows import COLUMNS, Row, Section, sections
 
-Style = Literal["md", "csv", "tex", "json", "rliable"]
+Style = Literal["md", "csv", "tex", "html", "json", "rliable"]
 
 
 def render(records: Iterable[Record], style: Style, *, methods: Collection[str] | None = None) -> str:
@@ -23,7 +23,7 @@ def render(records: Iterable[Record], style: Style, *, methods: Collection[str] 
 
     Args:
         records: in any order; the text does not depend on it.
-        style: `md` and `tex` show the headline score in a compact table per task, smaller ones of what else was
+        style: `md`, `tex` and `html` show the headline score in a compact table per task, smaller ones of what else was
             measured and of the noise of the test set, and notes; `csv` and `json` give every row and column; `rliable`
             is JSON of the arrays (runs, tasks) of normalised scores that rliable's functions take.
         methods: shown; all if None. What they are compared with need not be among them.
@@ -104,6 +104,27 @@ def _tex_table(table: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
+def _html(found: list[Section]) -> str:
+    return "\n".join(_html_section(section) for section in found) or "<p>No finished records.</p>\n"
+
+
+def _html_section(section: Section) -> str:
+    heading, facts = (escaping.html(text) for text in title(section))
+    under = (f"<li>{escaping.html(note)}</li>" for note in notes(section))
+    tables = (line for table in _tables(section) for line in _html_table(table))
+    return "\n".join([f"<h4>{heading}</h4>", f"<p>{facts}</p>", *tables, "<ul>", *under, "</ul>", ""])
+
+
+def _html_table(table: list[tuple[str, ...]]) -> list[str]:
+    quoted = [[escaping.html(cell) for cell in line] for line in table]
+    head, *body = (f"<tr><{tag}>{f'</{tag}><{tag}>'.join(line)}</{tag}></tr>" for tag, line in _tagged(quoted))
+    return ["<table>", f"<thead>{head}</thead>", "<tbody>", *body, "</tbody>", "</table>"]
+
+
+def _tagged(lines: list[list[str]]) -> Iterable[tuple[str, list[str]]]:
+    return (("td" if place else "th", line) for place, line in enumerate(lines))
+
+
 def _csv(found: list[Section]) -> str:
     return _lines(COLUMNS, _rows(found))
 
@@ -147,4 +168,4 @@ def _values(row: Row) -> dict[str, Any]:
     return {column: getattr(row, column) for column in COLUMNS}
 
 
-_STYLES = {"md": _markdown, "csv": _csv, "tex": _tex, "json": _json, "rliable": _rliable}
+_STYLES = {"md": _markdown, "csv": _csv, "tex": _tex, "html": _html, "json": _json, "rliable": _rliable}

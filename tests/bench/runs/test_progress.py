@@ -1,4 +1,6 @@
 import io
+import sys
+import types
 
 import pytest
 import toy
@@ -9,7 +11,7 @@ from bench.runs.estimates.pace import Left, Pace
 from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
 from bench.runs.plan import plan as make_plan
-from bench.runs.progress import Lines, LiveTable, watch
+from bench.runs.progress import Lines, LiveTable, NotebookBar, watch
 
 
 @pytest.fixture
@@ -17,9 +19,11 @@ def stage(store):
     """A console, what was printed to it, and a run that goes unit by unit."""
 
     class Stage:
-        def __init__(self, *, terminal):
+        def __init__(self, *, terminal, jupyter=False):
             self.text = io.StringIO()
-            self.console = Console(file=self.text, force_terminal=terminal, width=120, legacy_windows=False)
+            self.console = Console(
+                file=self.text, force_terminal=terminal, force_jupyter=jupyter, width=120, legacy_windows=False
+            )
             self.plan = make_plan(toy.suite(("dense",), seeds=(0, 1, 2)))
             self.frontier = Frontier(self.plan, store)
             self.board = watch(self.console, store, Pace(), workers=lambda: 1)
@@ -127,3 +131,62 @@ def test_more_units_than_a_terminal_has_lines_leave_room_for_the_count(stage):
     shown = scene.text.getvalue()
     assert shown.count("starting") == 2
     assert "and 1 more\n[0/3] done, 3 running, 0 waiting" in shown
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook was asked to display, and to display in its place."""
+    told = []
+
+    class Handle:
+        def update(self, what):
+            told.append((repr(what), what._repr_html_()))
+
+    def display(what, *, display_id):
+        assert display_id
+        told.append((repr(what), what._repr_html_()))
+        return Handle()
+
+    module = types.ModuleType("IPython.display")
+    module.display = display
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return told
+
+
+def test_a_notebook_gets_a_bar_that_is_redrawn_in_place(stage, shown):
+    scene = stage(terminal=False, jupyter=True)
+    assert type(scene.board) is NotebookBar
+    with scene.board:
+        scene.board.stands(scene.frontier)
+        unit = scene.frontier.plan.units[next(iter(scene.frontier.todo))]
+        scene.board.started(unit, 4)
+        scene.board.step(unit.id, 20, {"accuracy": 71.25})
+        scene.board.stands(scene.frontier)
+        assert shown[-1][0] == "[0/3] done, 1 running, 2 waiting  (unknown left)"
+        assert shown[-1][1].startswith('<progress value="0" max="3"></progress> [0/3] done')
+        assert (
+            "<small>toy/chain@smoke dense L0 s0  20/30 updates  accuracy 71.25  0 s in a stack of 4</small>"
+            in shown[-1][1]
+        )
+        for _ in range(3):
+            scene.train(Outcome(status="ok"))
+    assert shown[-1] == (
+        "[3/3] done, 0 running, 0 waiting",
+        '<progress value="3" max="3"></progress> [3/3] done, 0 running, 0 waiting',
+    )
+    assert scene.text.getvalue() == "", "nothing but the bar"
+
+
+def test_what_fails_in_a_notebook_stands_beside_the_bar(stage, shown):
+    scene = stage(terminal=False, jupyter=True)
+    scene.console.is_jupyter = False  # it would show lines by IPython
+    with scene.board:
+        scene.train(Outcome(status="failed", reason="RuntimeError: told to"))
+    assert "failed: RuntimeError: told to" in scene.text.getvalue()
+    assert ", 1 failed" in shown[-1][0]
+
+
+def test_a_notebook_may_ask_for_another_style(stage):
+    assert type(watch(Console(force_jupyter=True), None, Pace(), workers=lambda: 1, style="none")) is progress.Nothing
+    assert type(watch(Console(force_jupyter=True), None, Pace(), workers=lambda: 1, style="plain")) is Lines

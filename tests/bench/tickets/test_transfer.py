@@ -80,9 +80,14 @@ def test_a_head_is_kept_where_outputs_mean_the_same(family, monkeypatch):
         assert torch.equal(start.state.weights[name], source.weights[name] * kept)
 
 
-def test_a_learner_that_names_no_head_transfers_the_whole_network(monkeypatch):
-    monkeypatch.delattr(Moons, "head")
-    assert Family(ExampleDomain()).setting().new_head == frozenset()
+def test_a_learner_that_names_no_head_transfers_the_whole_network():
+    left_out = (
+        "head",
+        "__dict__",
+        "__weakref__",
+    )  # of a new class: Python 3.12 remembers what a class was asked before
+    headless = type("Headless", (), {name: each for name, each in vars(Moons).items() if name not in left_out})
+    assert Family(ExampleDomain(headless)).setting().new_head == frozenset()
 
 
 def test_batch_norm_statistics_travel_with_the_weights(family):

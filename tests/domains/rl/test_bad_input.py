@@ -178,6 +178,6 @@ def test_with_half_a_stable_baselines3_agents_name_the_extra_and_images_are_lear
     assert all(line.startswith("ticketbench: how long ") for line in done.stderr.splitlines())
     assert "1 of 2 units done, 1 failed" in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
-    assert "rl/cartpole-a2c needs the package 'stable_baselines3', which is not installed: " in line
+    assert "rl/cartpole-a2c needs stable_baselines3, which is not installed: " in line
     assert line.endswith("pip install ticketbench[rl]")
     assert (tmp_path / "runs/vision/lenet-mnist/dense/s0").is_dir()

@@ -13,7 +13,7 @@ from bench.report.table.rows import COLUMNS, rows
 
 GOLDEN = Path(__file__).parent / "golden"
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
-STYLES = ("md", "csv", "tex", "json")
+STYLES = ("md", "csv", "tex", "html", "json")
 EVIL = 'a|b<script>alert("1")</script>\n$x_1$ & 100 %\\'
 
 
@@ -83,7 +83,8 @@ def test_hostile_names_stay_names(record, task, method):
     (object_,) = json.loads(render(found, "json"))
     assert object_["method"] == method
     assert "<script" not in render(found, "md").replace("\\<script", "")
-    for style in ("md", "tex"):
+    assert "<script" not in render(found, "html")
+    for style in ("md", "tex", "html"):
         table = [line for line in render(found, style).splitlines() if "0.500" in line]
         assert len(table) == 1
     assert render(found, "tex").count("{") == render(found, "tex").count("}") + 2 * method.count("{")
