@@ -20,6 +20,9 @@ SIZE = {"wide": WIDTH, "high": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "to
 LETTER, LINE = 7.6, 15.0
 """Size of the text of a label, a letter and a line, in units of the drawing."""
 
+HIDES = 100.0
+"""As much area as a label that hides something loses at least."""
+
 NAME = 20
 """Characters of a name beside a mark, at most."""
 
@@ -136,9 +139,7 @@ def _texts(places: Sequence[tuple[float, float]], labels: Sequence[Sequence[str]
     for (x, y), written in zip(places, labels, strict=True):
         size = LETTER * max(map(len, written)), LINE * len(written)
         options = [_option(x, y, size, *way) for way in WAYS]
-        text, box = min(
-            options, key=lambda option: sum(_overlap(option[1], each) for each in taken) + _outside(option[1])
-        )
+        text, box = min(options, key=lambda option: _hidden(option[1], taken))
         taken.append(box)
         texts.append(text)
     return texts
@@ -153,6 +154,12 @@ def _option(
     left = at - {1: 0.0, 0: wide / 2, -1: wide}[across]
     top = y + (-high / 2, APART * far, -APART * far - high)[down]
     return (round(at, 1), round(top + LINE - 3.5, 1), anchor), (left, top, left + wide, top + high)
+
+
+def _hidden(box: Box, taken: Sequence[Box]) -> float:
+    """How much a label would hide, or be hidden: however little, it is worse than to stand farther from its mark."""
+    areas = [area for each in taken if (area := _overlap(box, each))]
+    return sum(areas) + HIDES * len(areas) + _outside(box)
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -74,12 +74,15 @@ def _price(ranking: Ranking, best: Ranked) -> str:
 
 
 def _where(ranking: Ranking, each: Ranked) -> str:
-    return "" if each.shared == len(ranking.ground) else f" on the {each.shared} tasks they share"
+    return "" if each.shared == len(ranking.ground) else f" on the {_count(each.shared)} they share"
 
 
 def _tasks(ranking: Ranking) -> str:
-    count = len(ranking.ground)
-    return f"{count} task{'s' * (count > 1)}"
+    return _count(len(ranking.ground))
+
+
+def _count(tasks: int) -> str:
+    return f"{tasks} task{'s' * (tasks > 1)}"
 
 
 def _name(each: Ranked) -> str:
