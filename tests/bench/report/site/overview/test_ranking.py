@@ -125,3 +125,13 @@ def test_a_search_that_is_said_to_cost_nothing_costs_an_update(study):
     for each in records:
         each["search_cost"] = 0
     assert {each.cost for each in ranking(records).methods} == {1}
+
+
+def test_methods_that_share_too_few_seeds_are_not_compared(study):
+    """Both are judged against dense, at three seeds each, of which they have one in common."""
+    arms = [(method, study({method: effect}, seeds=5)) for method, effect in ARMS.items()]
+    seeds = {"reinit": (0, 1, 2), "ticket": (2, 3, 4)}
+    kept = [each for method, records in arms for each in records if each["spec"]["seed"] in seeds.get(method, range(5))]
+    found = {each.method: each for each in ranking(kept).methods}
+    assert (found["reinit"].rank, found["reinit"].gap, found["reinit"].shared) == (None, None, 0)
+    assert found["random-ticket"].rank == 2
