@@ -2,7 +2,9 @@
 
 from html.parser import HTMLParser
 
+from bench.report.claims import definitions
 from bench.report.site import write
+from bench.report.site.glossary import ARXIV, PAPERS
 
 
 def site(suites, verdicts, **more):
@@ -51,6 +53,12 @@ class Reader(HTMLParser):
             self._within[2] += data
         elif self.rows and self.rows[-1]:
             self.rows[-1][-1] += data
+
+    @property
+    def outside(self):
+        """What links lead to beyond the page, but for the papers that the page itself names."""
+        papers = {f"{ARXIV}{paper}" for paper in (*definitions.papers(), *PAPERS.values())}
+        return {each for each in self.links if not each.startswith("#")} - papers
 
     @property
     def told(self):

@@ -9,6 +9,8 @@ from bench.verbs.request import again, command_line, say, writing
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
+MANUAL = Path("docs", "submissions.md")
+"""In a checkout, beside the folder of what is published: how to submit."""
 SPEED = "speed.jsonl"
 """The file beside the records that tells what sparsity is worth in seconds."""
 
@@ -27,13 +29,19 @@ def site(records: Path, output: Path) -> None:
     verdicts = judge(load_claims(), [record for suite in suites.values() for record in suite])
     measured = measurements(records.parent / MEASURED, suites)
     speeds = published(records.parent / SPEED, suites)
+    manual = records.absolute().parent.parent / MANUAL
+    urls = {"records_url": _from(output, records), "manual_url": _way(output, manual) if manual.is_file() else None}
     with writing(output):
-        write(output, page(suites, verdicts, measured=measured, speeds=speeds, records_url=_from(output, records)))
+        write(output, page(suites, verdicts, measured=measured, speeds=speeds, **urls))
     say(str(output))
     again(command_line("site", "--records", records, "--output", output))
 
 
 def _from(output: Path, records: Path) -> str | None:
     """The way from the page to the records, if it does not leave the folder that both are in."""
-    way = Path(os.path.relpath(records, output.parent)).as_posix()
+    way = _way(output, records)
     return None if way.startswith(("..", "/")) else way
+
+
+def _way(output: Path, to: Path) -> str:
+    return Path(os.path.relpath(to, output.parent)).as_posix()

@@ -12,11 +12,15 @@ from bench.report.site.anchors import Page
 from bench.report.site.templates import label
 from bench.report.table.arms import Arm
 from bench.report.table.compact import ARROWS, method
-from bench.report.table.rows import Row
+from bench.report.table.rows import OPPONENTS, TICKET, Row
 from bench.spec import DENSE
 
 COLOURS = {family.title: f"c{place}" for place, family in enumerate(FAMILIES[:-1])}
 """Family of methods -> the custom property of the style sheet that has its colour."""
+
+FEW = (TICKET, OPPONENTS["reinit"], OPPONENTS["random"], "one-shot")
+"""Methods in colour until others are asked for: what was found, whether its weights matter, whether its mask does, and what a
+single round finds."""
 
 OTHERS = "others"
 DIGITS = 6
@@ -30,7 +34,7 @@ def styles(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
     drawn = {}
     for name, look in looks(methods).items():
         colour = COLOURS.get(look.family, OTHERS)
-        drawn[name] = {"colour": colour, "dash": dashes(places[colour]), "main": look.main}
+        drawn[name] = {"colour": colour, "dash": dashes(places[colour]), "main": look.main, "few": name in FEW}
         places[colour] += 1
     return drawn
 

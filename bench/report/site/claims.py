@@ -51,3 +51,11 @@ def claim_lines(verdicts: Sequence[ClaimVerdict], pages: Sequence[Page]) -> list
         )
         for verdict in verdicts
     ]
+
+
+def by_paper(lines: Sequence[ClaimLine]) -> list[tuple[str, list[ClaimLine]]]:
+    """Number at arXiv -> its lines; papers of which something was run come first."""
+    several: dict[str, list[ClaimLine]] = {}
+    for line in lines:
+        several.setdefault(line.verdict.claim.paper, []).append(line)
+    return sorted(several.items(), key=lambda pair: all(line.verdict.status == "not run" for line in pair[1]))

@@ -1,8 +1,7 @@
-"""Who found the sparsest network that still matches: per task, and over the tasks of every domain."""
+"""Who found the sparsest network that still matches, task by task."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +43,11 @@ class Standing:
         return cells if self.best else dict.fromkeys(cells, "")
 
     @property
+    def density(self) -> float:
+        """Of the sparsest network that matches: where none does, that of dense, which matches itself."""
+        return self.best.density if self.best else 1.0
+
+    @property
     def matched(self) -> int:
         """Levels at which the network matches."""
         return sum(row.matching is True for _, row in self.rows)
@@ -63,76 +67,28 @@ class Standing:
         return f"n < {FEWEST}" if any(row.vs_dense is not None for _, row in self.rows) else "dense not run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overall:
-    """One method over many tasks.
-
-    Args:
-        method: its name.
-        tasks: on which it could be judged.
-        matched: on which a network of it matches.
-        first: on which none is sparser.
-        density: geometric mean over the tasks of the sparsest matching density, 1 where none matches.
-        domains: domain -> the same over its tasks.
-    """
-
-    method: str
-    tasks: int
-    matched: int
-    first: int
-    density: float
-    domains: dict[str, float]
-
-
 def standings(pages: Sequence[Page]) -> list[Standing]:
     """Every method on every task, the sparsest first within a task; tasks of which nothing can be told come last."""
     by_page = sorted((_of(page) for page in pages), key=_is_untold)
     return [standing for several in by_page for standing in several]
 
 
-def overall(standings: Sequence[Standing]) -> list[Overall]:
-    """The methods over all tasks that can carry a verdict, the sparsest first.
+def counted(standings: Sequence[Standing]) -> list[Standing]:
+    """Those that can be read together over tasks: of installed methods on installed tasks that can carry a verdict.
 
-    Only installed methods on installed tasks count; of a task that was run at several scales, the largest.
+    Of a task that was run at several scales, the largest.
     """
     largest: dict[str, int] = {}
     counting = [standing for standing in standings if _counts(standing)]
     for standing in counting:
         task = standing.page.task
         largest[task.name] = max(SCALES.index(task.scale), largest.get(task.name, 0))
-    by_method: dict[str, list[Standing]] = defaultdict(list)
-    for standing in counting:
-        if SCALES.index(standing.page.task.scale) == largest[standing.page.task.name]:
-            by_method[standing.method].append(standing)
-    summaries = [_overall(method, several) for method, several in by_method.items()]
-    return sorted(summaries, key=lambda summary: (-summary.tasks, summary.density, summary.method))
+    return [each for each in counting if SCALES.index(each.page.task.scale) == largest[each.page.task.name]]
 
 
 def _counts(standing: Standing) -> bool:
     hopeless = at_chance(standing.page.section.comparison, standing.page.task.at[0])
     return standing.installed and standing.page.task.scale not in UNCLAIMED and standing.judged > 0 and not hopeless
-
-
-def _overall(method: str, standings: Sequence[Standing]) -> Overall:
-    by_domain: dict[str, list[Standing]] = defaultdict(list)
-    for standing in standings:
-        by_domain[standing.page.task.domain].append(standing)
-    return Overall(
-        method=method,
-        tasks=len(standings),
-        matched=sum(standing.best is not None for standing in standings),
-        first=sum(standing.rank == 1 for standing in standings),
-        density=_mean(standings),
-        domains={domain: _mean(several) for domain, several in sorted(by_domain.items())},
-    )
-
-
-def _mean(standings: Sequence[Standing]) -> float:
-    return math.exp(math.fsum(math.log(_density(standing)) for standing in standings) / len(standings))
-
-
-def _density(standing: Standing) -> float:
-    return standing.best.density if standing.best else 1.0
 
 
 def _is_untold(standings: Sequence[Standing]) -> tuple[bool, bool]:
@@ -170,10 +126,10 @@ def _standing(page: Page, method: str, rows: list[tuple[int, Row]]) -> Standing:
 
 
 def _ranked(standings: list[Standing]) -> list[Standing]:
-    ordered = sorted(standings, key=lambda standing: (standing.best is None, _density(standing), standing.method))
+    ordered = sorted(standings, key=lambda standing: (standing.best is None, standing.density, standing.method))
     densities = [standing.best.density for standing in ordered if standing.best and standing.installed]
     return [
-        replace(standing, rank=1 + sum(_sparser(density, _density(standing)) for density in densities))
+        replace(standing, rank=1 + sum(_sparser(density, standing.density) for density in densities))
         if standing.best and standing.installed
         else standing
         for standing in ordered

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.report.escaping import plain
+from bench.report.statistics.seeds import Interval
 
 LABEL = 60
 """Characters of a name in a table, at most."""
@@ -45,7 +46,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    filters = (label, lines, sentence, literal, percent, digits, begin, domain, shade, address)
+    filters = (label, lines, sentence, literal, percent, digits, begin, domain, shade, address, bounds)
     made.filters.update({each.__name__: each for each in filters})
     return made
 
@@ -78,6 +79,14 @@ def percent(fraction: float | None, digits: int = 3) -> str:
 def digits(number: float | None, significant: int = 2) -> str:
     """Of a number; empty for None."""
     return "" if number is None else f"{number:.{significant}g}"
+
+
+def bounds(interval: Interval | None, sign: str = "") -> str:
+    """Shares as percent, with their interval where there is one; empty for None."""
+    if interval is None:
+        return ""
+    ends = [f"{100 * end:{sign}.1f}" for end in (interval.low, interval.high) if end is not None]
+    return f"{100 * interval.mean:{sign}.1f}" + (f" [{', '.join(ends)}]" if ends else "")
 
 
 def begin(digest: str) -> str:

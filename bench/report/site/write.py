@@ -15,14 +15,20 @@ from bench.report.claims.definitions import papers
 from bench.report.claims.verdicts import ClaimVerdict, shown
 from bench.report.site.anchors import Page, pages, unit
 from bench.report.site.charts import chart, styles
-from bench.report.site.claims import ClaimLine, claim_lines
+from bench.report.site.claims import ClaimLine, by_paper, claim_lines
 from bench.report.site.densities import families, layers_of
+from bench.report.site.glossary import ARXIV, terms
+from bench.report.site.glossary import COLUMNS as HEADINGS
 from bench.report.site.measured import NOTHING, Measured, measurers, of_arm, of_unit, setting
 from bench.report.site.nodes import node_charts
+from bench.report.site.overview import costs, panels
+from bench.report.site.overview.ranking import rank
+from bench.report.site.overview.sentences import sentences
 from bench.report.site.records import method_of, settings, task_of
 from bench.report.site.scripts import policy, scripts, style
+from bench.report.site.sources import sources
 from bench.report.site.speed import speed_tables
-from bench.report.site.standings import overall, standings
+from bench.report.site.standings import standings
 from bench.report.site.templates import environment
 from bench.report.table import bootstrap
 from bench.report.table.compact import ARROWS, COMPACT, besides, title
@@ -43,7 +49,7 @@ COLUMNS = {column.name: column for column in COMPACT}
 
 FUNCTIONS = (
     *(text.about, text.claimed, papers, besides, title, notes, families, layers_of),
-    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts),
+    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts, terms, by_paper),
 )
 """What the templates call by name."""
 
@@ -58,6 +64,7 @@ def site(
     measured: Measured = NOTHING,
     speeds: Sequence[Speed] = (),
     records_url: str | None = None,
+    manual_url: str | None = None,
 ) -> Iterator[str]:
     """The page piece by piece: a large one is never in memory whole.
 
@@ -69,10 +76,11 @@ def site(
         measured: what was measured again.
         speeds: what sparsity is worth in seconds and bytes, of published units.
         records_url: path from the page to the folder of the published records; None if they are not beside it.
+        manual_url: path from the page to what tells how to submit; None if it is not beside it.
     """
     made = pages(suites, measured.believed)
     told, ranked, drawn = shown(verdicts), standings(made), styles(made)
-    summaries = overall(ranked)
+    ranking, multiples = rank(ranked), panels.panels(made)
 
     def claims_of(page: Page) -> list[ClaimLine]:
         name, scale = page.task.name, page.task.scale
@@ -84,14 +92,19 @@ def site(
         pages=made,
         known={anchor for page in made for anchors in page.records for anchor in anchors.values()},
         standings=ranked,
-        overall=summaries,
-        domains=sorted({domain for summary in summaries for domain in summary.domains}),
+        ranking=ranking,
+        sentences=sentences(ranking),
+        panels=multiples,
+        first=panels.first(multiples),
+        costs=costs.costs(ranking),
+        sources=sources(suites, measured.believed),
         claims=claim_lines(told, made),
         claims_of=claims_of,
         chart=lambda page: chart(page, drawn),
         measured=measured,
         speed_tables=lambda page: speed_tables(page, speeds),
         records_url=records_url,
+        manual_url=manual_url,
     )
     stream.enable_buffering(CHUNK)
     return stream
@@ -112,5 +125,6 @@ def _template() -> Template:
     made = environment()
     made.globals.update({function.__name__: function for function in FUNCTIONS})
     made.globals.update(statistic=text.measured, bootstrap=bootstrap.cells, arrows=ARROWS, most=ASIDE)
+    made.globals.update(few=panels.legend(), panel=panels.SIZE, prices=costs.SIZE, arxiv=ARXIV, headings=HEADINGS)
     made.globals.update(policy=policy(), style=style(), scripts=scripts(), columns=[COLUMNS[name] for name in ORDER])
     return made.get_template("index.html")

@@ -4,10 +4,12 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const FILTERS = {domain: 'd', task: 't', method: 'm', density: 'p'};
+  const BOARDS = ['tickets', 'strangers', 'claims', 'tasks']; // tables whose names can be asked for
+  const FEW = 5; // methods in colour where none of the usual ones was run
   const KEYS = 3; // columns that an order remembers
   const form = $('.filters'), first = $('.page');
   const collator = new Intl.Collator('en', {numeric: true});
-  let page = null, anchor = '', drawn = [], off = new Set();
+  let page = null, anchor = '', drawn = [], lit = null; // places of the methods in colour; null: the few
 
   // The link: #anchor?domain=rl&density=10&sort.tickets=4,-9
   function parse() {
@@ -34,6 +36,7 @@
     const button = folded.nextElementSibling;
     if (button?.matches('.unfold')) button.remove();
     folded.replaceWith(box);
+    dress(box);
   }
 
   function find(id) {
@@ -51,7 +54,7 @@
     const target = find(id) ?? first, next = target.closest('.page') ?? first;
     anchor = id && target.id === id ? id : first.id;
     for (const each of $$('.here')) each.classList.remove('here');
-    if (page !== next) { page?.classList.remove('on'); next.classList.add('on'); page = next; off = new Set(); }
+    if (page !== next) { page?.classList.remove('on'); next.classList.add('on'); page = next; lit = null; }
     dress(page);
     for (const name of Object.keys(FILTERS)) take(form.elements[name], query.get(name) ?? '');
     for (const table of $$('table.sortable', page)) {
@@ -87,6 +90,9 @@
       button.addEventListener('click', () => { unfold(folded); filter(); });
       folded.after(button);
     }
+    for (const table of $$('.wide table', root)) {
+      if (!table.closest('.wide').nextElementSibling?.matches('.downloads')) offer(table);
+    }
     for (const table of $$('table.sortable', root)) {
       if (table.dressed) continue;
       table.dressed = true;
@@ -99,6 +105,46 @@
         head.append(button);
       });
     }
+  }
+
+  // What a table shows, as a file: made here, so that the page does not carry every number twice.
+  function offer(table) {
+    const box = document.createElement('div');
+    box.className = 'downloads';
+    for (const [name, kind, write] of [['CSV', 'text/csv', csv], ['JSON', 'application/json', json]]) {
+      const button = Object.assign(document.createElement('button'), {type: 'button', textContent: name, title: `This table as ${name}`});
+      button.addEventListener('click', () => {
+        const link = document.createElement('a');
+        link.href = URL.createObjectURL(new Blob([write(table)], {type: kind}));
+        link.download = `${page.id}-${table.dataset.key}.${name.toLowerCase()}`;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href));
+      });
+      box.append(button);
+    }
+    table.closest('.wide').after(box);
+  }
+
+  // The heading of a group of rows becomes their first field.
+  function lines(table) {
+    const told = cell => cell.textContent.replace(/\s+/g, ' ').trim(), groups = $('th[scope=rowgroup]', table);
+    const body = [...table.tBodies].flatMap(each => {
+      const group = $('th[scope=rowgroup]', each);
+      return [...each.rows].filter(row => !row.hidden && !row.contains(group)).map(row => [...(groups ? [told(group)] : []), ...[...row.cells].map(told)]);
+    });
+    return [[...(groups ? ['group'] : []), ...$$('thead th', table).map(told)], body];
+  }
+
+  // A spreadsheet must not take a name for a formula; a number with its interval is none.
+  function csv(table) {
+    const [head, body] = lines(table), number = /^[+-]?[\d.,]+(e[+-]?\d+)?( \[[\d.,+e -]+\])?( \(n < \d+\))?$/;
+    const field = text => { const safe = /^[=+@\t\r-]/.test(text) && !number.test(text) ? `'${text}` : text; return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe; };
+    return [head, ...body].map(row => `${row.map(field).join(',')}\r\n`).join('');
+  }
+
+  function json(table) {
+    const [head, body] = lines(table);
+    return JSON.stringify(body.map(row => Object.fromEntries(head.map((name, place) => [name, row[place]]))), null, 1);
   }
 
   function press(table, column) {
@@ -150,7 +196,9 @@
         left += !row.hidden;
       }
     }
+    for (const folded of $$('details', page)) folded.hidden = asked.length > 0 && !$('tbody tr:not([hidden])', folded);
     for (const label of $$('label', form)) label.hidden = !$(`tr[data-${label.dataset.of}]`, page) || ('dt'.includes(label.dataset.of) && !page.matches('.board'));
+    form.hidden = $$('label', form).every(label => label.hidden);
     form.elements.length && ($('output', form).textContent = asked.length ? `${left} of ${all} rows` : '');
   }
 
@@ -173,9 +221,9 @@
   }
 
   function figure(told, {x, title, range}) {
-    const rows = values(told).filter(row => !off.has(row.place)), names = told.methods.map(each => each.name), log = x === 'x';
-    const seeds = rows.flatMap(row => row.seeds.map(([s, v]) => ({m: row.m, x: row.x, cost: row.cost, d: row.d, level: row.level, s, v, a: row.a})));
-    const color = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => colour(each.colour)), colour('dense')]}};
+    const rows = values(told), bright = rows.filter(row => lit.has(row.place)), grey = rows.filter(row => !lit.has(row.place)), names = told.methods.map(each => each.name), log = x === 'x';
+    const seeds = bright.flatMap(row => row.seeds.map(([s, v]) => ({m: row.m, x: row.x, cost: row.cost, d: row.d, level: row.level, s, v, a: row.a})));
+    const color = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map((each, place) => colour(lit.has(place) ? each.colour : 'rest')), colour('dense')]}};
     const dash = {field: 'm', type: 'nominal', legend: null, scale: {domain: [...names, 'dense'], range: [...told.methods.map(each => each.dash), [1, 0]]}};
     const base = {x: {field: x, type: 'quantitative', title, scale: {type: 'log', ...(log && {base: 2, reverse: true}), nice: false, domain: span([...rows.map(row => row[x]), log ? 100 : told.dense?.[3]], log ? 1.25 : 1.15)},
       axis: log ? {values: octaves(rows), format: '.3~g'} : {format: '~s', tickCount: 5}}, color};
@@ -184,6 +232,10 @@
     const score = {field: 'v', type: 'quantitative', title: 'score', format: '.5g'};
     const bounds = [{field: 'lo', type: 'quantitative', title: 'low', format: '.5g'}, {field: 'hi', type: 'quantitative', title: 'high', format: '.5g'}, {field: 'cost', type: 'quantitative', title: 'search cost', format: ','}];
     const still = colour('dense'), layer = [];
+    const curves = some => {
+      layer.push({data: {values: some}, mark: {type: 'line', clip: true}, encoding: {...base, y, strokeDash: dash, strokeWidth: {field: 'w', type: 'quantitative', scale: null}, order: {field: 'd', sort: 'descending', type: 'quantitative'}}});
+      layer.push({data: {values: some}, mark: {type: 'point', filled: true, size: 42, opacity: 1, clip: true, cursor: 'pointer'}, encoding: {...base, y, tooltip: [...about, score, ...bounds]}});
+    };
     if (told.dense) {
       const [v, lo, hi, cost, a, own] = told.dense;
       seeds.push(...own.map(([s, score]) => ({m: 'dense', x: 100, cost, d: 100, level: 0, s, v: score, a})));
@@ -191,10 +243,10 @@
       layer.push({data: {values: [{v, m: 'dense'}]}, mark: {type: 'rule', color: still, clip: true, tooltip: true}, encoding: {y, tooltip: [about[0], score]}});
       layer.push({data: {values: [{v: v + told.worse * told.tolerance}]}, mark: {type: 'rule', color: still, strokeDash: [3, 3], clip: true}, encoding: {y}});
     }
+    curves(grey);
     layer.push({data: {values: seeds}, mark: {type: 'point', shape: 'stroke', size: 60, opacity: .55, clip: true}, encoding: {...base, y, tooltip: [...about, {field: 's', type: 'quantitative', title: 'seed'}, score]}});
-    layer.push({data: {values: rows.filter(row => row.lo !== null)}, mark: {type: 'rule', opacity: .8, clip: true}, encoding: {...base, y: {...y, field: 'lo'}, y2: {field: 'hi'}}});
-    layer.push({data: {values: rows}, mark: {type: 'line', clip: true}, encoding: {...base, y, strokeDash: dash, strokeWidth: {field: 'w', type: 'quantitative', scale: null}, order: {field: 'd', sort: 'descending', type: 'quantitative'}}});
-    layer.push({data: {values: rows}, mark: {type: 'point', filled: true, size: 42, opacity: 1, clip: true, cursor: 'pointer'}, encoding: {...base, y, tooltip: [...about, score, ...bounds]}});
+    layer.push({data: {values: bright.filter(row => row.lo !== null)}, mark: {type: 'rule', opacity: .8, clip: true}, encoding: {...base, y: {...y, field: 'lo'}, y2: {field: 'hi'}}});
+    curves(bright);
     return {width: 'container', height: 300, autosize: {type: 'fit-x', contains: 'padding'}, layer, config: config()};
   }
 
@@ -223,12 +275,18 @@
   function drawScores() {
     const box = $('.charts', page), found = told('chart'), method = form.elements.method.value;
     if (!found) return;
-    if (method) found.methods.forEach((each, place) => each.name === method ? off.delete(place) : off.add(place));
+    lit ??= few(found.methods, method);
     const [whole, near] = found.ranges, density = 'density: prunable weights kept, %';
     const wanted = [['Score over density', {x: 'x', title: density, range: whole}], ...(near ? [['The same, near dense', {x: 'x', title: density, range: near}]] : []),
       ['Score over search cost', {x: 'cost', title: 'search cost: updates, ancestors included', range: near ?? whole}]];
     box.replaceChildren(legend(found), ...wanted.map(([name]) => frame(name)));
     $$('.chart', box).forEach((chart, place) => embed(chart, wanted[place][0], 'its numbers are in the table below', figure(found, wanted[place][1])));
+  }
+
+  // Fifteen lines in fifteen colours tell nothing: the rest is grey until somebody asks for it.
+  function few(methods, method) {
+    const places = methods.map((_, place) => place), chosen = places.filter(place => method ? methods[place].name === method : methods[place].few);
+    return new Set(chosen.length ? chosen : places.slice(0, FEW));
   }
 
   function drawNodes() {
@@ -274,13 +332,13 @@
       const item = document.createElement('li'), button = document.createElement('button');
       const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
       for (const [name, value] of Object.entries({width: 26, height: 10, 'aria-hidden': true})) svg.setAttribute(name, value);
-      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(each.colour), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': each.dash.join(' ')})) line.setAttribute(name, value);
+      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(lit.has(place) ? each.colour : 'rest'), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': each.dash.join(' ')})) line.setAttribute(name, value);
       svg.append(line);
       button.type = 'button';
-      button.setAttribute('aria-pressed', !off.has(place));
+      button.setAttribute('aria-pressed', lit.has(place));
       button.append(svg, each.name);
       button.addEventListener('click', () => {
-        off.has(place) ? off.delete(place) : off.add(place);
+        lit.has(place) ? lit.delete(place) : lit.add(place);
         draw();
         $$('.legend button', page)[place].focus();
       });
@@ -291,15 +349,14 @@
   }
 
   function options(name) {
-    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => ['tickets', 'strangers', 'claims', 'tasks'].includes(row.closest('table').dataset.key)).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
+    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => BOARDS.includes(row.closest('table').dataset.key.split('-')[0])).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
     for (const value of [...known].filter(Boolean).sort(collator.compare)) form.elements[name].append(new Option(value, value));
   }
 
   ['domain', 'task', 'method'].forEach(options);
-  form.hidden = false;
   form.addEventListener('submit', event => event.preventDefault());
-  form.addEventListener('input', () => { off = new Set(); filter(); remember(); draw(); });
-  form.addEventListener('reset', () => setTimeout(() => { off = new Set(); filter(); remember(); draw(); }));
+  form.addEventListener('input', () => { lit = null; filter(); remember(); draw(); });
+  form.addEventListener('reset', () => setTimeout(() => { lit = null; filter(); remember(); draw(); }));
   $('.skip').addEventListener('click', event => { event.preventDefault(); focus($('main')); });
   addEventListener('hashchange', route);
   matchMedia('(prefers-color-scheme:dark)').addEventListener('change', draw);

@@ -1,10 +1,9 @@
 """The page in a real browser: `tox -e browser`, which needs Debian's chromium; the ordinary run leaves these tests out."""
 
-import os
 import re
-import shutil
 
 import pytest
+from browsers import CONTRAST
 from nodes import build_layer, with_nodes
 from pages import measurement, write_site
 
@@ -25,33 +24,6 @@ WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
 """
-CONTRAST = """() => {
-  const parse = text => { const found = (text.match(/[\\d.e+-]+/g) || []).map(Number); return text.startsWith('color(') ? [...found.slice(0, 3).map(each => 255 * each), found[3] ?? 1] : [...found.slice(0, 3), found[3] ?? 1]; };
-  const over = (top, under) => top.slice(0, 3).map((each, place) => each * top[3] + under[place] * (1 - top[3]));
-  const light = colour => { const [r, g, b] = colour.map(each => { each /= 255; return each <= .03928 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
-  const ground = element => { const chain = []; for (let each = element; each; each = each.parentElement) chain.unshift(parse(getComputedStyle(each).backgroundColor)); return chain.reduce((under, top) => over(top, under), [255, 255, 255]); };
-  const low = [];
-  for (const element of document.querySelectorAll('body *')) {
-    if (!element.checkVisibility() || !/^(?:H\\d|P|A|TD|TH|SPAN|SMALL|CAPTION|LI|CODE|PRE|LABEL|BUTTON|OUTPUT|FIGCAPTION)$/.test(element.tagName)) continue;
-    if (![...element.childNodes].some(each => each.nodeType === 3 && each.data.trim())) continue;
-    const under = ground(element), ink = over(parse(getComputedStyle(element).color), under), [a, b] = [light(ink), light(under)].sort((x, y) => y - x);
-    const ratio = (a + .05) / (b + .05);
-    if (ratio < 4.5) low.push(`${element.tagName}.${element.className} ${ratio.toFixed(2)} ${element.textContent.trim().slice(0, 30)}`);
-  }
-  return low;
-}"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    assert path, "no chromium on the path: apt-get install chromium, or leave these tests out"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +84,7 @@ def until(page, expression):
 
 
 def column(page, table, place):
-    cells = page.locator(f"table[data-key={table}]:visible tbody tr:visible > :nth-child({place})")
+    cells = page.locator(f"table[data-key='{table}']:visible tbody tr:visible > :nth-child({place})")
     return [text.strip() for text in cells.all_text_contents()]
 
 
@@ -129,15 +101,15 @@ def shown(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("anchor", ["", "claims", "tasks", LENET, NODES, f"{LENET}.ticket-L12"])
+@pytest.mark.parametrize("anchor", ["", "tickets", "claims", "tasks", "about", LENET, NODES, f"{LENET}.ticket-L12"])
 def test_every_view_is_quiet_readable_and_no_wider_than_the_screen(visit, anchor, width, scheme):
     page = visit(anchor, width=width, scheme=scheme)
-    assert shown(page) == [anchor.split(".")[0] or "tickets"]
+    assert shown(page) == [anchor.split(".")[0] or "overview"]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(CONTRAST) == []
 
 
-@pytest.mark.parametrize("anchor", ["tickets", "claims", LENET])
+@pytest.mark.parametrize("anchor", ["overview", "tickets", "claims", LENET])
 def test_a_link_to_a_view_opens_it_with_the_navigation_in_sight(visit, anchor):
     page = visit(anchor)
     page.wait_for_load_state("load")
@@ -145,7 +117,7 @@ def test_a_link_to_a_view_opens_it_with_the_navigation_in_sight(visit, anchor):
     assert page.evaluate("scrollY") == 0, "the browser itself would go to the heading"
 
 
-@pytest.mark.parametrize(("anchor", "table"), [("", "tickets"), ("claims", "claims"), (LENET, "numbers")])
+@pytest.mark.parametrize(("anchor", "table"), [("", "methods"), ("tickets", "tickets"), (LENET, "numbers")])
 def test_the_first_column_keeps_its_heading_when_a_table_is_scrolled(visit, anchor, table):
     page = visit(anchor, width=390)
     head = page.locator(f"table[data-key={table}]:visible thead th").first
@@ -166,14 +138,19 @@ def test_a_task_is_drawn(visit):
     until(page, "document.querySelectorAll('.page.on .chart svg').length >= 2")
     assert page.locator(".legend button").all_text_contents() == list(EFFECTS)[1:]
     marks = page.locator(".page.on .chart").first.locator("svg .mark-symbol path")
-    points = 5 * 7 + 5 * 5 * 7 + 5
-    assert marks.count() == points, "a point per arm, and per seed, dense included"
-    page.locator(".legend button", has_text="shuffled").press("Enter")
+    points = 5 * 7 + 4 * 5 * 7 + 5
+    assert marks.count() == points, "a point per arm; and per seed of dense and of the few in colour"
+    shuffled = page.locator(".legend button", has_text="shuffled")
+    assert shuffled.get_attribute("aria-pressed") == "false"
+    grey = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--rest')")
+    assert page.locator(f".page.on .chart >> nth=0 >> svg .mark-line path[stroke='{grey}']").count() == 1
+    shuffled.press("Enter")
     until(
         page,
-        f"document.querySelector('.page.on .chart').querySelectorAll('svg .mark-symbol path').length === {points - 7 - 5 * 7}",
+        f"document.querySelector('.page.on .chart').querySelectorAll('svg .mark-symbol path').length === {points + 5 * 7}",
     )
-    assert page.locator(".legend button", has_text="shuffled").get_attribute("aria-pressed") == "false"
+    assert page.locator(f".page.on .chart >> nth=0 >> svg .mark-line path[stroke='{grey}']").count() == 0
+    assert page.locator(".legend button", has_text="shuffled").get_attribute("aria-pressed") == "true"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -224,7 +201,7 @@ def test_a_point_tells_its_numbers(visit):
 
 
 def test_sorting_is_stable_and_comes_back_to_what_was_written(visit):
-    page = visit()
+    page = visit("tickets")
     written = list(zip(*(column(page, "tickets", place) for place in range(1, 8)), strict=True))
 
     def press(name):
@@ -244,7 +221,7 @@ def test_sorting_is_stable_and_comes_back_to_what_was_written(visit):
 
 
 def test_an_order_is_part_of_the_link(visit):
-    page = visit()
+    page = visit("tickets")
     for name in ("density", "method"):
         page.locator("table[data-key=tickets] thead button", has_text=name).click()
     again = visit(page.url.partition("#")[2])
@@ -254,11 +231,11 @@ def test_an_order_is_part_of_the_link(visit):
 
 
 def test_filters_narrow_tables_and_are_part_of_the_link(visit):
-    page = visit()
+    page = visit("tickets")
     page.select_option("select[name=domain]", "vision")
     assert {text.partition("/")[0] for text in column(page, "tickets", 1)} == {"vision"}
     page.select_option("select[name=method]", "ticket")
-    assert set(column(page, "tickets", 2)) == set(column(page, "methods", 1)) == {"ticket"}
+    assert set(column(page, "tickets", 2)) == {"ticket"}
     page.fill("input[name=density]", "0.001")
     assert column(page, "tickets", 1) == []
     page.fill("input[name=density]", "10")
@@ -270,11 +247,14 @@ def test_filters_narrow_tables_and_are_part_of_the_link(visit):
     assert again.input_value("select[name=method]") == "ticket"
     page.click("nav >> text=Claims")
     page.wait_for_selector("#claims.on")
-    assert set(column(page, "claims", 10)) >= {"vision/lenet-mnist"}
-    assert all("vision/" in text for text in column(page, "claims", 10)), "the other board keeps the filter"
+    papers = page.locator("details:visible")
+    assert 0 < papers.count() < page.locator("details").count(), "the other board keeps the filter"
+    papers.first.locator("summary").click()
+    key = papers.first.locator("table").get_attribute("data-key")
+    assert all("vision/" in text for text in column(page, key, 10))
     page.click("button[type=reset]")
     until(page, "document.querySelector('output').textContent === ''")
-    assert len(column(page, "claims", 1)) == len({each.id for each in load_claims()})
+    assert papers.count() == page.locator("details").count()
 
 
 def test_density_narrows_a_task(visit):
@@ -284,7 +264,7 @@ def test_density_narrows_a_task(visit):
 
 
 def test_a_number_leads_to_its_records_and_back(visit):
-    page = visit()
+    page = visit("tickets")
     page.locator("table[data-key=tickets] tbody td.n a").first.click()
     here = page.locator("tbody.here")
     here.wait_for()
@@ -305,17 +285,18 @@ def test_a_link_to_a_record_opens_it(visit, index):
 
 @pytest.mark.parametrize("anchor", ["nothing", "%E0%A4%A", "u-000000000000", "?sort.tickets=99,x,-0", '"><script>'])
 def test_a_broken_link_shows_the_first_board(visit, anchor):
-    assert shown(visit(anchor)) == ["tickets"]
+    assert shown(visit(anchor)) == ["overview"]
 
 
 def test_without_javascript_everything_is_there(visit):
     page = visit(script=False)
     assert page.locator(".filters").is_hidden()
     assert page.locator("thead button").count() == 0
-    assert page.locator(".page").count() == page.locator(".page:visible").count() == 3 + 4
+    assert page.locator(".page").count() == page.locator(".page:visible").count() == 5 + 4
+    assert page.locator(".downloads").count() == 0
     scripted = visit()
-    for table in ("tickets", "methods", "claims", "tasks"):
-        rows = f"table[data-key={table}] tbody tr"
+    for table in ("tickets", "methods", "claims-1803.03635", "tasks", "glossary"):
+        rows = f"table[data-key='{table}'] tbody tr"
         assert page.locator(rows).count() == scripted.locator(rows).count() > 0
     assert page.locator("table[data-key=records] tbody tr[id]").count() == 2 * 5 * (1 + 5 * 7) + 3 * 11 + 2 * 13
     page.locator("table[data-key=tickets] tbody td.n a").first.click()
@@ -324,25 +305,27 @@ def test_without_javascript_everything_is_there(visit):
 
 
 def test_the_keyboard_gets_everywhere_in_order(visit):
-    page = visit()
+    page = visit("tickets")
 
     def where():
         return page.evaluate("(each => each.name || each.textContent.trim())(document.activeElement)")
 
-    order = []
-    for _ in range(9):
+    page.locator(".skip").focus()
+    order = [where()]
+    for _ in range(10):
         page.keyboard.press("Tab")
         order.append(where())
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none" or order[-1].startswith(
             "Skip"
         )
-    assert order == ["Skip to the tables", "Tickets", "Claims", "Tasks", "domain", "task", "method", "density", "Clear"]
+    boards = ["Overview", "Tickets", "Claims", "Tasks", "About"]
+    assert order == ["Skip to the tables", *boards, "domain", "task", "method", "density", "Clear"]
     page.keyboard.press("Tab")  # the table, which scrolls
     page.keyboard.press("Tab")
-    assert where() == "method"
+    assert where() == "task"
     page.keyboard.press("Enter")
-    assert column(page, "methods", 1) == sorted(column(page, "methods", 1))
-    assert where() == "method", "the focus stays"
+    assert column(page, "tickets", 1) == sorted(column(page, "tickets", 1))
+    assert where() == "task", "the focus stays"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     assert where() == "Clear"
@@ -374,7 +357,7 @@ def test_what_is_not_installed_or_set_aside_is_readable_and_filtered(
         believed={records[0]["unit_id"]: measurement(records[0])}, aside=("some.jsonl, line 2: forged",)
     )
     path = write_site(tmp_path / "index.html", {"some": records}, [], measured=measured, records_url="records")
-    page = visit(path=path, width=width, scheme=scheme)
+    page = visit("tickets", path=path, width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(CONTRAST) == []
     assert "some.jsonl, line 2: forged" in page.locator("#tickets").inner_text()
@@ -397,8 +380,8 @@ def test_hostile_names_are_shown_and_do_nothing(visit, record, task, tmp_path):
     path = write_site(tmp_path / "index.html", {HOSTILE: records}, [], records_url="records")
     page = visit(path=path)
     anchors = page.evaluate("[...document.querySelectorAll('.page')].map(each => each.id)")
-    assert len(anchors) == 3 + len(names)
-    for anchor in anchors[3:]:
+    assert len(anchors) == 5 + len(names)
+    for anchor in anchors[5:]:
         page = visit(anchor, path=path)
         page.wait_for_selector(".page.on .chart svg")
         assert page.evaluate("document.documentElement.scrollWidth") == 1280
@@ -407,7 +390,7 @@ def test_hostile_names_are_shown_and_do_nothing(visit, record, task, tmp_path):
         assert any(text.startswith("</script><script>alert(1)") for text in column(page, "numbers", 1))
         page.locator(".page.on .chart").first.locator("svg .mark-symbol").last.locator("path").first.hover(force=True)
         page.wait_for_selector("#vg-tooltip-element.visible")
-    page = visit(path=path)
+    page = visit("tickets", path=path)
     method = next(text for text in column(page, "strangers", 2) if text.startswith("</script>"))
     page.select_option("select[name=method]", method)
     assert set(column(page, "strangers", 2)) == {method}

@@ -20,8 +20,10 @@ from bench.report.publish import publish
 from bench.report.site.anchors import pages
 from bench.report.site.charts import chart, styles
 from bench.report.site.densities import families
+from bench.report.site.glossary import ARXIV
+from bench.report.site.overview.ranking import rank
 from bench.report.site.scripts import PARTS, policy, scripts, vendor
-from bench.report.site.standings import overall, standings
+from bench.report.site.standings import standings
 from bench.tickets.methods import METHODS
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
@@ -43,7 +45,7 @@ def test_every_link_leads_somewhere_and_no_anchor_is_twice(records, study):
     found = read([*records, *other, *older], records_url="records")
     assert len(found.ids) == len(set(found.ids))
     assert {each[1:] for each in found.links if each.startswith("#")} <= set(found.ids)
-    assert {each for each in found.links if not each.startswith("#")} == {"records/some.jsonl"}
+    assert found.outside == {"records/some.jsonl"}
 
 
 def test_every_number_of_a_task_leads_to_its_records(records):
@@ -88,7 +90,7 @@ def test_versions_of_a_protocol_stand_apart(study, task, install):
     ]
     text = site({"some": [*old, *new]}, [])
     assert 'superseded by <a href="#task-vision-toy-small-v2">version 2</a>' in text
-    assert {summary.tasks for summary in overall(standings(made))} == {1}
+    assert [page.task.version for page in rank(standings(made)).ground] == [2]
 
 
 def test_a_borrowed_name_moves_no_anchor_of_the_installed_task(study, task, install):
@@ -109,7 +111,7 @@ def test_a_task_of_a_higher_version_supersedes_nothing_and_counts_nowhere(study,
     honest = study(EFFECTS, levels=(1, 2))
     forged = study({method: effect + 0.05 for method, effect in EFFECTS.items()}, levels=(1, 2), version=99)
     alone, both = standings(pages({"some": honest})), standings(pages({"some": [*honest, *forged]}))
-    assert overall(both) == overall(alone)
+    assert rank(both).methods == rank(alone).methods
     assert [(each.method, each.rank) for each in both if each.installed] == [(each.method, each.rank) for each in alone]
     assert {each.rank for each in both if not each.installed} == {None}
     found = Reader(site({"some": [*honest, *forged]}, judge(load_claims(), [*honest, *forged])))
@@ -143,7 +145,7 @@ def test_a_method_that_is_not_installed_stands_apart_without_a_rank(study, recor
     assert [(each.method, each.rank) for each in ranked if each.installed] == [
         (each.method, each.rank) for each in before
     ]
-    assert overall(ranked) == overall(before)
+    assert rank(ranked).methods == rank(before).methods
     text = site({"some": [*honest, *forged]}, [])
     strangers = text[text.index('data-key="strangers"') :]
     assert strangers[: strangers.index("</table>")].count("<td>random-ticket (version 99)") == 1
@@ -168,17 +170,13 @@ def test_the_sparsest_matching_network_is_ranked_first(study):
     told = [(each.method, each.rank, each.best and each.best.level, each.matched, each.judged) for each in found]
     assert told == [("ticket", 1, 3, 3, 3), ("one-shot", 2, 1, 1, 2), ("reinit", None, None, 0, 3)]
     assert [each.unbroken for each in found] == [0.125, 0.5, None]
-    summary = {each.method: each for each in overall(found)}
-    assert summary["ticket"].density == pytest.approx(0.125)
-    assert summary["reinit"].density == 1
-    assert [each.first for each in summary.values()] == [1, 0, 0]
 
 
 def test_without_enough_seeds_nothing_is_ranked(study):
     records = study(EFFECTS, seeds=2)
     found = standings(pages({"some": records}))
     assert {each.outcome for each in found} == {"n < 3"}
-    assert overall(found) == []
+    assert rank(found).methods == ()
     assert "n &lt; 3" in site({"some": records}, [])
 
 
@@ -331,6 +329,7 @@ def test_nothing_is_fetched(records):
     own = text
     for script in scripts():
         own = own.replace(script, "")
+    own = own.replace(f'href="{ARXIV}', "")  # followed when somebody clicks
     assert not re.search(r"https?://|url\(|@import|sourceMappingURL", own)
 
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import trim_mean
 
-from bench.report.statistics.aggregates import area, iqm, stratified
+from bench.report.statistics.aggregates import area, improvement, iqm, stratified
 
 tables = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 3)), elements=st.integers(-3, 3).map(float))
 
@@ -77,3 +78,15 @@ def test_the_runs_are_those_of_the_first_arm():
 def test_an_area_needs_two_densities(scores):
     with pytest.raises(AssertionError, match="two densities"):
         area(scores)
+
+
+def test_the_interquartile_mean_is_that_of_scipy():
+    for size in (1, 2, 3, 4, 7, 48):
+        scores = np.random.default_rng(size).normal(size=(size, 3))
+        assert iqm(scores) == trim_mean(scores, 0.25, axis=None)
+
+
+def test_the_probability_of_improvement_is_the_share_of_pairs_won_ties_half():
+    own, other = np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[2.0, 5.0], [0.0, 5.0]])
+    assert improvement(own, other) == ((0 + 1 + 1 + 1) / 4 + 0.5) / 2
+    assert improvement(own, other) + improvement(other, own) == 1

@@ -1,0 +1,137 @@
+"""Methods are compared on what they share: tasks, levels and seeds; and nothing that they do not share decides."""
+
+import numpy as np
+import pytest
+
+from bench.report.site.anchors import pages
+from bench.report.site.overview.ranking import rank
+from bench.report.site.standings import standings
+from bench.report.statistics.aggregates import improvement, iqm
+
+ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.08, "random-ticket": -0.16}
+GAIN = 0.8
+"""Of the dense network over chance, about, in the made-up world."""
+
+
+def ranking(*studies):
+    return rank(standings(pages({"some": [record for records in studies for record in records]})))
+
+
+def told(found):
+    return [(each.method, each.rank) for each in found.methods]
+
+
+def test_partial_coverage_never_ranks_above_full_coverage(study):
+    both = [study(ARMS, seeds=4, name=name) for name in ("vision/one", "rl/two")]
+    found = ranking(*both, study({"one-shot": 0.05}, seeds=4, name="vision/one"))
+    assert told(found) == [("ticket", 1), ("reinit", 2), ("random-ticket", 3), ("one-shot", None)]
+    partial = found.methods[-1]
+    assert (partial.tasks, partial.shared, partial.score) == (1, 1, None)
+    assert partial.gap.low > 0, "it is better where it was run, and still has no rank"
+    assert [page.task.name for page in found.ground] == ["rl/two", "vision/one"]
+
+
+def test_a_task_of_the_ticket_alone_is_no_ground(study):
+    found = ranking(study(ARMS, name="vision/one"), study({"dense": 0.0, "ticket": -0.5}, name="vision/alone"))
+    assert [page.task.name for page in found.ground] == ["vision/one"]
+    assert found.ranked[0].method == "ticket"
+    assert found.ranked[0].tasks == 1
+
+
+def test_scores_are_those_of_shared_levels_and_seeds(study):
+    """The ticket collapses at a level at which nothing else was run, and at a seed that nothing else has."""
+    arms = study(ARMS, levels=(1, 2), seeds=3)
+    found = ranking(
+        arms, study({"ticket": -0.7}, levels=(3,), seeds=3), study({"ticket": -0.7}, levels=(1,), seeds=4)[3:]
+    )
+    assert found.seeds == 3
+    assert [each.score.mean for each in found.ranked] == pytest.approx([1.0, 0.9, 0.8], abs=0.01)
+
+
+def test_scores_intervals_and_odds_are_those_of_the_aggregates(study):
+    records = [record for name in ("vision/one", "rl/two") for record in study(ARMS, seeds=5, noise=0.03, name=name)]
+    found = ranking(records)
+    dense, ticket, reinit = (
+        np.array([[_score(records, name, method, seed) for name in ("rl/two", "vision/one")] for seed in range(5)])
+        for method in ("dense", "ticket", "reinit")
+    )
+    own, other = ((scores - 0.1) / (dense.mean(axis=0) - 0.1) for scores in (ticket, reinit))
+    by_name = {each.method: each for each in found.methods}
+    assert by_name["ticket"].score.mean == pytest.approx(iqm(own))
+    assert by_name["reinit"].gap.mean == pytest.approx(iqm(other) - iqm(own))
+    assert by_name["reinit"].better.mean == pytest.approx(improvement(other, own))
+    assert by_name["reinit"].worse.mean == pytest.approx(improvement(own, other))
+    assert by_name["reinit"].worse.low == 1 - by_name["reinit"].better.high
+    assert by_name["ticket"].gap is None
+    assert found.lead.mean == pytest.approx(iqm(own) - iqm(other))
+    assert found.lead.low < found.lead.mean < found.lead.high
+
+
+def _score(records, name, method, seed):
+    (value,) = [
+        record["metrics"][0]["value"]
+        for record in records
+        if (record["spec"]["task"]["name"], record["spec"]["method"]["name"], record["spec"]["seed"])
+        == (name, method, seed)
+    ]
+    return value
+
+
+def test_a_method_that_matches_nowhere_has_no_density_and_one_that_matches_has_its_price(study):
+    both = [study(ARMS, levels=(1, 3), seeds=5, name=name) for name in ("vision/one", "rl/two")]
+    found = {each.method: each for each in ranking(*both).methods}
+    assert (found["reinit"].matched, found["reinit"].density) == (0, None)
+    assert (found["ticket"].matched, found["ticket"].density) == (2, pytest.approx(0.125))
+    assert (found["ticket"].cost, found["ticket"].range) == (pytest.approx(4), (4, 4))
+
+
+def test_where_only_some_tasks_match_the_others_count_as_dense(study):
+    one, two = study(ARMS, levels=(2,), seeds=5), study({**ARMS, "ticket": -0.3}, levels=(2,), seeds=5, name="rl/two")
+    (ticket,) = [each for each in ranking(one, two).methods if each.method == "ticket"]
+    assert (ticket.matched, ticket.density) == (1, pytest.approx(0.5))
+
+
+def test_a_method_at_odd_levels_leaves_the_field_and_not_the_others(study):
+    found = ranking(study(ARMS, levels=(1, 2)), study({"snip": 0.05}, levels=(9,)))
+    assert told(found) == [("ticket", 1), ("reinit", 2), ("random-ticket", 3), ("snip", None)]
+    assert found.methods[-1].gap is None
+    assert found.methods[-1].shared == 0
+
+
+def test_without_a_ticket_the_method_of_most_tasks_is_the_reference(study):
+    arms = {"dense": 0.0, "snip": -0.1, "grasp": -0.2}
+    found = ranking(study(arms, name="vision/one"), study({"dense": 0.0, "snip": -0.1}, name="vision/two"))
+    assert found.reference == "snip"
+    assert told(found) == [("snip", 1), ("grasp", 2)]
+
+
+@pytest.mark.parametrize("changes", [{"seeds": 2}, {"scale": "smoke"}, {"chance": 0.9}])
+def test_nothing_is_ranked_where_nothing_carries_a_verdict(study, changes):
+    found = ranking(study(ARMS, **changes))
+    assert (found.methods, found.reference, found.ground, found.lead) == ((), None, (), None)
+
+
+def test_equal_scores_share_a_rank(study, record):
+    records = [
+        record(method, level, seed, 0.9)
+        for method, level in (("dense", 0), ("ticket", 1), ("reinit", 1), ("snip", 1))
+        for seed in range(3)
+    ]
+    assert {each.rank for each in ranking(records).methods} == {1}
+
+
+def test_a_search_that_is_said_to_cost_nothing_costs_an_update(study):
+    records = study(ARMS)
+    for each in records:
+        each["search_cost"] = 0
+    assert {each.cost for each in ranking(records).methods} == {1}
+
+
+def test_methods_that_share_too_few_seeds_are_not_compared(study):
+    """Both are judged against dense, at three seeds each, of which they have one in common."""
+    arms = [(method, study({method: effect}, seeds=5)) for method, effect in ARMS.items()]
+    seeds = {"reinit": (0, 1, 2), "ticket": (2, 3, 4)}
+    kept = [each for method, records in arms for each in records if each["spec"]["seed"] in seeds.get(method, range(5))]
+    found = {each.method: each for each in ranking(kept).methods}
+    assert (found["reinit"].rank, found["reinit"].gap, found["reinit"].shared) == (None, None, 0)
+    assert found["random-ticket"].rank == 2
