@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bench import own
 from bench.digests import file_digest, json_digest
 from bench.errors import DataError, SpecError
 
@@ -25,7 +26,7 @@ def is_code(name: str) -> bool:
 
 
 def digests(*names: str) -> dict[str, str]:
-    """Module -> sha256 of its file, or of all Python files of a package; nothing is imported.
+    """Module -> sha256 of its file and those beside it that it imports, or of all Python files of a package; nothing is imported.
 
     Args:
         names: `module:anything`; others name no code, and are passed over.
@@ -88,7 +89,8 @@ def _module(name: str) -> str:
 def _digest(module: str) -> str:
     file = _file(module)
     if file.name != "__init__.py":
-        return file_digest(file)
+        with own.told_in_a_line(file):
+            return json_digest(own.digests(file))
     folder = file.parent
     return json_digest({each.relative_to(folder).as_posix(): file_digest(each) for each in folder.rglob("*.py")})
 

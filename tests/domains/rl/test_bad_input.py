@@ -11,7 +11,7 @@ import pytest
 
 from bench import registry
 from bench.__main__ import main
-from bench.digests import text_digest
+from bench.digests import json_digest, text_digest
 from domains.rl import domain
 
 A2C = domain.tasks()["rl/cartpole-a2c@smoke"]
@@ -50,7 +50,7 @@ def variant(task, name, env, **code):
     return replace(task, name=f"rl/{name}", config={**task.config, "env": env})
 
 
-BROUGHT = {"faulty": text_digest(FAULTY)}
+BROUGHT = {"faulty": json_digest({"faulty.py": text_digest(FAULTY)})}
 
 
 STRANGE = (
