@@ -107,7 +107,21 @@ SHOWS = {
     "site": (["site", "--records", "RECORDS"], ["site --records RECORDS"]),
 }
 """What shows tables or figures -> how it is called, and what its output says to call."""
-SHOWS_NONE = {"plan", "status", "clean", "tasks", "methods", "show", "pack", "unpack", "ticket", "import", "verify"}
+SHOWS_NONE = {
+    "check",
+    "export",
+    "plan",
+    "status",
+    "clean",
+    "tasks",
+    "methods",
+    "show",
+    "pack",
+    "unpack",
+    "ticket",
+    "import",
+    "verify",
+}
 """Verbs that show neither: states, lists, one record, findings."""
 
 
