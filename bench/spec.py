@@ -34,7 +34,7 @@ Role = Literal["dense", "previous", "ticket", "source", "source-dense"]
 SOURCES: tuple[Role, ...] = ("source", "source-dense")
 """Roles that units of another task play."""
 CODE = "code_sha256"
-"""The option that no column reads: file -> sha256, of a method from a file that no package has."""
+"""The option that no column reads; file -> sha256, of a method from a file that no package has."""
 
 _READING = re.compile(r"final|early-stop|last-[1-9]\d*|(?!0%)(?P<percent>(0|[1-9]\d?)(\.\d*[1-9])?)%")
 

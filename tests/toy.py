@@ -28,6 +28,7 @@ SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
 PRUNABLE = ("a.weight", "b.weight")
 TROUBLE = "TOY_TROUBLE"
 """Environment variable: a file of JSON, label of a unit -> what it does instead of a quiet training; see `_misbehave`."""
+REST = {"scalars": {}, "step": 10, "updates": 10, "origin": 0}
 LOCKS = []
 
 
@@ -244,7 +245,8 @@ def _record(unit, parents, folder, mask, states, trouble):
         save_file(mask, folder / "mask.safetensors")
     if unit.method.is_chain or unit.method.name == DENSE:
         for name, state in states.items():
-            save_file({f"weights/{key}": each for key, each in state.items()}, folder / f"{name}.safetensors")
+            tensors = {f"weights/{key}": each for key, each in state.items()}
+            save_file(tensors, folder / f"{name}.safetensors", metadata={"state": canonical_json(REST)})
     metrics = measured(task, points, steps=task.budget - begun, diverged=score is None)
     parts = {
         "curve": json_digest(points), "mask": tensors_digest(mask), "weights": tensors_digest(states["final"]),

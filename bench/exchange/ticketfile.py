@@ -120,13 +120,17 @@ def ticket_of(store: Store, folder: Path) -> TicketFile:
     for place, name in ((folder, MASK), (source.parent, source.name)):
         read_file(place, name, read_parent(place))
     start, mask = read_tensors(source), read_mask(folder)
+    try:
+        rest = decode(start.metadata["state"], StateRest)
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"{source} does not tell the step that its weights are of: run its unit again") from error
     return TicketFile(
         unit=unit,
         record=record,
         curve=curve(folder),
         mask=mask,
         state=_masked(start, mask),
-        rest=decode(start.metadata["state"], StateRest),
+        rest=rest,
     )
 
 
