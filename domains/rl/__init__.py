@@ -15,7 +15,7 @@ from domains.rl.tasks.custom import own
 
 if TYPE_CHECKING:
     from bench.learner import Learner
-    from domains.rl.stack import AgentStack
+    from domains.rl.stack.stack import AgentStack
 
 __all__ = ["domain", "own"]
 
@@ -83,7 +83,7 @@ class ReinforcementLearning:
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> AgentStack:
         """A stack of agents at step 0; raises what `learner` does."""
         with _installed(task):
-            from domains.rl.stack import AgentStack  # noqa: PLC0415  the planner lists tasks without torch
+            from domains.rl.stack.stack import AgentStack  # noqa: PLC0415  the planner lists tasks without torch
 
             return AgentStack(task, streams=streams, device=device)
 

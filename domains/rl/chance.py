@@ -13,8 +13,8 @@ import numpy as np
 from gymnasium import spaces
 
 from bench.code import digests
-from domains.rl import envs
-from domains.rl.episodes import Array
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Array
 from domains.rl.tasks import TASKS
 
 COPIES = 50

@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl import envs
-from domains.rl.episodes import Array, Episodes, Finished
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Array, Episodes, Finished
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import Randomness
 

@@ -12,7 +12,8 @@ from bench.errors import UnknownName
 from bench.learner import State, check_finite, copy_state, every_entry, restore
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl import algorithms, envs
+from domains.rl import algorithms
+from domains.rl.environments import envs
 from domains.rl.evaluation import HELD_OUT, Evaluator
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD, Randomness

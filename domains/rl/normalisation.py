@@ -10,7 +10,7 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch import Tensor
 
-from domains.rl.episodes import Array, Episodes
+from domains.rl.environments.episodes import Array, Episodes
 
 
 class Normaliser:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from domains.rl.episodes import Finished
+from domains.rl.environments.episodes import Finished
 
 WINDOW = 100
 """Episodes in the running mean (1906.02768, appendix A: L)."""

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl import envs
-from domains.rl.episodes import Array, Episodes
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Array, Episodes
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import Randomness
 

@@ -9,8 +9,9 @@ from gymnasium import spaces
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl import algorithms, domain, envs, learner
-from domains.rl.episodes import Step
+from domains.rl import algorithms, domain, learner
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Step
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD, Randomness
 

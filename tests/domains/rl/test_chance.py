@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from domains.rl import chance, domain, envs
-from domains.rl.episodes import Episodes
+from domains.rl import chance, domain
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Episodes
 
 
 def test_random_play_scores_its_chance():

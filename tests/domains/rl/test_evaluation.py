@@ -13,7 +13,7 @@ from torch.distributions import Categorical
 
 from bench.streams import Streams
 from domains.rl import domain
-from domains.rl.episodes import Episodes
+from domains.rl.environments.episodes import Episodes
 from domains.rl.evaluation import Evaluator, play
 
 TASKS = domain.tasks()
@@ -74,7 +74,7 @@ def test_agents_that_play_at_once_have_their_own_share_each(walks):
 
 def test_the_mean_over_shares_is_of_raw_scores(walks, monkeypatch, a2c):
     """Two episodes of one step and two of ten, at ten points a step; the agent learns from a hundredth."""
-    monkeypatch.setattr("domains.rl.envs.make", lambda _, n: Episodes(walks([1, 10][:n])))
+    monkeypatch.setattr("domains.rl.environments.envs.make", lambda _, n: Episodes(walks([1, 10][:n])))
     task = replace(a2c, evaluation={"episodes": 4, "n_envs": 2, "deterministic": True})
     nothing = SimpleNamespace(observe=lambda observations: observations)
     assert Evaluator(task, Streams(0)).evaluate(Recorder(), "test", nothing) == {"return": 55.0, "episode_length": 5.5}

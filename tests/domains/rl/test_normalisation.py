@@ -9,7 +9,7 @@ import torch
 
 from bench.streams import Streams
 from domains.rl import domain
-from domains.rl.episodes import Episodes
+from domains.rl.environments.episodes import Episodes
 from domains.rl.normalisation import Normaliser
 
 ACROBOT = domain.tasks()["rl/acrobot-ppo@smoke"]

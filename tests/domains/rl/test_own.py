@@ -16,7 +16,8 @@ from bench.tickets.attach import Attached
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
 from domains import rl
-from domains.rl import chance, envs
+from domains.rl import chance
+from domains.rl.environments import envs
 
 GRID = """
 import gymnasium

@@ -7,7 +7,7 @@ import pytest
 
 from bench.streams import Streams
 from domains.rl import domain
-from domains.rl.episodes import Finished
+from domains.rl.environments.episodes import Finished
 from domains.rl.learner import longest
 from domains.rl.returns import Returns
 

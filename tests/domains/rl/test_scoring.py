@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from bench.streams import Streams
-from domains.rl import algorithms, domain, envs
-from domains.rl.episodes import Episodes
+from domains.rl import algorithms, domain
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Episodes
 from domains.rl.normalisation import Normaliser
 
 TASKS = domain.tasks()

@@ -9,7 +9,7 @@ from bench.spec import to_json
 from bench.streams import Streams
 from bench.tickets import masks
 from domains.rl import domain
-from domains.rl.atari import Ataris
+from domains.rl.environments.atari import Ataris
 from domains.rl.networks import NatureNetwork
 from domains.rl.tasks.recipe import pruning
 

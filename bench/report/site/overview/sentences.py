@@ -42,7 +42,7 @@ def _best(ranking: Ranking, best: Ranked) -> str:
 
 
 def _sure(ranking: Ranking, best: Ranked) -> str:
-    seeds = f"{ranking.seeds} seeds of each task, 95 % intervals"
+    seeds = f"{ranking.seeds} seeds of each task, as many as all have, 95 % intervals"
     if best.better:
         return f"a run of it beats one of `{ranking.reference}` {_percent(best.better)} of the time; {seeds}."
     rivals = [each for each in ranking.methods if each.better]
@@ -62,15 +62,14 @@ def _price(ranking: Ranking, best: Ranked) -> str:
         own = f"`{best.method}` matches dense on none of {_tasks(ranking)}, after {paid}"
     else:
         kept = f"{100 * best.density:.2g} % of the weights"
-        own = f"`{best.method}` matches dense on {best.matched} of {_tasks(ranking)}, keeps {kept} and costs {paid}"
+        where = f"on {best.matched} of {_tasks(ranking)}"
+        own = f"`{best.method}` matches dense {where}, at its sparsest with {kept}, and costs {paid}"
     others = [each for each in ranking.methods if each.density is not None and each.cost < best.cost]
     if not others:
         return f"{own}; nothing cheaper matches anywhere."
     cheap = min(others, key=lambda each: (-each.matched, each.cost, each.method))
-    kept = f"keeps {100 * (cheap.density or 1.0):.2g} % and costs {cheap.cost:.2g}"
-    return (
-        f"{own}; of what is cheaper `{cheap.method}` matches most often, on {cheap.matched} of {cheap.tasks}, {kept}."
-    )
+    kept = f"with {100 * (cheap.density or 1.0):.2g} % for {cheap.cost:.2g}"
+    return f"{own}; the best that is cheaper, `{cheap.method}`, matches on {cheap.matched} of {cheap.tasks}, {kept}."
 
 
 def _where(ranking: Ranking, each: Ranked) -> str:

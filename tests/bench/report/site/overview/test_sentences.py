@@ -55,7 +55,7 @@ def test_how_sure_it_is_are_the_odds_against_the_rivals(told):
     assert said["How sure"].startswith("a run of `ticket` beats one of `reinit`")
     for method, found in odds.items():
         assert f"`{method}` {_percent(found)}" in said["How sure"]
-    assert "5 seeds of each task, 95 % intervals" in said["How sure"]
+    assert "5 seeds of each task, as many as all have, 95 % intervals" in said["How sure"]
 
 
 def test_a_rival_of_fewer_tasks_says_on_how_many(told):
@@ -73,7 +73,7 @@ def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
 
 def test_the_price_is_density_cost_and_the_best_of_what_is_cheaper(told):
     said, _ = told({"dense": 0.0, "ticket": 0.0, "reinit": -0.2}, noise=0.0001)
-    assert "matches dense on 1 of 1 task, keeps 13 % of the weights and costs 4 trainings of dense" in said["Price"]
+    assert "matches dense on 1 of 1 task, at its sparsest with 13 % of the weights, and costs 4 trainings of dense" in said["Price"]
     assert said["Price"].endswith("; nothing cheaper matches anywhere.")
 
 
@@ -88,7 +88,7 @@ def test_a_cheaper_method_that_matches_is_named(told, study):
     arms = study({"dense": 0.0, "ticket": 0.01, "one-shot": -0.2}, levels=(3,), seeds=5, name="vision/task-0")
     ranking = rank(standings(pages({"some": [*arms, *cheap]})))
     price = dict(sentences(ranking))["Price"]
-    assert price.endswith("of what is cheaper `one-shot` matches most often, on 1 of 1, keeps 50 % and costs 2.")
+    assert price.endswith("the best that is cheaper, `one-shot`, matches on 1 of 1, with 50 % for 2.")
 
 
 @pytest.mark.parametrize("more", [{"seeds": 1}, {"seeds": 2}, {"scale": "quick"}, {"chance": 0.9}])

@@ -10,9 +10,10 @@ import pytest
 
 from bench.errors import SpecError, UnknownName
 from bench.streams import Streams
-from domains.rl import domain, envs
-from domains.rl.episodes import Episodes
-from domains.rl.gyms import Gyms
+from domains.rl import domain
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Episodes
+from domains.rl.environments.gyms import Gyms
 
 
 def changed(task, **config):

@@ -12,8 +12,10 @@ from bench.streams import Streams
 from bench.tickets.attach import Attached
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
-from domains.rl import classic, domain, losses
-from domains.rl import stack as stacks
+from domains.rl import domain
+from domains.rl.environments import classic
+from domains.rl.stack import losses
+from domains.rl.stack import stack as stacks
 
 TASKS = domain.tasks()
 KINDS = (

@@ -13,14 +13,14 @@ from gymnasium import error
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from bench.errors import DataError, UnknownName
-from domains.rl.episodes import Array, Step
-from domains.rl.lander import Lander
+from domains.rl.environments.episodes import Array, Step
+from domains.rl.environments.lander import Lander
 
 LANDER = "LunarLander-v3"
 
 
 class Gyms:
-    """n copies of a gymnasium environment (see `domains.rl.episodes.Simulations`).
+    """n copies of a gymnasium environment (see `domains.rl.environments.episodes.Simulations`).
 
     They are made without a `render_mode`: with pictures, LunarLander simulates sparks that no agent sees, and takes
     three times as long.

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.random import PCG64, Generator, SeedSequence
 
-from domains.rl.episodes import Array, Step
+from domains.rl.environments.episodes import Array, Step
 
 FLOAT32 = np.float32
 

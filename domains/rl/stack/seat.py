@@ -11,18 +11,18 @@ from bench.learner import State
 from bench.spec import Task
 from bench.stacks.stack import Seat
 from bench.streams import Streams
-from domains.rl.episodes import Array, Episodes
+from domains.rl.environments.episodes import Array, Episodes
 from domains.rl.evaluation import HELD_OUT, Evaluator
 from domains.rl.learner import AgentLearner
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD
 
 if TYPE_CHECKING:
-    from domains.rl.stack import AgentStack
+    from domains.rl.stack.stack import AgentStack
 
 
 class AgentSeat(Seat, AgentLearner):
-    """An agent that trains with others (see `domains.rl.stack.AgentStack`), and otherwise is as if it were alone.
+    """An agent that trains with others (see `domains.rl.stack.stack.AgentStack`), and otherwise is as if it were alone.
 
     Attributes:
         actions: where its actions are drawn from.

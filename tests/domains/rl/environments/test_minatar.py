@@ -4,8 +4,9 @@ import minatar
 import numpy as np
 import pytest
 
-from domains.rl import domain, envs
-from domains.rl.minatar import GAMES, MinAtars
+from domains.rl import domain
+from domains.rl.environments import envs
+from domains.rl.environments.minatar import GAMES, MinAtars
 
 
 @pytest.mark.parametrize("game", GAMES)

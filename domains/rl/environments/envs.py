@@ -8,15 +8,15 @@ from typing import Any
 
 from bench.code import is_code, load
 from bench.errors import UnknownName
-from domains.rl.classic import CLASSIC, classic
-from domains.rl.episodes import Episodes, Simulations
+from domains.rl.environments.classic import CLASSIC, classic
+from domains.rl.environments.episodes import Episodes, Simulations
 
 SEED_LIMIT = 2**31
 """Environments take seeds below this: the emulator's are 32-bit integers with a sign."""
 
 
 def _gymnasium(name: str, n: int, code: Mapping[str, str] = MappingProxyType({}), **options: Any) -> Simulations:
-    from domains.rl.gyms import Gyms  # noqa: PLC0415  each kind needs its own packages
+    from domains.rl.environments.gyms import Gyms  # noqa: PLC0415  each kind needs its own packages
 
     if is_code(name):
         load(name, code)  # gymnasium would import whatever is named
@@ -24,13 +24,13 @@ def _gymnasium(name: str, n: int, code: Mapping[str, str] = MappingProxyType({})
 
 
 def _minatar(name: str, n: int, **options: Any) -> Simulations:
-    from domains.rl.minatar import MinAtars  # noqa: PLC0415  see above
+    from domains.rl.environments.minatar import MinAtars  # noqa: PLC0415  see above
 
     return MinAtars(name, n, **options)
 
 
 def _atari(name: str, n: int, **options: Any) -> Simulations:
-    from domains.rl.atari import Ataris  # noqa: PLC0415  see above
+    from domains.rl.environments.atari import Ataris  # noqa: PLC0415  see above
 
     return Ataris(name, n, **options)
 

@@ -9,13 +9,13 @@ from gymnasium import spaces
 from minatar import Environment  # type: ignore[import-untyped]
 
 from bench.errors import UnknownName
-from domains.rl.episodes import Array, Step
+from domains.rl.environments.episodes import Array, Step
 
 GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 
 
 class MinAtars:
-    """n copies of one game (see `domains.rl.episodes.Simulations`): observations (10, 10, channels) of bool.
+    """n copies of one game (see `domains.rl.environments.episodes.Simulations`): observations (10, 10, channels) of bool.
 
     Args:
         name: one of `GAMES`.

@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from domains.rl.gyms import Gyms
+from domains.rl.environments.gyms import Gyms
 
 N = 6
 

@@ -6,10 +6,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from domains.rl import envs
-from domains.rl.classic import CLASSIC, classic
-from domains.rl.episodes import Episodes
-from domains.rl.gyms import Gyms
+from domains.rl.environments import envs
+from domains.rl.environments.classic import CLASSIC, classic
+from domains.rl.environments.episodes import Episodes
+from domains.rl.environments.gyms import Gyms
 
 N = 6
 

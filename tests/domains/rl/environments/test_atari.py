@@ -10,9 +10,10 @@ from ale_py.vector_env import AtariVectorEnv
 
 from bench.errors import DataError, UnknownName
 from bench.streams import Streams
-from domains.rl import atari, domain
-from domains.rl.atari import PROTOCOLS, Ataris
-from domains.rl.episodes import Episodes
+from domains.rl import domain
+from domains.rl.environments import atari
+from domains.rl.environments.atari import PROTOCOLS, Ataris
+from domains.rl.environments.episodes import Episodes
 
 TRACE = Path(__file__).parent / "breakout.json"
 

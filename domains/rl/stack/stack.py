@@ -22,11 +22,11 @@ from bench.spec import Task
 from bench.stacks.layers import side_by_side, stacked
 from bench.stacks.stack import Stack
 from bench.streams import Streams
-from domains.rl.episodes import Array, Finished
+from domains.rl.environments.episodes import Array, Finished
+from domains.rl.environments.joint import Joint
 from domains.rl.evaluation import play, summary
-from domains.rl.joint import Joint
-from domains.rl.losses import LOSSES, Batch
-from domains.rl.seat import AgentSeat
+from domains.rl.stack.losses import LOSSES, Batch
+from domains.rl.stack.seat import AgentSeat
 
 CLIP_TINY = 1e-6
 """Beside the norm by which gradients are clipped, as in torch."""

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from domains.rl.classic import Physics
-from domains.rl.episodes import Array, Episodes, Simulations, Step
+from domains.rl.environments.classic import Physics
+from domains.rl.environments.episodes import Array, Episodes, Simulations, Step
 
 
 class Joint:
@@ -42,7 +42,7 @@ class Joint:
 
 
 class Parts:
-    """Simulations of several agents, one after the other (see `domains.rl.episodes.Simulations`).
+    """Simulations of several agents, one after the other (see `domains.rl.environments.episodes.Simulations`).
 
     One that crashes has episodes of no content from then on, so that nobody waits for their end, and the others go on.
 

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from bench.errors import DataError, UnknownName
-from domains.rl.episodes import Array, Step
+from domains.rl.environments.episodes import Array, Step
 
 FRAME_LIMIT = 108_000
 """Emulator frames of one game: half an hour, as everybody has it."""
@@ -45,7 +45,7 @@ all 18 buttons, no sign of a lost life. `yu`: 1906.02768 by ELF, half-size colou
 
 
 class Ataris:
-    """n copies of one game (see `domains.rl.episodes.Simulations`): observations of uint8, channels first.
+    """n copies of one game (see `domains.rl.environments.episodes.Simulations`): observations of uint8, channels first.
 
     Rewards are clipped to their sign here, because the emulator's own clipping loses the score. A lost life sets
     `terminated` where the protocol says so, and the game goes on: only the real end of a game is `over`.

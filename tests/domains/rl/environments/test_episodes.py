@@ -5,8 +5,8 @@ import pytest
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecMonitor
 
-from domains.rl import envs
-from domains.rl.episodes import Episodes, Finished
+from domains.rl.environments import envs
+from domains.rl.environments.episodes import Episodes, Finished
 
 STILL = np.zeros(3, dtype=np.int64)
 

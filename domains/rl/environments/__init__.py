@@ -1,0 +1,1 @@
+"""The worlds that agents act in: each the paper's dynamics, many copies at once, and their episodes."""
