@@ -44,9 +44,7 @@ METHODS: dict[str, Method] = {
         define("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound"),
         define("magnitude-init", "magnitude", "initial", "full", "largest initial weights"),
         define("snip", "snip", "initial", "full", "connection sensitivity at initialisation", losses=10),
-        define(
-            "magnitude-init-shuffled", "magnitude-shuffled", "initial", "full", "its mask shuffled inside each layer"
-        ),
+        define("magnitude-shuffled", "magnitude-shuffled", "initial", "full", "its mask shuffled inside each layer"),
         define("snip-shuffled", "snip-shuffled", "initial", "full", "its mask shuffled inside each layer", losses=10),
         define(
             "grasp",

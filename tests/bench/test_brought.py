@@ -82,7 +82,7 @@ def test_a_method_that_is_typed_joins_every_task_of_the_suite(command, own, suit
     asked = (suite_file, "--methods", "own/mine.py:method,reinit", "--store", tmp_path / "runs")
     code, out, err = command("run", *asked, "--workers", 2, "--seeds", "0")
     assert (code, err) == (0, "")
-    assert f"next: ticketbench table {suite_file} --methods own/mine.py:method,reinit --seeds 0" in out
+    assert f"ticketbench table {suite_file} --methods own/mine.py:method,reinit --seeds 0" in out
     assert {(record["spec"]["method"]["name"]) for record in Store(tmp_path / "runs").records()} == {
         "dense", "ticket", "reinit", "mine",
     }  # fmt: skip

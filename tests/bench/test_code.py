@@ -80,17 +80,17 @@ def test_what_has_no_file_has_no_digest(folder, name):
     [
         (
             "raise ZeroDivisionError('no\\nground')",
-            r"broken.py cannot be imported: ZeroDivisionError: no ground; mend it",
+            r"spoilt.py cannot be imported: ZeroDivisionError: no ground; mend it",
         ),
-        ("import sys; sys.exit(3)", r"broken.py cannot be imported: SystemExit: 3"),
-        ("def one(:\n", r"broken.py:1: not Python: invalid syntax"),
-        ("two = 2", r"broken.py has no function 'one'"),
-        ("one = 2", r"broken.py has no function 'one'"),
-        ("def one(n):\n    return n", r"broken:one was called without arguments and broke: TypeError"),
+        ("import sys; sys.exit(3)", r"spoilt.py cannot be imported: SystemExit: 3"),
+        ("def one(:\n", r"spoilt.py:1: not Python: invalid syntax"),
+        ("two = 2", r"spoilt.py has no function 'one'"),
+        ("one = 2", r"spoilt.py has no function 'one'"),
+        ("def one(n):\n    return n", r"spoilt:one was called without arguments and broke: TypeError"),
     ],
 )
 def test_what_is_broken_is_told_in_one_line(folder, text, message):
-    (folder / "broken.py").write_text(text)
+    (folder / "spoilt.py").write_text(text)
     with pytest.raises(SpecError, match=message) as caught:
-        code.called("broken:one", code.digests("broken:one"))
+        code.called("spoilt:one", code.digests("spoilt:one"))
     assert "\n" not in str(caught.value)

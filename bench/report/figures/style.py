@@ -44,7 +44,7 @@ TOGETHER = len(MARKERS) * len(LINES)
 """Methods of a family that these tell apart; as many more have hollow markers."""
 
 ROOM = 6
-"""Markers between the first of one family and the first of the next: small families share no look, even without colour."""
+"""Markers between the first of one family and the first of the next; with a line further, small families share no look without colour."""
 
 
 class Family(NamedTuple):
@@ -80,7 +80,7 @@ def _is_random(told: Columns) -> bool:
 
 
 def _is_one_shot(told: Columns) -> bool:
-    return told.mask.ranked == "dense" and not told.mask.nodes
+    return "dense" in told.mask.needs and not told.mask.nodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +141,12 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
 
 
 def _look(family: Family, place: int, name: str) -> Look:
+    number = FAMILIES.index(family)
     return Look(
         family=family.title,
         colour=family.colour,
-        marker=MARKERS[(ROOM * FAMILIES.index(family) + place) % len(MARKERS)],
-        line=LINES[place % len(LINES)],
+        marker=MARKERS[(ROOM * number + place) % len(MARKERS)],
+        line=LINES[(number + place) % len(LINES)],
         filled=place // TOGETHER % 2 == 0,
         main=name in MAIN,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import error
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
-from bench.errors import DataError, UnknownName
+from bench.errors import DataError, MissingPackage, UnknownName
 from domains.rl.environments.episodes import Array, Step
 from domains.rl.environments.lander import Lander
 
@@ -92,10 +92,8 @@ def _make(name: str, **options: Any) -> gymnasium.Env[Any, Any]:
             warnings.simplefilter("ignore")
             return gymnasium.make(name, disable_env_checker=True, **options)
     except error.DependencyNotInstalled as problem:
-        raise DataError(
-            f"environment {name} needs packages that are not installed (LunarLander: box2d and pygame-ce): "
-            f"pip install ticketbench[rl]"
-        ) from problem
+        package = "a package of its own (LunarLander: box2d and pygame-ce)"
+        raise MissingPackage(f"environment {name}", package, install="ticketbench[rl]") from problem
     except ModuleNotFoundError as problem:
         raise DataError(f"environment {name} cannot be imported: {problem}") from problem
     except error.Error as problem:

@@ -39,7 +39,7 @@ def test_the_draw_is_its_seeds_and_every_unit_may_be_asked_for(entries):
     assert {entry.unit.method.name for entry in draw_comparisons(entries, 40, seed=1)} > CONTROLS | {"ticket", "dense"}
     assert len(draw_comparisons(entries, 10**6, seed=1)) == len(entries) == len(set(keys(entries)))
     assert draw_comparisons(entries, 0, seed=1) == draw_comparisons([], 5, seed=1) == []
-    seen = {entry.unit.id for seed in range(80) for entry in draw_comparisons(entries, 20, seed=seed)}
+    seen = {entry.unit.id for seed in range(400) for entry in draw_comparisons(entries, 20, seed=seed)}
     assert len(seen) == len(entries)
 
 

@@ -299,15 +299,15 @@ def test_verify_measures_again_and_writes_lines(moons_command, moons, tmp_path):
     asked = ("verify", moons, "--replay", 2, "--retrain", 3, "--draw", 5, "--measured", file, "--workers", 1)
     code, out, err = moons_command(*asked)
     assert (code, err) == (0, "")
-    assert "measuring 10 units again, drawn by --draw 5" in out
-    assert out.count("equal to the bit") == 10
-    assert out.endswith(f"{moons}: 50 units, no findings\n")
+    assert "measuring 14 units again, drawn by --draw 5" in out
+    assert out.count("equal to the bit") == 14
+    assert out.endswith(f"{moons}: 62 units, no findings\n")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [each["how"] for each in lines].count("replay") == 2
     assert all(each["equal"] and each["claimed"] == each["measured"] for each in lines)
     _, again_, _ = moons_command(*asked)
     assert sorted(again_.splitlines()) == sorted(out.splitlines()), "--draw gives the same units"
-    assert len(file.read_text().splitlines()) == 20, "lines are added"
+    assert len(file.read_text().splitlines()) == 28, "lines are added"
 
 
 def test_verify_draws_by_chance_unless_told(moons_command, moons):
@@ -326,7 +326,7 @@ def test_verify_finds_what_was_edited(moons_command, moons, forge, tmp_path):
         code, out, err = moons_command("verify", moons, how, 1)
         assert (code, err) == (1, "")
         assert "on the same kind of machine with the same versions it has another" in out
-        assert out.endswith(f"50 units, {out.count('it has another')} finding{'s' * (how == '--retrain')}\n")
+        assert out.endswith(f"62 units, {out.count('it has another')} finding{'s' * (how == '--retrain')}\n")
 
 
 def test_nothing_is_trained_of_a_submission_with_findings(moons_command, moons, forge, monkeypatch):
@@ -350,7 +350,7 @@ def test_what_cannot_be_measured_is_said(moons_command, moons, tmp_path):
     assert code == 1, "what cannot be trained again is a finding"
     assert out.count("it cannot be trained again: the weights of the round before were not submitted") == 8
     assert "note: only 0 units have weights to replay" in out
-    assert "note: mask believed of 20 units: the weights that ranked it were not submitted" in out
+    assert "note: mask believed of 22 units: the weights that ranked it were not submitted" in out
     assert "retrained" in out, "and the rest is measured all the same"
     code, _, err = moons_command("verify", moons, "--measured", tmp_path / "x.jsonl")
     assert (code, err.count("\n")) == (2, 1)

@@ -29,7 +29,7 @@ RECIPES = {  # mask, weights, training, parents, options
     "lr-rewind": ("iterative", "trained", "rewound", ("previous", "dense"), {}),
     "magnitude-init": ("magnitude", "initial", "full", (), {}),
     "snip": ("snip", "initial", "full", (), {"losses": 10}),
-    "magnitude-init-shuffled": ("magnitude-shuffled", "initial", "full", (), {}),
+    "magnitude-shuffled": ("magnitude-shuffled", "initial", "full", (), {}),
     "snip-shuffled": ("snip-shuffled", "initial", "full", (), {"losses": 10}),
     "grasp": ("grasp", "initial", "full", (), {"losses": 10, "temperature": 200}),
     "synflow": ("synflow", "initial", "full", (), {"rounds": 100}),

@@ -209,5 +209,5 @@ def test_with_half_a_fairseq_text_models_name_the_extra_and_images_are_learned(t
     assert "2 of 4 units done, 1 failed, 1 blocked" in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
     assert "nlp/transformer-reverse needs fairseq, which is not installed: " in line
-    assert line.endswith("pip install ticketbench[nlp]")
+    assert line.endswith("pip install 'ticketbench[nlp]'")
     assert (tmp_path / "runs/vision/lenet-mnist/ticket/s0").is_dir()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.errors import DataError, Diverged, SpecError, UnknownName
+from bench.errors import Diverged, MissingPackage, SpecError, UnknownName
 from bench.learner import ForwardsOnes, KeepsItems, Learner
 from bench.spec import Pruning
 from bench.streams import Streams
@@ -420,5 +420,5 @@ def test_names_that_do_not_exist(transformer):
 
 def test_a_missing_package_names_the_extra(transformer, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "domains.nlp.learner", None)
-    with pytest.raises(DataError, match=r"pip install ticketbench\[nlp\]"):
+    with pytest.raises(MissingPackage, match=r"pip install 'ticketbench\[nlp\]'"):
         build(transformer)

@@ -72,7 +72,7 @@ REASONS = {
     "rl/symbols": "rl/symbols sees FrozenLake-v1, whose observation space is Discrete(16): only arrays are supported",
     "rl/crashing": "RuntimeError: environment faulty:Crashing-v0 crashed: ZeroDivisionError: no ground left",
     "rl/atari-breakout-a2c": "no ROM of the Atari game 'breakout': [Errno 2] No such file or directory",
-    "rl/lunarlander-a2c": "environment LunarLander-v3 needs packages that are not installed (LunarLander: box2d",
+    "rl/lunarlander-a2c": "environment LunarLander-v3 needs a package of its own (LunarLander: box2d",
 }
 
 
@@ -179,5 +179,5 @@ def test_with_half_a_stable_baselines3_agents_name_the_extra_and_images_are_lear
     assert "1 of 2 units done, 1 failed" in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
     assert "rl/cartpole-a2c needs stable_baselines3, which is not installed: " in line
-    assert line.endswith("pip install ticketbench[rl]")
+    assert line.endswith("pip install 'ticketbench[rl]'")
     assert (tmp_path / "runs/vision/lenet-mnist/dense/s0").is_dir()

@@ -163,9 +163,16 @@ def test_every_method_has_a_look_of_its_own_even_without_colour():
 
 FAMILIES = {
     "ticket": ("ticket", "ticket-init"),
-    "ticket's mask": ("reinit", "reinit-signed", "permuted", "shuffled"),
-    "random or small": ("random-ticket", "random-erk", "small-dense"),
-    "trained weights": ("one-shot", "one-shot-reinit", "fine-tune", "lr-rewind"),
+    "ticket's mask": ("reinit", "reinit-signed", "permuted", "shuffled", "ticket-noise", "shuffled-values"),
+    "random or small": ("random-ticket", "random-erk", "small-dense", "magnitude-shuffled", "snip-shuffled"),
+    "trained weights": (
+        "one-shot",
+        "one-shot-reinit",
+        "one-shot-increase",
+        "one-shot-untrained",
+        "fine-tune",
+        "lr-rewind",
+    ),
     "at initialisation": ("magnitude-init", "snip", "grasp", "synflow"),
     "while training": ("gmp", "set", "rigl"),
     "another task's ticket": ("transfer+a", "transfer-reinit+a"),

@@ -73,7 +73,10 @@ def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
 
 def test_the_price_is_density_cost_and_the_best_of_what_is_cheaper(told):
     said, _ = told({"dense": 0.0, "ticket": 0.0, "reinit": -0.2}, noise=0.0001)
-    assert "matches dense on 1 of 1 task, at its sparsest with 13 % of the weights, and costs 4 trainings of dense" in said["Price"]
+    assert (
+        "matches dense on 1 of 1 task, at its sparsest with 13 % of the weights, and costs 4 trainings of dense"
+        in said["Price"]
+    )
     assert said["Price"].endswith("; nothing cheaper matches anywhere.")
 
 
