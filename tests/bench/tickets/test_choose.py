@@ -215,7 +215,7 @@ def test_arms_that_start_fresh_share_one_draw_of_each_level_and_seed(family):
 
 
 @pytest.mark.parametrize("name", ["magnitude-init", "snip", "grasp", "synflow", "gmp", "set", "rigl", "dense"])
-def test_arms_that_start_at_initialisation_have_the_dense_networks_initial_weights(family, name, arm):
+def test_arms_that_start_at_initialisation_have_the_dense_networks_initial_weights(family, name):
     start = family.start(name, level=LEVEL if name != "dense" else 0)
     assert equal(start.state.weights, initial_weights().masked(start.mask).weights)
     assert equal(start.state.buffers, initial_weights().buffers)
