@@ -165,7 +165,7 @@ def test_progress_is_at_most_one_message_a_second_and_the_last_one_wins(monkeypa
         return [message async for message in actor.train(None)]
 
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    actor = _Actor(1, Limits(), {})
+    actor = _Actor(1, Limits(), {}, ())
     actor._worker = Chatty()
     messages = asyncio.run(told(actor))
     for unit in ("one", "two"):

@@ -37,7 +37,7 @@ def test_the_smoke_suite_ends_as_alone(runs, slurm, alone):
     wait_until(slurm.is_idle, seconds=280)
     runs.check(alone("smoke"))
     assert {path.name for path in (runs.root / ".slurm").glob("*.log")} == {"1_0.log", "1_1.log"}
-    assert "78 of 78 units done" in told(runs)
+    assert "102 of 102 units done" in told(runs)
     assert "Traceback" not in told(runs)
 
 
