@@ -59,7 +59,9 @@ class Remeasured:
         if canonical_json(_looks(self.curve)) != canonical_json(_looks(points)):
             parts.append("curve")
         digests = self.record["digests"], self.entry.record["digests"]
-        beside = ("mask", "weights", "items", "nodes", *(("fit",) if "fit" in self.entry.record else ()))
+        beside = ["mask", "weights", "items", "nodes"]
+        if "fit" in self.entry.record:  # records that were made before it have none, and are not the worse for it
+            beside.append("fit")
         return parts + [name for name in beside if digests[0].get(name) != digests[1].get(name)]
 
     @property

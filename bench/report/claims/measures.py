@@ -75,13 +75,13 @@ def _value(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
 
 def _best_elsewhere(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     """Seed by seed at the level that is best on average for the other seeds, so that nobody is shown where he is luckiest."""
-    columns = {level: own.scores(level) for level in claim.levels}
-    seeds = sorted(set.intersection(*map(set, columns.values())))
+    gaps = {level: _gap(own, own.scores(level), other.scores(level)) for level in claim.levels}
+    seeds = sorted(set.intersection(*map(set, gaps.values())))
     found: dict[int, float] = {}
     for seed in seeds if len(seeds) > 1 else ():
-        means = {level: fmean(scores[each] for each in seeds if each != seed) for level, scores in columns.items()}
-        level = max(means, key=lambda level: own.sign * means[level])
-        found |= {each: gap for each, gap in _gap(own, columns[level], other.scores(level)).items() if each == seed}
+        others = [each for each in seeds if each != seed]
+        means = {level: fmean(own.scores(level)[each] for each in others) for level in claim.levels}
+        found[seed] = gaps[max(means, key=lambda level: own.sign * means[level])][seed]
     return found
 
 

@@ -176,8 +176,10 @@ class AgentStack(Stack[AgentSeat]):
         late = Bootstraps(self._buffer, self._values)
         for time in range(self._model.n_steps):
             with torch.set_grad_enabled(self._losses.is_of_rollout):
-                given.append(self._of(self._tensor(self._seen)))
-            logits, values = (each.detach() for each in given[-1])
+                now = self._of(self._tensor(self._seen))
+            if self._losses.is_of_rollout:
+                given.append(now)
+            logits, values = (each.detach() for each in now)
             log_probs = logits.log_softmax(1)
             actions = self._drawn(log_probs.exp(), [seat.actions for seat in self.company])
             step, ended = self._joint.episodes.play(actions.cpu().numpy())
@@ -194,7 +196,7 @@ class AgentStack(Stack[AgentSeat]):
             self._seen, self._starts = seen, done
         late.settle()
         self._buffer.compute_returns_and_advantage(self._values(self._seen), self._starts)
-        if not self._losses.is_of_rollout:
+        if not given:
             return None
         with torch.enable_grad():
             logits, values = (torch.stack(each, dim=1).flatten(0, 1) for each in zip(*given, strict=True))
