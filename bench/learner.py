@@ -172,6 +172,22 @@ class MeasuresFit(Protocol):
 
 
 @runtime_checkable
+class Interpolates(Protocol):
+    """What a learner offers besides that can be trained on another order of its data, and evaluated between two trained states.
+
+    A domain whose learners offer it says `interpolates = True`; without that, methods that are trained in another order are
+    refused when planning.
+    """
+
+    def reestimate(self) -> None:
+        """Estimate anew from training data what is no weight and follows from the weights, as statistics of batch norm do.
+
+        Draws nothing, and leaves the weights as they are.
+        """
+        ...
+
+
+@runtime_checkable
 class ExplainsAbsence(Protocol):
     """What a learner offers besides some of whose metrics do not always exist."""
 

@@ -67,6 +67,7 @@ class Digests(TypedDict):
     items: NotRequired[Digest]  # of `Record.items`; beside the result, as a signature tells versions
     nodes: NotRequired[Digest]  # of `Record.nodes`, beside the result for the same reason
     fit: NotRequired[Digest]  # of `Record.fit`, likewise
+    interpolation: NotRequired[Digest]  # of `Record.interpolation`, likewise
     survival: NotRequired[Digest]  # of `Record.survival`, which earlier records of the same result lack
     files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
@@ -174,6 +175,9 @@ class Record(TypedDict):
     fit: NotRequired[
         dict[Name, Number]
     ]  # metrics of examples that were trained on, in the end, from learners that have some
+    interpolation: NotRequired[
+        dict[Name, list[Number]]
+    ]  # metrics at even steps from its twin's weights to its own; see `bench.tickets.instability`
     survival: NotRequired[Survival]  # of masks that rank trained weights, where the dense states are at hand
     counts: Counts
     density: Share  # kept / prunable weights of the whole network

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import MissingPackage, SpecError, UnknownName
 from bench.spec import SCALES, Method, Task, method_identity, task_identity, to_json
@@ -248,14 +248,9 @@ def known_method(name: str) -> Method | None:
         return None
 
 
-def forwards_ones(task: Task) -> bool:
-    """Whether the learners of the task's domain say that they offer `bench.learner.ForwardsOnes`."""
-    return bool(getattr(domains().get(task.domain), "forwards_ones", False))
-
-
-def names_nodes(task: Task) -> bool:
-    """Whether the learners of the task's domain say that they offer `bench.learner.NamesNodes`."""
-    return bool(getattr(domains().get(task.domain), "names_nodes", False))
+def offers(task: Task, door: Literal["forwards_ones", "names_nodes", "interpolates"]) -> bool:
+    """Whether the task's domain says that its learners offer an optional door of `bench.learner`: `ForwardsOnes`, ..."""
+    return bool(getattr(domains().get(task.domain), door, False))
 
 
 def seats(task: Task, device: str) -> int | str:

@@ -30,7 +30,7 @@ DIGITS = 10
 
 Scale = Literal["smoke", "quick", "small", "paper"]
 Direction = Literal["max", "min"]
-Role = Literal["dense", "previous", "ticket", "source", "source-dense"]
+Role = Literal["dense", "previous", "ticket", "twin", "source", "source-dense"]
 SOURCES: tuple[Role, ...] = ("source", "source-dense")
 """Roles that units of another task play."""
 CODE = "code_sha256"
@@ -241,8 +241,9 @@ class Method(_Identified):
         weights: column 2; see `bench.tickets.columns.WEIGHTS`.
         training: column 3; see `bench.tickets.columns.TRAININGS`.
         parents: units whose masks or weights the columns need: `dense` of the same seed, the `previous` level of the same
-            method (level 0 is `dense`), the `ticket` of the same level; the ticket of the `source` task of the same level
-            and seed, and its `source-dense`. `bench.tickets.methods.define` finds them.
+            method (level 0 is `dense`), the `ticket` of the same level, again as the `twin` that is trained from the same
+            start; the ticket of the `source` task of the same level and seed, and its `source-dense`.
+            `bench.tickets.methods.define` finds them.
         options: numbers of the method itself, handed to its functions; `source`, the name of the source task without its
             domain; `code_sha256`, the digests of the files that define it, where no package does.
         version: raised when the method's meaning changes.
@@ -297,7 +298,7 @@ class Method(_Identified):
 
     def parent_of(self, role: Role, level: int) -> tuple[str, int]:
         """The (method, level) that plays `role` for this method at `level`."""
-        if role in ("ticket", "source"):
+        if role in ("ticket", "twin", "source"):
             return "ticket", level
         if role == "previous" and level > 1:
             return self.name, level - 1

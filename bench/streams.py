@@ -1,13 +1,14 @@
 """Independent random streams, one per purpose, that depend on (seed, purpose, level) and on nothing else.
 
 `init`, `data`, `augment`, `env`, `score`, `eval` and `teacher` are shared by all arms and levels of one seed; `fresh` and `mask`
-are drawn anew at every level, and are shared by all arms of that level.
+are drawn anew at every level, and are shared by all arms of that level. An arm that is trained in another order of the data draws
+`data` and `augment` once more.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PER_SEED = ("init", "data", "augment", "env", "score", "eval", "teacher")
 PER_LEVEL = ("fresh", "mask")
+ORDER = ("data", "augment")
+"""The noise of SGD: the order of the examples, and what chance does to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,17 @@ class Streams:
         seed: the replicate.
         level: the number of pruning rounds; only `fresh` and `mask` depend on it.
         init: the stream behind the initial weights: `init`, or `fresh` for arms that start from fresh weights.
+        order: which draw of the `ORDER` streams; all arms of a seed share the first, 0.
     """
 
     seed: int
     level: int = 0
     init: str = "init"
+    order: int = 0
 
     def refreshed(self) -> Streams:
         """The same streams, but initial weights come from `fresh`."""
-        return Streams(self.seed, self.level, "fresh")
+        return replace(self, init="fresh")
 
     def sequence(self, name: str, *index: int) -> np.random.SeedSequence:
         """The seed sequence of stream `name`; `index` (an epoch, a round) selects a substream.
@@ -47,8 +52,8 @@ class Streams:
             name = self.init
         if name not in PER_SEED + PER_LEVEL:
             raise ValueError(f"no stream {name!r}: streams are {', '.join(PER_SEED + PER_LEVEL)}")
-        level = self.level if name in PER_LEVEL else 0
-        return np.random.SeedSequence([self.seed, zlib.crc32(name.encode()), level, *index])
+        draw = self.level if name in PER_LEVEL else self.order if name in ORDER else 0
+        return np.random.SeedSequence([self.seed, zlib.crc32(name.encode()), draw, *index])
 
     def numpy(self, name: str, *index: int) -> np.random.Generator:
         """A new numpy generator at the start of the stream."""

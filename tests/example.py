@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import update_bn
 
 from bench.learner import copy_state, every_entry, mode, restore, train_to
 from bench.spec import Pruning, Task
@@ -75,6 +76,10 @@ class Moons:
         accuracy = (logits.argmax(1) == y).double().mean().item()
         return {"accuracy": 100 * accuracy, "loss": cross_entropy(logits, y).item()}
 
+    def reestimate(self):
+        examples = (moons(self.streams.numpy("score", index), turned=self.turned) for index in range(4))
+        update_bn(examples, self.module)
+
     def losses(self, n, *, temperature=1.0):
         kept = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
         for index in range(n):
@@ -97,7 +102,7 @@ class Moons:
 class ExampleDomain:
     """Domain with learners of class `learner_class`; broken learners are put in its place by tests."""
 
-    forwards_ones = True
+    forwards_ones = interpolates = True
 
     def __init__(self, learner_class=Moons, task=MOONS, source=TURNED):
         self.learner_class, self.task, self.source = learner_class, task, source

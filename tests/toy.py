@@ -55,7 +55,7 @@ WORKS = Works(alone="toy:work", stack="toy:work_in_stack")
 
 
 class Toy:
-    forwards_ones = True
+    forwards_ones = interpolates = True
 
     def tasks(self):
         return {each.key: each for each in (*TASKS, STACKED)}
@@ -235,7 +235,7 @@ def _states(unit, parents, mask, generator):
 def _record(unit, parents, folder, mask, states, trouble):
     score = None if trouble == "diverge" else 80.0 + float(states["final"]["a.bias"][0])
     task = unit.task
-    begun = task.rewind_step if unit.method.training == "rewound" else 0
+    begun = task.rewind_step if unit.method.training in ("rewound", "reordered") else 0
     stops = [step for step in range(0, task.budget + 1, task.evaluate_every) if step > begun]
     points = [
         {"step": step, "updates": step, "metrics": {split: {"accuracy": score or 0.0} for split in task.splits}}

@@ -62,6 +62,8 @@ class Remeasured:
         beside = ["mask", "weights", "items", "nodes"]
         if "fit" in self.entry.record:  # records that were made before it have none, and are not the worse for it
             beside.append("fit")
+        if "interpolation" in self.record:  # measured again where its twin's weights were submitted too
+            beside.append("interpolation")
         return parts + [name for name in beside if digests[0].get(name) != digests[1].get(name)]
 
     @property

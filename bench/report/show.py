@@ -25,6 +25,7 @@ def show(record: Record, curve: Iterable[CurvePoint]) -> str:
         "asked": _asked(spec),
         "metrics": _metrics(record),
         "on training examples": [(name, f"{value:.6g}") for name, value in sorted(record.get("fit", {}).items())],
+        "from its twin's weights to its own": _interpolation(record),
         "test items": _items(record),
         **_nodes(record),
         "weights kept": _layers(record),
@@ -88,6 +89,10 @@ def _items(record: Record) -> list[tuple[str, ...]]:
         return []
     items = record["items"]
     return [(items["metric"], items["split"], f"{len(items['statistics']):,} items", items["signature"])]
+
+
+def _interpolation(record: Record) -> list[tuple[str, ...]]:
+    return [(name, *map(_number, values)) for name, values in sorted(record.get("interpolation", {}).items())]
 
 
 def _survival(record: Record) -> list[tuple[str, ...]]:

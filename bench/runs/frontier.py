@@ -16,6 +16,7 @@ NEEDS: dict[Role, tuple[str, ...]] = {
     "dense": ("initial.safetensors", "rewind.safetensors", "final.safetensors"),
     "previous": ("mask.safetensors", "final.safetensors"),
     "ticket": ("mask.safetensors",),
+    "twin": ("final.safetensors",),
     "source": ("mask.safetensors",),
     "source-dense": ("rewind.safetensors",),
 }

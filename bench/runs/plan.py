@@ -9,7 +9,7 @@ from functools import cached_property
 from bench import registry
 from bench.errors import UnknownName, Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
-from bench.tickets.columns import columns
+from bench.tickets.columns import Columns, columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +85,22 @@ def refusal(task: Task, method: Method) -> str | None:
     for part in (method.mask, method.weights, method.training):  # another method's saliency is as undefined as its own
         if part in task.unsupported:
             return task.unsupported[part]
-    if column.mask.ones and not registry.forwards_ones(task):
-        return f"domain {task.domain!r} does not say that its learners forward ones (`forwards_ones = True`)"
-    if column.mask.nodes and not registry.names_nodes(task):
-        return f"domain {task.domain!r} does not say that whole hidden nodes of its learners can be pruned (`names_nodes = True`)"
+    if closed := _closed(task, column):
+        return closed
     return _misfit(task, method) if method.source else None
+
+
+def _closed(task: Task, column: Columns) -> str | None:
+    """An optional door that the columns need and the domain does not offer, in a sentence; None if all are open."""
+    if column.mask.ones and not registry.offers(task, "forwards_ones"):
+        said = "its learners forward ones (`forwards_ones = True`)"
+    elif column.mask.nodes and not registry.offers(task, "names_nodes"):
+        said = "whole hidden nodes of its learners can be pruned (`names_nodes = True`)"
+    elif column.training.reordered and not registry.offers(task, "interpolates"):
+        said = "its learners train on another order of the data (`interpolates = True`)"
+    else:
+        return None
+    return f"domain {task.domain!r} does not say that {said}"
 
 
 def _misfit(task: Task, method: Method) -> str | None:

@@ -24,7 +24,13 @@ Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
 Family = Mapping[str, tuple[Path, Record]]
 """Unit id -> folder and record, of all records of a store."""
 
-BESIDE = {"items": "test items", "nodes": "nodes", "fit": "metrics of training examples", "survival": "survivors"}
+BESIDE = {
+    "items": "test items",
+    "nodes": "nodes",
+    "fit": "metrics of training examples",
+    "interpolation": "metrics between its twin and itself",
+    "survival": "survivors",
+}
 """What stands in a record beside its result, with a digest of its own -> what to call it."""
 
 

@@ -272,6 +272,11 @@ def rewound_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     return Start(mask=mask, state=state, until=inputs.task.budget)
 
 
+def reordered_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
+    """As the ticket; that its data come in another order is the streams' to know (`bench.tickets.inputs.streams_of`)."""
+    return rewound_training(inputs, mask, state)
+
+
 def last_rate_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
     """As many steps as a rewound run, beyond the budget, where schedules hold their last value."""
     budget = inputs.task.budget

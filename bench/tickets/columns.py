@@ -106,6 +106,8 @@ class TrainingColumn(_Column):
         length: the `budget`, what is left of it behind the rewind step (`rewound`), or `none`: it does not train at all.
         dynamic: the mask changes while training.
         cuts: of a dynamic mask: it only shrinks, to the level's quota in each layer.
+        reordered: it sees the data in another order than the other arms of its seed, and so is one of two copies that
+            differ by the noise of SGD alone, the other being its `twin`. The learner must offer `Interpolates`.
     """
 
     function: str | Callable[..., Any]
@@ -114,6 +116,7 @@ class TrainingColumn(_Column):
     length: Literal["budget", "rewound", "none"] | None = None
     dynamic: bool = False
     cuts: bool = False
+    reordered: bool = False
 
     def steps(self, budget: int, rewind: int) -> int | None:
         """How many steps it trains, in the task's budget unit, where dense was kept at step `rewind`; None if it promises none."""
@@ -174,6 +177,13 @@ TRAININGS: dict[str, TrainingColumn] = {
     "rewound": TrainingColumn(function=HERE + "rewound_training", needs=("dense",), begins="rewind", length="rewound"),
     "last-rate": TrainingColumn(
         function=HERE + "last_rate_training", needs=("dense",), begins="budget", length="rewound"
+    ),
+    "reordered": TrainingColumn(
+        function=HERE + "reordered_training",
+        needs=("dense", "twin"),
+        begins="rewind",
+        length="rewound",
+        reordered=True,
     ),
     "untrained": TrainingColumn(function=HERE + "no_training", begins="start", length="none"),
     "gmp": TrainingColumn(function=HERE + "gmp_training", begins="start", length="budget", dynamic=True, cuts=True),

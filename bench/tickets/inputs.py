@@ -14,6 +14,7 @@ from bench.learner import Domain, Learner, Mask, State
 from bench.spec import CODE, Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets import masks, transfer
+from bench.tickets.columns import columns
 from bench.tickets.dynamic import Dynamics
 
 
@@ -95,6 +96,11 @@ class Options(Mapping[str, Any]):
         return sorted(self._values.keys() - self.read)
 
 
+def streams_of(unit: Unit) -> Streams:
+    """The random streams of a unit, which its method may ask for in another order of the data."""
+    return Streams(unit.seed, unit.level, order=int(columns(unit.method).training.reordered))
+
+
 class MethodInputs:
     """What a method may look at when it chooses.
 
@@ -124,7 +130,7 @@ class MethodInputs:
         self.unit, self.task = unit, unit.task
         self.parents = Parents(parents, unit.method.name)
         self.options = Options({name: value for name, value in unit.method.options.items() if name != CODE})
-        self.streams = Streams(unit.seed, unit.level)
+        self.streams = streams_of(unit)
         self._domain, self._device = domain, device
         self.learner: Learner = learner or domain.learner(self.task, streams=self.streams, device=device)
         self.entries = masks.prunable(self.learner, self.task.pruning)

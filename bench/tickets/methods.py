@@ -39,6 +39,7 @@ METHODS: dict[str, Method] = {
         define("one-shot-increase", "increase", "rewind", "rewound", "one cut of what grew least in size"),
         define("one-shot-untrained", "one-shot", "initial", "untrained", "one magnitude cut, not trained at all"),
         define("ticket-noise", "ticket", "noisy", "rewound", "the ticket, its start with noise", deviations=3.0),
+        define("ticket-reordered", "ticket", "rewind", "reordered", "the ticket, trained on the data in another order"),
         define("shuffled-values", "shuffled", "carried", "rewound", "mask and values shuffled inside each layer"),
         define("fine-tune", "iterative", "trained", "last-rate", "trained on at the last rate"),
         define("lr-rewind", "iterative", "trained", "rewound", "trained on, schedule rewound"),

@@ -35,11 +35,11 @@ from bench.record import Counts, CurvePoint, Items, NodeLayer
 from bench.schema import LARGEST
 from bench.spec import DENSE, Role, Task, Unit
 from bench.stacks.stack import Seat
-from bench.streams import Streams
 from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import choose
-from bench.tickets.inputs import MethodInputs, Parent, Start
+from bench.tickets.inputs import MethodInputs, Parent, Start, streams_of
+from bench.tickets.instability import between
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -59,6 +59,7 @@ class Trained:
         items: what the final score was computed from, item by item, where the learner keeps that.
         nodes: every hidden layer in the end, where the learner keeps that.
         fit: metrics of examples that were trained on, in the end, where the learner measures that.
+        interpolation: metrics between its twin and itself; see `bench.tickets.instability`.
         absent: metric that the final evaluation did not report -> why, where the learner says so.
     """
 
@@ -72,6 +73,7 @@ class Trained:
     items: Items | None = None
     nodes: list[NodeLayer] | None = None
     fit: dict[str, float] | None = None
+    interpolation: dict[str, list[float]] | None = None
     absent: dict[str, str] = field(default_factory=dict)
 
 
@@ -142,7 +144,7 @@ def run_units(
     Yields:
         Place in `units`, and what came out or why nothing did, as they end.
     """
-    streams = [Streams(unit.seed, unit.level) for unit in units]
+    streams = [streams_of(unit) for unit in units]
     stack = domain.stack(units[0].task, streams=streams, device=device)
     courses: dict[int, Generator[int, None, Result]] = {}
     for place, unit in enumerate(units):
@@ -181,6 +183,8 @@ def course(unit: Unit, inputs: MethodInputs, report: Report | None = None) -> Ge
         check_count(inputs, start.mask)
     learner = start.learner or inputs.learner
     trained = yield from train(learner, start, unit, report)
+    if "twin" in inputs.parents and trained.diverged is None:
+        trained.interpolation = between(learner, inputs.parents["twin"].state("final"), unit.task.split)
     return measure(inputs, learner, trained)
 
 

@@ -27,6 +27,8 @@ EXTRA = "nlp"
 class Language:
     """The domain of the text models."""
 
+    interpolates = True
+
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports neither torch nor fairseq."""
         return tasks()

@@ -94,6 +94,9 @@ class TextLearner:
         """What the last `evaluate` computed BLEU from, sentence by sentence; None if it searched for no translation."""
         return self._items
 
+    def reestimate(self) -> None:
+        """Nothing but the weights decides what these models give in evaluation mode."""
+
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
         """`n` training losses per token with their graphs, each on its own random batch; the same at each call.
 

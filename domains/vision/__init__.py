@@ -24,6 +24,7 @@ class Vision:
     """The domain of the image classifiers."""
 
     forwards_ones = True
+    interpolates = True
 
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports no torch."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 from bench.errors import SpecError, UnknownName
 from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
@@ -27,7 +28,7 @@ EVALUATION_PIXELS = 1_000 * 28 * 28
 """Numbers in images evaluated at once, that large ones take no more memory; but never fewer images than `FEWEST`."""
 FEWEST = 64
 FIT = 10_000
-"""Training images of which the fit is measured, at most."""
+"""Training images of which the fit is measured, and statistics are estimated anew, at most."""
 
 
 class VisionLearner:
@@ -113,6 +114,13 @@ class VisionLearner:
         """The same of training images, the first `FIT` of them, as they are."""
         examples = self._splits["train"]
         return self._measure(examples, min(FIT, len(examples)))
+
+    def reestimate(self) -> None:
+        """Statistics of batch norm as the present weights give them on the first `FIT` training images, as they are."""
+        examples = self._splits["train"]
+        rows = torch.arange(min(FIT, len(examples)), device=self._device).split(_at_once(examples.shape))
+        with mode(self.module, training=True), self._dropout("score", 0):
+            update_bn((self._seen(examples.at(each)) for each in rows), self.module)
 
     def _measure(self, examples: Batches, count: int) -> dict[str, float]:
         """Accuracy and cross-entropy of the first `count` examples."""

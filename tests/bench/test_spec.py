@@ -308,6 +308,8 @@ def test_the_roles_of_a_source_are_played_on_the_source_task_at_the_same_level()
         "dense": ("vision/lenet", "dense", 0),
     }
     assert METHODS["permuted"].task_of("ticket", LENET) == "vision/lenet"
+    assert METHODS["ticket-reordered"].parent_of("twin", 4) == ("ticket", 4)
+    assert METHODS["ticket-reordered"].task_of("twin", LENET) == "vision/lenet"
 
 
 def test_a_transfer_is_another_unit_if_anything_of_its_source_is_another():

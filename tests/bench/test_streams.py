@@ -1,4 +1,5 @@
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,14 @@ def test_fresh_weights_are_one_draw_per_seed_and_level():
     assert draw(fresh, "init") == draw(Streams(0, 2), "fresh")
     assert draw(fresh, "init") != draw(Streams(0, 3).refreshed(), "init")
     assert draw(fresh, "data") == draw(Streams(0, 2), "data")
+
+
+def test_another_order_draws_the_noise_of_training_anew_and_nothing_else():
+    ordered = replace(Streams(2, 3), order=1)
+    drawn = {name for name in PER_SEED + PER_LEVEL if draw(ordered, name) != draw(Streams(2, 3), name)}
+    assert drawn == {"data", "augment"}
+    assert draw(ordered, "data") == draw(replace(ordered, level=9), "data") != draw(replace(ordered, order=2), "data")
+    assert ordered.refreshed().order == 1
 
 
 def test_asking_again_starts_again():

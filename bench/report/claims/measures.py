@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from bench.record import metric_of
+from bench.report.claims.barriers import instability, stable_matching
 from bench.report.claims.definitions import Claim
 from bench.report.claims.sides import Missing, Side, Unmeasured, arm, pairs, shared_mean, side
 from bench.report.statistics.aggregates import area
@@ -248,6 +249,16 @@ STATISTICS: Mapping[str, Statistic] = {
         of=partial(_survivors, fact="movement"),
         about="how much farther kept weights moved in the dense network, in standard deviations of the initial weights",
         reads="survivors",
+    ),
+    "instability": Statistic(
+        of=instability,
+        about="how much worse the score is between a ticket and its twin than at both, at its worst, mean over the levels",
+        reads="interpolation",
+    ),
+    "stable-matching": Statistic(
+        of=stable_matching,
+        about="correlation over the levels between being stable and matching the dense network",
+        reads="interpolation",
     ),
     "effective": Statistic(
         of=_effective, about="ratio of density to effective density", shown=math.exp, reads="density"

@@ -31,6 +31,7 @@ LESSONS = (
     Lesson("A small dense network is enough.", lambda told: told.weights.narrower),
     Lesson("The signs of the ticket's weights are enough.", lambda told: told.weights.keeps == "signs"),
     Lesson("The values are enough, wherever they stand.", lambda told: told.weights.keeps == "values"),
+    Lesson("The order of the data does not decide it.", lambda told: told.training.reordered),
     Lesson(
         "A start near the ticket's is enough.",
         lambda told: told.mask.taken == "ticket" and told.weights.state == "rewind",
@@ -74,6 +75,7 @@ PAPERS = {
     "set": "1707.04780",
     "rigl": "1911.11134",
     "trained": "2003.02389",
+    "reordered": "1912.05671",
     "uniform": "1906.02768",
 }
 """Column of a method -> the paper at arXiv that it comes from."""

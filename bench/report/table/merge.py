@@ -12,8 +12,8 @@ from bench.report.escaping import plain
 from bench.spec import method_identity, task_identity
 
 BESIDE = (
-    "format", "spec", "reason", "nulls", "items", "nodes", "fit", "survival", "wall_seconds", "peak_memory_bytes", "provenance",
-    "digests",
+    "format", "spec", "reason", "nulls", "items", "nodes", "fit", "interpolation", "survival", "wall_seconds", "peak_memory_bytes",
+    "provenance", "digests",
 )  # fmt: skip
 """Where two records of one result may differ: who trained when and where, how long it took, what is said in words."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import LeakedMask
-from bench.learner import Domain, ForwardsOnes, Learner, NamesNodes, State
+from bench.learner import Domain, ForwardsOnes, Interpolates, Learner, NamesNodes, State
 from bench.spec import Task
 from bench.streams import Streams
 from bench.tickets import masks
@@ -40,7 +40,8 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
     if wrong:
         return wrong  # the other checks cannot mask what is not there
     length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
-    offers = [*collected("C9", _forwards(domain, task, build())), *collected("C9", _names(domain, build()))]
+    doors = (_forwards(domain, task, build()), _names(domain, build()), _interpolates(domain, build()))
+    offers = [finding for door in doors for finding in collected("C9", door)]
     checks = ((name, check(build, Streams(seed), task, length)) for name, check in LEARNER_CHECKS)
     return [*offers, *(finding for name, sentences in checks for finding in collected(name, sentences))]
 
@@ -97,6 +98,15 @@ def _names(domain: Domain, learner: Learner) -> Iterator[str]:
         incoming, outgoing = (shapes.get(name) for name in layer)
         if incoming is None or outgoing is None or incoming[:1] != outgoing[1:2]:
             yield f"`hidden` names {layer.incoming!r} and {layer.outgoing!r}, which are no (nodes, inputs) and (outputs, nodes)"
+
+
+def _interpolates(domain: Domain, learner: Learner) -> Iterator[str]:
+    """Planning knows whether there can be two copies that differ by the order of the data."""
+    says, does = bool(getattr(domain, "interpolates", False)), isinstance(learner, Interpolates)
+    if says and not does:
+        yield "the domain says `interpolates`, and this learner has no reestimate: give it one, that does nothing if need be"
+    if does and not says:
+        yield "this learner has reestimate, and its domain does not say `interpolates = True`: it is never asked for it"
 
 
 def _after(learner: Learner, until: int) -> State:
@@ -184,6 +194,30 @@ def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[st
             yield "an arm with fresh weights sees other data than the ticket: only `init` may depend on `fresh`"
 
 
+def _reordered(build: Build, streams: Streams, task: Task, length: int) -> Iterator[str]:
+    """Another order of the data is another training of the same network; what is estimated anew follows from its weights."""
+    learner, other = build(), build(replace(streams, order=1))
+    if not isinstance(learner, Interpolates):
+        return
+    begin = learner.snapshot()
+    for name in differing(begin, other.snapshot()):
+        yield f"another order of the data gives another {name} before training"
+    if learner.evaluate(task.split) != other.evaluate(task.split):
+        yield "another order of the data is evaluated on other examples"
+    end, elsewhere = _after(learner, length), _after(other, length)
+    if all(same(end.weights[name], elsewhere.weights[name]) for name in end.weights):
+        yield "another order of the data trains to the same end: order them by the `data` stream"
+    found = []
+    for buffers in (begin.buffers, end.buffers):
+        learner.load(replace(end, buffers=buffers))
+        learner.reestimate()
+        found.append(learner.snapshot())
+    yield from (
+        f"reestimate changes {name}" for name in end.weights if not same(end.weights[name], found[0].weights[name])
+    )
+    yield from (f"reestimate leaves {name} partly as it was" for name in differing(*found))
+
+
 def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
     """However many calls train gets, it is one training."""
     whole = _after(build(), length)
@@ -224,6 +258,7 @@ LEARNER_CHECKS: tuple[tuple[str, LearnerCheck], ...] = (
     ("C13", _observing),
     ("C10", _seeded),
     ("C9", _segmented),
+    ("C9", _reordered),
     ("C2", _masked),
     ("C15", _full_mask),
 )

@@ -269,6 +269,15 @@ def _training(case: Case) -> Iterator[str]:
             yield f"learning rates differ from the dense run's at steps {sorted(wrong)[:5]}"
 
 
+def _reordered(case: Case) -> Iterator[str]:
+    """One of two copies, whose data came in another order than the ticket's."""
+    if not case.promise.training.reordered or case.ticket is None:
+        return
+    ends = [unit.trained.states["final"].weights for unit in (case.result, case.ticket)]
+    if all(equal(ends[0][name], ends[1][name]) for name in ends[0]):
+        yield "it ends where the ticket ends: its data came in the same order"
+
+
 def _passes(case: Case) -> Iterator[str]:
     rounds = promised(case.method).options.get("rounds", 1)
     if case.promise.mask.ones and case.seen.ones < rounds:
@@ -329,6 +338,7 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C8", _taken),
     ("C8", _controls),
     ("C9", _training),
+    ("C9", _reordered),
     ("C9", _passes),
     ("C10", _reproducible),
     ("C13", _selection),

@@ -87,7 +87,8 @@ def retrain(
     seats = read_parent(parents[SUBMITTED])["provenance"].get("stack")
     if seats and isinstance(kind, StacksUnits):
         kind = SeatedDomain(kind)
-    family = {role: artifacts.load_parent(path, unit.parents.get(role)) for role, path in parents.items()}
+    there = {role: path for role, path in parents.items() if role != "twin" or (path / "final.safetensors").exists()}
+    family = {role: artifacts.load_parent(path, unit.parents.get(role)) for role, path in there.items()}
     named = {role: parent for role, parent in family.items() if role in unit.parents}
     for role in unit.parents.keys() & DENSES.keys():
         task = unit.task if role == "dense" else family["source"].task

@@ -241,7 +241,7 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
 
 def _closer(trained: Trained) -> dict[str, Any]:
     """What stands in a record beside its result, where the learner keeps it."""
-    told = {"items": trained.items, "nodes": trained.nodes, "fit": trained.fit}
+    told = {"items": trained.items, "nodes": trained.nodes, "fit": trained.fit, "interpolation": trained.interpolation}
     return {name: each for name, each in told.items() if each}
 
 

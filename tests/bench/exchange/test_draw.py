@@ -55,7 +55,7 @@ def test_claimed_divergences_come_first(moons, forge, example):
 
 
 def test_single_units_are_drawn_method_by_method(entries):
-    firsts = {draw_units(entries, 1, seed=seed)[0].unit.method.name for seed in range(200)}
+    firsts = {draw_units(entries, 1, seed=seed)[0].unit.method.name for seed in range(400)}
     assert firsts == set(METHODS)
     assert draw_units(entries, 3, seed=1) == draw_units(reversed(entries), 3, seed=1)
     assert len(draw_units(entries, 10**6, seed=1)) == len(entries)

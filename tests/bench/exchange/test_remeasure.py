@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import pytest
 from remeasured import Here, again, entry_of, submission_of
 
+from bench.digests import json_digest
 from bench.exchange import remeasure as measuring
 from bench.exchange.agreement import findings
 from bench.exchange.draw import replayable, retrainable
@@ -285,6 +286,27 @@ def test_a_worker_that_dies_is_a_finding(trained, example, monkeypatch):
     assert found.measurement is None
 
 
+def test_a_line_between_twins_that_was_edited_is_found(moons, forge, here):
+    def straighten(units):
+        record = units["ticket-reordered", 2, 0].record
+        record["interpolation"]["accuracy"][5] += 1.0
+        record["digests"]["interpolation"] = json_digest(record["interpolation"])
+
+    assert again(submission_of(moons), ("retrain", "ticket-reordered"))[0].differing == []
+    forge(moons, straighten)
+    assert findings_of(moons).findings == []
+    (found,) = again(submission_of(moons), ("retrain", "ticket-reordered"))
+    assert found.differing == ["interpolation"]
+
+
+def test_a_twin_whose_weights_stayed_behind_is_trained_again_without_the_line(moons, here):
+    for path in moons.glob("example/moons/ticket/s0/L02-*/final.safetensors"):
+        path.unlink()
+    (found,) = again(submission_of(moons), ("retrain", "ticket-reordered"))
+    assert found.differing == []
+    assert "interpolation" not in found.record
+
+
 # The command.
 
 
@@ -299,15 +321,15 @@ def test_verify_measures_again_and_writes_lines(moons_command, moons, tmp_path):
     asked = ("verify", moons, "--replay", 2, "--retrain", 3, "--draw", 5, "--measured", file, "--workers", 1)
     code, out, err = moons_command(*asked)
     assert (code, err) == (0, "")
-    assert "measuring 14 units again, drawn by --draw 5" in out
-    assert out.count("equal to the bit") == 14
-    assert out.endswith(f"{moons}: 62 units, no findings\n")
+    assert "measuring 15 units again, drawn by --draw 5" in out
+    assert out.count("equal to the bit") == 15
+    assert out.endswith(f"{moons}: 64 units, no findings\n")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [each["how"] for each in lines].count("replay") == 2
     assert all(each["equal"] and each["claimed"] == each["measured"] for each in lines)
     _, again_, _ = moons_command(*asked)
     assert sorted(again_.splitlines()) == sorted(out.splitlines()), "--draw gives the same units"
-    assert len(file.read_text().splitlines()) == 28, "lines are added"
+    assert len(file.read_text().splitlines()) == 30, "lines are added"
 
 
 def test_verify_draws_by_chance_unless_told(moons_command, moons):
@@ -326,7 +348,7 @@ def test_verify_finds_what_was_edited(moons_command, moons, forge, tmp_path):
         code, out, err = moons_command("verify", moons, how, 1)
         assert (code, err) == (1, "")
         assert "on the same kind of machine with the same versions it has another" in out
-        assert out.endswith(f"62 units, {out.count('it has another')} finding{'s' * (how == '--retrain')}\n")
+        assert out.endswith(f"64 units, {out.count('it has another')} finding{'s' * (how == '--retrain')}\n")
 
 
 def test_nothing_is_trained_of_a_submission_with_findings(moons_command, moons, forge, monkeypatch):

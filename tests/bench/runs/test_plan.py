@@ -130,6 +130,13 @@ def test_whole_nodes_are_refused_where_learners_do_not_name_them(toys, monkeypat
     assert refusal(task, method) is None
 
 
+def test_another_order_of_the_data_is_refused_where_learners_do_not_offer_it(toys, monkeypatch):
+    task, method = toy.TASKS[0], METHODS["ticket-reordered"]
+    assert refusal(task, method) is None
+    monkeypatch.delattr(toy.Toy, "interpolates")
+    assert refusal(task, method).startswith("domain 'toy' does not say that its learners train on another order")
+
+
 def test_a_saliency_that_a_task_declines_is_declined_under_any_methods_name(toys):
     method = define("mine", "snip", "fresh", "full", "", losses=3)
     assert refusal(toy.TASKS[-1], method) == "it has no losses"

@@ -41,6 +41,7 @@ PROMISES = {  # what differs from promising nothing
     "full": {"begins": "start", "length": "budget"},
     "rewound": {"needs": ("dense",), "begins": "rewind", "length": "rewound"},
     "last-rate": {"needs": ("dense",), "begins": "budget", "length": "rewound"},
+    "reordered": {"needs": ("dense", "twin"), "begins": "rewind", "length": "rewound", "reordered": True},
     "untrained": {"begins": "start", "length": "none"},
     "gmp": {**DYNAMIC, "cuts": True},
     "set": DYNAMIC,
@@ -127,7 +128,7 @@ def test_what_is_no_column_of_the_kind_is_refused_with_what_to_give(wrong, said)
     [
         (MaskColumn, "taken", True, "'ticket', 'source'"),  # what it once was
         (MaskColumn, "drawn", "network ", "'network', 'layers'"),
-        (MaskColumn, "needs", ("dense", "parent"), "'dense', 'previous', 'ticket', 'source', 'source-dense'"),
+        (MaskColumn, "needs", ("dense", "parent"), "'dense', 'previous', 'ticket', 'twin', 'source', 'source-dense'"),
         (WeightsColumn, "state", "final", "'initial', 'rewind', 'trained', 'fresh', 'source'"),
         (TrainingColumn, "begins", 0, "'start', 'rewind', 'budget'"),
     ],

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 from broken import broken_column
-from example import MOONS, TURNED, ExampleDomain, Moons, variant
+from example import MOONS, TURNED, ExampleDomain, Moons, moons, variant
 
 from bench.chance import FALSE_ALARM
 from bench.learner import HiddenLayer, State
 from bench.registry import methods, templates
 from bench.spec import Method, Pruning
+from bench.streams import Streams
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency, transfer
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn, columns
 from bench.tickets.conformance import check_learner, check_method
@@ -676,6 +677,65 @@ class Secretive(ExampleDomain):
 def test_what_planning_knows_of_synflow_is_checked():
     assert "has no forward_ones" in " ".join(map(str, check_learner(ExampleDomain(Opaque), MOONS)))
     assert "never planned" in " ".join(map(str, check_learner(Secretive(), MOONS)))
+
+
+# Two orders of the data.
+
+
+class Unready(Moons):
+    reestimate = None
+
+
+class Averages(Moons):
+    def reestimate(self):
+        self.module.train()
+        self.module(moons(self.streams.numpy("score"))[0])
+
+
+class Resets(Moons):
+    def reestimate(self):
+        super().reestimate()
+        with torch.no_grad():
+            self.module[0].weight.zero_()
+
+
+class EvaluatesOrdered(Moons):
+    def evaluate(self, split):
+        self.streams, kept = replace(self.streams, seed=self.streams.seed + self.streams.order), self.streams
+        found = super().evaluate(split)
+        self.streams = kept
+        return found
+
+
+class StartsOrdered(Moons):
+    def __init__(self, task, streams, width):
+        super().__init__(task, replace(streams, seed=streams.seed + streams.order), width)
+
+
+class Deaf(Moons):
+    def __init__(self, task, streams, width):
+        super().__init__(task, replace(streams, order=0), width)
+
+
+@pytest.mark.parametrize(("broken", "said"), [
+    (Averages, "leaves 1.running_mean partly as it was"), (Resets, "reestimate changes 0.weight"),
+    (EvaluatesOrdered, "is evaluated on other examples"), (StartsOrdered, "gives another 0.weight before training"),
+    (Deaf, "trains to the same end"),
+])  # fmt: skip
+def test_what_a_learner_does_wrong_with_another_order_of_its_data_is_caught(broken, said):
+    assert said in " ".join(map(str, check_learner(ExampleDomain(broken), MOONS)))
+
+
+def test_what_planning_knows_of_another_order_is_checked(monkeypatch):
+    monkeypatch.setattr(ExampleDomain, "interpolates", False)
+    assert "is never asked for it" in " ".join(map(str, check_learner(ExampleDomain(), MOONS)))
+    monkeypatch.undo()
+    assert "has no reestimate" in " ".join(map(str, check_learner(ExampleDomain(Unready), MOONS)))
+
+
+def test_a_copy_in_the_tickets_own_order_is_caught(monkeypatch):
+    monkeypatch.setattr("bench.tickets.inputs.streams_of", lambda unit: Streams(unit.seed, unit.level))
+    assert "C9" in method_checks("ticket-reordered")
 
 
 # Whole nodes.

@@ -24,6 +24,7 @@ RECIPES = {  # mask, weights, training, parents, options
     "one-shot-increase": ("increase", "rewind", "rewound", ("dense",), {}),
     "one-shot-untrained": ("one-shot", "initial", "untrained", ("dense",), {}),
     "ticket-noise": ("ticket", "noisy", "rewound", ("ticket", "dense"), {"deviations": 3.0}),
+    "ticket-reordered": ("ticket", "rewind", "reordered", ("ticket", "dense", "twin"), {}),
     "shuffled-values": ("shuffled", "carried", "rewound", ("ticket", "dense"), {}),
     "fine-tune": ("iterative", "trained", "last-rate", ("previous", "dense"), {}),
     "lr-rewind": ("iterative", "trained", "rewound", ("previous", "dense"), {}),

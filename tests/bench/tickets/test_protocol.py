@@ -175,6 +175,32 @@ def test_the_fit_is_that_of_the_end_where_the_unit_did_not_diverge_and_holds_no_
     assert lab(DENSE, 0).trained.fit is None
 
 
+def test_a_ticket_in_another_order_is_measured_from_its_twin_to_itself(lab):
+    """From the same start to another end; both ends with statistics of batch norm estimated anew."""
+    ticket, reordered = lab("ticket", 2), lab("ticket-reordered", 2)
+    assert weights_equal(lab.starts["ticket", 2], lab.starts["ticket-reordered", 2])
+    assert not weights_equal(ticket.trained.states["final"], reordered.trained.states["final"])
+    learner, ends = Moons(MOONS, Streams(0), 1.0), []
+    for result in (ticket, reordered):
+        learner.load(result.trained.states["final"])
+        learner.reestimate()
+        ends.append(learner.evaluate("test"))
+    line = reordered.trained.interpolation
+    assert [{name: line[name][place] for name in line} for place in (0, -1)] == ends
+    assert ticket.trained.interpolation is None
+
+
+def test_nothing_lies_between_a_twin_and_what_diverged(lab):
+    class Fails(Moons):
+        def train(self, until):
+            if self.streams.order:
+                raise Diverged(until, "the loss")
+            super().train(until)
+
+    assert Lab(Fails)("ticket-reordered").trained.interpolation is None
+    assert lab("ticket-reordered").trained.interpolation is not None
+
+
 def test_nodes_are_those_of_the_end_under_the_final_mask_where_the_unit_did_not_diverge(lab):
     class Keeps(Moons):
         def node_layers(self, mask):

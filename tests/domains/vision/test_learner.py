@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from bench.errors import Diverged, SpecError, UnknownName
@@ -351,6 +352,24 @@ def test_the_fit_is_measured_on_the_training_images_themselves_and_changes_nothi
     assert learner.fit()["accuracy"] == pytest.approx(100 * float((logits.argmax(1) == labels).float().mean()))
     assert learner.fit()["loss"] == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-4)
     assert found.keys() == learner.evaluate("test").keys()
+
+
+def test_statistics_are_estimated_anew_from_training_images_alone(convolving):
+    learner = build(convolving)
+    learner.train(25)
+    before = learner.snapshot()
+    learner.reestimate()
+    after = learner.snapshot()
+    assert all(torch.equal(before.weights[name], after.weights[name]) for name in before.weights)
+    train = load(convolving, "cpu")["train"]
+    images, _ = train.at(torch.arange(len(train)))
+    norm = next(module for module in learner.module.modules() if isinstance(module, nn.BatchNorm2d))
+    seen = []
+    norm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        learner.module.train()(images)
+    assert torch.allclose(after.buffers["norm.0.running_mean"], seen[0].mean((0, 2, 3)), rtol=1e-4, atol=1e-6)
+    assert not torch.equal(after.buffers["norm.0.running_mean"], before.buffers["norm.0.running_mean"])
 
 
 def test_large_images_are_evaluated_in_smaller_batches(convolving, monkeypatch):

@@ -355,6 +355,64 @@ def test_survivors_are_read_where_records_tell_of_them(compared):
         values(compared(), moved)
 
 
+# Instability.
+
+LINES = {1: [0.9, 0.85, 0.9], 2: [0.9, 0.7, 0.8], 4: [0.6, 0.2, 0.8]}
+"""Level -> accuracy from the twin to the copy."""
+
+
+def between(record, *, lines=LINES, sign=1):
+    level, seed = record["spec"]["level"], record["spec"]["seed"]
+    if record["spec"]["method"]["name"] != "ticket-reordered":
+        return record
+    line = [sign * 100 * value for value in lines[level]]
+    return {**record, "interpolation": {"accuracy": [line[0], line[1] - sign * seed, line[2]], "loss": [9.0]}}
+
+
+REORDERED = {**SCORES, **{("ticket-reordered", level): SCORES["ticket", level] for level in LEVELS}}
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
+def test_instability_is_the_most_that_the_metric_is_worse_between_two_copies_than_on_average_of_both(
+    compared, direction, sign
+):
+    asked = claim(method="ticket-reordered", comparator=None, statistic="instability", levels=(2,))
+    found = compared(REORDERED, direction, edit=lambda record: between(record, sign=sign))
+    assert values(found, asked) == pytest.approx({seed: 15 + seed for seed in SEEDS})
+    every = values(found, claim(method="ticket-reordered", comparator=None, statistic="instability"))
+    assert every == pytest.approx({seed: (5 + 15 + 50) / 3 + seed for seed in SEEDS})
+    with pytest.raises(Unmeasured, match=r"no record of ticket-reordered L2 on vision/toy has accuracy between"):
+        values(compared(REORDERED, direction), asked)
+
+
+def test_a_line_without_a_hill_is_not_less_stable_than_its_worse_end(compared):
+    flat = {level: [0.8, 0.9, 0.8] for level in LEVELS}
+    found = compared(REORDERED, edit=lambda record: between(record, lines=flat))
+    asked = claim(method="ticket-reordered", comparator=None, statistic="instability")
+    assert values(found, asked) == pytest.approx(dict.fromkeys(SEEDS, 0.0))
+
+
+def test_stability_tells_what_matches_by_their_correlation_over_the_levels_of_both_tasks(compared):
+    """Stable below 2 points, matching within the tolerance: all four of each kind at seed 3, where 1 and 2 points differ."""
+    tickets = {1: [0.8, 0.8, 0.8, 0.5], 2: [0.8, 0.8, 0.5, 0.5], 4: [0.5, 0.8, 0.5, 0.5]}
+    flat = np.full(4, 0.8)
+    scores = {("dense", 0): flat}
+    scores |= {("ticket", level): np.array(told) for level, told in tickets.items()}
+    scores |= {("ticket-reordered", level): np.array(told) for level, told in tickets.items()}
+    lines = {1: [0.9, 0.9, 0.9], 2: [0.9, 0.899, 0.9], 4: [0.9, 0.5, 0.9]}
+    found = compared(scores, edit=lambda record: between(record, lines=lines), tolerance=0.01)
+    asked = claim(method="ticket-reordered", comparator=None, statistic="stable-matching")
+    # stable: level 1 at seeds 0 and 1, level 2 at seeds 0 and 1 (0.1 and 1.1 points), level 4 never
+    assert values(found, asked) == pytest.approx({0: 1.0})
+    both = claim(method="ticket-reordered", comparator="ticket-reordered", statistic="stable-matching")
+    unlike = compared(REORDERED, edit=lambda record: between(record, lines=lines), tolerance=-9.0)
+    told = values(found, both, unlike)
+    stable, matching = [1, 1, 0, 1, 1, 0], [1, 1, 0, 0, 0, 0]
+    assert told[0] == pytest.approx(np.corrcoef(stable, matching)[0, 1])
+    with pytest.raises(Unmeasured, match="in none of 4 seeds do both stability and matching differ"):
+        values(unlike, asked)
+
+
 @pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
 def test_nobody_is_shown_at_the_level_where_he_is_luckiest(compared, direction, sign):
     """Every seed stands where the others are best; the same numbers at the level of one's own best would be better."""

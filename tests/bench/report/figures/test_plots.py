@@ -163,7 +163,15 @@ def test_every_method_has_a_look_of_its_own_even_without_colour():
 
 FAMILIES = {
     "ticket": ("ticket", "ticket-init"),
-    "ticket's mask": ("reinit", "reinit-signed", "permuted", "shuffled", "ticket-noise", "shuffled-values"),
+    "ticket's mask": (
+        "reinit",
+        "reinit-signed",
+        "permuted",
+        "shuffled",
+        "ticket-noise",
+        "ticket-reordered",
+        "shuffled-values",
+    ),
     "random or small": ("random-ticket", "random-erk", "small-dense", "magnitude-shuffled", "snip-shuffled"),
     "trained weights": (
         "one-shot",

@@ -29,6 +29,7 @@ def test_every_control_says_what_a_better_ticket_rules_out(study):
     assert {name for name, told in found.items() if not told} == {"dense", "ticket"}
     assert found["reinit"] == "The mask is enough, whatever it starts from."
     assert found["shuffled"] == "The number of weights in each layer is enough."
+    assert found["ticket-reordered"] == "The order of the data does not decide it."
     assert found["ticket-noise"] == "A start near the ticket's is enough."
     assert found["one-shot"] == found["one-shot-increase"] == "One round of pruning is enough."
     assert found["one-shot-untrained"] == "The mask is enough, without any training."

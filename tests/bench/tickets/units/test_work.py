@@ -83,7 +83,7 @@ def test_a_child_from_disk_equals_a_child_from_memory(store):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_record_has_every_field_and_no_number_that_is_not_finite(store, name):
     record = store(name, int(name != "dense"))
-    assert set(record) - {"survival"} == {*Record.__required_keys__, "curve"}
+    assert set(record) - {"survival", "interpolation"} == {*Record.__required_keys__, "curve"}
     assert json.loads(canonical_json(record)) == record
     assert (record["format"], record["status"], record["reason"]) == (FORMAT, "ok", None)
 
@@ -120,6 +120,17 @@ def test_search_cost_adds_up_over_the_chain(store):
     for name in ("random-ticket", "snip", "gmp", "small-dense"):
         assert store(name, 3)["search_cost"] == 40
     assert [store(name, 3)["updates"] for name in ("ticket", "reinit", "random-ticket")] == [30, 40, 40]
+
+
+def test_a_ticket_in_another_order_names_its_twin_and_digests_what_lies_between(store):
+    record, ticket = store("ticket-reordered", 2), store("ticket", 2)
+    assert set(record["spec"]["parents"]) == {"ticket", "twin", "dense"}
+    assert record["spec"]["parents"]["twin"] == ticket["unit_id"]
+    assert record["digests"]["mask"] == ticket["digests"]["mask"]
+    assert record["digests"]["weights"] != ticket["digests"]["weights"]
+    assert record["digests"]["interpolation"] == json_digest(record["interpolation"])
+    assert record["search_cost"] == ticket["search_cost"] + 30
+    assert "interpolation" not in ticket
 
 
 def test_environment_steps_are_those_of_the_learner_and_null_without_environments(store, tmp_path, example):
@@ -307,7 +318,7 @@ def test_a_diverged_unit_is_a_whole_record_with_nulls_for_metrics(tmp_path, monk
     record = store(name, int(name != "dense"))
     assert (record["status"], record["reason"]) == ("diverged", "the loss is not finite at step 25")
     assert {row["value"] for row in record["metrics"]} == {None}
-    assert set(record) - {"survival"} == {*Record.__required_keys__, "curve"}
+    assert set(record) - {"survival", "interpolation"} == {*Record.__required_keys__, "curve"}
     assert json.loads(canonical_json(record)) == record
     assert record["steps"] == record["updates"] == record["search_cost"] == 25
     assert store.files(name, int(name != "dense")) >= (
