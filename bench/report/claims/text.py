@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from bench.report.claims.definitions import Claim, papers
 from bench.report.claims.measures import STATISTICS, printed
 from bench.report.claims.verdicts import ClaimVerdict
+from bench.report.statistics.seeds import MOST
 
 IQM = "difference of interquartile means over the tasks, normalised scores"
 SIGNS = {"greater": ">", "less": "<"}
 WIDTH = 100
 COLUMNS = (
-    *("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable"),
+    *("claim", "verdict", "scale", "statistic", "claimed", "n", "p (Holm)", "p (signs)", "detectable", "seeds"),
     *("read", "statement"),
 )
 
@@ -45,6 +46,13 @@ def claimed(claim: Claim) -> str:
     if claim.test == "not-worse":
         return f"> -{claim.margin:g}"
     return f"within {claim.margin:g}" if claim.margin else f"exactly {printed(claim)(0.0):g}"
+
+
+def seeds_needed(verdict: ClaimVerdict) -> str:
+    """Of what is inconclusive, how many seeds would decide it: `12`, or `over 100`; empty otherwise."""
+    if verdict.status != "inconclusive":
+        return ""
+    return str(verdict.deciding or f"over {MOST}")
 
 
 def measured(verdict: ClaimVerdict) -> str:
@@ -110,6 +118,7 @@ def _numbers(verdict: ClaimVerdict) -> str:
     parts = [f"{measured(verdict)}, claimed {claimed(verdict.claim)}", f"{n} seed{'s' * (n > 1)}"]
     parts += [f"p {verdict.p:.2g} (Holm, {_family(verdict)})"] if verdict.p is not None else []
     parts += [f"detectable {verdict.detectable:.3g}"] if verdict.detectable is not None else []
+    parts += [f"{needed} seeds would decide"] if (needed := seeds_needed(verdict)) else []
     return "; ".join(parts)
 
 
@@ -133,6 +142,7 @@ def _row(verdict: ClaimVerdict) -> tuple[str, ...]:
         claimed(claim) if claim.scale else "",
         str(limits.n) if limits else "",
         *("" if value is None else f"{value:.2g}" for value in numbers),
+        seeds_needed(verdict),
         read(claim),
         claim.statement,
     )

@@ -22,6 +22,7 @@ from bench.report.statistics.seeds import (
     Estimate,
     Floats,
     Interval,
+    deciding,
     detectable,
     interval,
     p_value,
@@ -46,6 +47,8 @@ class ClaimVerdict:
         interval: of the statistic as it is printed; None where nothing was run, and for exact claims its mean alone.
         detectable: the smallest distance from the threshold that so many seeds with this spread would have shown with
             80 % power; of what is inconclusive.
+        deciding: how many seeds would decide it with that power after Holm's correction, if the mean stays where it is; None
+            of what is not inconclusive, and where `seeds.MOST` would not.
         scale: at which it was shown.
         reason: why there is no verdict, or what limits it.
         values: seed -> statistic, before it is turned into what is printed.
@@ -59,6 +62,7 @@ class ClaimVerdict:
     status: Status
     interval: Interval | None = None
     detectable: float | None = None
+    deciding: int | None = None
     scale: Scale | None = None
     reason: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
@@ -247,9 +251,20 @@ def _corrected(verdicts: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
 def _after(verdict: ClaimVerdict) -> ClaimVerdict:
     """With its corrected p-value, which may take a verdict back."""
     assert verdict.p is not None
+    if verdict.status != "inconclusive" and verdict.p < ALPHA:
+        return replace(verdict, detectable=None)
+    verdict = replace(verdict, deciding=_deciding(verdict))
     if verdict.status == "inconclusive":
         return verdict
-    if verdict.p < ALPHA:
-        return replace(verdict, detectable=None)
     reason = f"it {verdict.status} by itself, but not after Holm's correction for {verdict.tested} claims"
     return replace(verdict, status="inconclusive", reason=reason)
+
+
+def _deciding(verdict: ClaimVerdict) -> int | None:
+    """Seeds that its test would take, of an equivalence that of the nearer margin."""
+    claim, values = verdict.claim, list(verdict.values.values())
+    threshold = _threshold(claim)
+    if claim.test == "equivalent":
+        assert claim.margin is not None
+        threshold = math.copysign(claim.margin, math.fsum(values))
+    return deciding(values, threshold, tests=verdict.tested)

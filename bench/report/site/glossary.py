@@ -98,7 +98,7 @@ COLUMNS = {
     "vs ticket": "difference of interquartile means on the tasks that the two share, in percentage points.",
     "beats ticket %": "probability of improvement: how often a run of it is better than a run of the ticket on the same task.",
     "search cost, dense = 1": "the same in trainings of the dense network, geometric mean over the tasks.",
-    "n, p (Holm), detectable": "of a claim: seeds; p-value corrected for the paper's other claims; the smallest effect that would have shown.",
+    "n, p (Holm), detectable, seeds": "of a claim: seeds; p-value corrected for the paper's other claims; the smallest effect that would have shown; of what is inconclusive, the seeds that would decide it if the mean stays where it is.",
 }
 """Heading -> what stands under it."""
 

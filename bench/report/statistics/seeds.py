@@ -200,12 +200,13 @@ def detectable(values: Sequence[float]) -> float | None:
     return None if known.error is None else _detectable_errors(known.n) * known.error
 
 
-def deciding(values: Sequence[float], threshold: float = 0.0) -> int | None:
+def deciding(values: Sequence[float], threshold: float = 0.0, *, tests: int = 1) -> int | None:
     """The fewest seeds of this spread that would tell a mean as far from the threshold as this one with 80 % power.
 
     Args:
         values: differences paired by seed.
         threshold: in their unit.
+        tests: over how many of them the 5 % are shared out (Bonferroni: what the first step of Holm's correction asks).
 
     Returns:
         None below three of them, and where it takes more than `MOST`.
@@ -214,7 +215,7 @@ def deciding(values: Sequence[float], threshold: float = 0.0) -> int | None:
     if known.error is None:
         return None
     distance, spread = abs(known.mean - threshold), known.error * math.sqrt(known.n)
-    enough = (n for n in range(FEWEST, MOST + 1) if _detectable_errors(n) * spread / math.sqrt(n) <= distance)
+    enough = (n for n in range(FEWEST, MOST + 1) if _detectable_errors(n, tests) * spread / math.sqrt(n) <= distance)
     return next(enough, None)
 
 
@@ -245,11 +246,11 @@ def _weights(n: int) -> Floats:
 
 
 @cache
-def _detectable_errors(n: int) -> float:
+def _detectable_errors(n: int, tests: int = 1) -> float:
     """The same in standard errors: where the noncentral t distribution leaves the acceptance region with that power."""
-    freedom, bound = n - 1, quantile(n - 1)
+    freedom, bound = n - 1, quantile(n - 1, 1 - (1 - CONFIDENCE) / tests)
 
     def lacking(shift: float) -> float:
         return float(1 - nctdtr(freedom, shift, bound)) - POWER  # the other tail adds less than 1e-4
 
-    return float(brentq(lacking, 0.0, 10.0))
+    return float(brentq(lacking, 0.0, 10.0 * bound))

@@ -13,7 +13,7 @@ from bench.report.claims.text import blocks, claimed, measured, read, verdict_ta
 from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.aggregates import stratified
 from bench.report.statistics.families import holm
-from bench.report.statistics.seeds import detectable
+from bench.report.statistics.seeds import deciding, detectable
 
 CLAIM = Claim(
     id="X-1", paper="1803.03635", statement="Tickets win.", where="here", method="ticket", comparator="reinit",
@@ -66,6 +66,32 @@ def test_what_is_inconclusive_says_what_it_could_have_seen(study):
     verdict = one(CLAIM, world(study, ticket=0.0002))
     assert verdict.detectable == pytest.approx(detectable(list(verdict.values.values())))
     assert one(CLAIM, world(study, ticket=0.02)).detectable is None
+
+
+def test_what_is_inconclusive_says_how_many_seeds_would_decide_it(sampled):
+    gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
+    verdict = one(CLAIM, sampled(gaps))
+    assert verdict.status == "inconclusive"
+    assert verdict.deciding == deciding(gaps) > 5
+    assert f"{verdict.deciding} seeds would decide" in blocks([verdict])
+    assert f" | {verdict.deciding} | " in verdict_table([verdict])
+    decided = one(CLAIM, sampled([0.1, 0.1, 0.11, 0.1, 0.1]))
+    assert decided.deciding is None
+    assert "would decide" not in blocks([decided])
+    hopeless = one(CLAIM, sampled([-0.1, 0.0, 0.1, -0.1, 0.101]))
+    assert hopeless.deciding is None
+    assert "over 100 seeds would decide" in blocks([hopeless])
+
+
+def test_a_whole_family_takes_more_seeds_and_an_equivalence_those_of_its_nearer_margin(sampled):
+    gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
+    family = judge([replace(CLAIM, id=f"X-{k}") for k in range(10)], sampled(gaps))
+    assert family[0].deciding == deciding(gaps, tests=10) > deciding(gaps)
+    for sign in (1, -1):
+        told = [sign * gap for gap in gaps]
+        near = one(replace(CLAIM, test="equivalent", margin=0.25), sampled(told))
+        assert near.deciding == deciding(told, sign * 0.25)
+    assert one(replace(CLAIM, test="not-worse", margin=0.05), sampled(gaps)).deciding == deciding(gaps, -0.05)
 
 
 @pytest.mark.parametrize(
@@ -552,6 +578,6 @@ def test_the_text_has_the_verdict_its_numbers_and_its_scale(study):
     assert "claimed > 0; 5 seeds; p " in text
     assert "X-2     not run" in text
     assert "| X-1 | holds | small | 0.0" in table
-    columns = "claim | verdict | scale | statistic | claimed | n | p (Holm) | p (signs) | detectable | read | statement"
+    columns = "claim | verdict | scale | statistic | claimed | n | p (Holm) | p (signs) | detectable | seeds | read | statement"
     assert table.startswith(f"| {columns} |\n| --- | --- |")
     assert "- X-2: no VGG" in table

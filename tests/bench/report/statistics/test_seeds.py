@@ -254,6 +254,17 @@ def test_as_many_seeds_decide_as_give_eighty_per_cent_power(effect):
     assert deciding([-each for each in values]) == n
 
 
+def test_a_family_shares_its_five_per_cent_out():
+    values = [0.1, 0.5, -0.2, 0.6, 0.3]
+    effect = np.mean(values) / np.std(values, ddof=1)
+    n = deciding(values, tests=10)
+
+    def power(n):
+        return 1 - stats.nct.cdf(stats.t.ppf(1 - 0.0025, n - 1), n - 1, effect * n**0.5)
+
+    assert power(n - 1) < 0.8 <= power(n)
+
+
 def test_nobody_is_sent_to_more_than_a_hundred_seeds():
     assert deciding([-1.0, 0.0, 1.0]) is None
     assert deciding([-0.9, 0.1, 1.1]) is None
