@@ -42,6 +42,7 @@ class Claim:
         tasks: names, of the method; more than one for a statistic over tasks.
         levels: fixed in advance.
         seeds: the fewest that carry a verdict; see `seeds_of`.
+        first_look: what fewer seeds had said, before `seeds` was fixed by the power that they showed.
         expected: level -> value that the paper prints, for `exact`.
         blocked: why this version cannot run it.
     """
@@ -65,6 +66,7 @@ class Claim:
     tasks: tuple[str, ...] = ()
     levels: tuple[int, ...] = ()
     seeds: int = 0
+    first_look: str | None = None
     expected: Mapping[int, float] = field(default_factory=dict)
     blocked: str | None = None
 

@@ -101,6 +101,17 @@ def _overfit(one: Side, level: int) -> dict[int, float]:
     return _minus(fits, one.scores(level))
 
 
+def _loss_per_round(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    """How much more of the dense score each round costs than it costs the comparator, each by its own dense network."""
+    return _minus(_per_round(claim, own), _per_round(claim, other))
+
+
+def _per_round(claim: Claim, one: Side) -> dict[int, float]:
+    dense = side(claim, one.comparison, DENSE).scores(0)
+    losses = [(level, _gap(one, dense, one.scores(level))) for level in claim.levels]
+    return shared_mean([{seed: loss / level for seed, loss in column.items()} for level, column in losses])
+
+
 def _late(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     late = own.comparison.task.at[0]
     return shared_mean([_minus(own.scores(level, at=late), own.scores(level)) for level in claim.levels])
@@ -216,6 +227,10 @@ STATISTICS: Mapping[str, Statistic] = {
         of=_fit_gap,
         about="difference of the gaps between training examples and others, positive where the method's is wider",
         reads="score and fit",
+    ),
+    "loss-per-round": Statistic(
+        of=_loss_per_round,
+        about="difference of what a round costs of the dense score, mean over the levels, positive where it costs the method more",
     ),
     "value": Statistic(of=_value, about="what is read itself, mean over the levels"),
     "late": Statistic(

@@ -35,7 +35,7 @@ def verdict_table(verdicts: Sequence[ClaimVerdict]) -> str:
     """A table of the verdicts, the reasons under it."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(verdict) for verdict in verdicts)]
     table = [f"| {' | '.join(row)} |" for row in rows]
-    notes = [f"- {verdict.claim.id}: {verdict.reason}" for verdict in verdicts if verdict.reason]
+    notes = [f"- {verdict.claim.id}: {note}" for verdict in verdicts for note in notes_on(verdict)]
     return "\n".join([*table, *([""] if notes else []), *notes]) + "\n"
 
 
@@ -46,6 +46,14 @@ def claimed(claim: Claim) -> str:
     if claim.test == "not-worse":
         return f"> -{claim.margin:g}"
     return f"within {claim.margin:g}" if claim.margin else f"exactly {printed(claim)(0.0):g}"
+
+
+def notes_on(verdict: ClaimVerdict) -> list[str]:
+    """Why there is no verdict or what limits it, and what was seen before the number of seeds was fixed."""
+    looked = verdict.claim.first_look
+    return [
+        note for note in (verdict.reason, looked and f"a first look, before the seeds were fixed: {looked}") if note
+    ]
 
 
 def seeds_needed(verdict: ClaimVerdict) -> str:
@@ -109,7 +117,7 @@ def _block(verdict: ClaimVerdict) -> list[str]:
         lines += _wrapped(_numbers(verdict))
     if claim.reported:
         lines += _wrapped(f"the paper: {claim.reported}")
-    return lines + (_wrapped(verdict.reason) if verdict.reason else [])
+    return lines + [line for note in notes_on(verdict) for line in _wrapped(note)]
 
 
 def _numbers(verdict: ClaimVerdict) -> str:

@@ -48,7 +48,7 @@ ORDER = (
 COLUMNS = {column.name: column for column in COMPACT}
 
 FUNCTIONS = (
-    *(text.about, text.claimed, text.seeds_needed, papers, besides, title, notes, families, layers_of),
+    *(text.about, text.claimed, text.seeds_needed, text.notes_on, papers, besides, title, notes, families, layers_of),
     *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts, terms, by_paper),
 )
 """What the templates call by name."""

@@ -26,8 +26,9 @@ SCOPES: dict[str, dict[str, Any]] = {
     "all-with-biases": {"biases": True},
     "matrices": {},
     "layers-only": {"biases": True, "exempt": EMBEDDINGS},
+    "layer-matrices": {"exempt": EMBEDDINGS},
 }
-"""What is pruned: everything with the biases and gains pooled (1906.02768), every matrix, or all but the embeddings."""
+"""What is pruned: everything with the biases and gains pooled (1906.02768), or every matrix; all, or all but the embeddings."""
 
 UNSUPPORTED = {"synflow": "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none."}
 

@@ -66,6 +66,7 @@ BIBLE: dict[Scale, Size] = {
     ),
 }  # fmt: skip
 UNPUBLISHED = "No paper has this task: the recipe of 1906.02768 at the size that two CPU cores train in minutes."
+LAYER_MATRICES = "Attention and feed-forward matrices are pooled; the paper pools their biases and gains with them."
 MATRICES = "Embeddings, attention and feed-forward matrices are pooled; the paper pools biases and gains with them."
 
 
@@ -136,6 +137,17 @@ def _bible(scale: Scale) -> Task:
     return task
 
 
+def _layers(scale: Scale) -> Task:
+    """The same, but for the embeddings, which are kept (1906.02768, section 4.2)."""
+    whole = _bible(scale)
+    return replace(
+        whole,
+        name=f"{whole.name}-layers",
+        pruning=pruning("layer-matrices"),
+        deviations=(UNPUBLISHED, LAYER_MATRICES, *whole.deviations[2:]),
+    )
+
+
 REVERSE = Size(
     width=32, inner=128, layers=1, max_words=0, pieces=0, max_tokens=512, budget=600, rate=5e-3, warmup=150,
     dropout=0.1, beam=1, limit=200,
@@ -145,6 +157,7 @@ REVERSE_CORPUS = {"kind": "reverse", "symbols": 20, "longest": 8, "train": 4_000
 
 TASKS = [
     *(_bible(scale) for scale in BIBLE),
+    *(_layers(scale) for scale in ("smoke", "small")),
     _task(
         "transformer-reverse",
         "smoke",

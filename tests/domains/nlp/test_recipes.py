@@ -154,6 +154,14 @@ EXPECTED = [
         max_tokens=1_024, rate=3e-3, warmup=150, budget=1_000, every=100, rewind=100,
     ),
     transformer(
+        "nlp/transformer-bible-layers", "smoke", data=BIBLE, corpus=verses(8, 400), model=small(16, 64, 1, 0.1), beam=1,
+        limit=20, layers=True, max_tokens=256, rate=2e-3, warmup=5, budget=20, every=10, rewind=2,
+    ),
+    transformer(
+        "nlp/transformer-bible-layers", "small", data=BIBLE, corpus=verses(24, 2_000), model=small(128, 256, 3, 0.0), beam=4,
+        layers=True, max_tokens=1_024, rate=3e-3, warmup=150, budget=1_000, every=100, rewind=100,
+    ),
+    transformer(
         "nlp/transformer-reverse", "smoke", data=REVERSE, corpus=ROWS, model=small(32, 128, 1, 0.1), beam=1, limit=200,
         max_tokens=512, rate=5e-3, warmup=5, budget=20, every=10, rewind=2,
     ),

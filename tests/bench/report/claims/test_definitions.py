@@ -68,7 +68,7 @@ def test_a_claim_is_of_tasks_methods_metrics_and_readings_that_exist(claim):
 def test_two_tasks_that_are_compared_score_the_same_thing(claim):
     own, other = (registry.task(name, claim.scale) for name in claim.arms)
     assert own.name != other.name
-    assert claim.statistic in ("gain", "rounds", "best", "stable-matching")
+    assert claim.statistic in ("gain", "rounds", "best", "stable-matching", "loss-per-round")
     same = ("metric", "directions", "split", "at", "data", "evaluation", "chance", "tolerance")
     assert [getattr(own, field) for field in same] == [getattr(other, field) for field in same]
 
@@ -83,6 +83,16 @@ UNASKED = ("M2-3", "M2-4")
 def test_claims_about_images_can_be_asked_of_the_paper_and_of_a_stand_in(name):
     scales = {claim.scale for claim in load_claims() if claim.id == name}
     assert scales == ({"paper"} if name in UNASKED else {"paper", "small"})
+
+
+def test_whoever_fixed_more_seeds_by_power_tells_what_fewer_had_said():
+    """And asks for no fewer than those."""
+    looked = [claim for claim in load_claims() if claim.first_look]
+    assert looked
+    for claim in looked:
+        seen, told = claim.first_look.split(" seeds: ")
+        assert 3 <= int(seen) < claim.seeds
+        assert re.search(r"\[.*\], p .* after Holm's correction; \d+ would decide it \(20\d\d-\d\d-\d\d\)", told)
 
 
 def test_what_is_derived_says_so():

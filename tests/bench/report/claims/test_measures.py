@@ -355,6 +355,17 @@ def test_survivors_are_read_where_records_tell_of_them(compared):
         values(compared(), moved)
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
+def test_what_a_round_costs_is_told_by_each_tasks_own_dense_network(compared, direction, sign):
+    elsewhere = {key: values - 0.1 * key[1] * sign + 3.0 for key, values in SCORES.items()}
+    asked = claim(statistic="loss-per-round", comparator="ticket")
+    found = values(compared(direction=direction), asked, compared(elsewhere, direction))
+    assert found == pytest.approx(dict.fromkeys(SEEDS, -0.1))
+    to_reinit = values(compared(direction=direction), claim(statistic="loss-per-round"))
+    told = [sign * (SCORES["reinit", level] - SCORES["ticket", level]) / level for level in LEVELS]
+    assert to_reinit == by_seed(np.mean(told, axis=0))
+
+
 # Instability.
 
 LINES = {1: [0.9, 0.85, 0.9], 2: [0.9, 0.7, 0.8], 4: [0.6, 0.2, 0.8]}

@@ -83,6 +83,12 @@ def test_what_is_inconclusive_says_how_many_seeds_would_decide_it(sampled):
     assert "over 100 seeds would decide" in blocks([hopeless])
 
 
+def test_what_a_first_look_said_stays_on_record(sampled):
+    looked = one(replace(CLAIM, first_look="3 seeds: 0.1"), sampled([0.1, 0.1, 0.11, 0.1, 0.1]))
+    for text in (blocks([looked]), verdict_table([looked])):
+        assert "a first look, before the seeds were fixed: 3 seeds: 0.1" in text
+
+
 def test_a_whole_family_takes_more_seeds_and_an_equivalence_those_of_its_nearer_margin(sampled):
     gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
     family = judge([replace(CLAIM, id=f"X-{k}") for k in range(10)], sampled(gaps))
