@@ -196,6 +196,18 @@ class ExplainsAbsence(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsInputs(Protocol):
+    """What a learner offers besides some of whose inputs are known to tell nothing of its task."""
+
+    def relevant_inputs(self) -> dict[str, Tensor]:
+        """Name of the weights that read the inputs, (outputs, inputs) -> (inputs,), bool: True where one tells something.
+
+        Empty where nobody knows, as of most tasks.
+        """
+        ...
+
+
 class HiddenLayer(NamedTuple):
     """The parameters of one layer of hidden nodes.
 

@@ -34,6 +34,10 @@ class Metric(TypedDict):
     step: Count
 
 
+RELEVANT, IRRELEVANT = "relevant inputs", "irrelevant inputs"
+"""Groups of the weights that read inputs, where it is known which inputs tell something of the task."""
+
+
 class LayerCount(TypedDict):
     """Counts of one parameter or one group of parameters."""
 

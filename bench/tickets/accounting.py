@@ -5,19 +5,21 @@ Everything is counted over `named_parameters()`, where shared and tied parameter
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from bench.errors import Unsupported
-from bench.learner import ForwardsOnes, Learner, Mask
-from bench.record import Counts, LayerCount
+from bench.learner import ForwardsOnes, KnowsInputs, Learner, Mask
+from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount
 from bench.spec import Task
 from bench.tickets import masks, saliency
 
 
 def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_asks: int) -> Counts:
-    """Counts of the network under `mask`, per layer and per group of the task.
+    """Counts of the network under `mask`, per layer and per group of the task, and of the inputs where some are known to be noise.
 
     Args:
         learner: the network that was trained.
@@ -36,6 +38,8 @@ def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_ask
         group = task.group_of(name)
         if group is not None:
             _add(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), layer)
+    if isinstance(learner, KnowsInputs):
+        groups |= _by_relevance(learner.relevant_inputs(), mask, entries)
     matrices = {name for name, parameter in learner.module.named_parameters() if parameter.ndim > 1}
     removed = {name: layer["prunable"] - layer["kept"] for name, layer in layers.items()}
     every = sum(layer["all"] for layer in layers.values())
@@ -52,6 +56,19 @@ def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_ask
         "groups": groups,
         "collapsed": [name for name, count in left.items() if count == 0],
     }
+
+
+def _by_relevance(reading: Mapping[str, Tensor], mask: Mask, entries: Mask) -> dict[str, LayerCount]:
+    """Group -> counts of the weights that read inputs which tell something, and of those that read the others."""
+    groups: dict[str, LayerCount] = {}
+    for name, told in reading.items():
+        relevant = told.to(entries[name].device)
+        for group, columns in ((RELEVANT, relevant), (IRRELEVANT, ~relevant)):
+            prunable = entries[name][:, columns]
+            kept = prunable & mask[name].to(prunable.device)[:, columns] if name in mask else prunable
+            count: LayerCount = {"all": prunable.numel(), "prunable": int(prunable.sum()), "kept": int(kept.sum())}
+            _add(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), count)
+    return groups
 
 
 def _add(total: LayerCount, layer: LayerCount) -> None:

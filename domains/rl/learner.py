@@ -14,6 +14,7 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.rl import algorithms
 from domains.rl.environments import envs
+from domains.rl.environments.padded import PaddedCartPoles
 from domains.rl.evaluation import HELD_OUT, Evaluator
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD, Randomness
@@ -125,6 +126,14 @@ class AgentLearner:
     def forward_ones(self) -> Tensor:
         """Logits and value, or action values: (1, outputs) for one all-ones observation, with graph."""
         return self._rollouts.forward_ones()
+
+    def relevant_inputs(self) -> dict[str, Tensor]:
+        """What the environment's noise is of: nothing, where it has none."""
+        simulations = self._env.simulations
+        if not isinstance(simulations, PaddedCartPoles):
+            return {}
+        matrices = (name for name, weight in self.module.named_parameters() if weight.ndim == 2)
+        return {next(matrices): torch.from_numpy(simulations.relevant)}
 
     def snapshot(self) -> State:
         """A copy of weights, statistics and counters that later training does not change."""

@@ -9,7 +9,7 @@ from functools import partial
 from statistics import fmean
 from typing import Literal
 
-from bench.record import metric_of
+from bench.record import IRRELEVANT, RELEVANT, LayerCount, metric_of
 from bench.report.claims.barriers import instability, stable_matching
 from bench.report.claims.definitions import Claim
 from bench.report.claims.sides import Missing, Side, Unmeasured, arm, pairs, shared_mean, side
@@ -194,6 +194,28 @@ def _layer_density(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     return shared_mean(ratios)
 
 
+def _input_density(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
+    ratios = []
+    for level in claim.levels:
+        known = own.arm(level)
+        groups = {seed: record["counts"]["groups"] for seed, record in known.records.items()}
+        if not any(RELEVANT in each for each in groups.values()):
+            raise Unmeasured(
+                f"no record of {known.label} on {own.comparison.task.name} tells relevant inputs from others"
+            )
+        ratios.append({
+            seed: math.log(_share(each[RELEVANT]) / _share(each[IRRELEVANT]))
+            for seed, each in groups.items()
+            if RELEVANT in each
+        })  # fmt: skip
+    return shared_mean(ratios)
+
+
+def _share(count: LayerCount) -> float:
+    """Its density; none kept counts as half a weight, so that no seed is lost where a ticket keeps no noise at all."""
+    return max(count["kept"], 0.5) / count["prunable"]
+
+
 def _survivors(claim: Claim, own: Side, _other: Side, *, fact: Literal["initial", "movement"]) -> dict[int, float]:
     columns = []
     for level in claim.levels:
@@ -254,6 +276,12 @@ STATISTICS: Mapping[str, Statistic] = {
     ),
     "layer-density": Statistic(
         of=_layer_density, about="density of the layer over that of the network, mean over the levels", reads="density"
+    ),
+    "input-density": Statistic(
+        of=_input_density,
+        about="density of the weights from relevant inputs over that of those from noise, geometric mean over the levels",
+        shown=math.exp,
+        reads="density",
     ),
     "survivors-began": Statistic(
         of=partial(_survivors, fact="initial"),

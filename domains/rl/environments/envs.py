@@ -10,6 +10,7 @@ from bench.code import is_code, load
 from bench.errors import UnknownName
 from domains.rl.environments.classic import CLASSIC, classic
 from domains.rl.environments.episodes import Episodes, Simulations
+from domains.rl.environments.padded import PADDED
 
 SEED_LIMIT = 2**31
 """Environments take seeds below this: the emulator's are 32-bit integers with a sign."""
@@ -21,6 +22,13 @@ def _gymnasium(name: str, n: int, code: Mapping[str, str] = MappingProxyType({})
     if is_code(name):
         load(name, code)  # gymnasium would import whatever is named
     return Gyms(name, n, **options)
+
+
+def _padded(name: str, n: int) -> Simulations:
+    if name not in PADDED:
+        raise UnknownName("environment with noise beside its state", name, PADDED)
+    physics, limit = PADDED[name]
+    return physics(name, n, limit)
 
 
 def _minatar(name: str, n: int, **options: Any) -> Simulations:
@@ -37,6 +45,7 @@ def _atari(name: str, n: int, **options: Any) -> Simulations:
 
 KINDS: dict[str, Callable[..., Simulations]] = {
     "gymnasium": _gymnasium,
+    "padded": _padded,
     "minatar": _minatar,
     "atari": _atari,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from bench.spec import Direction, Scale, Task
@@ -138,9 +139,31 @@ def _task(name: str, game: Game, scale: Scale, *, by_steps: bool) -> Task:
     )
 
 
+PADDED = (
+    "Beside its four numbers, every observation has twelve of normal noise, of a standard deviation of 0.1: no paper trains "
+    "this; 2105.01648 pads observations of other environments."
+)
+
+
+def _noisy(scale: Scale) -> Task:
+    """CartPole among noise: which inputs does a ticket keep?"""
+    whole = _task("cartpole", GAMES["cartpole"], scale, by_steps=False)
+    return replace(
+        whole,
+        name="rl/cartpole-noise-a2c",
+        config={**whole.config, "env": {"kind": "padded", "id": GAMES["cartpole"].env}},
+        source="this suite, after 2105.01648; trained as Yu, Edunov, Tian & Morcos 2019 (1906.02768), classic control",
+        deviations=(*whole.deviations, PADDED),
+    )
+
+
 TASKS = [
-    _task(name, game, scale, by_steps=by_steps)
-    for name, game in GAMES.items()
-    for by_steps in (False, True)
-    for scale in game.episodes
+    *(
+        _task(name, game, scale, by_steps=by_steps)
+        for name, game in GAMES.items()
+        for by_steps in (False, True)
+        for scale in game.episodes
+    ),
+    _noisy("smoke"),
+    _noisy("small"),
 ]

@@ -117,6 +117,22 @@ def test_groups_add_up_their_layers_and_the_first_pattern_wins():
     }
 
 
+def test_weights_that_read_noise_are_counted_apart_from_those_that_read_something():
+    class Knows(Ones):
+        def relevant_inputs(self):
+            return {"0.weight": torch.tensor([True, True, False, False, False])}
+
+    learner = Knows(nn.Sequential(nn.Linear(5, 3), nn.ReLU(), nn.Linear(3, 2)), 5)
+    entries = {name: torch.ones_like(each, dtype=torch.bool) for name, each in weights_of(learner).items()}
+    mask = {"0.weight": torch.tensor([[1, 1, 0, 0, 1], [1, 0, 0, 0, 0], [0, 1, 1, 0, 0]], dtype=torch.bool)}
+    told = accounting.counts(learner, mask, entries, MOONS, level_asks=0)["groups"]
+    assert told["relevant inputs"] == {"all": 6, "prunable": 6, "kept": 4}
+    assert told["irrelevant inputs"] == {"all": 9, "prunable": 9, "kept": 2}
+    entries["0.weight"][0] = False
+    told = accounting.counts(learner, {}, entries, MOONS, level_asks=0)["groups"]
+    assert told["irrelevant inputs"] == {"all": 9, "prunable": 6, "kept": 6}, "of the prunable ones"
+
+
 def test_pruned_biases_are_missing_from_all_parameters_and_not_from_the_weights():
     pruning = replace(MOONS.pruning, biases=True, rates={}, scope="global")
     learner = Moons(MOONS, Streams(0), 1.0)

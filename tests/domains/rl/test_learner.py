@@ -17,6 +17,18 @@ def test_it_offers_all_that_a_learner_may_offer(task, build):
     assert isinstance(agent, CountsEnvSteps)
 
 
+def test_the_inputs_that_are_noise_are_told_where_there_are_some(task, build):
+    assert build(task).relevant_inputs() == {}
+    agent = build(domain.tasks()["rl/cartpole-noise-a2c@smoke"])
+    ((name, relevant),) = agent.relevant_inputs().items()
+    weight = dict(agent.module.named_parameters())[name]
+    assert weight.shape == (128, len(relevant)) == (128, 16)
+    assert relevant.tolist() == [True] * 4 + [False] * 12
+    agent.module.zero_grad()
+    agent.forward_ones().sum().backward()
+    assert weight.grad is not None, "it reads the observation"
+
+
 VARIANTS = {
     "a2c": ("rl/cartpole-a2c@smoke", 32, {}, {}),
     "ppo": ("rl/cartpole-ppo@smoke", 8, {}, {}),

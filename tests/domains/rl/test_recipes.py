@@ -16,6 +16,7 @@ SCALES = ("smoke", "quick", "small", "paper")
 SCHEDULES = """
 rl/cartpole-a2c          episodes  60/3/3           960/48/48            3200/160/160          3200/160/160
 rl/cartpole-a2c-steps    env_steps 10240/512/512    143360/7168/7168     481280/24064/24064    481280/24064/24064
+rl/cartpole-noise-a2c    episodes  60/3/3           -                    3200/160/160          -
 rl/acrobot-a2c           episodes  40/2/2           260/13/13            1600/80/80            6400/320/320
 rl/acrobot-a2c-steps     env_steps 5120/256/256     38400/1920/1920      266240/13312/13312    944640/47232/47232
 rl/lunarlander-a2c       episodes  80/4/4           260/13/13            1600/80/80            12800/640/640
@@ -165,7 +166,7 @@ def classic(name, scale):
         **common(length),
         **TRAINING_GAMES,
         "config": config(
-            "a2c", {"kind": "gymnasium", "id": env}, 32, float(threshold), int(limit),
+            "a2c", {"kind": "padded" if "noise" in name else "gymnasium", "id": env}, 32, float(threshold), int(limit),
             hyperparameters=hyperparameters(4, 0.99, 0.0, 1e-4, 0.01, 1.0, None),
             optimizer={"name": "rmsprop", "alpha": 0.99, "eps": 1e-8},
             network={"name": "trunk", "hidden": [int(width)] * 3},
@@ -273,6 +274,7 @@ def test_no_task_is_missing_and_none_is_new():
     names |= {f"rl/minatar-{game}-{algorithm}" for game in MINATAR for algorithm in ("a2c", "ppo")}
     ataris = {f"rl/atari-{game}-a2c{preset}" for game in rows(ATARI) for preset in ("", "-machado", "-yu")}
     whole = {f"{name}@{scale}" for name in names for scale in SCALES}
+    whole |= {f"rl/cartpole-noise-a2c@{scale}" for scale in ("smoke", "small")}
     assert TASKS.keys() == whole | {f"{name}@{scale}" for name in ataris for scale in ("smoke", "paper")}
 
 

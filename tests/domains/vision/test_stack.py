@@ -103,7 +103,7 @@ def test_seats_conform_as_learners(task, convolutions):
     assert check_learner(SeatedDomain(domain), convolutions("slim-cifar10a")) == []
 
 
-@pytest.mark.parametrize("name", ["ticket", "random-ticket", "rigl"])
+@pytest.mark.parametrize("name", ["ticket", "random-ticket", "rigl", "ticket-reordered"])
 def test_methods_conform_in_seats(task, name):
     assert check_method(METHODS[name], SeatedDomain(domain), task) == []
 

@@ -18,7 +18,17 @@ from bench.runs.plan import refusal
 SEED_PAPERS = {"1803.03635": 24, "1906.02773": 13, "1906.02768": 18, "1905.13405": 9, "1909.13458": 5}
 """Paper -> claims; one that names two quantities is two, and what is derived from one is another. A-1, of five networks, is five."""
 
-ALONE = ("value", "late", "weights", "layer-density", "effective", "survivors-began", "survivors-moved", "instability")
+ALONE = (
+    "value",
+    "late",
+    "weights",
+    "layer-density",
+    "effective",
+    "survivors-began",
+    "survivors-moved",
+    "instability",
+    "input-density",
+)
 """Statistics that need no comparator."""
 
 

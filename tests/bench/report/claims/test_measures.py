@@ -366,6 +366,19 @@ def test_what_a_round_costs_is_told_by_each_tasks_own_dense_network(compared, di
     assert to_reinit == by_seed(np.mean(told, axis=0))
 
 
+def test_relevant_inputs_are_compared_with_those_that_are_noise(compared):
+    def edit(record):
+        kept = {"relevant inputs": 30, "irrelevant inputs": record["spec"]["seed"]}
+        groups = {name: {"all": 60, "prunable": 60, "kept": count} for name, count in kept.items()}
+        return {**record, "counts": {**record["counts"], "groups": groups}}
+
+    asked = claim(statistic="input-density", comparator=None, levels=(2,))
+    told = values(compared(edit=edit), asked)
+    assert {seed: printed(asked)(value) for seed, value in told.items()} == pytest.approx({0: 60, 1: 30, 2: 15, 3: 10})
+    with pytest.raises(Unmeasured, match="no record of ticket L2 on vision/toy tells relevant inputs from others"):
+        values(compared(), asked)
+
+
 # Instability.
 
 LINES = {1: [0.9, 0.85, 0.9], 2: [0.9, 0.7, 0.8], 4: [0.6, 0.2, 0.8]}
@@ -461,7 +474,11 @@ def test_the_effective_density_is_compared_as_a_ratio(compared):
 
 
 def test_ratios_are_compared_as_logarithms_and_nothing_else_is():
-    assert {name for name in (*STATISTICS, "iqm") if logarithmic(claim(statistic=name))} == {"early-stop", "effective"}
+    assert {name for name in (*STATISTICS, "iqm") if logarithmic(claim(statistic=name))} == {
+        "early-stop",
+        "effective",
+        "input-density",
+    }
     assert printed(claim(statistic="iqm"))(0.25) == printed(claim())(0.25) == 0.25
 
 
