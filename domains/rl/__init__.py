@@ -57,8 +57,11 @@ class ReinforcementLearning:
             SpecError: if the task's environment does not exist, or the algorithm cannot act in it.
         """
         with _installed(task):
-            from domains.rl.learner import AgentLearner  # noqa: PLC0415  the planner lists tasks without torch
+            from domains.rl.cloning.learner import CloningLearner  # noqa: PLC0415  the planner lists tasks without torch
+            from domains.rl.learner import AgentLearner  # noqa: PLC0415  see above
 
+            if "demonstrations" in task.config:
+                return CloningLearner(task, streams=streams, device=device, width=width)
             return AgentLearner(task, streams=streams, device=device, width=width)
 
     def check(self, task: Task) -> None:
@@ -69,6 +72,8 @@ class ReinforcementLearning:
 
     def seats(self, task: Task, device: str) -> int | str:
         """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
+        if "demonstrations" in task.config:
+            return "an update from demonstrations is small, and most of its time is spent on fresh episodes"
         if task.config["algorithm"] == "dqn":
             return "DQN's agents would need a replay buffer and an exploration each"
         if task.config["env"]["kind"] == "atari":

@@ -19,6 +19,8 @@ from bench.report.table.normalised import normalised
 from bench.report.table.rows import at_chance
 from bench.spec import DENSE
 
+KEPT = 0.9
+"""Of the dense network's normalised score: below it a subnetwork has lost what there was to learn (2105.01648)."""
 PerSeed = Callable[[Claim, Side, Side], dict[int, float]]
 
 
@@ -162,6 +164,22 @@ def _last_matching(claim: Claim, one: Side) -> dict[int, float]:
     return last
 
 
+def _rounds_kept(claim: Claim, own: Side, other: Side) -> dict[int, float]:
+    return _minus(_last_kept(claim, own), _last_kept(claim, other))
+
+
+def _last_kept(claim: Claim, one: Side) -> dict[int, float]:
+    """Seed -> the last of the levels up to which nine tenths of what the dense network learns are left."""
+    (method,) = one.methods
+    scores = normalised_scores(claim, one.comparison, method)
+    last: dict[int, float] = {}
+    for seed in set.intersection(*map(set, scores)):
+        lost = (place for place, level in enumerate(scores) if level[seed] < KEPT)
+        kept = claim.levels[: next(lost, None)]
+        last[seed] = float(kept[-1]) if kept else 0.0
+    return last
+
+
 def _ratio(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     ratios = []
     for level in claim.levels:
@@ -267,6 +285,10 @@ STATISTICS: Mapping[str, Statistic] = {
         reads="early-stop step",
     ),
     "rounds": Statistic(of=_rounds, about="difference of the last rounds that match the dense network"),
+    "rounds-kept": Statistic(
+        of=_rounds_kept,
+        about="difference of the last rounds up to which nine tenths of the dense network's normalised score are left",
+    ),
     "ratio": Statistic(of=_ratio, about="ratio of the scores"),
     "weights": Statistic(
         of=_weights,

@@ -17,6 +17,7 @@ SCHEDULES = """
 rl/cartpole-a2c          episodes  60/3/3           960/48/48            3200/160/160          3200/160/160
 rl/cartpole-a2c-steps    env_steps 10240/512/512    143360/7168/7168     481280/24064/24064    481280/24064/24064
 rl/cartpole-noise-a2c    episodes  60/3/3           -                    3200/160/160          -
+rl/cartpole-cloning      updates   40/8/2           -                    1000/200/50           -
 rl/acrobot-a2c           episodes  40/2/2           260/13/13            1600/80/80            6400/320/320
 rl/acrobot-a2c-steps     env_steps 5120/256/256     38400/1920/1920      266240/13312/13312    944640/47232/47232
 rl/lunarlander-a2c       episodes  80/4/4           260/13/13            1600/80/80            12800/640/640
@@ -261,10 +262,34 @@ def atari_game(name, scale):
     }  # fmt: skip
 
 
+def cloning(name, scale):
+    """The network of classic control, taught by the bundled expert."""
+    _, width, _, _, tolerance, chance, length = rows(CLASSIC)["cartpole"]
+    episodes = 5 if scale == "smoke" else 100
+    return {
+        **common(length),
+        "directions": {"return": "max", "episode_length": "max"},
+        "data": {"cartpole-expert": "497f0aac5a81daf2f54150232c6288a37cfb44234bd05b6d5a978216993b8304"},
+        "pruning": Pruning(
+            rate=0.2, scope="global", biases=True, rates={}, exempt=("mlp_extractor.value_net.*", "value_net.*")
+        ),
+        "config": {
+            "algorithm": "a2c", "hyperparameters": {"learning_rate": 1e-3}, "optimizer": {"name": "adam"},
+            "network": {"name": "trunk", "hidden": [int(width)] * 3}, "policy": {"ortho_init": False},
+            "env": {"kind": "gymnasium", "id": "CartPole-v0"}, "n_envs": 1, "normalise": False, "batch": 256,
+            "demonstrations": 50,
+        },
+        "split": "test", "splits": ("val", "test"), "at": ("final",),
+        "evaluation": {"episodes": episodes, "n_envs": episodes, "deterministic": False},
+        "tolerance": float(tolerance), "chance": float(chance), "constant_rate": True,
+    }  # fmt: skip
+
+
 def expected(key):
     """Everything that decides what a task trains, how it is scored and what it is compared with."""
     name, _, scale = key.removeprefix("rl/").partition("@")
-    family = minatar if "minatar" in name else atari_game if "atari" in name else classic if "-a2c" in name else zoo
+    families = {"minatar": minatar, "atari": atari_game, "cloning": cloning, "-a2c": classic, "": zoo}
+    family = next(family for part, family in families.items() if part in name)
     return {"name": f"rl/{name}", "scale": scale, **schedule(f"rl/{name}", scale), **family(name, scale)}
 
 
@@ -274,7 +299,7 @@ def test_no_task_is_missing_and_none_is_new():
     names |= {f"rl/minatar-{game}-{algorithm}" for game in MINATAR for algorithm in ("a2c", "ppo")}
     ataris = {f"rl/atari-{game}-a2c{preset}" for game in rows(ATARI) for preset in ("", "-machado", "-yu")}
     whole = {f"{name}@{scale}" for name in names for scale in SCALES}
-    whole |= {f"rl/cartpole-noise-a2c@{scale}" for scale in ("smoke", "small")}
+    whole |= {f"rl/cartpole-{kind}@{scale}" for kind in ("noise-a2c", "cloning") for scale in ("smoke", "small")}
     assert TASKS.keys() == whole | {f"{name}@{scale}" for name in ataris for scale in ("smoke", "paper")}
 
 

@@ -13,7 +13,8 @@ from domains.rl.environments.atari import Ataris
 from domains.rl.networks import NatureNetwork
 from domains.rl.tasks.recipe import pruning
 
-TASKS = domain.tasks()
+TASKS = {key: task for key, task in domain.tasks().items() if "demonstrations" not in task.config}
+"""Of agents that learn by acting; for the others see `cloning/`."""
 
 
 def built(task):

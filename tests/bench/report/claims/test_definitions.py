@@ -78,8 +78,10 @@ def test_a_claim_is_of_tasks_methods_metrics_and_readings_that_exist(claim):
 def test_two_tasks_that_are_compared_score_the_same_thing(claim):
     own, other = (registry.task(name, claim.scale) for name in claim.arms)
     assert own.name != other.name
-    assert claim.statistic in ("gain", "rounds", "best", "stable-matching", "loss-per-round")
+    assert claim.statistic in ("gain", "rounds", "rounds-kept", "best", "stable-matching", "loss-per-round")
     same = ("metric", "directions", "split", "at", "data", "evaluation", "chance", "tolerance")
+    if claim.statistic == "rounds-kept":  # each is held against its own dense network, whatever it learns from
+        same = ("metric", "chance", "tolerance")
     assert [getattr(own, field) for field in same] == [getattr(other, field) for field in same]
 
 

@@ -379,6 +379,19 @@ def test_relevant_inputs_are_compared_with_those_that_are_noise(compared):
         values(compared(), asked)
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
+def test_rounds_that_keep_nine_tenths_are_counted_up_to_the_first_that_does_not(compared, direction, sign):
+    chance = {"max": 0.1, "min": 3.0}[direction]
+    dense = chance + sign * 0.5
+    kept, lost = chance + sign * 0.46, chance + sign * 0.44
+    scores = {("dense", 0): np.full(4, dense)}
+    scores |= {("ticket", 1): np.array([kept, kept, kept, lost]), ("ticket", 2): np.array([kept, kept, lost, kept])}
+    scores |= {("ticket", 4): np.array([kept, lost, kept, kept])}
+    scores |= {("reinit", level): np.array([lost, kept, lost, lost]) for level in LEVELS}
+    found = values(compared(scores, direction), claim(statistic="rounds-kept"))
+    assert found == {0: 4 - 0, 1: 2 - 4, 2: 1 - 0, 3: 0}
+
+
 # Instability.
 
 LINES = {1: [0.9, 0.85, 0.9], 2: [0.9, 0.7, 0.8], 4: [0.6, 0.2, 0.8]}
