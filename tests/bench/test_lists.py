@@ -56,7 +56,7 @@ def test_tasks_are_chosen_by_a_part_of_their_name_their_domain_and_their_scale(l
     assert {line.split()[1] for line in out.splitlines()[1:]} == {"quick"}
     assert "    800 updates" in listed("tasks", "lenet-mnis", "--scale", "quick")[1].replace("quick  ", "quick    ")
     assert names(listed("tasks", "cartpole", "--domain", "rl")[1]) == [
-        f"rl/cartpole-{each}" for each in ("a2c", "a2c-steps", "ppo", "dqn")
+        f"rl/cartpole-{each}" for each in ("a2c", "a2c-steps", "noise-a2c", "ppo", "dqn", "cloning")
     ]
 
 
