@@ -21,6 +21,7 @@ def test_there_are_published_records():
     names = [
         "baselines",
         "classic-control",
+        "inputs",
         "language-modelling",
         "levels",
         "lth-mnist",
