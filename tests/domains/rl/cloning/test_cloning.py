@@ -93,6 +93,8 @@ def test_an_epoch_shows_each_demonstration_at_most_once_and_its_order_is_the_see
         seen.append(learner._rows())
     first = torch.cat(seen)
     assert len(first) == len(first.unique()) == 39 * 256
+    learner.step = 39
+    assert not torch.equal(learner._rows(), seen[0]), "the next epoch has an order of its own"
     other = domain.learner(SMOKE, streams=Streams(1), device="cpu")
     assert not torch.equal(other._rows(), seen[0])
 
