@@ -102,3 +102,13 @@ def shared_mean(columns: Sequence[dict[int, float]]) -> dict[int, float]:
     """Seed -> mean of the columns, of the seeds that all of them have."""
     seeds = sorted(set.intersection(*map(set, columns)))
     return {seed: math.fsum(column[seed] for column in columns) / len(columns) for seed in seeds}
+
+
+def minus(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    """Seed -> first less second, of the seeds that both have."""
+    return {seed: a - b for seed, a, b in pairs(first, second)}
+
+
+def gap(own: Side, first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    """Seed -> how much better the first is than the second, in the direction of the side's metric."""
+    return {seed: own.sign * (a - b) for seed, a, b in pairs(first, second)}

@@ -13,7 +13,8 @@ import numpy as np
 from bench.record import Record
 from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
-from bench.report.claims.measures import STATISTICS, logarithmic, normalised_scores, printed, trained
+from bench.report.claims.measures import STATISTICS, logarithmic, printed, trained
+from bench.report.claims.scores import normalised_scores
 from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
 from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
