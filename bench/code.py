@@ -56,11 +56,8 @@ def load(name: str, code: Mapping[str, str]) -> ModuleType:
             f"{_file(module)} is not what the task was made with: its sha256 is {found}, not {code[module]}; restore it, "
             "or start again with it as it is now"
         )
-    try:
+    with own.told_in_a_line(_file(module)):
         return import_module(module)
-    except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SpecError(f"{_file(module)} cannot be imported: {reason}; mend it") from error
 
 
 def function(name: str, code: Mapping[str, str]) -> Callable[..., Any]:
@@ -73,13 +70,10 @@ def function(name: str, code: Mapping[str, str]) -> Callable[..., Any]:
 
 
 def called(name: str, code: Mapping[str, str]) -> Any:
-    """What the function that `module:function` names returns; raises what `load` does, and SpecError if it breaks."""
+    """What the function that `module:function` names returns, called without arguments; raises what `load` does, and SpecError if it breaks."""
     make = function(name, code)
-    try:
+    with own.told_in_a_line(_file(_module(name))):
         return make()
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SpecError(f"{name} was called without arguments and broke: {reason}; mend it") from error
 
 
 def _module(name: str) -> str:

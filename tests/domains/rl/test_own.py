@@ -232,7 +232,7 @@ def test_unknown_names_are_told_with_the_nearest(grids, write_code, build):
     with pytest.raises(SpecError, match="'nosuch' is no Python file"):
         rl.own("homeless", **{**GAME, "env": "nosuch:X-v0", "limit": 3, "budget": 9})
     write_code("grids.py", "raise RuntimeError('no\\nphysics')")
-    with pytest.raises(SpecError, match=r"grids.py cannot be imported: RuntimeError: no physics; mend it"):
+    with pytest.raises(SpecError, match=r"grids.py:1: RuntimeError: no physics$"):
         build(grids())
 
 
