@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, get_type_hints
 
 import msgspec
@@ -21,6 +22,7 @@ DIGITS = 6
 HINTS = {
     name: hint for name, hint in get_type_hints(Task, include_extras=True).items() if name not in ("_identity", *FIXED)
 }
+SCOPE, RATES = ("pruning", "scope"), ("pruning", "rates")
 PRUNING = get_type_hints(Pruning, include_extras=True)
 FIELDS = tuple(HINTS)
 """What may be set."""
@@ -43,7 +45,7 @@ class Misfit(SpecError):
 
 
 def derived(base: Task, changes: Mapping[str, Any], *, name: str | None, relatives: Iterable[Task]) -> Task:
-    """`base` with some fields set otherwise.
+    """`base` with some fields set otherwise; rates per layer that are its own go where global scope is set.
 
     Args:
         base: what it is made from.
@@ -59,23 +61,42 @@ def derived(base: Task, changes: Mapping[str, Any], *, name: str | None, relativ
     if not leaves:
         raise Misfit((), f"nothing of {base.key} is set otherwise: name it by `name` instead, or say what is to change")
     known = [to_json(task) for task in (*relatives, base)]
-    deviations = []
     for path, value in leaves.items():
         _check(path, value, known, base)
-        before = _put(told, path, value)
-        if canonical_json(before) != canonical_json(value):
-            deviations.append(_sentence(path, value, before))
-    told["name"] = (
-        name or f"{base.name}-{json_digest([[*path, value] for path, value in sorted(leaves.items())])[:DIGITS]}"
-    )
+    if leaves.get(SCOPE) == "global" and base.pruning.rates:
+        leaves.setdefault(RATES, {})  # a pooled ranking has one rate
+    name = name or f"{base.name}-{json_digest([[*path, value] for path, value in sorted(leaves.items())])[:DIGITS]}"
+    try:
+        return _made(base, leaves, name)
+    except SpecError as error:
+        raise Misfit(_at_fault(base, leaves, name), str(error)) from error
+
+
+def _made(base: Task, leaves: Mapping[Path, Any], name: str) -> Task:
+    """The base with these set, each told as a deviation.
+
+    Raises:
+        SpecError: if no task comes of it.
+    """
+    told = to_json(base)
+    before = {path: _put(told, path, value) for path, value in leaves.items()}
+    other = (path for path, value in leaves.items() if canonical_json(before[path]) != canonical_json(value))
+    deviations = [_sentence(path, leaves[path], before[path]) for path in other]
     rest = [f"Otherwise as {base.key}, which says:"] if base.deviations else []
-    told["deviations"] = [f"Made from {base.key}.", *deviations, *rest, *base.deviations]
+    told["name"], told["deviations"] = name, [f"Made from {base.key}.", *deviations, *rest, *base.deviations]
     try:
         return msgspec.convert(told, Task)
     except msgspec.ValidationError as error:
-        raise Misfit((), f"no task comes of it: {error}") from error
-    except SpecError as error:
-        raise Misfit((), str(error)) from error
+        raise SpecError(f"no task comes of it: {error}") from error
+
+
+def _at_fault(base: Task, leaves: Mapping[Path, Any], name: str) -> Path:
+    """The first field without which a task comes of the others; if there is none, the first of all."""
+    for path in leaves:
+        with suppress(SpecError):
+            _made(base, {other: value for other, value in leaves.items() if other != path}, name)
+            return path
+    return next(iter(leaves))
 
 
 def merged(one: Mapping[str, Any], other: Any, path: Path = ()) -> dict[str, Any]:
@@ -104,13 +125,7 @@ def _leaves(changes: Mapping[str, Any], base: Any, path: Path) -> Iterator[tuple
         here = (*path, key)
         before = base.get(key) if isinstance(base, Mapping) else None
         is_open = path != () or key in (*DOMAINS_OWN, "pruning")
-        if (
-            isinstance(value, Mapping)
-            and value
-            and isinstance(before, Mapping)
-            and is_open
-            and here != ("pruning", "rates")
-        ):
+        if isinstance(value, Mapping) and value and isinstance(before, Mapping) and is_open and here != RATES:
             yield from _leaves(value, before, here)
         else:
             yield here, value

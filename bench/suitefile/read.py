@@ -112,6 +112,8 @@ def _entry(block: Mapping[str, Any], task: Task, arms: _Arms, source: Source, nu
     with source.telling("methods", block=number):
         methods = arms.of(block["methods"], task)
     with source.telling("levels", block=number):
+        if block["levels"] == [] and [method.name for method in methods] == [DENSE]:
+            raise SpecError(f"[] is no level: a block of {DENSE} alone writes levels = [0]")
         levels = numbers(block["levels"])
         if max(levels) == 0 and DENSE not in (method.name for method in methods):
             raise SpecError(

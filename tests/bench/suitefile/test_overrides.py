@@ -57,9 +57,35 @@ def test_every_change_is_a_deviation_before_those_of_the_base():
 
 def test_tables_that_map_names_are_set_whole_and_empty_ones_empty():
     assert made({"pruning": {"rates": {"a.*": 0.5}}}).pruning.rates == {"a.*": 0.5}
-    assert made({"pruning": {"rates": {}, "scope": "global"}}).pruning == Pruning(scope="global")
+    assert made({"pruning": {"rates": {}}}).pruning == Pruning()
     assert made({"groups": {"a.*": "first"}}).groups == {"a.*": "first"}
     assert made({"config": {"augment": {}}}).config["augment"] == {}
+
+
+def test_global_scope_drops_the_rates_per_layer_of_the_base_and_says_so():
+    task = made({"pruning": {"scope": "global"}})
+    assert task.pruning == Pruning(scope="global")
+    assert task.deviations[1:3] == (
+        "Pruning.scope global instead of layer.",
+        'Pruning.rates {} instead of {"b.*":0.1}.',
+    )
+    assert made({"pruning": {"scope": "global", "rates": {}}}) == task, "whether or not somebody clears them"
+    assert made({"pruning": {"scope": "layer"}, "budget": 40}).pruning.rates == {"b.*": 0.1}
+    pooled = replace(BASE, pruning=Pruning(scope="global"))
+    with pytest.raises(Misfit, match="rates per layer and global scope") as error:
+        derived(pooled, {"budget": 40, "pruning": {"rates": {"a.*": 0.5}}}, name=None, relatives=[])
+    assert error.value.path == ("pruning", "rates"), "of a base with global scope it is the rates that do not fit"
+
+
+def test_of_fields_that_contradict_each_other_the_first_is_at_fault():
+    for changes, path in (
+        ({"tolerance": 1.0, "budget": 25, "rewind_step": 40}, "rewind_step"),
+        ({"rewind_step": 12, "budget": 10}, "budget"),
+        ({"budget": 10, "rewind_step": 40}, "budget"),
+    ):
+        with pytest.raises(Misfit, match="rewinds to step") as error:
+            made(changes)
+        assert error.value.path == (path,)
 
 
 def test_a_unit_has_another_id_for_what_trains_and_the_same_for_what_is_only_reported():
@@ -110,14 +136,22 @@ def test_without_a_name_it_has_one_that_follows_from_the_changes_alone():
         ({"pruning": {"biases": 1}}, "pruning.biases", "is 1: expected `bool`, got `int`"),
         (
             {"rewind_step": 30},
-            "",
+            "rewind_step",
             "task toy/made rewinds to step 30 of 30: choose a rewind step from 0 to below the budget",
         ),
-        ({"budget": 10}, "", "rewinds to step 10 of 10"),
-        ({"evaluate_every": 0}, "", "task toy/made evaluates every 0 steps: choose 1 or more"),
-        ({"pruning": {"scope": "global"}}, "", "pruning has rates per layer and global scope"),
-        ({"pruning": {"rate": 1.0}}, "", "pruning rate is 1.0: it is the fraction removed per round"),
-        ({"metric": "speed"}, "", "scores 'speed' without a direction"),
+        ({"budget": 10}, "budget", "rewinds to step 10 of 10"),
+        ({"evaluate_every": 0}, "evaluate_every", "task toy/made evaluates every 0 steps: choose 1 or more"),
+        (
+            {"tolerance": 1.0, "pruning": {"scope": "global", "rates": {"a.*": 0.5}}},
+            "pruning.scope",
+            "pruning has rates per layer and global scope",
+        ),
+        (
+            {"tolerance": 1.0, "pruning": {"rate": 1.0}},
+            "pruning.rate",
+            "pruning rate is 1.0: it is the fraction removed per round",
+        ),
+        ({"metric": "speed"}, "metric", "scores 'speed' without a direction"),
     ],
 )
 def test_what_cannot_be_set_is_told_with_its_place(changes, path, said):

@@ -65,6 +65,11 @@ def test_all_is_every_method_that_the_task_supports(toys):
         (HEAD + GOOD.replace('["ticket"]', '"some"'), "mine.toml:6: methods: 'some' is no choice"),
         (HEAD + GOOD.replace('"toy/chain"', "1"), "mine.toml:4: name: is 1: write a text"),
         (HEAD + GOOD.replace("[1]", "[0]"), "mine.toml:7: levels: 0 is the dense network's level, so that no unit is"),
+        (
+            HEAD + GOOD.replace("[1]", "[]").replace("ticket", "dense"),
+            "mine.toml:7: levels: [] is no level: a block of dense alone writes levels = [0]",
+        ),
+        (HEAD + GOOD.replace("[1]", "[]"), "mine.toml:7: levels: [] is not a choice of numbers"),
         (HEAD + GOOD + "[[task]]\n" + GOOD.replace("[1]", "[-1]"), "mine.toml:13: levels: [-1] is not a choice"),
     ],
 )
