@@ -19,7 +19,7 @@ from bench.runs.frontier import Frontier
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
 from bench.runs.selection import Selection
-from bench.spec import Entry, Suite, Unit
+from bench.spec import Entry, Suite, Task, Unit
 from bench.store.store import DEFAULT, Store
 from bench.verbs import training
 from bench.verbs.execution import Execution
@@ -61,7 +61,7 @@ def suite(
     """
     arms = tuple(registry.method(each) for each in _names(methods))
     rounds, replicates = _numbers(levels), _numbers(seeds)
-    chosen = (registry.task(*_key(each)) for each in _names(tasks))
+    chosen = map(_task, _names(tasks))
     entries = (Entry(task=task, methods=arms, levels=rounds, seeds=replicates) for task in chosen)
     return Suite(name=name, title=title, entries=tuple(entries))
 
@@ -232,9 +232,12 @@ def _entries(what: One) -> tuple[Entry, ...]:
     return _suite(what).entries
 
 
-def _key(task: str) -> tuple[str, str]:
-    name, _, scale = task.partition("@")
-    return name, scale
+def _task(key: str) -> Task:
+    name, _, scale = key.partition("@")
+    scales = [task.scale for task in registry.tasks().values() if task.name == name]
+    if scales and not scale:
+        raise SpecError(f"{key!r} names no scale of it: write {' or '.join(f'{name}@{each}' for each in scales)}")
+    return registry.task(name, scale)
 
 
 def _names(given: Names) -> tuple[str, ...]:

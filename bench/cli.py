@@ -111,7 +111,7 @@ def run(
 @app.command(epilog="Example: ticketbench plan quick --methods ticket,reinit")
 @options.flat
 def plan(
-    suite: options.SuiteName,
+    suite: options.Forecast = None,
     *,
     store: options.StorePath = options.DEFAULT_STORE,
     part: options.Part,
@@ -119,7 +119,10 @@ def plan(
     workers: options.Workers = None,
     stack: options.Stacked = "auto",
 ) -> None:
-    """Show what a run would do, and how long it would take."""
+    """Show what a run would do, and how long; or list the suites."""
+    if suite is None:
+        _verbs("lists").suites()
+        return
     asked = _asked(suite, part, scale)
     _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers, stack=stack))
 

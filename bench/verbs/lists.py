@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench import registry
+from bench import registry, suitefile
 from bench.errors import SpecError, UnknownName
 from bench.report.escaping import plain
 from bench.runs import overview
 from bench.runs.plan import refusal
-from bench.spec import SCALES, Pruning, Task
+from bench.spec import SCALES, Pruning, Suite, Task
 from bench.verbs.request import command_line, hint, say
 
 WIDEST = 100
@@ -117,6 +117,17 @@ def _block(name: str, texts: Iterable[str]) -> list[str]:
         folded = textwrap.wrap(plain(text), width() - len(head) - 2) if sys.stdout.isatty() else [plain(text)]
         lines += [f"{head}{folded[0]}", *(f"{heads[1]}  {line}" for line in folded[1:])]
     return lines
+
+
+def suites() -> None:
+    """List the suites that come with Ticket Bench."""
+    known = map(suitefile.load_suite, suitefile.names())
+    say_rows([("suite", "tasks", "title"), *(_suite_row(suite) for suite in known)])
+    hint(f"what a run of one would do: {command_line('plan', 'first')}")
+
+
+def _suite_row(suite: Suite) -> tuple[str, ...]:
+    return suite.name, str(len({entry.task.key for entry in suite.entries})), suite.title
 
 
 def methods() -> None:

@@ -30,6 +30,14 @@ UnitOrSuite = Annotated[
 AnySuite = Annotated[
     str | None, typer.Argument(metavar="[SUITE]", help="Only the units of this suite.", autocompletion=_SUITE)
 ]
+Forecast = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SUITE]",
+        help="first, quick, lth-mnist ..., or a TOML file; without it, list the suites.",
+        autocompletion=_SUITE,
+    ),
+]
 Planned = Annotated[
     str | None,
     typer.Argument(

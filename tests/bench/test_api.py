@@ -121,8 +121,12 @@ def test_a_unit_is_that_of_the_suite_to_the_last_digit_of_its_id(offered, suite_
         offered.unit(KEY, "ticket")
     with pytest.raises(SpecError, match="dense has no level 2"):
         offered.unit(KEY, "dense", 2)
-    with pytest.raises(UnknownName, match="unknown scale of toy/chain"):
-        offered.unit("toy/chain", "dense")
+    with pytest.raises(UnknownName, match="unknown scale of toy/chain 'paper'"):
+        offered.unit("toy/chain@paper", "dense")
+    with pytest.raises(SpecError, match="'toy/still' names no scale of it: write toy/still@smoke$"):
+        offered.unit("toy/still", "dense")
+    with pytest.raises(UnknownName, match="unknown task 'toy/stil': did you mean 'toy/still'"):
+        offered.unit("toy/stil", "dense")
     with pytest.raises(Unsupported, match="it has no weights to rewind"):
         offered.unit("toy/picky@smoke", "ticket", 1)
 

@@ -30,7 +30,7 @@ EXECUTION = [
 FILTERS = ["--tasks", "--methods", "--levels", "--seeds", "--scale"]
 OPTIONS = {
     "run": ["SUITE", "--store", *FILTERS, *EXECUTION],
-    "plan": ["SUITE", "--store", *FILTERS, "--workers", "--stack"],
+    "plan": ["[SUITE]", "--store", *FILTERS, "--workers", "--stack"],
     "status": ["SUITE", "--store", *FILTERS],
     "clean": ["[SUITE]", "--store"],
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench import registry
+from bench import registry, suitefile
 from bench.__main__ import main
 from bench.report.claims.definitions import load_claims
 from bench.runs.plan import refusal
@@ -104,7 +104,7 @@ def test_the_methods_that_a_task_refuses_are_told_with_their_reasons(listed):
 
 
 @pytest.mark.parametrize("columns", [80, 100, 200])
-@pytest.mark.parametrize("words", [["tasks"], ["tasks", "rl/cartpole-a2c-steps"], ["claims"], ["methods"]])
+@pytest.mark.parametrize("words", [["tasks"], ["tasks", "rl/cartpole-a2c-steps"], ["claims"], ["methods"], ["plan"]])
 def test_a_list_fits_a_terminal_and_loses_no_word(listed, words, columns):
     _, whole, _ = listed(*words)
     _, shown, _ = listed(*words, columns=columns)
@@ -113,6 +113,14 @@ def test_a_list_fits_a_terminal_and_loses_no_word(listed, words, columns):
     assert columns < 100 or words == ["methods"] or set(whole.split()) <= set(shown.split()), (
         "only long words, or on narrow ones, are broken"
     )
+
+
+def test_a_plan_of_nothing_lists_the_suites(listed):
+    code, out, err = listed("plan")
+    assert (code, err) == (0, "")
+    assert names(out) == list(suitefile.names())
+    (line,) = (line for line in out.splitlines() if line.startswith("first "))
+    assert re.split(" {2,}", line) == ["first", "2", suitefile.load_suite("first").title]
 
 
 def test_on_a_terminal_the_list_of_tasks_says_how_to_see_one_of_them(listed):
