@@ -13,6 +13,8 @@ def serve(pipe, threads):
         os._exit(7)
     about = f"{asked['method'] and asked['method']['name']} on {asked['task']['name']}, {len(asked['brought'])} brought"
     found = json.loads(os.environ[FOUND])
+    for doing in found.get("doing", ()):
+        pipe.send_bytes(json.dumps({"doing": doing}).encode())
     pipe.send_bytes(
         json.dumps({"wrong": [f"{about}: {each}" for each in found["wrong"]], "notes": found["notes"]}).encode()
     )

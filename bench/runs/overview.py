@@ -61,12 +61,13 @@ def planned(plan: Plan, store: Store, pace: Pace, stacking: Stacking, *, workers
 
 
 def forecast(frontier: Frontier, pace: Pace, *, workers: int) -> str | None:
-    """What is left to train and how long it will take, in a line; None where nothing is left, or nothing tells how long."""
-    seconds = pace.remaining(Left(frontier.units[unit_id] for unit_id in frontier.todo), workers=workers)
-    if not frontier.todo or seconds is None:
-        return None
+    """What is left to train and how long it will take, in a line; None where nothing is left."""
     count = len(frontier.todo)
-    return f"{count} unit{'s' * (count > 1)} to train: about {duration(seconds)} with {_team(workers)}"
+    if not count:
+        return None
+    seconds = pace.remaining(Left(frontier.units[unit_id] for unit_id in frontier.todo), workers=workers)
+    long = "nothing tells how long it takes" if seconds is None else f"about {duration(seconds)}"
+    return f"{count} unit{'s' * (count > 1)} to train: {long} with {_team(workers)}"
 
 
 def _team(workers: int) -> str:

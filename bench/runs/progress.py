@@ -25,9 +25,11 @@ OFTEN = 4
 BELOW = 4
 """Live table: lines of the terminal that are no running unit's; many sit in stacks."""
 SHOWN = 4
-"""Bar in a notebook: running units that are named below it."""
+"""Running units that are named below the bar in a notebook, or in a plain line on how it stands."""
 RARELY = 5.0
 """Plain lines: at most one in so many seconds, but for failures."""
+SILENCE = 60.0
+"""Plain lines: seconds without any after which one says how it stands."""
 
 
 class Lines:
@@ -47,7 +49,7 @@ class Lines:
         self._done = self._total = self._failed = 0
         self._begun: dict[str, tuple[Unit, int | None, float]] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
-        self._printed = 0.0
+        self._printed, self._spoke = 0.0, time.monotonic()
         self._waited_for: set[str | None] = set()
 
     def __enter__(self) -> Self:
@@ -71,6 +73,8 @@ class Lines:
         # more than the one that `ended` is about to take away: others finished some, or a failure blocked them
         if abs(len(self._left) - self._todo) > 1 and time.monotonic() - self._recounted > RARELY:
             self._left, self._recounted = Left(units[unit_id] for unit_id in frontier.todo), time.monotonic()
+        if self._todo and time.monotonic() - self._spoke > SILENCE:
+            self._say_how_it_stands()
 
     def ended(self, unit: Unit, outcome: Outcome) -> None:
         """The unit came back: say what came out."""
@@ -86,11 +90,9 @@ class Lines:
             f"{self._counted()}  {unit.label}  {score}  {time.monotonic() - begun:.1f} s{_company(seats)}", outcome
         )
         if outcome.commit == "conflict":
-            self.console.print(
+            self._print(
                 f"warning: {unit.label} was in the store with another result, which stays: see conflicts/ there",
                 style="yellow",
-                markup=False,
-                highlight=False,
             )
 
     def waits(self, holders: Collection[Holder]) -> None:
@@ -98,18 +100,27 @@ class Lines:
         told = {holder.owner["host"] if holder.owner else None for holder in holders}
         if told != self._waited_for:
             self._waited_for = told
-            self.console.print(*waiting(holders), sep="\n", markup=False, highlight=False, soft_wrap=True)
+            self._print(*waiting(holders))
 
     def tell(self, line: str) -> None:
         """Something happened to the machines. Called from any thread."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._print(line)
 
     def _say(self, line: str, outcome: Outcome) -> None:
         now = time.monotonic()
         if outcome.status == "ok" and self._todo and now - self._printed < RARELY:
             return
         self._printed = now
-        self.console.print(f"{line}  {self._eta()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+        self._print(f"{line}  {self._eta()}".rstrip())
+
+    def _say_how_it_stands(self) -> None:
+        running = [f"{label} {at}" for label, at, *_ in self._running()]
+        more = [f"{len(running) - SHOWN} more"] if running[SHOWN:] else []
+        self._print(f"{self._summary()}{': ' * bool(running)}{', '.join([*running[:SHOWN], *more])}")
+
+    def _print(self, *lines: str, style: str = "") -> None:
+        self._spoke = time.monotonic()
+        self.console.print(*lines, sep="\n", style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _running(self) -> Iterator[tuple[str, str, str, str]]:
         """Of each running unit what it is, how far it is, its score and its time."""
@@ -148,8 +159,10 @@ class LiveTable(Lines):
         self._live.stop()
 
     def _say(self, line: str, outcome: Outcome) -> None:
-        style = "" if outcome.status == "ok" else "red"
-        self.console.print(line, markup=False, highlight=False, style=style, soft_wrap=True)
+        self._print(line, style="" if outcome.status == "ok" else "red")
+
+    def _say_how_it_stands(self) -> None:
+        """The table says it all the time."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -185,7 +198,10 @@ class NotebookBar(Lines):
 
     def _say(self, line: str, outcome: Outcome) -> None:
         if outcome.status != "ok":
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._print(line)
+
+    def _say_how_it_stands(self) -> None:
+        """The bar says it all the time."""
 
     def __repr__(self) -> str:
         return self._summary()
@@ -200,13 +216,7 @@ class NotebookBar(Lines):
 class Nothing(Lines):
     """Not a word; what failed stands below the table in the end."""
 
-    def ended(self, unit: Unit, outcome: Outcome) -> None:
-        """Nothing is said."""
-
-    def waits(self, holders: Collection[Holder]) -> None:
-        """Nothing is said."""
-
-    def tell(self, line: str) -> None:
+    def _print(self, *lines: str, style: str = "") -> None:
         """Nothing is said."""
 
 

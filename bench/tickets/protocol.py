@@ -116,7 +116,7 @@ def run_unit(
         domain: where its task comes from.
         parents: role -> the finished unit that plays it.
         device: `cpu`, `cuda`, ...
-        report: called with (step, metrics of the task's split) at every evaluation.
+        report: called with (step, metrics of the task's split) at every evaluation; at the start without metrics.
 
     Raises:
         LeakedMask: if a pruned weight moved, or the method kept another number of weights than the level leaves.
@@ -182,6 +182,8 @@ def course(unit: Unit, inputs: MethodInputs, report: Report | None = None) -> Ge
     if start.learner is None and start.dynamics is None:
         check_count(inputs, start.mask)
     learner = start.learner or inputs.learner
+    if report:
+        report(start.state.step, {})  # its first evaluation may be minutes away
     trained = yield from train(learner, start, unit, report)
     if "twin" in inputs.parents and trained.diverged is None:
         trained.interpolation = between(learner, inputs.parents["twin"].state("final"), unit.task.split)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-from rich.console import Console
 
 from bench import brought, own, registry
 from bench.errors import Unsupported
 from bench.runs import conformance
 from bench.runs.plan import refusal
 from bench.spec import SCALES, Method, Task
+from bench.verbs.activity import activity
 from bench.verbs.request import say
 
 AT = "@"
@@ -31,8 +29,10 @@ def check(name: str, on: str, *, serve: str = conformance.SERVE) -> int:
     what = task.key if method is None else f"{method.name} on {task.key}"
     if method and (reason := refusal(task, method)):
         raise Unsupported(f"{task.key} cannot run {method.name}: {reason}; name another --task")
-    with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(f"checking {what}"):
-        wrong, notes = conformance.findings(task, method, serve=serve)
+    with activity() as tell:
+        wrong, notes = conformance.findings(
+            task, method, tell=lambda doing: tell(f"checking {what}: {doing}"), serve=serve
+        )
     say(*wrong, *notes, f"{what}: {len(wrong) or 'no'} finding{'s' * (len(wrong) != 1)}")
     return 1 if wrong else 0
 

@@ -21,6 +21,7 @@ from bench.runs.progress import watch
 from bench.runs.stacking import Stacking
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
+from bench.verbs.activity import activity, say_aside
 from bench.verbs.execution import Execution
 from bench.verbs.options import FIGURES
 from bench.verbs.reports import display, draw, sum_up, tell_conflicts
@@ -116,15 +117,14 @@ def measured(plan: Plan, store: Store, execution: Execution, stacking: Stacking,
     ]
     if not unknown or execution.launcher != "local" or execution.progress == "none":
         return pace
-    errors = Console(stderr=True, force_terminal=sys.stderr.isatty(), force_jupyter=False)  # there it wants widgets
-    with errors.status("") as status:
+    with activity() as tell:
         pace.timings = timings(
             unknown,
             device=execution.device,
             threads=execution.threads,
             trial=trial,
-            trying=status.update,
-            failed=lambda line: errors.print(f"ticketbench: {line}", markup=False, highlight=False, soft_wrap=True),
+            trying=tell,
+            failed=say_aside,
         )
     return pace
 

@@ -29,8 +29,8 @@ def checked(command, brings, monkeypatch):
     monkeypatch.chdir(brings(mine=FILE))
     monkeypatch.setattr(conformance, "check", partial(conformance.check, serve="checked:serve"))
 
-    def check(*words, wrong=(), notes=(), found=None):
-        monkeypatch.setenv(FOUND, found or json.dumps({"wrong": wrong, "notes": notes}))
+    def check(*words, wrong=(), notes=(), doing=(), found=None):
+        monkeypatch.setenv(FOUND, found or json.dumps({"wrong": wrong, "notes": notes, "doing": doing}))
         return command("check", *words)
 
     return check
@@ -38,9 +38,18 @@ def checked(command, brings, monkeypatch):
 
 def test_no_finding_is_conformance_and_a_note_is_no_finding(checked):
     words = ("mine.py:method", "--task", "toy/chain@smoke")
-    assert checked(*words) == (0, "mine on toy/chain@smoke: no findings\n", "")
+    code, out, _ = checked(*words)
+    assert (code, out) == (0, "mine on toy/chain@smoke: no findings\n")
     code, out, _ = checked(*words, notes=["note: the scores are of another network"])
     assert (code, out) == (0, "note: the scores are of another network\nmine on toy/chain@smoke: no findings\n")
+
+
+def test_what_takes_the_minutes_is_told_on_standard_error(checked):
+    _, out, err = checked("mine.py:method", "--task", "toy/chain", doing=["training a", "training b"])
+    assert out == "mine on toy/chain@smoke: no findings\n"
+    assert err.splitlines() == [
+        f"ticketbench: checking mine on toy/chain@smoke: {doing}" for doing in ("starting", "training a", "training b")
+    ]
 
 
 def test_findings_are_sentences_and_exit_code_1(checked):
@@ -97,6 +106,6 @@ def test_code_that_takes_the_process_down_is_a_finding(checked):
 def test_the_process_that_really_checks_finds_what_a_domain_raises(toys):
     from toy import TASKS
 
-    (wrong,), notes = findings(TASKS[0], METHODS["ticket"])
+    (wrong,), notes = findings(TASKS[0], METHODS["ticket"], tell=print)
     assert notes == []
     assert wrong.startswith("C14: the process that checked it ended with"), "no process but this one knows the toys"

@@ -57,6 +57,11 @@ def test_how_long_it_will_take_is_said_before_anything_is_trained(command, suite
     assert "to train" not in out, "nothing is left"
 
 
+def test_what_is_left_is_said_at_once_where_nothing_tells_how_long_it_takes(command, suite_file, tmp_path):
+    _, out, _ = command("run", suite_file, "--store", tmp_path / "runs", "--workers", 2)
+    assert out.startswith("16 units to train: nothing tells how long it takes with 2 workers\n\n")
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_a_run_ends_in_sentences_table_and_figure(
     command, suite_file, finished, drawing, tmp_path, monkeypatch, is_terminal

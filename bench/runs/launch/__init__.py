@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bench.runs.job import Job, Outcome
 
 Progress = Callable[[str, int, Mapping[str, float]], None]
-"""Called with (unit id, step, metrics) at the evaluations of units."""
+"""Called with (unit id, step, metrics) where the training of a unit begins, without metrics, and at its evaluations."""
 
 
 class WorkerDied(Exception):

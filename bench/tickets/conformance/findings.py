@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import torch
 import bench
 from bench.errors import LeakedMask, TicketBenchError, WrongCount
 
+Tell = Callable[[str], None]
+"""Told in a few words what is being trained or checked, which takes minutes."""
 NOTE = "note"
 """The check of a finding that is no fault, but that a reader of results should know."""
 LIBRARIES = tuple(Path(str(each.__file__)).parent for each in (bench, torch, np))
@@ -33,6 +35,10 @@ class Finding:
     def __str__(self) -> str:
         """`C4: buffers ...`."""
         return f"{self.check}: {self.what}"
+
+
+def silent(doing: str) -> None:
+    """Nobody wants to know."""
 
 
 def collected(check: str, sentences: Iterable[str]) -> Iterator[Finding]:

@@ -15,12 +15,14 @@ from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import UNIFORM
-from bench.tickets.conformance.findings import Finding, collected, raised
+from bench.tickets.conformance.findings import Finding, Tell, collected, raised, silent
 from bench.tickets.conformance.methods import leaks
 from bench.tickets.conformance.watch import watch
 
 
-def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int = 0) -> list[Finding]:
+def check_learner(
+    domain: Domain, task: Task, *, device: str = "cpu", seed: int = 0, tell: Tell = silent
+) -> list[Finding]:
     """What `domain` does wrong as a learner of `task`; never raises.
 
     Args:
@@ -28,6 +30,7 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
         task: a small one: it is trained about ten times, each for a rewind step or two evaluations.
         device: `cpu`, `cuda`, ...
         seed: the replicate.
+        tell: told of every check.
     """
 
     def build(streams: Streams | None = None) -> Learner:
@@ -42,8 +45,11 @@ def check_learner(domain: Domain, task: Task, *, device: str = "cpu", seed: int 
     length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
     doors = (_forwards(domain, task, build()), _names(domain, build()), _interpolates(domain, build()))
     offers = [finding for door in doors for finding in collected("C9", door)]
-    checks = ((name, check(build, Streams(seed), task, length)) for name, check in LEARNER_CHECKS)
-    return [*offers, *(finding for name, sentences in checks for finding in collected(name, sentences))]
+    found = list(offers)
+    for number, (name, check) in enumerate(LEARNER_CHECKS, start=1):
+        tell(f"{name} ({number} of {len(LEARNER_CHECKS)})")
+        found += collected(name, check(build, Streams(seed), task, length))
+    return found
 
 
 Build = Callable[..., Learner]

@@ -15,14 +15,22 @@ from bench.learner import Domain, Mask, State
 from bench.spec import DENSE, Method, Task, share_of_budget
 from bench.tickets import masks
 from bench.tickets.columns import columns
-from bench.tickets.conformance.findings import NOTE, Finding, collected, raised
+from bench.tickets.conformance.findings import NOTE, Finding, Tell, collected, raised, silent
 from bench.tickets.conformance.observe import Case, observe, promised
 from bench.tickets.conformance.watch import Seen
+from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics
 
 
 def check_method(
-    method: Method, domain: Domain, task: Task, *, level: int = 3, device: str = "cpu", seed: int = 0
+    method: Method,
+    domain: Domain,
+    task: Task,
+    *,
+    level: int = 3,
+    device: str = "cpu",
+    seed: int = 0,
+    tell: Tell = silent,
 ) -> list[Finding]:
     """What `method` does wrong on `task`; never raises.
 
@@ -33,10 +41,11 @@ def check_method(
         level: at which the arm is looked at.
         device: `cpu`, `cuda`, ...
         seed: the replicate.
+        tell: told of every unit that is trained.
     """
     try:
         notes = [Finding(NOTE, what) for what in _notes(method)]
-        case = observe(method, domain, task, level=level, device=device, seed=seed)
+        case = observe(method, domain, task, level=level, device=device, seed=seed, tell=tell)
     except Exception as error:  # noqa: BLE001  whatever somebody's column raises is a finding
         return [raised(error)]
     return [*notes, *(finding for name, check in METHOD_CHECKS for finding in collected(name, check(case)))]
@@ -49,10 +58,15 @@ def _notes(method: Method) -> Iterator[str]:
             f"the mask is scored at the {mask.scored} weights, training starts from {weights.state or 'others'}: the scores "
             "are of another network"
         )
-    if promised(method) is method:
-        silent = [name for name, column in zip(COLUMNS, columns(method), strict=True) if column == _bare(column)]
-        if silent:
-            yield f"the {', '.join(silent)} column promises nothing: give it as a record of bench.tickets.columns"
+    if promised(method) is method and method.name not in METHODS:
+        bare = [name for name, column in zip(COLUMNS, columns(method), strict=True) if column == _bare(column)]
+        if bare:
+            yield f"the {', '.join(bare)} column promises nothing: give it as a record of bench.tickets.columns"
+        if "mask" not in bare and not any(getattr(mask, fact) for fact in ORIGINS):
+            yield (
+                f"the mask column promises none of {', '.join(ORIGINS)}: whether chance, a ticket or a ranking gives the mask "
+                "is not checked"
+            )
 
 
 def _bare(column: object) -> object:
@@ -243,7 +257,10 @@ def _by_chance(case: Case, ticket: Mask) -> Iterator[str]:
     shared = sum(common.values())
     if p_value(draws, shared) < FALSE_ALARM:
         mean, _ = moments(draws)
-        yield f"the random mask shares {shared} weights with the ticket, chance gives {mean:.0f}: it is not random"
+        yield (
+            f"the mask column {case.method.mask} promises drawn={case.promise.mask.drawn!r}, and its mask shares {shared} "
+            f"weights with the ticket where chance gives {mean:.0f}: draw it from the `mask` stream, or leave `drawn` out"
+        )
 
 
 def _training(case: Case) -> Iterator[str]:
@@ -326,6 +343,8 @@ def _dynamics(case: Case) -> Iterator[str]:
 
 
 COLUMNS = ("mask", "weights", "training")
+ORIGINS = ("whole", "taken", "drawn", "ranked", "scored")
+"""Facts of a mask column that say where its mask comes from."""
 METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C2", _no_leaks),
     ("C3", _binary_and_nested),

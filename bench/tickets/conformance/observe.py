@@ -12,6 +12,7 @@ from bench.spec import DENSE, SOURCES, Method, Role, Task, Unit
 from bench.streams import Streams
 from bench.tickets import masks, transfer
 from bench.tickets.columns import Columns, columns
+from bench.tickets.conformance.findings import Tell, silent
 from bench.tickets.conformance.watch import Seen, WatchedDomain
 from bench.tickets.inputs import Parent
 from bench.tickets.methods import METHODS, TEMPLATES
@@ -85,9 +86,9 @@ class Case:
 class Lineage:
     """Units of one seed, run in memory, each parent once."""
 
-    def __init__(self, domain: Domain, task: Task, *, device: str, seed: int) -> None:
+    def __init__(self, domain: Domain, task: Task, *, device: str, seed: int, tell: Tell = silent) -> None:
         """Run nothing yet."""
-        self.domain = WatchedDomain(domain)
+        self.domain, self._tell = WatchedDomain(domain), tell
         self._task, self._device, self._seed = task, device, seed
         self._handed: dict[str, list[tuple[State, State]]] = {}
         self._results: dict[tuple[str, str, int], tuple[Result, Seen]] = {}
@@ -106,6 +107,7 @@ class Lineage:
                 parents={role: parent.result for role, parent in parents.items()},
             )
             self.domain.seen.clear()
+            self._tell(f"training {unit.label}")
             result = run_unit(unit, self.domain, parents, device=self._device)
             self._results[key] = result, self.domain.trained
         return self._results[key]
@@ -154,18 +156,19 @@ def promised(method: Method) -> Method:
     return METHODS.get(method.name) or TEMPLATES.get(method.name.partition(SOURCE)[0]) or method
 
 
-def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int) -> Case:
+def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int, tell: Tell) -> Case:
     """Run the unit, its parents, and its doubles."""
     if method.name == DENSE:
         level = 0
-    family = Lineage(domain, task, device=device, seed=seed)
+    family = Lineage(domain, task, device=device, seed=seed, tell=tell)
     result, seen = family.run(method, level)
     dense, dense_seen = family.run(METHODS[DENSE], 0) if method.name != DENSE else (result, seen)
     ticket = None
     if level:
         ticket, _ = family.run(METHODS["ticket"] if method.name != "ticket" else method, level)
     torch.manual_seed(level + 99)
-    doubles = [Lineage(domain, task, device=device, seed=other).run(method, level)[0] for other in (seed, seed + 1)]
+    again = [Lineage(domain, task, device=device, seed=other, tell=tell) for other in (seed, seed + 1)]
+    doubles = [double.run(method, level)[0] for double in again]
     learner = domain.learner(task, streams=Streams(seed, level).refreshed(), device=device)
     entries = masks.prunable(learner, task.pruning)
     source, source_dense = (family.of_role(method, role, level) if role in method.parents else None for role in SOURCES)

@@ -16,7 +16,8 @@ def serve(pipe: Connection, threads: int) -> None:
     """Check one method or task.
 
     Args:
-        pipe: what to check comes in as JSON, what was found goes out: `{"wrong": [...], "notes": [...]}`.
+        pipe: what to check comes in as JSON; `{"doing": ...}` goes out again and again, and what was found in the end:
+            `{"wrong": [...], "notes": [...]}`.
         threads: of torch.
     """
     limit_torch(threads)
@@ -25,10 +26,14 @@ def serve(pipe: Connection, threads: int) -> None:
         registry.bring_task(task_from_json(each))
     task = task_from_json(asked["task"])
     kind = registry.domain(task.domain)
+
+    def tell(doing: str) -> None:
+        pipe.send_bytes(json.dumps({"doing": doing}).encode())
+
     if asked["method"] is None:
-        found = check_learner(kind, task)
+        found = check_learner(kind, task, tell=tell)
     else:
-        found = check_method(method_from_json(asked["method"]), kind, task)
+        found = check_method(method_from_json(asked["method"]), kind, task, tell=tell)
     wrong = [str(each) for each in found if each.check != NOTE]
     notes = [str(each) for each in found if each.check == NOTE]
     pipe.send_bytes(json.dumps({"wrong": wrong, "notes": notes}).encode())

@@ -47,7 +47,7 @@ def work(
         parents: role -> folder of the finished unit that plays it.
         folder: an existing, empty folder.
         device: `cpu`, `cuda`, ...
-        report: called with (step, metrics) at every evaluation.
+        report: see `bench.tickets.protocol.run_unit`.
 
     Returns:
         The record, complete but for the digests of the files.

@@ -57,6 +57,45 @@ def test_a_log_gets_plain_lines_at_a_bearable_pace(stage):
     assert "\x1b" not in scene.text.getvalue()
 
 
+def test_a_log_that_was_silent_for_a_minute_says_how_it_stands(stage, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    scene = stage(terminal=False)
+    units = [scene.frontier.next() for _ in range(2)]
+    for unit in units:
+        scene.board.started(unit, None)
+
+    def after(seconds):
+        nonlocal now
+        now += seconds
+        scene.board.stands(scene.frontier)
+        return scene.text.getvalue().splitlines()
+
+    assert after(59) == []
+    first = "[0/3] done, 2 running, 1 waiting  (unknown left): toy/chain@smoke dense L0 s0 "
+    assert after(2) == [first + "starting, toy/chain@smoke dense L0 s1 starting"]
+    scene.board.step(units[0].id, 0, {})
+    assert len(after(59)) == 1
+    assert after(2)[1:] == [first + "0/30 updates, toy/chain@smoke dense L0 s1 starting"]
+    scene.board.tell("a node was lost")
+    assert len(after(59)) == 3, "what is said otherwise counts"
+    monkeypatch.setattr(progress, "SHOWN", 1)
+    assert after(2)[-1] == first + "0/30 updates, 1 more"
+    for unit in scene.plan.units.values():
+        scene.frontier.finish(unit, "ok", None)
+    assert len(after(120)) == 4, "all is done"
+
+
+@pytest.mark.parametrize("style", ["live", "none"])
+def test_where_it_is_shown_all_the_time_or_never_wanted_no_silence_is_broken(stage, monkeypatch, style):
+    monkeypatch.setattr(progress, "SILENCE", -1.0)
+    scene = stage(terminal=style == "live")
+    board = watch(scene.console, None, Pace(), workers=lambda: 1, style=style)
+    board.started(scene.frontier.next(), None)
+    board.stands(scene.frontier)
+    assert scene.text.getvalue() == ""
+
+
 def test_what_is_left_is_counted_anew_only_when_more_than_one_unit_is_gone(store, monkeypatch):
     counted = []
     monkeypatch.setattr(progress, "Left", lambda units=(): counted.append(Left(units)) or counted[-1])

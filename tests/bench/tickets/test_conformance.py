@@ -16,6 +16,7 @@ from bench.streams import Streams
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency, transfer
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn, columns
 from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.conformance.learners import LEARNER_CHECKS
 from bench.tickets.conformance.observe import Lineage
 from bench.tickets.inputs import Start
 from bench.tickets.methods import METHODS, TEMPLATES, define
@@ -604,7 +605,35 @@ def test_a_column_without_facts_is_noted(monkeypatch):
     ]
 
 
+def test_a_mask_whose_origin_is_not_promised_is_noted():
+    (finding,) = check_method(define("mine", HERE + "COUNTED", "fresh", "full", ""), ExampleDomain(), MOONS)
+    assert str(finding) == (
+        "note: the mask column promises none of whole, taken, drawn, ranked, scored: whether chance, a ticket or a ranking "
+        "gives the mask is not checked"
+    )
+
+
+def test_a_drawn_mask_that_is_not_is_told_with_its_promise_and_its_column():
+    found = check_method(define("mine", HERE + "DRAWN", "fresh", "full", ""), ExampleDomain(), MOONS)
+    (finding,) = (each for each in found if each.check == "C8")
+    assert re.search(
+        rf"^the mask column {HERE}DRAWN promises drawn='layers', and its mask shares \d+ weights with the ticket where chance",
+        finding.what,
+    )
+
+
+def test_what_is_trained_and_checked_is_told_on_the_way():
+    told = []
+    check_method(METHODS["reinit"], ExampleDomain(), MOONS, level=2, tell=told.append)
+    arms = ("dense L0", "ticket L1", "ticket L2", "reinit L2")
+    assert told == [f"training {MOONS.key} {arm} s{seed}" for seed in (0, 0, 1) for arm in arms]
+    told.clear()
+    check_learner(ExampleDomain(), MOONS, tell=told.append)
+    assert told == [f"{name} ({n} of {len(LEARNER_CHECKS)})" for n, (name, _) in enumerate(LEARNER_CHECKS, start=1)]
+
+
 PROMISES = {
+    "COUNTED": MaskColumn(function="bench.tickets.choose:increase_mask", needs=("dense",), layers="level"),
     "RANKED": MaskColumn(function=HERE + "of_smallest", needs=("dense",), ranked="dense", layers="level"),
     "QUOTA": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="level"),
     "SHAPE": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="shape"),

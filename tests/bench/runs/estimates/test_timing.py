@@ -116,14 +116,17 @@ def test_plan_tells_how_long_a_task_takes_that_was_never_run(command, suite_file
         training, "timings", lambda *tasks, **options: timings(*tasks, **{**options, "trial": "toy:trial"})
     )
     code, out, err = command("plan", suite_file, "--store", tmp_path / "runs", "--workers", 2)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "ticketbench: trying how fast toy/chain@smoke trains here (1 of 1)\n")
     dense, rewound = (1 + steps * 0.1 + steps / 10 * 0.5 for steps in (30, 20))
     left = (2 * dense + 6 * rewound + 4 * dense + 4 * dense) / 2
     assert out.endswith(f"time left: {left:.0f} s with 2 workers\n")
     suite_file.write_text(suite_file.read_text().replace("toy/chain", "toy/still"))
     code, out, err = command("plan", suite_file, "--store", tmp_path / "runs", "--workers", 2)
     assert code == 0, "what cannot be tried hinders no plan"
-    assert err == "ticketbench: how long toy/still@smoke takes is unknown: its trial ended with exit code 7\n"
+    assert err.splitlines() == [
+        "ticketbench: trying how fast toy/still@smoke trains here (1 of 1)",
+        "ticketbench: how long toy/still@smoke takes is unknown: its trial ended with exit code 7",
+    ]
     assert out.endswith("time left: unknown with 2 workers\n")
 
 
