@@ -241,10 +241,14 @@ def reproduce(
     *,
     store: options.StorePath = options.DEFAULT_STORE,
     scale: options.ClaimScale = None,
+    plan: options.OnlyPlan = False,
     training: options.Training,
 ) -> None:
     """Train the units that a claim needs, and print whether it holds."""
     execution = _verbs("execution").Execution(**asdict(training))
+    if plan:
+        _verbs("claims").plan(claim, store, execution, scale=scale)
+        return
     raise typer.Exit(_verbs("claims").reproduce(claim, store, execution, scale=scale))
 
 

@@ -8,8 +8,8 @@ from typing import get_args
 
 from bench import registry
 from bench.errors import SpecError, UnknownName
-from bench.report.claims.definitions import Claim, find, load_claims
-from bench.report.claims.text import blocks, verdict_table
+from bench.report.claims.definitions import Claim, find, load_claims, papers
+from bench.report.claims.text import blocks, markdown, setting, verdict_table
 from bench.report.claims.verdicts import Status, judge
 from bench.report.published import read
 from bench.runs import overview
@@ -20,7 +20,7 @@ from bench.spec import DENSE, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.execution import Execution
-from bench.verbs.lists import say_rows
+from bench.verbs.lists import block, say_rows
 from bench.verbs.request import again, command_line, elsewhere, say, ways
 
 STYLES = ("text", "md")
@@ -38,7 +38,7 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, verdict
             raise SpecError(
                 f"--verdict {verdict!r} is about records, and none are named: add --records results/records"
             )
-        say_rows(_listed(chosen))
+        _say(chosen, name, style)
         return
     judged = judge(chosen, [record for suite in read(records).values() for record in suite])
     verdicts = [each for each in judged if verdict in (None, each.status)]
@@ -49,6 +49,32 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, verdict
     options = {"--scale": scale, "--records": records, "--verdict": verdict, "--format": style}
     given = [word for option, value in options.items() if value not in (None, STYLES[0]) for word in (option, value)]
     again(command_line("claims", *([name] if name else []), *given))
+
+
+def _say(claims: Sequence[Claim], name: str | None, style: str) -> None:
+    """Of one claim everything, of several a line each."""
+    one = claims[0]
+    if name != one.id:
+        rows = _listed(claims)
+        say_rows(rows) if style == "text" else say(*markdown(rows))
+        return
+    facts = {"statement": [one.statement], "where": [f"{one.where}; {one.paper}, {papers()[one.paper]}"]}
+    facts |= {"reported": [one.reported]} if one.reported else {}
+    facts |= dict(map(_setting, claims))
+    if style == "text":
+        say(one.id, *(line for key, texts in facts.items() for line in block(key, texts)))
+    else:
+        say(f"**{one.id}**", "", *(f"- {key}: {'; '.join(texts)}" for key, texts in facts.items()))
+
+
+def _setting(claim: Claim) -> tuple[str, list[str]]:
+    """The scale, what the claim rests on there, and how that is seen; or why it cannot be run."""
+    if claim.scale is None:
+        return "not run", [claim.blocked or "no unit of this version shows it"]
+    needed = suite([claim], claim.id)
+    told = setting(claim, seeds=len(needed.entries[0].seeds), units=len(make_plan(needed).units))
+    again = command_line("reproduce", claim.id, "--scale", claim.scale)
+    return f"at {claim.scale}", [*told, f"to see it: {again}", f"what that would train, and how long: {again} --plan"]
 
 
 def _at(name: str | None, scale: str | None) -> list[Claim]:
@@ -82,6 +108,12 @@ def reproduce(
     say(blocks(judge(chosen, store.records())).rstrip(), "", *why)
     say(*ways([command_line("reproduce", name, *(["--scale", scale] if scale else []), *elsewhere(root))]))
     return 1 if frontier.failed else 0
+
+
+def plan(name: str, root: Path, execution: Execution, *, scale: str | None, trial: str = TRIAL) -> None:
+    """Show what a reproduction would train, and how long."""
+    made = make_plan(suite(find(name, scale=scale), name))
+    say(training.overviewed(made, Store(root), execution, trial=trial))
 
 
 def suite(claims: Sequence[Claim], name: str) -> Suite:

@@ -74,7 +74,7 @@ def _details(scales: Sequence[Task]) -> list[str]:
         "methods": _methods(task),
         "deviations": _by_scale({each.scale: each.deviations for each in scales}),
     }
-    return [task.name, *(line for name, texts in facts.items() for line in _block(name, texts))]
+    return [task.name, *(line for name, texts in facts.items() for line in block(name, texts))]
 
 
 def _pruning(pruning: Pruning) -> str:
@@ -108,7 +108,7 @@ def _by_scale(texts: Mapping[str, Iterable[str]]) -> list[str]:
     return of_all + [f"{', '.join(of)}: {text}" for text, of in scales.items() if text not in of_all]
 
 
-def _block(name: str, texts: Iterable[str]) -> list[str]:
+def block(name: str, texts: Iterable[str]) -> list[str]:
     """The texts behind their name, on a terminal folded to its width."""
     heads = [f"  {name:10}  ", " " * 14]
     lines: list[str] = []

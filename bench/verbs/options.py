@@ -130,6 +130,7 @@ ClaimName = Annotated[
 ClaimScale = Annotated[
     str | None, typer.Option("--scale", metavar="SCALE", help="Show it at this scale.", autocompletion=_SCALE)
 ]
+OnlyPlan = Annotated[bool, typer.Option("--plan", help="Show what it would train, and how long; train nothing.")]
 Verdict = Annotated[
     str | None,
     typer.Option(

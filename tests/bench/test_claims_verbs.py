@@ -9,6 +9,7 @@ from records import build_task
 
 from bench.digests import canonical_json
 from bench.report.claims import definitions as claims
+from bench.report.claims import text
 from bench.report.claims.definitions import Claim
 from bench.report.claims.definitions import load_claims as definitions
 from bench.runs.plan import plan
@@ -118,6 +119,57 @@ def test_claims_are_listed_and_judged_by_published_records(command, tmp_path):
     told = command("claims", "T-1", "--records", records.parent)[1]
     assert "T-1     no verdict at quick scale" in told
     assert "| T-1 | " in command("claims", "T-1", "--records", records, "--format", "md")[1]
+
+
+def test_of_one_claim_everything_is_told_before_anything_is_trained(command):
+    code, out, err = command("claims", "T-1")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "T-1",
+        "  statement   Tickets of toys win.",
+        "  where       nowhere; 1803.03635, The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks",
+        f"  at quick    score of ticket against reinit on toy/chain, level 2: {text.about(TOY)}",
+        "              claimed > 0, two-sided p below 5 % after Holm's correction within the paper",
+        "              3 seeds or more: 12 units to train",
+        "              to see it: ticketbench reproduce T-1 --scale quick",
+        "              what that would train, and how long: ticketbench reproduce T-1 --scale quick --plan",
+    ]
+    assert command("claims", "T-2")[1].splitlines()[-1] == "  not run     no such toy"
+    marked = command("claims", "T-1", "--format", "md")[1].splitlines()
+    assert marked[:3] == ["**T-1**", "", "- statement: Tickets of toys win."]
+    assert marked[-1].startswith(
+        "- at quick: score of ticket against reinit on toy/chain, level 2: difference of scores"
+    )
+
+
+def test_what_a_claim_across_tasks_that_was_looked_at_before_rests_on(command, monkeypatch):
+    claim = replace(PINNED, reported="3 %", first_look="it failed.", test="exact", margin=0.5)
+    for module in (claims, verbs):
+        monkeypatch.setattr(module, "load_claims", lambda: (claim, replace(claim, scale="quick", tasks=("toy/chain",))))
+    out = command("claims", "T-3", "--scale", "smoke")[1]
+    assert "  reported    3 %\n" in out
+    assert "score of ticket on toy/chain against ticket on toy/still, level 1: " in out
+    assert "claimed within 0.5, at every seed\n" in out
+    assert "3 seeds or more: 12 units to train\n" in out
+    assert "a first look, before the seeds were fixed: it failed.\n" in out
+    assert "at quick" not in out
+
+
+def test_several_claims_are_a_table_in_markdown(command):
+    assert command("claims", "--format", "md")[1].splitlines() == [
+        "| claim | paper | at | statement |",
+        "| --- | --- | --- | --- |",
+        "| T-1 | 1803.03635 | quick | Tickets of toys win. |",
+        "| T-2 | 1803.03635 | cannot be run | No toy does this. |",
+    ]
+
+
+def test_a_reproduction_is_planned_and_trains_nothing(command, tmp_path):
+    code, out, err = command("reproduce", "T-1", "--plan", "--store", tmp_path / "runs", "--workers", 3)
+    assert (code, err) == (0, "")
+    assert out.startswith("T-1: What T-1 claims\n")
+    assert out.endswith("time left: unknown with 3 workers\n")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

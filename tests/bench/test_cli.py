@@ -40,7 +40,7 @@ OPTIONS = {
     "tasks": ["[PATTERN]", "--domain", "--scale"],
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--format"],
-    "reproduce": ["CLAIM", "--store", "--scale", *EXECUTION],
+    "reproduce": ["CLAIM", "--store", "--scale", "--plan", *EXECUTION],
     "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
     "check": ["METHOD|TASK", "--task"],
     "site": ["--records", "--output"],

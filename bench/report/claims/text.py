@@ -33,10 +33,28 @@ def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
 
 def verdict_table(verdicts: Sequence[ClaimVerdict]) -> str:
     """A table of the verdicts, the reasons under it."""
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *(_row(verdict) for verdict in verdicts)]
-    table = [f"| {' | '.join(row)} |" for row in rows]
+    table = markdown([COLUMNS, *map(_row, verdicts)])
     notes = [f"- {verdict.claim.id}: {note}" for verdict in verdicts for note in notes_on(verdict)]
     return "\n".join([*table, *([""] if notes else []), *notes]) + "\n"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows below their header, a line each."""
+    return [f"| {' | '.join(row)} |" for row in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
+
+
+def setting(claim: Claim, *, seeds: int, units: int) -> list[str]:
+    """What a claim rests on at its scale, in sentences: what is read, what decides, and how much is trained for that.
+
+    Args:
+        claim: one that has a scale.
+        seeds: the fewest, of all its tasks.
+        units: that these take.
+    """
+    by = "at every seed" if claim.test == "exact" else "two-sided p below 5 % after Holm's correction within the paper"
+    looked = [f"a first look, before the seeds were fixed: {claim.first_look}"] if claim.first_look else []
+    trains = f"{seeds} seed{'s' * (seeds > 1)} or more: {units:,} unit{'s' * (units > 1)} to train"
+    return [f"{read(claim)}: {about(claim)}", f"claimed {claimed(claim)}, {by}", trains, *looked]
 
 
 def claimed(claim: Claim) -> str:
