@@ -22,14 +22,22 @@ TOLD, NEAREST = 30, 6
 class UnknownName(TicketBenchError):
     """A task, method, suite, scale or metric that does not exist."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Name what was asked, the nearest known name, and what else exists: of very many the nearest."""
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        """Name what was asked, the nearest known name, and what else exists: of very many the nearest.
+
+        Args:
+            kind: of thing.
+            name: that was asked for.
+            known: names.
+            hint: why it may be unknown, in a sentence.
+        """
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        nearest = f"did you mean {near[0]!r}? " if near else ""
         told = known if len(known) <= TOLD else difflib.get_close_matches(name, known, n=NEAREST, cutoff=0.0)
         rest = f" and {len(known) - len(told)} more" if len(told) < len(known) else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(told) or 'none'}{rest}")
+        rest += f"; {hint}" if hint else ""
+        super().__init__(f"unknown {kind} {name!r}: {nearest}known are {', '.join(told) or 'none'}{rest}")
 
 
 class SpecError(TicketBenchError):

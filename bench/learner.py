@@ -278,6 +278,15 @@ class Domain(Protocol):
 
 
 @runtime_checkable
+class ListsMore(Domain, Protocol):
+    """What a domain says besides that has more tasks where something is set, as the place of the user's own data."""
+
+    def unlisted(self) -> str | None:
+        """Which tasks it does not list now, and what these need, in a sentence; None if that is set. Light, as `tasks`."""
+        ...
+
+
+@runtime_checkable
 class NamesCode(Domain, Protocol):
     """What a domain says besides whose tasks can name code of the user's own, which building a learner imports.
 

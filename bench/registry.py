@@ -219,11 +219,17 @@ def task(name: str, scale: str, *, among: Mapping[str, Task] | None = None) -> T
     known = tasks() if among is None else among
     names = {task.name for task in known.values()}
     if name not in names:
-        raise UnknownName("task", name, names)
+        raise UnknownName("task", name, names, hint=unlisted(name))
     scales = {task.scale for task in known.values() if task.name == name}
     if scale not in scales:
         raise UnknownName(f"scale of {name}", scale, sorted(scales, key=SCALES.index))
     return known[f"{name}@{scale}"]
+
+
+def unlisted(name: str) -> str | None:
+    """Why the domain of a task may not list it here; see `bench.learner.ListsMore`."""
+    told: Callable[[], str | None] | None = getattr(domains().get(name.partition("/")[0]), "unlisted", None)
+    return told() if told else None
 
 
 def method(name: str) -> Method:

@@ -41,7 +41,7 @@ def tasks(pattern: str | None, *, domain: str | None, scale: str | None) -> None
     chosen = {name: scales for name, scales in named.items() if not pattern or pattern in name}
     if not chosen:
         if named and pattern:
-            raise UnknownName("task", pattern, named)
+            raise UnknownName("task", pattern, named, hint=registry.unlisted(pattern))
         raise SpecError(f"no task of domain {domain} has scale {scale}: leave one of them out")
     say_rows([("task", "scales", "budget", "metric"), *(_row(name, scales) for name, scales in chosen.items())])
     hint(f"all of one: {command_line('tasks', next(iter(chosen)))}")

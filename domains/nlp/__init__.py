@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
+from domains.nlp.corpora.folders import VARIABLE
 from domains.nlp.tasks import tasks
 from domains.nlp.tasks.custom import own
 
@@ -32,6 +34,11 @@ class Language:
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports neither torch nor fairseq."""
         return tasks()
+
+    def unlisted(self) -> str | None:
+        """Tasks of the user's own corpora (see `bench.learner.ListsMore`)."""
+        is_set = bool(os.environ.get(VARIABLE))
+        return None if is_set else f"tasks of your own texts need {VARIABLE}: set it to the folder that theirs are in"
 
     def network(self, task: Task) -> Any:
         """What decides layers and shapes: the model, and the corpus, which gives the dictionary."""

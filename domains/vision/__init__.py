@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.spec import Task
 from bench.streams import Streams
+from domains.vision.datasets.places import VARIABLE, root
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 
@@ -29,6 +30,10 @@ class Vision:
     def tasks(self) -> Mapping[str, Task]:
         """`task.key` -> task; imports no torch."""
         return tasks()
+
+    def unlisted(self) -> str | None:
+        """Tasks of the user's own images (see `bench.learner.ListsMore`)."""
+        return None if root() else f"tasks of your own images need {VARIABLE}: set it to the folder that theirs are in"
 
     def network(self, task: Task) -> Any:
         """What decides layers and shapes: model and examples; the classes, too, where the output layer is pruned."""

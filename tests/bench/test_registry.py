@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from toy import Toy
 
 from bench import registry
 from bench.errors import UnknownName
@@ -196,6 +197,18 @@ def test_unknown_names_suggest_the_nearest(toys):
         registry.method("tickt")
     with pytest.raises(UnknownName, match="unknown domain 'music'"):
         registry.domain("music")
+
+
+def test_an_unknown_task_says_what_its_domain_would_list_besides(toys, monkeypatch):
+    said = "toys of your own need TOYS"
+    monkeypatch.setattr(Toy, "unlisted", lambda _: said, raising=False)
+    with pytest.raises(UnknownName, match="known are .*toy/[a-z]+; toys of your own need TOYS$"):
+        registry.task("toy/digits", "smoke")
+    with pytest.raises(UnknownName, match="known are .*toy/[a-z]+$"):
+        registry.task("music/digits", "smoke")
+    said = None
+    with pytest.raises(UnknownName, match="known are .*toy/[a-z]+$"):
+        registry.task("toy/digits", "smoke")
 
 
 def test_a_transfer_is_named_by_its_source():

@@ -8,6 +8,7 @@ import pytest
 
 from bench import cache
 from bench.errors import DataError
+from domains.nlp import domain
 from domains.nlp.corpora import folders
 from domains.nlp.corpora.folders import files_digest, find, found
 
@@ -67,9 +68,12 @@ def test_what_is_no_parallel_corpus_is_passed_over_in_silence(data_folder, write
 
 
 def test_without_a_data_folder_nothing_is_found(monkeypatch, capsys):
-    monkeypatch.delenv("TICKETBENCH_DATA", raising=False)
+    monkeypatch.setenv("TICKETBENCH_DATA", "some")
+    assert domain.unlisted() is None
+    monkeypatch.delenv("TICKETBENCH_DATA")
     assert found() == {}
     assert capsys.readouterr().err == ""
+    assert domain.unlisted().startswith("tasks of your own texts need TICKETBENCH_DATA: ")
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])

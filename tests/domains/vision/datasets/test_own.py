@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import registry
 from bench.errors import DataError, UnknownName
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner
@@ -26,6 +27,13 @@ def test_a_folder_is_a_task(flowers):
     assert task.data == {"flowers": own.facts(flowers).digest}
     assert (task.config["classes"], task.config["validation"], task.chance) == (2, 2, 50.0)
     assert check_learner(domain, task) == []
+
+
+def test_without_a_data_folder_it_is_said_that_own_images_need_one(flowers, monkeypatch):
+    assert domain.unlisted() is None
+    monkeypatch.delenv("TICKETBENCH_DATA")
+    with pytest.raises(UnknownName, match="; tasks of your own images need TICKETBENCH_DATA: set it to the folder"):
+        registry.task("vision/slim-vgg-flowers", "small")
 
 
 @pytest.mark.parametrize("place", ["flowers.zip", "flowers/anything.zip"])
