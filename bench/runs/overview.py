@@ -55,8 +55,7 @@ def planned(plan: Plan, store: Store, pace: Pace, stacking: Stacking, *, workers
                 "one by one" if isinstance(seats, str) else f"up to {seats} at once",
             )
         )
-    todo = Left(plan.units[unit_id] for unit_id in frontier.todo)
-    time = f"{duration(pace.remaining(todo, workers=workers))} with {_team(workers)}"
+    time = f"{duration(_seconds(frontier, pace, workers))} with {_team(workers)}"
     return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), *_alone(why), f"time left: {time}"])
 
 
@@ -65,9 +64,15 @@ def forecast(frontier: Frontier, pace: Pace, *, workers: int) -> str | None:
     count = len(frontier.todo)
     if not count:
         return None
-    seconds = pace.remaining(Left(frontier.units[unit_id] for unit_id in frontier.todo), workers=workers)
+    seconds = _seconds(frontier, pace, workers)
     long = "nothing tells how long it takes" if seconds is None else f"about {duration(seconds)}"
     return f"{count} unit{'s' * (count > 1)} to train: {long} with {_team(workers)}"
+
+
+def _seconds(frontier: Frontier, pace: Pace, workers: int) -> float | None:
+    """Until all that is left is trained, the start of the workers included; None if nothing tells how long a unit takes."""
+    seconds = pace.remaining(Left(frontier.units[unit_id] for unit_id in frontier.todo), workers=workers)
+    return seconds + pace.worker if seconds else seconds
 
 
 def _team(workers: int) -> str:

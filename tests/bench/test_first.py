@@ -45,12 +45,12 @@ def test_how_long_it_will_take_is_said_before_anything_is_trained(command, suite
 
     def timings(tried, **_):
         asked.extend(tried)
-        return {each.key: Timing(start=0.0, step=2.0, evaluation=0.0) for each in tried}
+        return {each.key: Timing(start=0.0, step=2.0, evaluation=0.0, worker=90.0) for each in tried}
 
     monkeypatch.setattr(training, "timings", timings)
     _, out, _ = command("run", suite_file, "--store", tmp_path / "runs", "--workers", 2)
     made = plan(load_suite(str(suite_file)))
-    seconds = sum(2.0 * steps_of(unit) for unit in made.units.values()) / 2
+    seconds = sum(2.0 * steps_of(unit) for unit in made.units.values()) / 2 + 90
     assert out.splitlines()[:2] == [f"16 units to train: about {seconds / 60:.0f} min with 2 workers", ""]
     assert [each.task.name for each in asked] == ["toy/chain"]
     _, out, _ = command("run", suite_file, "--store", tmp_path / "runs")

@@ -108,6 +108,11 @@ class Pace:
         timing = self.timings.get(task)
         return timing.seconds(steps_of(unit), unit.task.evaluate_every) if timing else None
 
+    @property
+    def worker(self) -> float:
+        """Seconds until new workers train, as trials told; 0 where there was none."""
+        return max((timing.worker for timing in self.timings.values()), default=0.0)
+
     def remaining(self, left: Left, *, workers: int) -> float | None:
         """Seconds until all units are done, if none waits for another; None if nothing tells how long one takes."""
         total = 0.0

@@ -34,11 +34,13 @@ class Timing:
         start: until a learner is ready.
         step: in the task's budget unit.
         evaluation: of all splits.
+        worker: until a new worker has imported what the task needs, and had its data once.
     """
 
     start: Number
     step: Number
     evaluation: Number
+    worker: Number = 0.0
 
     def seconds(self, steps: int, evaluate_every: int) -> float:
         """Of a unit that trains so many steps."""

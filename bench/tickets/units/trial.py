@@ -29,8 +29,9 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
 
     Returns:
         Seconds, in a stack the share of one unit: `start` until a learner is ready, `step` of one step in the budget's unit,
-        `evaluation` of all splits.
+        `evaluation` of all splits; `worker` until there was a first learner, of all units together.
     """
+    entered = time.perf_counter()
     _make(task, device, seats)  # imports libraries, as the first unit of a worker does
     begun = time.perf_counter()
     learners, train = _make(task, device, seats)
@@ -54,7 +55,12 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
     for each in learners:
         evaluate(each, task)
     evaluated = time.perf_counter()
-    return {"start": (ready - begun) / count, "step": seconds / steps, "evaluation": (evaluated - now) / count}
+    return {
+        "start": (ready - begun) / count,
+        "step": seconds / steps,
+        "evaluation": (evaluated - now) / count,
+        "worker": begun - entered,
+    }
 
 
 def _sums(learners: Sequence[Learner]) -> int:

@@ -55,6 +55,7 @@ def test_only_the_pace_of_learning_counts(slow):
     assert slow.evaluated == len(task.splits)
     assert found["evaluation"] == pytest.approx(0.05 * len(task.splits), rel=0.5)
     assert found["start"] < 0.1
+    assert found["worker"] > 0
 
 
 def test_nothing_is_trained_beyond_the_budget_or_for_ever(slow, monkeypatch):
