@@ -95,8 +95,8 @@ def test_a_suite_asks_of_each_task_what_is_read_there_at_the_seeds_that_either_n
 
 
 def test_the_suites_list_every_unit_that_a_small_claim_about_their_tasks_reads():
-    plans = [plan(load_suite(name)) for name in ("transfer", "cifar", "teacher")]
-    listed = {unit.id for made in plans for unit in made.units.values() if made.lists(unit)}
+    *plans, instability = (plan(load_suite(name)) for name in ("transfer", "cifar", "teacher", "instability"))
+    listed = {unit.id for made in (*plans, instability) for unit in made.units.values() if made.lists(unit)}
     tasks = {entry.task.name for made in plans for entry in made.suite.entries}
     small = [claim for claim in definitions() if claim.scale == "small" and tasks & set(claim.arms)]
     assert len([claim for claim in small if claim.id.startswith(("T4", "T5"))]) == 13
