@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PER_SEED = ("init", "data", "augment", "env", "score", "eval", "teacher")
 PER_LEVEL = ("fresh", "mask")
 ORDER = ("data", "augment")
-"""The noise of SGD: the order of the examples, and what chance does to them."""
+"""What the noise of SGD is drawn from, the order of the examples and what chance does to them."""
 
 
 @dataclass(frozen=True, slots=True)
