@@ -69,8 +69,11 @@ def page(tmp_path_factory):
     """A folder with the page's files, where a line of the page can be typed; gives code and output."""
     folder = tmp_path_factory.mktemp("page")
     written(folder)
-    install(folder)
-    path = os.pathsep.join([str(folder), str(ROOT)])
+    site = folder / "site"
+    pip = f'"{sys.executable}" -m pip "$@" --quiet --no-deps --no-index --no-build-isolation --target "{site}"'
+    (folder / "pip").write_text(f"#!/bin/sh\nexec {pip}\n")
+    (folder / "pip").chmod(0o755)
+    path = os.pathsep.join([str(site), str(ROOT)])
     found = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PYTHONPATH": path, "PATH": found, "COLUMNS": "200"}
 
@@ -147,7 +150,8 @@ def test_every_line_of_the_page_can_be_typed_in_its_order(page):
     assert len(lines) > 12
     table = told["ticketbench table later.toml --store runs --tasks vision/lenet-mnist-late"]
     assert "- Deviation: Rewind step 10 instead of 0." in table
-    assert "moved on vision/lenet-mnist@smoke: no findings" in told[lines[6]]
+    for method in ("moved", "salient"):
+        assert any(f"{method} on vision/lenet-mnist@smoke: no findings" in out for out in told.values())
     assert "equal to the bit" in next(out for line, out in told.items() if "--retrain" in line)
     assert "baseline/records/mine.jsonl" in page("git status --short")[1]
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "own.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
-TASKS = {"my_tasks.py": "digits", "my_agents.py": "balance", "my_texts.py": "talks"}
+TASKS = {"my_points.py": "rings", "my_agents.py": "balance", "my_texts.py": "talks"}
 CHECK = """
 import sys
 from importlib import import_module
@@ -29,8 +29,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    (suite,) = re.findall(r"```toml\n# mine.toml\n(.*?)```", PAGE, re.DOTALL)
-    (folder / "mine.toml").write_text(suite)
+    (suite,) = re.findall(r"```toml\n# rings.toml\n(.*?)```", PAGE, re.DOTALL)
+    (folder / "rings.toml").write_text(suite)
     chance = random.Random(0)
     words = [("cat", "katze"), ("dog", "hund"), ("sees", "sieht"), ("red", "rot"), ("tree", "baum"), ("old", "alt")]
     rows = [[chance.choice(words) for _ in range(5)] for _ in range(200)]
@@ -62,7 +62,7 @@ def test_each_file_is_a_task_that_conforms(folder, name):
 
 @pytest.mark.slow
 def test_random_play_scores_what_the_page_says(folder):
-    (command,) = re.findall(r"\$ python (-m domains.rl.chance .*)", PAGE)
+    (command,) = re.findall(r"^python (-m domains.rl.chance .*)", PAGE, re.MULTILINE)
     (said,) = re.findall(r"chance=(-?[\d.]+)", FILES["my_agents.py"])
     mean, error = re.match(r"\S+ (\S+) \+- (\S+)", run(folder, *command.split())).groups()
     assert abs(float(mean) - float(said)) < 4 * float(error)
@@ -70,8 +70,8 @@ def test_random_play_scores_what_the_page_says(folder):
 
 @pytest.mark.slow
 def test_the_suite_runs_as_pasted(folder):
-    commands = re.findall(r"\$ ticketbench (.*)", PAGE)
+    commands = re.findall(r"^ticketbench (.*)", PAGE, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["check", "run"]
     assert "no findings" in run(folder, "-m", "bench", *commands[0].split())
     assert "27 of 27 units done" in run(folder, "-m", "bench", *commands[1].split(), "--store", "runs")
-    assert "no findings" in run(folder, "-m", "bench", "verify", "runs", "--suites", "mine.toml", "--retrain", "2")
+    assert "no findings" in run(folder, "-m", "bench", "verify", "runs", "--suites", "rings.toml", "--retrain", "2")

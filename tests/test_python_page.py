@@ -23,4 +23,9 @@ def test_the_page_runs_from_top_to_bottom(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| ticket " in done.stdout
+    _, shown = done.stdout.split("vs_random\n")
+    arms = re.findall(r"^\d+ +([a-z-]+) +(\d) ", shown, re.MULTILINE)
+    assert {method for method, _ in arms} == {"dense", "ticket", "reinit", "random-ticket"}
+    assert len(arms) == len(set(arms)) == 7, "each arm once"
+    assert re.search(r"^[\d.]+ % of the task's test images$", done.stdout, re.MULTILINE)
     assert (tmp_path / "plots" / "smoke-vision-lenet-mnist.svg").exists()

@@ -3,17 +3,22 @@
 import json
 import re
 import shlex
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-from wheels import ROOT, Environment, build
+from wheels import ROOT, Environment, build, run
 
 PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("extending.md", "submissions.md")]
 FILES = dict(
     re.findall(
-        r"^```(?:python|toml)\n# ((?:movement|pyproject)[\w/.]*)\n(.*?)^```", "\n".join(PAGES), re.DOTALL | re.MULTILINE
+        r"^```(?:python|toml)\n# ((?:movement|pyproject|students)[\w/.]*)\n(.*?)^```",
+        "\n".join(PAGES),
+        re.DOTALL | re.MULTILINE,
     )
 )
+(SHORTEST,) = re.findall(r"^```console\n(.*?)^```", PAGES[1], re.DOTALL | re.MULTILINE)
 SUBMITTER, KEEPER = re.findall(r"^```sh\n(.*?)^```", PAGES[1], re.DOTALL | re.MULTILINE)
 
 
@@ -48,6 +53,24 @@ def test_the_page_has_the_files_of_the_package():
     assert len(commands(KEEPER)) == 4
 
 
+def test_the_shortest_way_is_at_a_scale_that_carries_a_verdict():
+    (entry,) = tomllib.loads(FILES["students.toml"])["task"]
+    assert entry["scale"] in ("small", "paper")
+    assert {"dense", "ticket", "reinit", "shuffled", "random-ticket"} < set(entry["methods"])
+
+
+@pytest.mark.slow
+def test_the_shortest_way_needs_nothing_but_a_suite(tmp_path):
+    """At another scale and fewer seeds: the page's takes minutes."""
+    suite = FILES["students.toml"].replace('"small"', '"smoke"').replace('"0-9"', '"0-2"')
+    (tmp_path / "students.toml").write_text(suite, encoding="utf-8")
+    arguments = {"cwd": tmp_path, "PYTHONPATH": str(ROOT)}
+    ran, verify, pack = (run(sys.executable, "-m", "bench", *words[1:], **arguments) for words in commands(SHORTEST))
+    assert "| one-shot " in ran
+    assert "no findings" in verify
+    assert "33 of 33 units" in pack
+
+
 @pytest.mark.slow
 def test_from_a_wheel_to_the_board(submission, tmp_path):
     archive, environment, told = submission
@@ -57,8 +80,8 @@ def test_from_a_wheel_to_the_board(submission, tmp_path):
     assert all(Path(each).is_relative_to(environment.bin.parent) for each in where.split()), (
         "the wheels', not a checkout's"
     )
-    run, verify, pack = told
-    assert "| movement " in run
+    ran, verify, pack = told
+    assert "| movement " in ran
     assert "no findings" in verify
     assert "21 of 21 units" in pack
     (tmp_path / archive.name).write_bytes(archive.read_bytes())
