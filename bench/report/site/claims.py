@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from bench.report.claims.verdicts import ClaimVerdict
+from bench.report.claims.verdicts import ClaimVerdict, Status
 from bench.report.site.anchors import Page
-from bench.spec import DENSE
+from bench.spec import DENSE, SCALES
+
+KINDS = ("at the paper's scale", "at a smaller scale", "derived by us", "counts of weights")
+"""What a claim can be, and what a verdict on it weighs: the most first."""
+
+DERIVED = "Derived: "
+"""How a statement begins that follows from a paper, and does not stand in it."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +31,21 @@ class ClaimLine:
 
     verdict: ClaimVerdict
     pages: Mapping[str, Page | None]
+
+    @property
+    def anchor(self) -> str:
+        """Of its line on the board."""
+        return f"claim-{self.verdict.claim.id}"
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`: counts need no training and derived claims are nobody's, at whatever scale they were shown."""
+        paper, smaller, derived, counts = KINDS
+        if self.verdict.claim.test == "exact":
+            return counts
+        if self.verdict.claim.statement.startswith(DERIVED):
+            return derived
+        return smaller if self.verdict.scale in SCALES[:-1] else paper
 
     @property
     def methods(self) -> list[str]:
@@ -51,6 +76,13 @@ def claim_lines(verdicts: Sequence[ClaimVerdict], pages: Sequence[Page]) -> list
         )
         for verdict in verdicts
     ]
+
+
+def tally(lines: Sequence[ClaimLine]) -> list[tuple[str, tuple[int, ...]]]:
+    """Status -> how many lines there are of each of `KINDS`; a status without a line is left out."""
+    counts = Counter((line.verdict.status, line.kind) for line in lines)
+    rows = [(status, tuple(counts[status, kind] for kind in KINDS)) for status in STATUSES]
+    return [(status, numbers) for status, numbers in rows if any(numbers)]
 
 
 def by_paper(lines: Sequence[ClaimLine]) -> list[tuple[str, list[ClaimLine]]]:

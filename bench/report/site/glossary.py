@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from bench import registry
 from bench.report.site.anchors import Page
-from bench.spec import Method
+from bench.report.table.rows import OPPONENTS
+from bench.spec import DENSE, Method
 from bench.tickets.columns import Columns
 
 ARXIV = "https://arxiv.org/abs/"
@@ -88,16 +89,17 @@ COLUMNS = {
     "normalised": "the score as a share of what the dense network learns: 0 is chance, 1 is dense.",
     "vs dense, vs random, vs reinit, vs shuffled": "difference to that method at the same level, paired by seed; positive is better.",
     "matching": "whether the lower bound of the difference to dense is not below the task's tolerance.",
-    "verdict": "★ winning: above random ticket, reinit and shuffled; ↑ better: above the random ticket only; ↓ worse than it; ≈ inconclusive.",
+    "verdict": "★ winning: above random ticket, reinit and shuffled; ↑ better: above the random ticket, but not shown to be above both others; ↓ worse than it; ≈ inconclusive. It is against these controls only, not against dense: a winning network need not match.",
     "P_m %": "share of all weights that is kept, those exempt from pruning included: the papers' denominator.",
     "search cost": "optimizer updates spent to obtain the network, all rounds before it included.",
     "unbroken to %": "density down to which every network that was trained matches dense.",
     "levels matching": "at how many levels a network matches dense, of those at which it could be told.",
     "measured / claimed": "what somebody found who ran the units again, beside what their records say.",
+    "holds if": "of a claim: where the whole interval of what was measured has to lie.",
     "score %": "interquartile mean of normalised scores over seeds and tasks: the middle half of all runs (2108.13264).",
     "vs ticket": "difference of interquartile means on the tasks that the two share, in percentage points.",
     "beats ticket %": "probability of improvement: how often a run of it is better than a run of the ticket on the same task.",
-    "search cost, dense = 1": "the same in trainings of the dense network, geometric mean over the tasks.",
+    "search cost, dense = 1": "the same in trainings of the dense network, geometric mean over the tasks on which a network matches.",
     "n, p (Holm), detectable, seeds": "of a claim: seeds; p-value corrected for the paper's other claims; the smallest effect that would have shown; of what is inconclusive, the seeds that would decide it if the mean stays where it is.",
 }
 """Heading -> what stands under it."""
@@ -110,11 +112,13 @@ class Term:
     Args:
         method: its definition.
         lesson: what follows if it does as well as the ticket; empty where that is not known.
+        columns: names of its mask, weights and training.
         papers: that its columns come from.
     """
 
     method: Method
     lesson: str
+    columns: tuple[str, ...]
     papers: tuple[str, ...]
 
 
@@ -130,5 +134,20 @@ def _term(method: Method) -> Term:
     lesson = next((each.told for each in LESSONS if told and each.holds(told)), "")
     names = (method.mask, method.weights, method.training)
     return Term(
-        method=method, lesson=lesson, papers=tuple(dict.fromkeys(PAPERS[each] for each in names if each in PAPERS))
+        method=method,
+        lesson=lesson,
+        columns=tuple(map(_readable, names)),
+        papers=tuple(dict.fromkeys(PAPERS[each] for each in names if each in PAPERS)),
     )
+
+
+def _readable(column: str) -> str:
+    """The name of a column; of one that a domain defines as a constant, `package:SOME_MASK`, its words."""
+    _, outside, name = column.rpartition(":")
+    return name.lower().replace("_", " ") if outside else name
+
+
+def ruled_out(pages: Iterable[Page]) -> list[tuple[str, str]]:
+    """The ticket's controls on the page, each with what a ticket that is better than it rules out."""
+    controls = [name for name in OPPONENTS.values() if name != DENSE]
+    return [(term.method.name, term.lesson) for term in terms(pages) if term.method.name in controls]

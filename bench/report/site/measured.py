@@ -7,7 +7,7 @@ result claims; everything else is set aside, and the page says so.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,7 @@ def of_arm(arm: Arm, measured: Mapping[str, Measurement]) -> str:
         return ""
     how = " or ".join(sorted({WORDS[line["how"]] for line in again}))
     both = f"{_mean([line['measured'] for line in again])} / {_mean([line['claimed'] for line in again])}"
-    return f"{both}, {len(again)} of {len(arm.records)} {how}{_on_trust(again)}"
+    return f"{both}, {len(again)} of {len(arm.records)} {how}, {_equal(again)}{_on_trust(again)}"
 
 
 def of_unit(record: Record, measured: Mapping[str, Measurement]) -> str:
@@ -113,18 +113,20 @@ def of_unit(record: Record, measured: Mapping[str, Measurement]) -> str:
 
 def measurers(measured: Mapping[str, Measurement]) -> list[str]:
     """How many units were measured how, when and with what: a sentence each, as whoever measured tells it."""
-    counts = Counter(
-        (
-            setting(line["provenance"]),
-            str(line["provenance"].get("end", ""))[:10] or "an unknown day",
-            WORDS[line["how"]],
-        )
-        for line in measured.values()
-    )
+    groups: dict[tuple[str, str, str], list[Measurement]] = defaultdict(list)
+    for line in measured.values():
+        day = str(line["provenance"].get("end", ""))[:10] or "an unknown day"
+        groups[setting(line["provenance"]), day, WORDS[line["how"]]].append(line)
     return [
-        f"{how.capitalize()}: {count} unit{'s' * (count > 1)}, on {day}, with {told}."
-        for (told, day, how), count in sorted(counts.items())
+        f"{how.capitalize()}: {_units(lines)}, {_equal(lines)}, on {day}, with {told}."
+        for (told, day, how), lines in sorted(groups.items(), key=lambda pair: pair[0])
     ]
+
+
+def again(measured: Mapping[str, Measurement], records: int) -> str:
+    """How many of a task's records were measured again, and how many of them are equal to the bit: a sentence."""
+    lines = list(measured.values())
+    return f"Measured again: {_units(lines)} of {records}, {_equal(lines)}."
 
 
 def setting(provenance: Mapping[str, Any]) -> str:
@@ -133,6 +135,16 @@ def setting(provenance: Mapping[str, Any]) -> str:
     names = ("commit", "device", "machine", "cpu", "capability", "threads")
     told = [f"{name} {provenance[name]}" for name in names if provenance.get(name) is not None]
     return ", ".join([*told, versions])
+
+
+def _units(lines: Sequence[Measurement]) -> str:
+    return f"{len(lines)} unit{'s' * (len(lines) > 1)}"
+
+
+def _equal(lines: Sequence[Measurement]) -> str:
+    """How many of the lines are the published result to the bit."""
+    equal = sum(line["equal"] for line in lines)
+    return "equal to the bit" if equal == len(lines) else f"{equal or 'none'} equal to the bit"
 
 
 def _on_trust(lines: Sequence[Measurement]) -> str:

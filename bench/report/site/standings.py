@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.site.anchors import Page
+from bench.report.site.measured import of_arm
 from bench.report.statistics.seeds import FEWEST
-from bench.report.table.rows import UNCLAIMED, Row, at_chance
+from bench.report.table.rows import RANDOM, UNCLAIMED, Row, at_chance
 from bench.spec import DENSE, SCALES
 
 
@@ -56,6 +57,19 @@ class Standing:
     def judged(self) -> int:
         """Levels at which it could be told."""
         return sum(row.matching is not None for _, row in self.rows)
+
+    @property
+    def measured(self) -> str:
+        """What somebody measured again of that network; empty if nobody did."""
+        return of_arm(self.page.section.arms[self.place], self.page.measured)
+
+    @property
+    def unopposed(self) -> str:
+        """Why its best network has no verdict; empty if it has one, or there is no such network."""
+        if self.best is None or self.best.verdict is not None:
+            return ""
+        level = self.best.level
+        return f"is {RANDOM} itself" if self.best.method == RANDOM else f"no {RANDOM} at level {level}"
 
     @property
     def outcome(self) -> str:

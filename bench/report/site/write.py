@@ -15,11 +15,11 @@ from bench.report.claims.definitions import papers
 from bench.report.claims.verdicts import ClaimVerdict, shown
 from bench.report.site.anchors import Page, pages, unit
 from bench.report.site.charts import chart, styles
-from bench.report.site.claims import ClaimLine, by_paper, claim_lines
+from bench.report.site.claims import KINDS, ClaimLine, by_paper, claim_lines, tally
 from bench.report.site.densities import families, layers_of
-from bench.report.site.glossary import ARXIV, terms
+from bench.report.site.glossary import ARXIV, ruled_out, terms
 from bench.report.site.glossary import COLUMNS as HEADINGS
-from bench.report.site.measured import NOTHING, Measured, measurers, of_arm, of_unit, setting
+from bench.report.site.measured import NOTHING, Measured, again, measurers, of_arm, of_unit, setting
 from bench.report.site.nodes import node_charts
 from bench.report.site.overview import costs, panels
 from bench.report.site.overview.ranking import rank
@@ -49,7 +49,8 @@ COLUMNS = {column.name: column for column in COMPACT}
 
 FUNCTIONS = (
     *(text.about, text.claimed, text.seeds_needed, text.notes_on, papers, besides, title, notes, families, layers_of),
-    *(measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts, terms, by_paper),
+    *(again, measurers, of_arm, of_unit, setting, settings, method_of, task_of, unit, node_charts),
+    *(terms, ruled_out, by_paper, tally),
 )
 """What the templates call by name."""
 
@@ -88,7 +89,7 @@ def site(
         return claim_lines(about, made) if page.installed else []
 
     stream = _template().stream(
-        facts=f"{sum(page.count for page in made):,} records, {len(made)} tasks, {len(suites)} suites",
+        facts=_facts(made, len(suites)),
         pages=made,
         known={anchor for page in made for anchors in page.records for anchor in anchors.values()},
         standings=ranked,
@@ -119,12 +120,20 @@ def write(path: Path, pieces: Iterable[str]) -> None:
         os.fsync(file.fileno())
 
 
+def _facts(made: Sequence[Page], suites: int) -> str:
+    """How much there is: a task counts once, at however many scales and versions it has a page."""
+    names = len({page.task.name for page in made})
+    several = f" ({len(made)} with their scales)" if len(made) > names else ""
+    tasks, kept = f"{names} task{'s' * (names != 1)}{several}", f"{suites} suite{'s' * (suites != 1)}"
+    return f"{sum(page.count for page in made):,} records, {tasks}, {kept}"
+
+
 @cache
 def _template() -> Template:
     """The page, with what it asks for when it comes to it, so that one task is in memory at a time."""
     made = environment()
     made.globals.update({function.__name__: function for function in FUNCTIONS})
-    made.globals.update(statistic=text.measured, bootstrap=bootstrap.cells, arrows=ARROWS, most=ASIDE)
+    made.globals.update(statistic=text.measured, bootstrap=bootstrap.cells, arrows=ARROWS, most=ASIDE, kinds=KINDS)
     made.globals.update(few=panels.legend(), panel=panels.SIZE, prices=costs.SIZE, arxiv=ARXIV, headings=HEADINGS)
     made.globals.update(policy=policy(), style=style(), scripts=scripts(), columns=[COLUMNS[name] for name in ORDER])
     return made.get_template("index.html")

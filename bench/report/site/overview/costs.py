@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.report.figures.style import looks
 from bench.report.site.charts import COLOURS, FEW, OTHERS
@@ -23,14 +24,17 @@ LETTER, LINE = 7.6, 15.0
 HIDES = 100.0
 """As much area as a label that hides something loses at least."""
 
-NAME = 20
+NAME = 32
 """Characters of a name beside a mark, at most."""
+
+PASSES = 4
+"""How often labels are placed, each where the others leave room."""
+
+STEPS = 12
+"""Points of a line from a mark to its label that no label may hide."""
 
 APART = 8.0
 """From a mark to its label."""
-
-FEWEST_TASKS = 2
-"""Tasks on which a method must have been judged, if there are so many: one easy task is no price."""
 
 WAYS = tuple(
     (across, down, far)
@@ -43,6 +47,24 @@ WAYS = tuple(
 Box = tuple[float, float, float, float]
 
 
+class Label(NamedTuple):
+    """Where lines of text stand.
+
+    Args:
+        x: of the end of the lines that `anchor` says.
+        y: baseline of the first.
+        anchor: of the text.
+        lead: the line from the mark, as its end; None for a label that is beside it.
+        boxes: what is filled: by the lines, then by points of the lead.
+    """
+
+    x: float
+    y: float
+    anchor: str
+    lead: tuple[float, float] | None
+    boxes: tuple[Box, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """One method.
@@ -50,7 +72,7 @@ class Mark:
     Args:
         told: the method with its numbers.
         labels: lines beside the mark.
-        text: where they stand: x, baseline of the first, and which end of the lines is there.
+        text: where they stand.
         colour: the custom property of the style sheet that has its colour; empty for grey.
         whole: whether it was run on the whole ground, and has a mark that is filled.
     """
@@ -59,7 +81,7 @@ class Mark:
     labels: tuple[str, ...]
     x: float
     y: float
-    text: tuple[float, float, str]
+    text: Label
     colour: str
     whole: bool
 
@@ -85,36 +107,43 @@ class Costs:
 
 def costs(ranking: Ranking) -> Costs | None:
     """The picture of a ranking; None if no method matches anywhere."""
-    seen = [each for each in ranking.methods if each.tasks >= min(FEWEST_TASKS, len(ranking.ground))]
-    found = [(each, each.density) for each in seen if each.density is not None]
+    found = [each for each in ranking.broad if each.matched]
     if not found:
         return None
-    prices, densities = [each.cost for each, _ in found], [density for _, density in found]
+    places = [_place(each) for each in found]
+    prices, densities = zip(*places, strict=True)
     x = Scale(first=min(1.0, *prices) / 1.2, last=max(2.0, *prices) * 1.35, begin=LEFT, end=WIDTH - RIGHT, log=True)
     y = Scale(first=min(0.5, *densities) / 1.2, last=1.12, begin=HEIGHT - BOTTOM, end=TOP, log=True)
-    groups: dict[tuple[float, float], list[tuple[Ranked, float]]] = defaultdict(list)
-    for each, density in found:
-        groups[x.at(each.cost), y.at(density)].append((each, density))
+    groups: dict[tuple[float, float], list[Ranked]] = defaultdict(list)
+    for each, (cost, density) in zip(found, places, strict=True):
+        groups[x.at(cost), y.at(density)].append(each)
     return Costs(
         x=tuple((x.at(tick), f"{tick:g}") for tick in octaves(x.first, x.last)),
         y=tuple((y.at(tick), percent(tick)) for tick in octaves(y.first, 1.0)),
         marks=_marks(groups),
-        missing=tuple(each.method for each in seen if each.density is None),
-        left_out=len(ranking.methods) - len(seen),
+        missing=tuple(each.method for each in ranking.broad if not each.matched),
+        left_out=len(ranking.methods) - len(ranking.broad),
     )
 
 
-def _marks(groups: Mapping[tuple[float, float], Sequence[tuple[Ranked, float]]]) -> tuple[Mark, ...]:
+def _place(each: Ranked) -> tuple[float, float]:
+    """Cost and density of what matches somewhere."""
+    assert each.cost is not None, "who matches has a cost"
+    assert each.density is not None, "who matches has a density"
+    return each.cost, each.density
+
+
+def _marks(groups: Mapping[tuple[float, float], Sequence[Ranked]]) -> tuple[Mark, ...]:
     """One for each place: methods that stand at the same one share it."""
-    drawn = looks({each.method for several in groups.values() for each, _ in several})
+    drawn = looks({each.method for several in groups.values() for each in several})
     labels = [
-        tuple(f"{label(each.method, NAME)} {each.matched}/{each.tasks}" for each, _ in several)
+        tuple(f"{label(each.method, NAME)} {each.matched}/{each.tasks}" for each in several)
         for several in groups.values()
     ]
     texts = _texts(list(groups), labels)
     return tuple(
         Mark(
-            told="; ".join(_told(each, density) for each, density in several),
+            told="; ".join(map(_told, several)),
             labels=written,
             x=x,
             y=y,
@@ -123,43 +152,50 @@ def _marks(groups: Mapping[tuple[float, float], Sequence[tuple[Ranked, float]]])
             whole=first.rank is not None,
         )
         for ((x, y), several), written, text in zip(groups.items(), labels, texts, strict=True)
-        for first in (several[0][0],)
+        for first in (several[0],)
     )
 
 
-def _told(each: Ranked, density: float) -> str:
+def _told(each: Ranked) -> str:
+    cost, density = _place(each)
     where = f"matches on {each.matched} of {each.tasks} tasks"
-    return f"{each.method}: {100 * density:.3g} % of the weights for {each.cost:.3g} trainings of dense, {where}"
+    return f"{each.method}: {100 * density:.3g} % of the weights for {cost:.3g} trainings of dense, {where}"
 
 
-def _texts(places: Sequence[tuple[float, float]], labels: Sequence[Sequence[str]]) -> list[tuple[float, float, str]]:
-    """Where labels stand: beside their mark, where they hide no mark and no label before them, if there is such a place."""
-    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
-    texts = []
-    for (x, y), written in zip(places, labels, strict=True):
-        size = LETTER * max(map(len, written)), LINE * len(written)
-        options = [_option(x, y, size, *way) for way in WAYS]
-        text, box = min(options, key=lambda option: _hidden(option[1], taken))
-        taken.append(box)
-        texts.append(text)
-    return texts
+def _texts(places: Sequence[tuple[float, float]], labels: Sequence[Sequence[str]]) -> list[Label]:
+    """Where labels stand: beside their mark, where they hide no mark and no other label, if there is such a place."""
+    marks: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    texts: dict[int, Label] = {}
+    for _ in range(PASSES):
+        for at, ((x, y), written) in enumerate(zip(places, labels, strict=True)):
+            size = LETTER * max(map(len, written)), LINE * len(written)
+            taken = [box for place, text in texts.items() if place != at for box in text.boxes]
+            taken += [box for place, box in enumerate(marks) if place != at]
+            options = [_option(x, y, size, *way) for way in WAYS]
+            texts[at] = min(options, key=lambda option: _hidden(option.boxes, taken))
+    return list(texts.values())
 
 
-def _option(
-    x: float, y: float, size: tuple[float, float], across: int, down: int, far: int
-) -> tuple[tuple[float, float, str], Box]:
-    """A label on one side of its mark, as its text and the box that it fills."""
+def _option(x: float, y: float, size: tuple[float, float], across: int, down: int, far: int) -> Label:
+    """A label on one side of its mark."""
     (wide, high), anchor = size, {1: "start", 0: "middle", -1: "end"}[across]
     at = x + across * (APART if down == 0 else APART / 2)
     left = at - {1: 0.0, 0: wide / 2, -1: wide}[across]
     top = y + (-high / 2, APART * far, -APART * far - high)[down]
-    return (round(at, 1), round(top + LINE - 3.5, 1), anchor), (left, top, left + wide, top + high)
+    end = (at, top if down > 0 else top + high) if far > 1 else None
+    line = [_point((x, y), end, step / STEPS) for step in range(STEPS // 2, STEPS)] if end else []
+    return Label(round(at, 1), round(top + LINE - 3.5, 1), anchor, end, ((left, top, left + wide, top + high), *line))
 
 
-def _hidden(box: Box, taken: Sequence[Box]) -> float:
+def _point(start: tuple[float, float], end: tuple[float, float], share: float) -> Box:
+    x, y = (one + share * (other - one) for one, other in zip(start, end, strict=True))
+    return x - 1, y - 1, x + 1, y + 1
+
+
+def _hidden(boxes: Sequence[Box], taken: Sequence[Box]) -> float:
     """How much a label would hide, or be hidden: however little, it is worse than to stand farther from its mark."""
-    areas = [area for each in taken if (area := _overlap(box, each))]
-    return sum(areas) + HIDES * len(areas) + _outside(box)
+    areas = [area for box in boxes for each in taken if (area := _overlap(box, each))]
+    return sum(areas) + HIDES * len(areas) + _outside(boxes[0])
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +15,26 @@ from bench.report.site.standings import Standing, counted
 from bench.report.statistics.aggregates import improvement, iqm, stratified
 from bench.report.statistics.seeds import FEWEST, Floats, Interval
 from bench.report.table.normalised import normalised
-from bench.report.table.rows import TICKET
+from bench.report.table.rows import TICKET, Row
 from bench.spec import DENSE
 
 Reading = Mapping[int, Mapping[int, float]]
 """Level -> seed -> normalised score, of one method on one task."""
+
+FEWEST_TASKS = 2
+"""Tasks on which a method must have been judged, if there are so many, before it is set against others: one may be easy."""
+
+
+class Network(NamedTuple):
+    """The sparsest network of a method that matches dense on one task.
+
+    Args:
+        density: fraction of prunable weights kept.
+        cost: of finding it, in trainings of dense.
+    """
+
+    density: float
+    cost: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,29 +43,55 @@ class Ranked:
 
     Args:
         method: its name.
-        tasks: of the ground on which it was judged.
         rank: among the methods that were run on all of it; None with less, which is comparable with nobody's.
         score: interquartile mean of its normalised scores averaged over the levels that all ranked methods share.
         gap: difference of interquartile means to the reference, over the tasks that the two share.
         better: probability that a run of it is better than one of the reference on such a task.
         shared: how many such tasks there are.
-        matched: tasks of the ground on which a network of it matches dense.
-        density: geometric mean of the sparsest matching densities, 1 on a task without; None where nothing matches.
-        cost: geometric mean of what these networks cost, where there is none its sparsest, in trainings of dense.
-        range: the least and the most that they cost.
+        networks: task of the ground on which it was judged -> its sparsest that matches dense; None if none does.
     """
 
     method: str
-    tasks: int
     rank: int | None
     score: Interval | None
     gap: Interval | None
     better: Interval | None
     shared: int
-    matched: int
-    density: float | None
-    cost: float
-    range: tuple[float, float]
+    networks: Mapping[str, Network | None]
+
+    @property
+    def tasks(self) -> int:
+        """Of the ground on which it was judged."""
+        return len(self.networks)
+
+    @property
+    def matching(self) -> list[Network]:
+        """Those networks, of the tasks that have one."""
+        return [network for network in self.networks.values() if network]
+
+    @property
+    def matched(self) -> int:
+        """Tasks on which a network of it matches dense."""
+        return len(self.matching)
+
+    @property
+    def density(self) -> float | None:
+        """Geometric mean of the sparsest matching densities, 1 on a task without; None where nothing matches."""
+        if not self.matching:
+            return None
+        return _geometric([network.density if network else 1.0 for network in self.networks.values()])
+
+    @property
+    def cost(self) -> float | None:
+        """Geometric mean of what they cost, over the tasks that have one; None where nothing matches.
+
+        A search that finds nothing has no price: where a budget is in episodes it even costs less, the worse the agent is.
+        """
+        return _geometric([network.cost for network in self.matching]) if self.matching else None
+
+    def on(self, tasks: Collection[str]) -> Ranked:
+        """The same method, its networks on some tasks alone."""
+        return replace(self, networks={task: network for task, network in self.networks.items() if task in tasks})
 
     @property
     def worse(self) -> Interval | None:
@@ -68,6 +110,7 @@ class Ranking:
         ground: the tasks on which the reference was judged beside another method; where nowhere, all of its tasks.
         reference: the ticket; without one, the method of the most tasks. None where nothing can be judged.
         seeds: of each task that ranked methods are compared at.
+        densities: the sparsest and the densest at which they are.
         methods: the ranked ones first, then by how much of the ground they cover.
         lead: how far the first is ahead of the second, in interquartile means.
     """
@@ -75,6 +118,7 @@ class Ranking:
     ground: tuple[Page, ...] = ()
     reference: str | None = None
     seeds: int = 0
+    densities: tuple[float, float] = (1.0, 1.0)
     methods: tuple[Ranked, ...] = ()
     lead: Interval | None = None
 
@@ -82,6 +126,17 @@ class Ranking:
     def ranked(self) -> tuple[Ranked, ...]:
         """Those that cover the ground, the best first."""
         return tuple(each for each in self.methods if each.rank)
+
+    @property
+    def broad(self) -> tuple[Ranked, ...]:
+        """Those that were run on enough of the ground to be set against others."""
+        return tuple(each for each in self.methods if each.tasks >= min(FEWEST_TASKS, len(self.ground)))
+
+    @property
+    def ahead(self) -> tuple[Ranked, ...]:
+        """Those that were run on a part of the ground, and are better than the reference there; the most tasks first."""
+        better = [each for each in self.methods if not each.rank and each.gap and (each.gap.low or 0.0) > 0]
+        return tuple(sorted(better, key=lambda each: (-each.shared, -each.gap.mean if each.gap else 0.0, each.method)))
 
 
 def rank(standings: Sequence[Standing]) -> Ranking:
@@ -123,6 +178,7 @@ def _ranking(field: Mapping[str, Mapping[str, Standing]], reference: str, ground
         ground=tuple(ground),
         reference=reference,
         seeds=len(scores[reference]),
+        densities=_densities(field, readings, list(scores)),
         methods=tuple(
             _ranked(name, field[name], places.get(name), means.get(name), _beside(readings, name, reference))
             for name in order
@@ -131,23 +187,34 @@ def _ranking(field: Mapping[str, Mapping[str, Standing]], reference: str, ground
     )
 
 
+def _densities(
+    field: Mapping[str, Mapping[str, Standing]], readings: Mapping[str, Mapping[str, Reading]], ranked: Sequence[str]
+) -> tuple[float, float]:
+    """The least and the most of the levels that the ranked share."""
+    found = [
+        row.density
+        for task, standing in field[ranked[0]].items()
+        if (shared := _shared([readings[name][task] for name in ranked]))
+        for _, row in standing.rows
+        if row.level in shared[0]
+    ]
+    return min(found), max(found)
+
+
 def _ranked(
     name: str, several: Mapping[str, Standing], place: int | None, score: Interval | None, pair: Sequence[Floats]
 ) -> Ranked:
-    matched = sum(standing.best is not None for standing in several.values())
-    paid = [_cost(standing) for standing in several.values()]
     return Ranked(
         method=name,
-        tasks=len(several),
         rank=place,
         score=score,
         gap=stratified(_ahead, *pair) if pair else None,
         better=stratified(improvement, *pair) if pair else None,
         shared=pair[0].shape[1] if pair else 0,
-        matched=matched,
-        density=_geometric([standing.density for standing in several.values()]) if matched else None,
-        cost=_geometric(paid),
-        range=(min(paid), max(paid)),
+        networks={
+            task: Network(standing.best.density, _cost(standing, standing.best)) if standing.best else None
+            for task, standing in several.items()
+        },
     )
 
 
@@ -155,12 +222,11 @@ def _ahead(own: Floats, other: Floats) -> float:
     return iqm(own) - iqm(other)
 
 
-def _cost(standing: Standing) -> float:
+def _cost(standing: Standing, row: Row) -> float:
     """In trainings of dense; records may say that something cost nothing, but a network is trained by one update or more."""
-    section = standing.page.section
-    dense = section.comparison.arm(DENSE, 0)
+    dense = standing.page.section.comparison.arm(DENSE, 0)
     assert dense, "what was judged was compared with dense"
-    return max(section.rows[standing.place].search_cost, 1.0) / max(dense.average("search_cost") or 0.0, 1.0)
+    return max(row.search_cost, 1.0) / max(dense.average("search_cost") or 0.0, 1.0)
 
 
 def _geometric(values: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench import registry
-from bench.report.site.overview.ranking import Ranked, Ranking
+from bench.report.site.overview.ranking import FEWEST_TASKS, Ranked, Ranking
 from bench.report.statistics.seeds import FEWEST, Interval
 
 RIVALS = 2
@@ -30,46 +30,93 @@ def _undecided() -> list[tuple[str, str]]:
 
 
 def _best(ranking: Ranking, best: Ranked) -> str:
-    first = f"`{best.method}` keeps {_percent(best.score)} of what the dense network learns"
-    others = ranking.ranked[1:]
+    learnt, others = f"of what the dense network learns, at {_densities(ranking)} % of the weights", ranking.ranked[1:]
     if not others:
-        return f"{first}, over {_tasks(ranking)}; no other method was run on all of them."
-    last = f", the last, {_name(others[-1])}, {_percent(others[-1].score)}" if len(others) > 1 else ""
+        alone = "no other method was run on all of them"
+        return f"`{best.method}` keeps {_percent(best.score)} {learnt}, over {_tasks(ranking)}; {alone}{_elsewhere(ranking)}."
     field = f"of the {len(ranking.ranked)} methods run on {'all ' if len(ranking.ground) > 1 else ''}{_tasks(ranking)}"
+    first = f"`{best.method}` keeps the most {learnt}: {_percent(best.score)}"
+    last = f", the last, {_name(others[-1])}, {_percent(others[-1].score)}" if len(others) > 1 else ""
     ahead = ranking.lead is not None and ranking.lead.low is not None and ranking.lead.low > 0
     doubt = "" if ahead else "; the first two cannot be told apart"
-    return f"{first}, the most {field}; {_name(others[0])} keeps {_percent(others[0].score)}{last}{doubt}."
+    second = f"{_name(others[0])} keeps {_percent(others[0].score)}"
+    return f"{field}, {first}; {second}{last}{doubt}{_elsewhere(ranking)}."
+
+
+def _elsewhere(ranking: Ranking) -> str:
+    """Who was run on some of the tasks only, and is better there: no rank, and yet no less true."""
+    better = ranking.ahead
+    if not better:
+        return ""
+    named = ", ".join(f"`{each.method}` +{_points(each.gap)} on {each.shared}" for each in better[:RIVALS])
+    more = f" and {len(better) - RIVALS} more" if len(better) > RIVALS else ""
+    return f". Run on fewer, but better than `{ranking.reference}` there, in points: {named}{more}"
 
 
 def _sure(ranking: Ranking, best: Ranked) -> str:
-    seeds = f"{ranking.seeds} seeds of each task, as many as all have, 95 % intervals"
+    seeds = f"brackets: 95 % intervals over {ranking.seeds} seeds a task, as many as all have"
     if best.better:
-        return f"a run of it beats one of `{ranking.reference}` {_percent(best.better)} of the time; {seeds}."
-    rivals = [each for each in ranking.methods if each.better]
+        rival, gap = f"`{best.method}` is ahead of `{ranking.reference}`", _points(best.gap)
+        return f"{rival} by {gap} points and in {_percent(best.better)} of runs; {seeds}."
+    rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
-        return f"nothing was run beside it on a task; {seeds}."
-    told = (f"one of `{each.method}` {_percent(each.worse)}{_where(ranking, each)}" for each in rivals)
-    return f"a run of `{best.method}` beats {', '.join(told)} of the time; {seeds}."
+        return f"nothing was run beside `{best.method}` on a task; {seeds}."
+    told = (
+        f"of `{each.method}` by {_points(each.gap, -1)} points and in {_percent(each.worse)} of runs{_where(ranking, each)}"
+        for each in rivals
+    )
+    return f"`{best.method}` is ahead {', '.join(told)}; {seeds}."
 
 
 def _price(ranking: Ranking, best: Ranked) -> str:
-    """Of the best, and of the cheaper method that matches on the most tasks."""
-    low, high = best.range
-    spread = f" ({low:.2g} to {high:.2g})" if f"{low:.2g}" != f"{high:.2g}" else ""
-    paid = f"{best.cost:.2g}{spread} trainings of dense"
-    if best.density is None:
-        own = f"`{best.method}` matches dense on none of {_tasks(ranking)}, after {paid}"
+    """Of the best, and of the cheaper method that matches on the largest share of its tasks, beside the best there."""
+    matches = "matches dense (within the task's tolerance, by its interval)"
+    if best.matched:
+        costs = [f"{end([each.cost for each in best.matching]):.2g}" for end in (min, max)]
+        paid = _paid(best, "% of the weights")
+        spread = f" ({' to '.join(costs)} by task)" if costs[0] != costs[1] else ""
+        own = f"`{best.method}` {matches} on {best.matched} of {_tasks(ranking)}, keeps {paid}{spread}"
     else:
-        kept = f"{100 * best.density:.2g} % of the weights"
-        where = f"on {best.matched} of {_tasks(ranking)}"
-        own = f"`{best.method}` matches dense {where}, at its sparsest with {kept}, and costs {paid}"
-    others = [each for each in ranking.methods if each.density is not None and each.cost < best.cost]
+        own = f"`{best.method}` {matches} on none of {_tasks(ranking)}"
+    others = [each for each in ranking.broad if _cheaper(each, best)]
     if not others:
         return f"{own}; nothing cheaper matches anywhere."
-    cheap = min(others, key=lambda each: (-each.matched, each.cost, each.method))
-    kept = f"with {100 * (cheap.density or 1.0):.2g} % for {cheap.cost:.2g}"
-    return f"{own}; the best that is cheaper, `{cheap.method}`, matches on {cheap.matched} of {cheap.tasks}, {kept}."
+    cheap = min(others, key=lambda each: (-each.matched / each.tasks, -each.tasks, each.cost, each.method))
+    beside = best.on(cheap.networks)
+    there = f"{beside.matched}, {_paid(beside)}" if beside.matched else "none"
+    fewest = f" of {FEWEST_TASKS} tasks or more" if len(ranking.ground) >= FEWEST_TASKS else ""
+    field = f"of the cheaper methods{fewest}, `{cheap.method}` matches on the largest share"
+    share = f"{cheap.matched} of {cheap.tasks}, {_paid(cheap)}"
+    return f"{own}; {field}: {share}; `{best.method}` there on {there}."
+
+
+def _cheaper(each: Ranked, best: Ranked) -> bool:
+    """Whether it matches somewhere, for less than the best does on the same tasks."""
+    own, beside = each.cost, best.on(each.networks).cost
+    return each is not best and own is not None and (beside is None or own < beside)
+
+
+def _paid(each: Ranked, unit: str = "%") -> str:
+    """Density and cost of its networks that match."""
+    assert each.density is not None, "asked of what matches somewhere"
+    assert each.cost is not None, "it has a cost where it has a density"
+    trainings = f"{each.cost:.2g}"
+    return f"{100 * each.density:.2g} {unit} for {trainings} dense training{'s' * (trainings != '1')}"
+
+
+def _densities(ranking: Ranking) -> str:
+    """The least and the most at which scores were read, in percent."""
+    low, high = (f"{100 * density:.2g}" for density in ranking.densities)
+    return low if low == high else f"{low} to {high}"
+
+
+def _points(gap: Interval | None, sign: int = 1) -> str:
+    """A difference in percentage points, with its interval; turned around by a `sign` of -1."""
+    assert gap is not None, "who is compared has a gap"
+    ends = sorted(sign * end for end in (gap.low, gap.high) if end is not None)
+    bounds = f" [{', '.join(f'{100 * end:.0f}' for end in ends)}]" if ends else ""
+    return f"{100 * sign * gap.mean:.0f}{bounds}"
 
 
 def _where(ranking: Ranking, each: Ranked) -> str:

@@ -3,10 +3,12 @@
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const FILTERS = {domain: 'd', task: 't', method: 'm', density: 'p'};
-  const BOARDS = ['tickets', 'strangers', 'claims', 'tasks']; // tables whose names can be asked for
+  const FILTERS = {domain: 'd', task: 't', method: 'm', density: 'p', verdict: 'v'};
+  const RUN = ['tickets', 'strangers', 'tasks']; // tables of what has records
+  const OFFERED = {domain: RUN, task: RUN, method: RUN, verdict: ['claims']}; // whose names can be asked for
   const FEW = 5; // methods in colour where none of the usual ones was run
   const KEYS = 3; // columns that an order remembers
+  const NUMBER = /^([+-]?[\d.,]+(?:e[+-]?\d+)?)(?: \[([+-]?[\d.,]+(?:e[+-]?\d+)?), ([+-]?[\d.,]+(?:e[+-]?\d+)?)\])?(?: (.+))?$/i; // value, low, high, note
   const form = $('.filters'), first = $('.page');
   const collator = new Intl.Collator('en', {numeric: true});
   let page = null, anchor = '', drawn = [], lit = null; // places of the methods in colour; null: the few
@@ -26,7 +28,7 @@
     for (const table of $$('table.sortable', page)) if (table.order?.length) found.set(`sort.${table.dataset.key}`, table.order.join(','));
     const query = found.toString().replaceAll('%2C', ',');
     if (location.hash || query) history.replaceState(null, '', `#${anchor}${query && `?${query}`}`); // a bare link stays bare: the keyboard starts at the top
-    for (const link of $$('nav a')) link.hash = link.hash.slice(1).split('?')[0] + (filters && `?${filters}`);
+    for (const link of $$('nav a, .squares a')) link.hash = link.hash.slice(1).split('?')[0] + (filters && `?${filters}`);
   }
 
   // Records are text until somebody asks for them: a hundred thousand lines would make every page slow.
@@ -52,6 +54,7 @@
   function route() {
     const [id, query] = parse();
     const target = find(id) ?? first, next = target.closest('.page') ?? first;
+    target.closest('details')?.setAttribute('open', '');
     anchor = id && target.id === id ? id : first.id;
     for (const each of $$('.here')) each.classList.remove('here');
     if (page !== next) { page?.classList.remove('on'); next.classList.add('on'); page = next; lit = null; }
@@ -125,26 +128,33 @@
     table.closest('.wide').after(box);
   }
 
-  // The heading of a group of rows becomes their first field.
-  function lines(table) {
-    const told = cell => cell.textContent.replace(/\s+/g, ' ').trim(), groups = $('th[scope=rowgroup]', table);
-    const body = [...table.tBodies].flatMap(each => {
-      const group = $('th[scope=rowgroup]', each);
-      return [...each.rows].filter(row => !row.hidden && !row.contains(group)).map(row => [...(groups ? [told(group)] : []), ...[...row.cells].map(told)]);
+  // The heading of a group of rows becomes their first field; a number with its interval is three, what stands behind it a note.
+  function fields(table) {
+    const told = cell => cell.textContent.replace(/\s+/g, ' ').trim(), group = row => $('th[scope=rowgroup]', row.parentElement);
+    const rows = [...table.tBodies].flatMap(each => [...each.rows]).filter(row => !row.hidden && !row.contains(group(row)));
+    const found = $$('thead th', table).flatMap((head, place) => {
+      const texts = rows.map(row => told(row.cells[place]));
+      return head.classList.contains('n') ? numbers(told(head).replace(' [low, high]', ''), texts) : [[told(head), texts]];
     });
-    return [[...(groups ? ['group'] : []), ...$$('thead th', table).map(told)], body];
+    return $('th[scope=rowgroup]', table) ? [['group', rows.map(row => told(group(row)))], ...found] : found;
   }
 
-  // A spreadsheet must not take a name for a formula; a number with its interval is none.
+  function numbers(name, texts) {
+    const read = text => text && Number(text.replaceAll(',', '')), parts = texts.map(text => NUMBER.exec(text) ?? [, , , , text]);
+    const several = [[name, 1], [`${name} low`, 2], [`${name} high`, 3]].map(([head, part]) => [head, parts.map(each => read(each[part]) ?? null)]);
+    return [...several, [`${name} note`, parts.map(each => each[4] || null)]].filter(([head, cells]) => head === name || cells.some(cell => cell !== null));
+  }
+
+  // A spreadsheet must not take a name for a formula.
   function csv(table) {
-    const [head, body] = lines(table), number = /^[+-]?[\d.,]+(e[+-]?\d+)?( \[[\d.,+e -]+\])?( \(n < \d+\))?$/;
-    const field = text => { const safe = /^[=+@\t\r-]/.test(text) && !number.test(text) ? `'${text}` : text; return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe; };
-    return [head, ...body].map(row => `${row.map(field).join(',')}\r\n`).join('');
+    const found = fields(table);
+    const field = cell => { const safe = typeof cell === 'string' && /^[=+@\t\r-]/.test(cell) ? `'${cell}` : String(cell ?? ''); return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe; };
+    return [found.map(([head]) => head), ...found[0][1].map((_, row) => found.map(([, cells]) => cells[row]))].map(row => `${row.map(field).join(',')}\r\n`).join('');
   }
 
   function json(table) {
-    const [head, body] = lines(table);
-    return JSON.stringify(body.map(row => Object.fromEntries(head.map((name, place) => [name, row[place]]))), null, 1);
+    const found = fields(table);
+    return JSON.stringify(found[0][1].map((_, row) => Object.fromEntries(found.map(([head, cells]) => [head, cells[row]]))), null, 1);
   }
 
   function press(table, column) {
@@ -196,10 +206,19 @@
         left += !row.hidden;
       }
     }
-    for (const folded of $$('details', page)) folded.hidden = asked.length > 0 && !$('tbody tr:not([hidden])', folded);
-    for (const label of $$('label', form)) label.hidden = !$(`tr[data-${label.dataset.of}]`, page) || ('dt'.includes(label.dataset.of) && !page.matches('.board'));
+    for (const folded of $$('.paper', page)) narrow(folded, asked.length > 0);
+    for (const label of $$('label', form)) label.hidden = !$(`tr[data-${label.dataset.of}]`, page) || ('dtv'.includes(label.dataset.of) && !page.matches('.board'));
     form.hidden = $$('label', form).every(label => label.hidden);
-    form.elements.length && ($('output', form).textContent = asked.length ? `${left} of ${all} rows` : '');
+    form.elements.length && ($('output', form).textContent = asked.length ? `${left} of ${all} rows${left ? '' : ': nothing here fits these filters'}` : '');
+  }
+
+  // A paper's squares and its count are those of the claims that are left.
+  function narrow(paper, asked) {
+    const rows = $$('tbody tr', paper), left = rows.filter(row => !row.hidden), told = $('summary small', paper);
+    told.dataset.all ??= told.textContent;
+    told.textContent = asked ? `${left.length} of ${rows.length} claims` : told.dataset.all;
+    for (const square of $$('.square', paper)) square.hidden = document.getElementById(square.hash.slice(1).split('?')[0]).hidden;
+    paper.hidden = !left.length;
   }
 
   // Charts. Names are data and labels in them; every field and expression is written here.
@@ -325,35 +344,47 @@
     });
   }
 
+  // Every method as a button, then what is drawn of dense.
   function legend(told) {
     const list = document.createElement('ul');
     list.className = 'legend';
+    const entry = (...parts) => { const item = document.createElement('li'); item.append(...parts); list.append(item); };
     told.methods.forEach((each, place) => {
-      const item = document.createElement('li'), button = document.createElement('button');
-      const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
-      for (const [name, value] of Object.entries({width: 26, height: 10, 'aria-hidden': true})) svg.setAttribute(name, value);
-      for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour(lit.has(place) ? each.colour : 'rest'), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': each.dash.join(' ')})) line.setAttribute(name, value);
-      svg.append(line);
+      const button = document.createElement('button');
       button.type = 'button';
       button.setAttribute('aria-pressed', lit.has(place));
-      button.append(svg, each.name);
+      button.append(stroke({stroke: colour(lit.has(place) ? each.colour : 'rest'), 'stroke-width': each.main ? 3 : 2, 'stroke-dasharray': each.dash.join(' ')}), each.name);
       button.addEventListener('click', () => {
         lit.has(place) ? lit.delete(place) : lit.add(place);
         draw();
         $$('.legend button', page)[place].focus();
       });
-      item.append(button);
-      list.append(item);
+      entry(button);
     });
+    if (told.dense) {
+      const still = colour('dense');
+      entry(stroke({stroke: still, 'stroke-width': 1.5}), 'dense');
+      if (told.dense[1] !== null) entry(stroke({stroke: still, 'stroke-width': 10, opacity: .2}), 'its 95 % interval');
+      entry(stroke({stroke: still, 'stroke-width': 1.5, 'stroke-dasharray': '3 3'}), 'dense less the tolerance');
+    }
+    entry('Press a method to colour it, or to make it grey; in grey several are dashed alike.');
     return list;
   }
 
+  function stroke(look) {
+    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'line');
+    for (const [name, value] of Object.entries({width: 26, height: 10, 'aria-hidden': true})) svg.setAttribute(name, value);
+    for (const [name, value] of Object.entries({x1: 0, x2: 26, y1: 5, y2: 5, ...look})) line.setAttribute(name, value);
+    svg.append(line);
+    return svg;
+  }
+
   function options(name) {
-    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => BOARDS.includes(row.closest('table').dataset.key.split('-')[0])).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
+    const known = new Set($$(`.page tr[data-${FILTERS[name]}]`).filter(row => OFFERED[name].includes(row.closest('table').dataset.key.split('-')[0])).flatMap(row => row.dataset[FILTERS[name]].split('\n')));
     for (const value of [...known].filter(Boolean).sort(collator.compare)) form.elements[name].append(new Option(value, value));
   }
 
-  ['domain', 'task', 'method'].forEach(options);
+  Object.keys(OFFERED).forEach(options);
   form.addEventListener('submit', event => event.preventDefault());
   form.addEventListener('input', () => { lit = null; filter(); remember(); draw(); });
   form.addEventListener('reset', () => setTimeout(() => { lit = null; filter(); remember(); draw(); }));

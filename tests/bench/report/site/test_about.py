@@ -10,7 +10,7 @@ from bench.report.claims.definitions import load_claims, papers
 from bench.report.claims.verdicts import judge
 from bench.report.site import glossary
 from bench.report.site.anchors import pages
-from bench.report.site.glossary import COLUMNS, PAPERS, terms
+from bench.report.site.glossary import COLUMNS, PAPERS, ruled_out, terms
 from bench.report.site.measured import Measured
 from bench.report.site.sources import sources
 from bench.report.table.compact import HEADER
@@ -36,6 +36,34 @@ def test_every_control_says_what_a_better_ticket_rules_out(study):
     assert found["random-ticket"] == "Any mask of this size does."
     assert found["reinit-signed"] == "The signs of the ticket's weights are enough."
     assert found["fine-tune"] == found["lr-rewind"] == "Weights need not go back to where they were."
+
+
+def test_columns_from_a_domain_have_readable_names(study):
+    made = pages({"some": study(dict.fromkeys(("dense", "fanout", "fanout-random", "ticket"), 0.0))})
+    masks = {term.method.name: term.columns[0] for term in terms(made)}
+    assert (masks["fanout"], masks["fanout-random"], masks["ticket"]) == ("fanout mask", "random mask", "iterative")
+    assert "FANOUT_MASK" not in _table(site({"some": study({"dense": 0.0, "fanout": 0.0})}, []), "glossary")
+
+
+def _table(text, key):
+    table = text[text.index(f'data-key="{key}"') :]
+    return table[: table.index("</table>")]
+
+
+def test_the_overview_says_what_the_controls_of_a_ticket_rule_out(study):
+    found = dict(ruled_out(pages({"some": study({**ARMS, "shuffled": 0.0})})))
+    assert found == {
+        "random-ticket": "Any mask of this size does.",
+        "reinit": "The mask is enough, whatever it starts from.",
+        "shuffled": "The number of weights in each layer is enough.",
+    }
+    text = site({"some": study(ARMS)}, [])
+    overview = text[text.index('id="overview"') : text.index('id="tickets"')]
+    assert (
+        "<li>Better than <code>reinit</code>: ruled out is &ldquo;The mask is enough, whatever it starts from&rdquo;."
+        in overview
+    )
+    assert "<code>shuffled</code>: ruled out" not in overview, "it was not run"
 
 
 def test_a_lesson_follows_from_facts_and_not_from_a_name(monkeypatch):
@@ -89,3 +117,15 @@ def test_the_page_tells_its_sources_and_how_to_submit(study):
     (line,) = [row for row in found.told if row and row[0] == "mine"]
     assert line[1:] == [str(len(records)), "1", "2024-01-01", "2024-01-01", "", "ticketbench 0.1.0, torch 2.6.0", "1"]
     assert found.outside == {"records/mine.jsonl", "../docs/submissions.md"}
+
+
+def test_the_way_of_a_submitter_begins_with_its_own_three_steps_and_is_linked_from_the_first_screen(study):
+    text = site({"mine": study(ARMS)}, [])
+    submit = text[text.index("<h3 id=submit>") :]
+    steps = [line.split("#")[0].strip() for line in submit[: submit.index("</pre>")].splitlines()[2:]]
+    assert [step.split("<pre tabindex=0>")[-1] for step in steps] == [
+        "pip install ticketbench",
+        "ticketbench run SUITE",
+        "ticketbench pack SUITE --output mine.zip --weights",
+    ]
+    assert 'href="#submit"' in text[text.index('id="overview"') : text.index('id="tickets"')]

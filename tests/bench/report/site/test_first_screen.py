@@ -8,6 +8,7 @@ import re
 import pytest
 from browsers import CONTRAST
 from pages import write_site
+from PIL import Image
 
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge
@@ -138,6 +139,7 @@ def test_a_table_can_be_taken_along_as_csv_and_json(visit, anchor, key):
     page = visit(anchor)
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     table = page.locator(f"table[data-key='{key}']:visible")
+    kinds = ["n" in (head.get_attribute("class") or "").split() for head in table.locator("thead th").all()]
     shown = [
         [" ".join(cell.split()) for cell in row.locator("> *").all_text_contents()] for row in table.locator("tr").all()
     ]
@@ -145,11 +147,29 @@ def test_a_table_can_be_taken_along_as_csv_and_json(visit, anchor, key):
     assert buttons.all_text_contents() == ["CSV", "JSON"]
     taken = save(page, buttons.first)
     assert taken.suggested_filename.endswith(f"{key}.csv")
-    found = list(csv.reader(io.StringIO(taken.path().read_text(encoding="utf-8"))))
-    assert [[cell.removeprefix("'") for cell in row] for row in found] == shown
+    (head, *found) = csv.reader(io.StringIO(taken.path().read_text(encoding="utf-8")))
     rows = json.loads(save(page, buttons.last).path().read_text(encoding="utf-8"))
-    assert [list(row) for row in rows] == [shown[0]] * (len(shown) - 1)
-    assert [list(row.values()) for row in rows] == shown[1:]
+    assert [list(row) for row in rows] == [head] * (len(shown) - 1) == [head] * len(found)
+    for line, row, cells in zip(found, rows, shown[1:], strict=True):
+        assert [_value(text, like) for text, like in zip(line, row.values(), strict=True)] == list(row.values())
+        for name, is_number, cell in zip(shown[0], kinds, cells, strict=True):
+            short = name.removesuffix(" [low, high]")
+            parts = [row.get(each) for each in (short, f"{short} low", f"{short} high", f"{short} note")]
+            assert parts == (_read(cell) if is_number else [cell, None, None, None])
+
+
+def _value(text, like):
+    """A field of a CSV file, where JSON has a value like that."""
+    return None if like is None and not text else text.removeprefix("'") if isinstance(like, str) else float(text)
+
+
+def _read(cell):
+    """Value, low, high and the rest of a cell of numbers."""
+    found = re.fullmatch(r"([+-]?[\d.,]+)(?: \[(\S+), (\S+)\])?(?: (.+))?", cell)
+    if not found:
+        return [None, None, None, cell or None]
+    *numbers, note = found.groups()
+    return [*(float(each.replace(",", "")) if each else None for each in numbers), note]
 
 
 def test_what_is_filtered_out_is_not_taken_along(visit):
@@ -177,4 +197,77 @@ def test_a_name_is_no_formula_and_a_number_is_no_text(visit):
     names = {row["method"].split(" (")[0] for row in rows}
     assert {f"'{name}" for name in FORMULAS} <= names
     assert not {name for name in names if name[0] in "=+-@"}
-    assert any(re.match(r"-0\.\d+ \[-0\.\d+", row["vs dense"]) for row in rows)
+    assert all(re.fullmatch(r"[\d.]+", row[name]) for row in rows for name in ("mean", "mean low", "search cost"))
+    assert any(float(row["vs dense low"] or 0) < float(row["vs dense"] or 0) < 0 for row in rows)
+    assert max(float(row["search cost"]) for row in rows) > 1_000, "without the comma of the page"
+
+
+def test_a_square_opens_its_claim(visit):
+    page = visit("claims")
+    square = page.locator(".square[title^='F1-4:']")
+    line = page.locator("#claim-F1-4")
+    assert line.is_hidden()
+    square.click()
+    page.wait_for_selector("#claim-F1-4.here")
+    assert line.is_visible()
+    assert page.locator("details[open]").count() == 1
+    assert visit("claim-F1-4").locator("#claim-F1-4").is_visible()
+    still = visit("claims", script=False)
+    still.locator(".square[title^='F1-4:']").click()
+    assert still.locator("#claim-F1-4").is_visible()
+
+
+def test_claims_are_filtered_by_verdict_and_squares_and_counts_follow(visit):
+    page = visit("claims")
+    options = page.locator("select[name=verdict] option").all_text_contents()
+    assert {"all", "holds", "not run"} <= set(options)
+    paper = page.locator("details[id='paper-1803.03635']")
+    everything = paper.locator(".square").count()
+    page.select_option("select[name=verdict]", "holds")
+    left = paper.locator(".square:visible").count()
+    assert 0 < left < everything
+    assert set(paper.locator(".square:visible").all_text_contents()) == {"✓"}
+    assert paper.locator("summary small").inner_text() == f"{left} of {everything} claims"
+    assert "?verdict=holds" in page.url
+    paper.locator(".square:visible").first.click()
+    page.wait_for_selector("tr.here")
+    assert page.input_value("select[name=verdict]") == "holds", "a square keeps what is filtered"
+    page.click("button[type=reset]")
+    page.wait_for_timeout(200)
+    assert paper.locator(".square:visible").count() == everything
+    assert "holds" in paper.locator("summary small").inner_text()
+
+
+def test_only_what_has_records_is_offered_and_nothing_left_is_said(visit):
+    page = visit("tickets")
+    offered = set(page.locator("select[name=task] option").all_text_contents())
+    assert len(offered) == 1 + 25, "and all; claims are about tasks that nobody ran, too"
+    page.select_option("select[name=domain]", "rl")
+    page.select_option("select[name=task]", "vision/lenet-mnist")
+    assert re.fullmatch(r"0 of \d+ rows: nothing here fits these filters", page.locator("output").inner_text())
+
+
+def test_a_chart_says_what_is_drawn_of_dense_and_how_to_colour_a_method(visit):
+    page = visit("task-vision-task-0-small-v1")
+    page.wait_for_selector(".page.on .legend button")
+    rest = page.locator(".page.on .legend li:not(:has(button))").all_text_contents()
+    assert rest[:3] == ["dense", "its 95 % interval", "dense less the tolerance"]
+    assert rest[3].startswith("Press a method to colour it")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_table_that_is_cut_has_a_shadow_where_it_goes_on(visit, script):
+    """Pixels at the right end of a row: darker than the ground where more is behind it, the ground itself at the end."""
+    page = visit("tickets", screen=PHONE, script=script)
+    box = page.locator(".wide:has(table[data-key=tickets])")
+    box.scroll_into_view_if_needed()
+    before, ground = _right_end(box), 255
+    box.evaluate("each => { each.scrollLeft = each.scrollWidth; }")
+    assert before < ground - 20
+    assert _right_end(box) > ground - 5
+
+
+def _right_end(box):
+    """The brightness next to the right border, beside the caption, where no text is."""
+    shot = Image.open(io.BytesIO(box.screenshot())).convert("L")
+    return shot.getpixel((shot.width - 4, 16))

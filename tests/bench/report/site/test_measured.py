@@ -63,6 +63,24 @@ def test_claimed_and_measured_stand_side_by_side(records, shown):
     assert "Measured: by somebody" in text
 
 
+def test_a_task_says_how_many_of_its_units_are_equal_to_the_bit(records, shown):
+    first, second, third = of(records, "ticket", 2)
+    same = shown(measurement(first), measurement(second, how="replay"))
+    assert f"<p class=facts>Measured again: 2 units of {len(records)}, equal to the bit.\n" in same
+    assert "2 of 3 replayed or retrained, equal to the bit" in "".join(rows(same, "numbers"))
+    other = shown(measurement(first), measurement(third, measured=claim(third) - 0.1, equal=False))
+    assert f"Measured again: 2 units of {len(records)}, 1 equal to the bit." in other
+    assert "2 of 3 retrained, 1 equal to the bit" in "".join(rows(other, "numbers"))
+    none = shown(measurement(first, measured=claim(first) - 0.1, equal=False))
+    assert f"Measured again: 1 unit of {len(records)}, none equal to the bit." in none
+
+
+def test_a_board_of_which_nothing_was_measured_again_has_no_column_for_it(records, shown):
+    text = shown(measurement(of(records, "dense", 0)[0]))
+    assert "measured / claimed" not in "".join(rows(text, "tickets"))
+    assert "measured / claimed" in "".join(rows(text, "numbers"))
+
+
 def test_both_kinds_of_an_arm_are_named(records, shown):
     first, second, _ = of(records, "ticket", 2)
     text = shown(measurement(first), measurement(second, how="replay"))
@@ -73,14 +91,17 @@ def test_who_measured_is_told(records, shown):
     first, second, third = of(records, "ticket", 2)
     elsewhere = measurement(third, provenance={"device": "cuda", "commit": HOSTILE.replace("\u202e", "")})
     text = shown(measurement(first), measurement(second), elsewhere)
-    assert "Retrained: 2 units, on 2024-05-06, with machine Linux x86_64, cpu some model, torch 2.6.0." in text
-    assert "Retrained: 1 unit, on an unknown day, with commit &lt;/script&gt;&lt;img" in text
+    assert (
+        "Retrained: 2 units, equal to the bit, on 2024-05-06, with machine Linux x86_64, cpu some model, torch 2.6.0."
+        in text
+    )
+    assert "Retrained: 1 unit, equal to the bit, on an unknown day, with commit &lt;/script&gt;&lt;img" in text
 
 
 def test_what_was_taken_on_trust_is_told(records, shown):
     text = shown(measurement(of(records, "ticket", 2)[0], believed=["mask"]))
-    assert "1 of 3 retrained, mask believed" in "".join(rows(text, "tickets"))
-    assert "1 of 3 retrained, mask believed" in "".join(rows(text, "numbers"))
+    assert "1 of 3 retrained, equal to the bit, mask believed" in "".join(rows(text, "tickets"))
+    assert "1 of 3 retrained, equal to the bit, mask believed" in "".join(rows(text, "numbers"))
     assert "equal to the bit, mask believed" in "".join(rows(text, "records"))
     assert "mask believed" not in shown(measurement(of(records, "ticket", 2)[0]))
 

@@ -15,10 +15,11 @@ from pages import Reader, site, write_site
 
 from bench import registry
 from bench.report.claims.definitions import load_claims
-from bench.report.claims.verdicts import judge
+from bench.report.claims.verdicts import ClaimVerdict, judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
 from bench.report.site.charts import chart, styles
+from bench.report.site.claims import KINDS, claim_lines, tally
 from bench.report.site.densities import families
 from bench.report.site.glossary import ARXIV
 from bench.report.site.overview.ranking import rank
@@ -178,6 +179,57 @@ def test_without_enough_seeds_nothing_is_ranked(study):
     assert {each.outcome for each in found} == {"n < 3"}
     assert rank(found).methods == ()
     assert "n &lt; 3" in site({"some": records}, [])
+
+
+def test_what_has_no_verdict_says_why(study):
+    """The sparsest ticket is beyond the levels of the random one, whose own line is judged by nobody."""
+    records = [*study({"dense": 0.0, "ticket": 0.0, "random-ticket": 0.0, "reinit": -0.2}, levels=(1,), seeds=5)]
+    records += study({"ticket": 0.0}, levels=(3,), seeds=5)
+    found = {each.method: each.unopposed for each in standings(pages({"some": records}))}
+    assert found == {
+        "ticket": "no random-ticket at level 3",
+        "random-ticket": "is random-ticket itself",
+        "reinit": "",
+    }
+    assert "<td><small>no random-ticket at level 3</small><td" in site({"some": records}, [])
+    (judged,) = [
+        each.unopposed for each in standings(pages({"some": study(EFFECTS)})) if each.method == "ticket" and each.best
+    ]
+    assert judged == ""
+
+
+def test_a_task_counts_once_at_however_many_scales(study):
+    records = [*study(EFFECTS, scale="small"), *study(EFFECTS, scale="quick"), *study(EFFECTS, name="rl/toy")]
+    assert f"{len(records)} records, 2 tasks (3 with their scales), 1 suite." in site({"some": records}, [])
+    assert ", 1 task, 1 suite." in site({"some": study(EFFECTS)}, [])
+
+
+def test_claims_are_told_apart_by_what_their_verdict_weighs():
+    """Paper's scale, a stand-in's, derived, and counts, which need no training: 39 that hold are not 39 of a kind."""
+    claims = {each.id: each for each in load_claims()}
+    plain = next(each for each in claims.values() if each.test == "greater" and each.scale == "paper")
+    exact = next(each for each in claims.values() if each.test == "exact")
+    derived = next(each for each in claims.values() if each.statement.startswith("Derived: ") and each.test != "exact")
+    asked = [(plain, "paper", "holds"), (plain, "small", "holds"), (plain, "quick", "fails"), (derived, "paper", "holds"), (exact, "smoke", "holds"), (plain, None, "not run")]  # fmt: skip
+    lines = claim_lines([ClaimVerdict(claim=claim, scale=scale, status=status) for claim, scale, status in asked], [])
+    assert [KINDS.index(line.kind) for line in lines] == [0, 1, 1, 2, 3, 0]
+    assert tally(lines) == [("holds", (1, 1, 1, 1)), ("fails", (0, 1, 0, 0)), ("not run", (1, 0, 0, 0))]
+
+
+def test_a_square_leads_to_its_claim_and_the_board_counts_them_all(study):
+    records = study(EFFECTS, seeds=5)
+    text = site({"some": records}, judge(load_claims(), records))
+    found = Reader(text)
+    squares = re.findall(r'<a class="square [\w ]+" href="#(claim-[^"]+)" title="([^":]+): ', text)
+    assert len(squares) == len({each.id for each in load_claims()})
+    for anchor, name in squares:
+        assert anchor == f"claim-{name}"
+        assert found.ids.count(anchor) == 1
+    board = text[text.index("data-key=tally") :]
+    together = re.findall(r"<td class=n>(\d+)\n", board[: board.index("</table>")])
+    assert sum(map(int, together)) == len(squares)
+    assert "<th scope=col>holds if<th" in text
+    assert "<th scope=col>claimed<" not in text
 
 
 def test_claims_come_with_verdicts_numbers_and_their_records(study):

@@ -8,7 +8,7 @@ from pages import site
 from bench.report.site.anchors import pages
 from bench.report.site.charts import FEW
 from bench.report.site.overview import costs, panels
-from bench.report.site.overview.ranking import Ranked, Ranking, rank
+from bench.report.site.overview.ranking import Network, Ranked, Ranking, rank
 from bench.report.site.overview.scales import TICKS, Scale, decimals, octaves
 from bench.report.site.standings import standings
 
@@ -83,18 +83,10 @@ def test_one_domain_fills_the_first_screen_and_many_do_not_overflow_it(study):
     assert [len(panels.first(found)) for found in (one, many, one[:2])] == [4, 6, 2]
 
 
-def _ranked(method, density, cost, **more):
-    fields = {
-        "tasks": 4,
-        "rank": None,
-        "score": None,
-        "gap": None,
-        "better": None,
-        "shared": 4,
-        "matched": 3,
-        "range": (1, 2),
-    }
-    return Ranked(method=method, density=density, cost=cost, **{**fields, **more})
+def _ranked(method, *networks):
+    """A method with a network (density, cost) on each of some tasks, None where none matches."""
+    found = {str(place): network and Network(*network) for place, network in enumerate(networks)}
+    return Ranked(method=method, rank=None, score=None, gap=None, better=None, shared=len(found), networks=found)
 
 
 def test_every_method_that_matches_has_a_mark_at_its_price(study):
@@ -108,25 +100,44 @@ def test_every_method_that_matches_has_a_mark_at_its_price(study):
 
 
 def test_methods_at_one_place_share_a_mark_and_one_easy_task_has_none():
-    several = [_ranked("set", 0.2, 1.0), _ranked("rigl", 0.2, 1.0), _ranked("gmp", 0.01, 1.0, tasks=1, matched=1)]
+    several = (_ranked("set", *[(0.2, 1.0)] * 3, None), _ranked("rigl", *[(0.2, 1.0)] * 3, None))
+    methods = (*several, _ranked("gmp", (0.01, 1.0)))
     ground = tuple(range(4))
-    picture = costs.costs(Ranking(ground=ground, reference="set", methods=tuple(several)))
+    picture = costs.costs(Ranking(ground=ground, reference="set", methods=methods))
     assert [mark.labels for mark in picture.marks] == [("set 3/4", "rigl 3/4")]
     assert picture.left_out == 1
-    assert len(costs.costs(Ranking(ground=ground[:1], reference="set", methods=tuple(several))).marks) == 2
+    assert len(costs.costs(Ranking(ground=ground[:1], reference="set", methods=methods)).marks) == 2
+
+
+def test_a_long_name_is_whole_beside_its_mark():
+    methods = (_ranked("transfer-reinit+slim-cifar10a", (0.5, 4.0), None), _ranked("ticket", (0.1, 7.0), (0.1, 7.0)))
+    picture = costs.costs(Ranking(ground=(1, 2), reference="ticket", methods=methods))
+    assert [mark.labels[0] for mark in picture.marks] == ["transfer-reinit+slim-cifar10a 1/2", "ticket 2/2"]
 
 
 def test_labels_hide_neither_marks_nor_each_other():
-    names = [f"a-method-{n}" for n in range(8)]
     places = [(1.0, 0.5), (1.1, 0.45), (1.9, 0.5), (2.1, 0.45), (4.0, 0.5), (4.0, 0.1), (1.0, 0.9), (1.2, 0.39)]
-    methods = tuple(_ranked(name, density, cost) for name, (cost, density) in zip(names, places, strict=True))
-    picture = costs.costs(Ranking(ground=tuple(range(4)), reference=names[0], methods=methods))
+    methods = tuple(
+        _ranked(f"a-method-{n}", *[(density, cost)] * 4) for n, (cost, density) in enumerate([*places, places[2]])
+    )
+    picture = costs.costs(Ranking(ground=tuple(range(4)), reference="a-method-0", methods=methods))
     boxes = [(mark.x - 5, mark.y - 5, mark.x + 5, mark.y + 5) for mark in picture.marks]
     for mark in picture.marks:
-        x, y, anchor = mark.text
+        x, y, anchor = mark.text.x, mark.text.y, mark.text.anchor
         wide = 7 * max(map(len, mark.labels))
         left = x - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
-        boxes.append((left, y - 10, left + wide, y + 2))
+        boxes.append((left, y - 10, left + wide, y + 2 + 15 * (len(mark.labels) - 1)))
+        boxes += [  # no line to a label leads through another
+            (at[0] - 0.5, at[1] - 0.5, at[0] + 0.5, at[1] + 0.5)
+            for share in (0.6, 0.8)
+            if mark.text.lead
+            for at in [
+                (
+                    mark.x + share * (mark.text.lead[0] - mark.x),
+                    mark.y + share * (mark.text.lead[1] - mark.y),
+                )
+            ]
+        ]
     pairs = [(a, b) for place, a in enumerate(boxes) for b in boxes[:place]]
     hidden = [(a, b) for a, b in pairs if min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])]
     assert hidden == []
