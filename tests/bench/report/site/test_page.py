@@ -251,7 +251,7 @@ def test_filters_narrow_tables_and_are_part_of_the_link(visit):
     assert 0 < papers.count() < page.locator("details").count(), "the other board keeps the filter"
     papers.first.locator("summary").click()
     key = papers.first.locator("table").get_attribute("data-key")
-    assert all("vision/" in text for text in column(page, key, 10))
+    assert all("vision/" in text for text in column(page, key, 11))
     page.click("button[type=reset]")
     until(page, "document.querySelector('output').textContent === ''")
     assert papers.count() == page.locator("details").count()
