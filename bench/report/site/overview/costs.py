@@ -27,9 +27,6 @@ HIDES = 100.0
 NAME = 32
 """Characters of a name beside a mark, at most."""
 
-PASSES = 4
-"""How often labels are placed, each where the others leave room."""
-
 STEPS = 12
 """Points of a line from a mark to its label that no label may hide."""
 
@@ -164,16 +161,14 @@ def _told(each: Ranked) -> str:
 
 def _texts(places: Sequence[tuple[float, float]], labels: Sequence[Sequence[str]]) -> list[Label]:
     """Where labels stand: beside their mark, where they hide no mark and no other label, if there is such a place."""
-    marks: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
-    texts: dict[int, Label] = {}
-    for _ in range(PASSES):
-        for at, ((x, y), written) in enumerate(zip(places, labels, strict=True)):
-            size = LETTER * max(map(len, written)), LINE * len(written)
-            taken = [box for place, text in texts.items() if place != at for box in text.boxes]
-            taken += [box for place, box in enumerate(marks) if place != at]
-            options = [_option(x, y, size, *way) for way in WAYS]
-            texts[at] = min(options, key=lambda option: _hidden(option.boxes, taken))
-    return list(texts.values())
+    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    texts = []
+    for (x, y), written in zip(places, labels, strict=True):
+        size = LETTER * max(map(len, written)), LINE * len(written)
+        text = min((_option(x, y, size, *way) for way in WAYS), key=lambda option: _hidden(option.boxes, taken))
+        taken += text.boxes
+        texts.append(text)
+    return texts
 
 
 def _option(x: float, y: float, size: tuple[float, float], across: int, down: int, far: int) -> Label:

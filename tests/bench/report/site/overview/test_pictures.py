@@ -144,6 +144,14 @@ def test_labels_hide_neither_marks_nor_each_other():
     assert all(left >= 0 and right <= costs.WIDTH for left, _, right, _ in boxes)
 
 
+def test_a_line_to_a_label_counts_as_hidden_where_another_label_stands_on_it():
+    found = costs._option(100.0, 100.0, (50.0, 15.0), 1, 1, 3)
+    x, y = (100.0 + found.lead[0]) / 2, (100.0 + found.lead[1]) / 2
+    on, off = (x - 3, y - 3, x + 3, y + 3), (x - 30, y - 3, x - 20, y + 3)
+    assert costs._hidden(found.boxes, [on]) > costs._hidden(found.boxes, [off]) == costs._hidden(found.boxes, [])
+    assert costs._option(100.0, 100.0, (50.0, 15.0), 1, 1, 1).lead is None
+
+
 def test_nothing_that_matches_is_no_picture(study):
     assert costs.costs(Ranking()) is None
     assert "class=prices" not in site({"some": study({"dense": 0.0, "ticket": -0.2, "reinit": -0.3})}, [])

@@ -72,6 +72,7 @@ def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
     said, ranking = told({**ARMS, "snip": 0.1})
     best = ranking.ranked[0]
     assert best.method == "snip"
+    assert "Run on fewer" not in said["Best"], "it was run on all"
     assert said["How sure"].startswith("`snip` is ahead of `ticket` by ")
     assert f"points and in {_percent(best.better)} of runs; " in said["How sure"]
 
@@ -136,6 +137,25 @@ def test_the_cheaper_method_is_chosen_by_share_of_its_tasks_and_set_beside_the_b
         "; of the cheaper methods of 2 tasks or more, `snip` matches on the largest share: 2 of 2, 13 % for 1 dense training; "
         "`ticket` there on 1, 35 % for 4 dense trainings."
     )
+
+
+def test_a_single_easy_task_makes_no_cheaper_method(study):
+    records = [
+        record
+        for place, extra in enumerate(({"gmp": 0.0}, {}))
+        for record in study(
+            {"dense": 0.0, "ticket": 0.0, "reinit": -0.3, **extra},
+            levels=(3,),
+            seeds=5,
+            name=f"vision/task-{place}",
+            noise=0.0001,
+        )
+    ]
+    for record in records:
+        if record["spec"]["method"]["name"] == "gmp":
+            record["search_cost"] //= 4
+    ranking = rank(standings(pages({"some": records})))
+    assert dict(sentences(ranking))["Price"].endswith("; nothing cheaper matches anywhere.")
 
 
 @pytest.mark.parametrize("more", [{"seeds": 1}, {"seeds": 2}, {"scale": "quick"}, {"chance": 0.9}])
