@@ -62,11 +62,6 @@ def _notes(method: Method) -> Iterator[str]:
         bare = [name for name, column in zip(COLUMNS, columns(method), strict=True) if column == _bare(column)]
         if bare:
             yield f"the {', '.join(bare)} column promises nothing: give it as a record of bench.tickets.columns"
-        if "mask" not in bare and not any(getattr(mask, fact) for fact in ORIGINS):
-            yield (
-                f"the mask column promises none of {', '.join(ORIGINS)}: whether chance, a ticket or a ranking gives the mask "
-                "is not checked"
-            )
 
 
 def _bare(column: object) -> object:
@@ -343,8 +338,6 @@ def _dynamics(case: Case) -> Iterator[str]:
 
 
 COLUMNS = ("mask", "weights", "training")
-ORIGINS = ("whole", "taken", "drawn", "ranked", "scored")
-"""Facts of a mask column that say where its mask comes from."""
 METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C2", _no_leaks),
     ("C3", _binary_and_nested),

@@ -226,5 +226,5 @@ def test_a_store_has_at_most_four_inodes_a_record(template, toys, tmp_path):
     """Folders of tasks, methods and seeds, and its own files included; the plan is that of the smoke suite."""
     suite = toy.suite(tuple(METHODS), levels=(1, 3), seeds=(0, 1), of=toy.TASKS[3])
     store, plan = template(suite, tmp_path / "runs")
-    assert len(plan.units) == 102
-    assert sum(1 for _ in store.root.rglob("*")) <= 4 * 102
+    assert len(plan.units) == 106
+    assert sum(1 for _ in store.root.rglob("*")) <= 4 * 106

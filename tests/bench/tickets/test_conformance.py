@@ -605,14 +605,6 @@ def test_a_column_without_facts_is_noted(monkeypatch):
     ]
 
 
-def test_a_mask_whose_origin_is_not_promised_is_noted():
-    (finding,) = check_method(define("mine", HERE + "COUNTED", "fresh", "full", ""), ExampleDomain(), MOONS)
-    assert str(finding) == (
-        "note: the mask column promises none of whole, taken, drawn, ranked, scored: whether chance, a ticket or a ranking "
-        "gives the mask is not checked"
-    )
-
-
 def test_a_drawn_mask_that_is_not_is_told_with_its_promise_and_its_column():
     found = check_method(define("mine", HERE + "DRAWN", "fresh", "full", ""), ExampleDomain(), MOONS)
     (finding,) = (each for each in found if each.check == "C8")
@@ -633,7 +625,6 @@ def test_what_is_trained_and_checked_is_told_on_the_way():
 
 
 PROMISES = {
-    "COUNTED": MaskColumn(function="bench.tickets.choose:increase_mask", needs=("dense",), layers="level"),
     "RANKED": MaskColumn(function=HERE + "of_smallest", needs=("dense",), ranked="dense", layers="level"),
     "QUOTA": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="level"),
     "SHAPE": MaskColumn(function="bench.tickets.choose:uniform_mask", layers="shape"),

@@ -45,6 +45,7 @@ def test_what_is_beside_a_result_may_differ(record, task):
         items={"metric": "bleu", "split": "test", "signature": "another version", "statistics": []},
         nodes=[],
         fit={},
+        interpolation={},
         survival={"initial": 0.5, "movement": 0.0},
     )
     again["digests"] |= {"files": {"record.json": "00"}}
