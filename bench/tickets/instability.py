@@ -11,6 +11,7 @@ import torch
 
 from bench.errors import Diverged
 from bench.learner import Interpolates, Learner, State
+from bench.schema import LARGEST
 
 POINTS = 11
 """Both ends and nine between them; the paper takes thirty."""
@@ -28,7 +29,7 @@ def between(learner: Learner, twin: State, split: str) -> dict[str, list[float]]
         split: of which the metrics are.
 
     Returns:
-        Metric -> `POINTS` values; None if one of them is not finite.
+        Metric -> `POINTS` values; None if one of them is not finite, or larger than any record may hold.
     """
     assert isinstance(learner, Interpolates)
     end = learner.snapshot()
@@ -42,8 +43,11 @@ def between(learner: Learner, twin: State, split: str) -> dict[str, list[float]]
         learner.load(replace(end, weights=weights))
         learner.reestimate()
         try:
-            found.append(learner.evaluate(split))
+            point = learner.evaluate(split)
         except Diverged:
             break
+        if not all(abs(value) <= LARGEST for value in point.values()):  # NaN is not either
+            break
+        found.append(point)
     learner.load(end)
     return {name: [point[name] for point in found] for name in found[0]} if len(found) == POINTS else None

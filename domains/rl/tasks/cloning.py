@@ -10,7 +10,7 @@ from domains.rl.tasks.recipe import GROUPS, fresh, pruning
 BUDGETS: dict[Scale, int] = {"smoke": 40, "small": 1_000}
 """Scale -> updates."""
 EXPERT = "497f0aac5a81daf2f54150232c6288a37cfb44234bd05b6d5a978216993b8304"
-"""Of `domains.rl.cloning.expert`: part of what a unit is."""
+"""`bench.digests.tensors_digest` of the arrays of `domains.rl.cloning.expert`: part of what a unit is."""
 OURS = (
     "No paper has this task: 2105.01648 distils its own experts, here it is a PPO agent of this suite, in 50 whole episodes.",
     "The critic takes no part, and is exempt from pruning.",

@@ -50,6 +50,17 @@ def test_metrics_are_read_at_even_steps_from_the_twin_to_the_learner_with_statis
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300])
+def test_a_line_with_a_number_that_no_record_holds_is_none(value):
+    class Reports(Straight):
+        def evaluate(self, split):
+            return {"accuracy": value if self.weight > 2 else self.weight}
+
+    learner = Reports()
+    learner.load(at(1.0, learner))
+    assert between(learner, at(4.0, learner), "test") is None
+
+
 def test_a_line_that_leads_through_infinity_is_none_and_the_learner_is_as_it_was():
     class Explodes(Straight):
         def evaluate(self, split):
