@@ -200,12 +200,14 @@ def publish(
     *,
     store: options.StorePath = options.DEFAULT_STORE,
     output: options.Published = options.RESULTS,
+    name: options.SuiteAlias = None,
+    submitter: options.Submitter = None,
     part: options.Part,
     scale: options.Scale = None,
 ) -> None:
     """Add a suite to what others read, or make that again."""
     asked = _asked(suite, part, scale)
-    _verbs("reports").publish(asked, store, folder=output)
+    _verbs("reports").publish(asked, store, folder=output, name=name, submitter=submitter)
 
 
 @app.command(epilog="Example: ticketbench tasks lenet; ticketbench tasks vision/lenet-mnist")
@@ -228,10 +230,12 @@ def claims(
     scale: options.ClaimScale = None,
     records: options.Judged = None,
     verdict: options.Verdict = None,
+    *,
+    cost: options.Cost = False,
     format: options.ClaimFormat = "text",  # noqa: A002
 ) -> None:
-    """List what papers claim, or what published records say about it."""
-    _verbs("claims").claims(claim, scale=scale, records=records, verdict=verdict, style=format)
+    """List what papers claim, what published records say about it, or what it costs to see."""
+    _verbs("claims").claims(claim, scale=scale, records=records, verdict=verdict, cost=cost, style=format)
 
 
 @app.command(epilog="Example: ticketbench reproduce 1803.03635 --scale small")

@@ -1,11 +1,15 @@
 """What is published in `results/` follows from the records that lie beside it."""
 
+import re
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from bench.record import FORMAT
+from bench.report.claims.definitions import load_claims
+from bench.report.claims.verdicts import judge, shown
 from bench.report.publish import STYLES, verdicts
 from bench.report.published import read
 from bench.report.site.measured import measurements
@@ -49,6 +53,18 @@ def test_tables_follow_from_the_records(path):
 def test_the_verdicts_follow_from_all_records_together():
     told = verdicts([record for path in RECORDS for record in published(path)])
     assert (RESULTS / "tables" / "claims.md").read_text(encoding="utf-8") == told
+
+
+def test_the_readme_tells_the_verdict_of_every_claim_of_the_five_papers():
+    records = [record for path in RECORDS for record in published(path)]
+    told = defaultdict(lambda: {status: [] for status in ("holds", "fails", "inconclusive", "not run")})
+    for verdict in shown(judge(load_claims(), records)):
+        told[verdict.claim.paper][verdict.status].append(verdict.claim.id)
+    text = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\d{4}\.\d{5}) \|(.*)\|$", text, flags=re.MULTILINE))
+    assert sorted(rows) == ["1803.03635", "1905.13405", "1906.02768", "1906.02773", "1909.13458"]
+    for paper, row in rows.items():
+        assert [cell.split() for cell in row.replace(",", " ").split("|")] == list(told[paper].values()), paper
 
 
 def test_the_page_follows_from_the_records(tmp_path):

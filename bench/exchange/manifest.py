@@ -13,7 +13,7 @@ from bench.schema import Count, Digest, Text, decode
 from bench.spec import DIGITS
 from bench.store.attempt import CONFLICTS, FAILED, RECORD, SPEC, STATES
 from bench.store.claims import ATTEMPTS
-from bench.store.store import CURVE, KeptSuite
+from bench.store.store import CURVE, PLAIN, KeptSuite
 from bench.store.tensors import MASK
 
 FORMAT: Final = 3
@@ -25,7 +25,6 @@ NAME = "manifest.json"
 FILES = (RECORD, SPEC, CURVE, MASK)
 """What may be packed of a unit, besides its `STATES` if those are asked for; the second and third of units of format 1."""
 MOST_FILES = 200_000
-PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 UNIT = re.compile(rf"(?P<above>.+)/s\d{{1,9}}/L\d{{2,9}}-[0-9a-f]{{{DIGITS}}}/(?P<name>[a-z.]+)")
 MOST_PARTS = 8
 """Folders above a unit's seed: the parts of the task's name, and the method."""
@@ -93,7 +92,7 @@ def check_path(path: str) -> None:
     if not unit or unit["name"] not in (*FILES, *STATES):
         raise SubmissionError(f"it holds {quoted(path)}, which is no file of a unit: nothing was unpacked")
     parts = unit["above"].split("/")
-    allowed = 2 <= len(parts) <= MOST_PARTS and all(PART.fullmatch(part) for part in parts)
+    allowed = 2 <= len(parts) <= MOST_PARTS and all(PLAIN.fullmatch(part) for part in parts)
     if not allowed or RESERVED.intersection(parts):
         raise SubmissionError(f"it holds {quoted(path)}, whose folder is no unit's: nothing was unpacked")
 

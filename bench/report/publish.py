@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.digests import canonical_json
+from bench.errors import SpecError
 from bench.record import Record
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.folder import fill
 from bench.report.published import RECORDS, read
+from bench.report.submitters import SUBMITTERS, submitters, written
 from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
 
@@ -19,7 +21,9 @@ STYLES: tuple[Style, ...] = ("csv", "md")
 ADDED = "what is to be published"
 
 
-def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]:
+def publish(
+    records: Iterable[Record], folder: Path, *, name: str, apart: bool = False, submitter: str | None = None
+) -> list[Path]:
     """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`: all of them, or none.
 
     `tables/<name>-bootstrap.csv` comes with them where records keep their test items.
@@ -31,19 +35,31 @@ def publish(records: Iterable[Record], folder: Path, *, name: str) -> list[Path]
         records: of a suite, in any order; the files do not depend on it.
         folder: `results`.
         name: of the suite.
+        apart: the suite is somebody's who chose its name: it joins nothing that stands under it.
+        submitter: who made the records, as the page tells it; None: as it was told before.
 
     Returns:
         The files, in that order.
 
     Raises:
         Conflict: if a record contradicts one that is published there, in whatever suite.
+        SpecError: if it is to be apart, and units of others stand under its name; or nobody is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
     added, published = list(records), folder / "records"
     before = read(published) if any(published.glob(f"*{RECORDS}")) else {}
     merged({**_named(before), ADDED: added})
+    if apart and (others := _ids(before.get(name, [])) - _ids(added)):
+        where, units = published / f"{name}{RECORDS}", f"{len(others)} unit{'s' * (len(others) > 1)}"
+        raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
     own = merged({**_named({name: before.get(name, [])}), ADDED: added})
-    return fill(folder, lambda draft: _suite(draft, name, own.values()))
+    named = None if submitter is None else written({**submitters(folder), name: submitter})
+
+    def make(draft: Path) -> list[Path]:
+        told = [] if named is None else [_text(draft / SUBMITTERS, named)]
+        return [*_suite(draft, name, own.values()), *told]
+
+    return fill(folder, make)
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -73,6 +89,10 @@ def refresh(folder: Path) -> list[Path]:
 def verdicts(records: Iterable[Record]) -> str:
     """Every claim at the largest scale at which the records tell something, as a Markdown table."""
     return verdict_table(shown(judge(load_claims(), records)))
+
+
+def _ids(records: Iterable[Record]) -> set[str]:
+    return {record["unit_id"] for record in records}
 
 
 def _named(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:

@@ -25,6 +25,8 @@ DEFAULT = Path("results/runs")
 MARK = "store.json"
 CURVE = "curve.jsonl"
 """Of units of format 1; since then the curve is part of the record."""
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+"""A name that leads nowhere on any filesystem and means nothing to a shell."""
 UNIT_FOLDER = re.compile(rf"L\d{{2,}}-[0-9a-f]{{{DIGITS}}}")
 
 
@@ -40,7 +42,7 @@ class KeptTask(TypedDict):
 class KeptSuite(TypedDict):
     """The suite that an unpacked store was packed by: data, never a file to be read."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}\Z")]
+    name: Annotated[str, Meta(pattern=rf"^{PLAIN.pattern}\Z")]
     title: Text
     tasks: list[KeptTask]
 

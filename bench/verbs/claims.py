@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import starmap
 from pathlib import Path
 from typing import get_args
 
@@ -13,12 +15,15 @@ from bench.report.claims.text import blocks, markdown, setting, verdict_table
 from bench.report.claims.verdicts import Status, judge
 from bench.report.published import read
 from bench.runs import overview
-from bench.runs.estimates.timing import TRIAL
+from bench.runs.estimates.pace import Left, Pace, duration
+from bench.runs.estimates.timing import TRIAL, Tried, timings
 from bench.runs.job import WORKS, Works
+from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
 from bench.spec import DENSE, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
+from bench.verbs.activity import activity
 from bench.verbs.execution import Execution
 from bench.verbs.lists import block, say_rows
 from bench.verbs.request import again, command_line, elsewhere, say, ways
@@ -26,8 +31,17 @@ from bench.verbs.request import again, command_line, elsewhere, say, ways
 STYLES = ("text", "md")
 
 
-def claims(name: str | None, *, scale: str | None, records: Path | None, verdict: str | None, style: str) -> None:
-    """List claims; with published records, their verdicts."""
+def claims(
+    name: str | None,
+    *,
+    scale: str | None,
+    records: Path | None,
+    verdict: str | None,
+    cost: bool = False,
+    style: str,
+    trial: str = TRIAL,
+) -> None:
+    """List claims; with published records, their verdicts; or what it would take to train for them."""
     if style not in STYLES:
         raise UnknownName("format", style, STYLES)
     if verdict is not None and verdict not in get_args(Status):
@@ -38,12 +52,15 @@ def claims(name: str | None, *, scale: str | None, records: Path | None, verdict
             raise SpecError(
                 f"--verdict {verdict!r} is about records, and none are named: add --records results/records"
             )
-        _say(chosen, name, style)
+        _say_cost(chosen, style, trial) if cost else _say(chosen, name, style)
         return
     judged = judge(chosen, [record for suite in read(records).values() for record in suite])
     verdicts = [each for each in judged if verdict in (None, each.status)]
     if not verdicts:
         say(f"none of {len(judged)}: {verdict}")
+        return
+    if cost:
+        _say_cost([each.claim for each in verdicts], style, trial)
         return
     say((verdict_table(verdicts) if style == "md" else blocks(verdicts)).rstrip())
     options = {"--scale": scale, "--records": records, "--verdict": verdict, "--format": style}
@@ -65,6 +82,28 @@ def _say(claims: Sequence[Claim], name: str | None, style: str) -> None:
         say(one.id, *(line for key, texts in facts.items() for line in block(key, texts)))
     else:
         say(f"**{one.id}**", "", *(f"- {key}: {'; '.join(texts)}" for key, texts in facts.items()))
+
+
+def _say_cost(claims: Sequence[Claim], style: str, trial: str) -> None:
+    """How many units each claim takes at each scale, and how long these train on one worker here, one by one."""
+    plans = {(claim.id, claim.scale): make_plan(suite([claim], claim.id)) for claim in claims if claim.scale}
+    tasks = {unit.task.key: unit.task for made in plans.values() for unit in made.units.values()}
+    unknown: list[str] = []
+    with activity() as tell:
+        pace = Pace(timings=timings(map(Tried, tasks.values()), trial=trial, trying=tell, failed=unknown.append))
+    rows = [("claim", "at", "units", "on one worker here"), *starmap(partial(_cost, pace), plans.items())]
+    blocked = [f"{claim.id} cannot be run: {claim.blocked}" for claim in claims if claim.scale is None]
+    if style == "text":
+        say_rows(rows)
+        say(*unknown, *blocked)
+    else:
+        notes = [f"- {note}" for note in (*unknown, *blocked)]
+        say(*markdown(rows), *([""] if notes else []), *notes)
+
+
+def _cost(pace: Pace, of: tuple[str, str], made: Plan) -> tuple[str, ...]:
+    units = made.units.values()
+    return *of, f"{len(units):,}", duration(pace.remaining(Left(units), workers=1))
 
 
 def _setting(claim: Claim) -> tuple[str, list[str]]:

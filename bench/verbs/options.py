@@ -113,6 +113,12 @@ Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write there i
 Figures = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the figures go.")]
 Curves = Annotated[Path, typer.Option("--tensorboard", metavar="FOLDER", help="Where event files go, a folder a unit.")]
 Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/, tables/ and plots/ go.")]
+SuiteAlias = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="What the suite is called there; else its own name.")
+]
+Submitter = Annotated[
+    str | None, typer.Option("--from", metavar="WHO", help="Who made these records: a name, as the page shows it.")
+]
 Format = Annotated[
     str | None, typer.Option(help="md, csv, tex, html, json or rliable; else what --output ends in, else md.")
 ]
@@ -138,6 +144,9 @@ Verdict = Annotated[
         help="Only claims of this verdict: holds, fails, ...",
         autocompletion=one(completion.verdicts),
     ),
+]
+Cost = Annotated[
+    bool, typer.Option("--cost", help="How long what they need trains here: tries every task, in minutes.")
 ]
 Judged = Annotated[Path | None, typer.Option(metavar="PATH", help="Judge by these published records, *.jsonl.")]
 ClaimFormat = Annotated[str, typer.Option("--format", help="text or md.")]

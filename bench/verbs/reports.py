@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 
-from bench.errors import UnknownName
+from bench.errors import SpecError, UnknownName
 from bench.record import Record
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
-from bench.store.store import Store, curve
+from bench.store.store import PLAIN, Store, curve
 from bench.verbs.options import FIGURES, RESULTS
 from bench.verbs.request import Request, again, command_line, existing, kept_suite, say, some, writing
 
@@ -114,14 +114,21 @@ def _found(asked: Request, store: Store) -> Results:
     return Results(name=name, store=store, records=some(asked.records(store), asked, store.root))
 
 
-def publish(asked: Request, root: Path, *, folder: Path) -> None:
-    """Write what others read; without a suite, make it again from the records that lie there."""
+def publish(asked: Request, root: Path, *, folder: Path, name: str | None = None, submitter: str | None = None) -> None:
+    """Write what others read, under the suite's name or another; without a suite, make it again from the records that lie there."""
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415
 
-    name = Path(asked.suite).stem if asked.suite else kept_suite(root)
+    if name is not None and not PLAIN.fullmatch(name):
+        raise SpecError(f"--name {name!r}: a file is called so; take letters, digits, '.', '_', '+' and '-'")
+    suite = Path(asked.suite).stem if asked.suite else kept_suite(root)
     where = [] if folder == RESULTS else ["--output", str(folder)]
-    if name is None:
+    if suite is None:
+        for option, given in (("--name", name), ("--from", submitter)):
+            if given is not None:
+                raise SpecError(
+                    f"{option} is of a suite, and none is asked for: name one, or a --store that was unpacked"
+                )
         with writing(folder):
             written = refresh(folder)
         say(*map(str, written))
@@ -131,9 +138,9 @@ def publish(asked: Request, root: Path, *, folder: Path) -> None:
     records = some(asked.records(store), asked, root)
     tell_conflicts(store)
     with writing(folder):
-        written = write(records, folder, name=name)
+        written = write(records, folder, name=name or suite, apart=asked.suite is None, submitter=submitter)
     say(*map(str, written))
-    again(asked.command("publish", root, *where))
+    again(asked.command("publish", root, *where, *(["--name", name] if name else [])))
 
 
 def show(text: str, root: Path) -> None:

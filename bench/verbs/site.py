@@ -11,6 +11,8 @@ MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
 MANUAL = Path("docs", "submissions.md")
 """In a checkout, beside the folder of what is published: how to submit."""
+NOTES = "README.md"
+"""Beside the records: what their publisher says of the runs."""
 SPEED = "speed.jsonl"
 """The file beside the records that tells what sparsity is worth in seconds."""
 
@@ -24,15 +26,19 @@ def site(records: Path, output: Path) -> None:
     from bench.report.site.speed import published  # noqa: PLC0415
     from bench.report.site.write import site as page  # noqa: PLC0415
     from bench.report.site.write import write  # noqa: PLC0415
+    from bench.report.submitters import submitters  # noqa: PLC0415
 
     suites = read(records)
     verdicts = judge(load_claims(), [record for suite in suites.values() for record in suite])
     measured = measurements(records.parent / MEASURED, suites)
     speeds = published(records.parent / SPEED, suites)
     manual = records.absolute().parent.parent / MANUAL
-    urls = {"records_url": _from(output, records), "manual_url": _way(output, manual) if manual.is_file() else None}
+    near = {"manual_url": manual, "notes_url": records.absolute().parent / NOTES}
+    urls = {name: _way(output, path) if path.is_file() else None for name, path in near.items()}
+    urls["records_url"] = _from(output, records)
+    named = submitters(records.parent)
     with writing(output):
-        write(output, page(suites, verdicts, measured=measured, speeds=speeds, **urls))
+        write(output, page(suites, verdicts, measured=measured, speeds=speeds, submitters=named, **urls))
     say(str(output))
     again(command_line("site", "--records", records, "--output", output))
 

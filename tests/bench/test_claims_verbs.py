@@ -12,6 +12,7 @@ from bench.report.claims import definitions as claims
 from bench.report.claims import text
 from bench.report.claims.definitions import Claim
 from bench.report.claims.definitions import load_claims as definitions
+from bench.runs.estimates.pace import duration, steps_of
 from bench.runs.plan import plan
 from bench.store.store import Store
 from bench.suitefile import load_suite
@@ -170,6 +171,31 @@ def test_a_reproduction_is_planned_and_trains_nothing(command, tmp_path):
     assert out.startswith("T-1: What T-1 claims\n")
     assert out.endswith("time left: unknown with 3 workers\n")
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_claims_cost_is_tried_here_and_what_cannot_be_is_said(command, tmp_path, monkeypatch):
+    """Twelve toys of ten steps, evaluated each fifth; a task whose data are missing costs nobody knows what."""
+    picky = replace(TOY, id="T-4", method="random-ticket", comparator="dense", scale="smoke", tasks=("toy/picky",))
+    for module in (claims, verbs):
+        monkeypatch.setattr(module, "load_claims", lambda: (TOY, picky, BLOCKED))
+    monkeypatch.setattr(verbs, "claims", partial(verbs.claims, trial="toy:trial"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = ["claims", "1803.03635", "--cost", "--format", "md"]
+    code, out, err = command(*asked)
+    assert code == 0, err
+    made = plan(verbs.suite([TOY], "T-1"))
+    seconds = sum(
+        1.0 + 0.1 * steps_of(unit) + 0.5 * steps_of(unit) / unit.task.evaluate_every for unit in made.units.values()
+    )
+    assert "| claim | at | units | on one worker here |" in out
+    assert f"| T-1 | quick | 12 | {duration(seconds)} |" in out
+    assert "| T-4 | smoke | 6 | unknown |" in out
+    assert "- how long toy/picky@smoke takes is unknown: no data of toy/picky@smoke on cpu: get them" in out
+    assert "- T-2 cannot be run: no such toy" in out
+    assert "trying how fast toy/chain@quick trains here" in err
+    (tmp_path / "none.jsonl").touch()
+    judged = command(*asked, "--records", tmp_path / "none.jsonl", "--verdict", "not run")[1]
+    assert judged == out, "of what no record tells"
 
 
 @pytest.mark.parametrize(

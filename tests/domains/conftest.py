@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import tempfile
 
 import pytest
 
@@ -13,6 +14,24 @@ def cache_home(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("TICKETBENCH_DATA", raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def litter(tmp_path_factory):
+    """The temporary folder of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("litter")
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def leaves_no_litter(litter):
+    """No task leaves anything in the temporary folder: a library did once for each agent, until the disk was full."""
+    before = set(litter.iterdir())
+    yield
+    left = {path.name for path in set(litter.iterdir()) - before if not path.name.startswith("torchinductor_")}
+    assert left == set(), "but for torch's cache: one for each user"
 
 
 @pytest.fixture

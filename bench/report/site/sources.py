@@ -17,6 +17,7 @@ class Source:
 
     Args:
         suite: its name.
+        submitter: who submitted it; empty where nobody is named.
         records: how many.
         tasks: on how many tasks, by name.
         first: when the first of them was trained, as far as any says.
@@ -27,6 +28,7 @@ class Source:
     """
 
     suite: str
+    submitter: str
     records: int
     tasks: int
     first: str
@@ -36,22 +38,26 @@ class Source:
     measured: int
 
 
-def sources(suites: Mapping[str, Sequence[Record]], measured: Collection[str]) -> list[Source]:
+def sources(
+    suites: Mapping[str, Sequence[Record]], measured: Collection[str], submitters: Mapping[str, str]
+) -> list[Source]:
     """By the suite's name.
 
     Args:
         suites: name -> its records.
         measured: ids of the units that were measured again.
+        submitters: of those suites whose submitter is named.
     """
-    return [_source(name, suites[name], measured) for name in sorted(suites)]
+    return [_source(name, suites[name], measured, submitters.get(name, "")) for name in sorted(suites)]
 
 
-def _source(suite: str, records: Sequence[Record], measured: Collection[str]) -> Source:
+def _source(suite: str, records: Sequence[Record], measured: Collection[str], submitter: str) -> Source:
     own = {record["unit_id"]: record for record in records}
     told = [record["provenance"] for record in own.values()]
     ends = sorted(end for each in told if (end := each.get("end")))
     return Source(
         suite=suite,
+        submitter=submitter,
         records=len(own),
         tasks=len({record["spec"]["task"]["name"] for record in own.values()}),
         first=ends[0] if ends else "",

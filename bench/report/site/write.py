@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Template
 
@@ -64,8 +65,10 @@ def site(
     *,
     measured: Measured = NOTHING,
     speeds: Sequence[Speed] = (),
+    submitters: Mapping[str, str] = MappingProxyType({}),
     records_url: str | None = None,
     manual_url: str | None = None,
+    notes_url: str | None = None,
 ) -> Iterator[str]:
     """The page piece by piece: a large one is never in memory whole.
 
@@ -76,8 +79,10 @@ def site(
         verdicts: on the papers' claims, in the order in which they are listed.
         measured: what was measured again.
         speeds: what sparsity is worth in seconds and bytes, of published units.
+        submitters: suite -> who submitted it, of those that are named.
         records_url: path from the page to the folder of the published records; None if they are not beside it.
         manual_url: path from the page to what tells how to submit; None if it is not beside it.
+        notes_url: path from the page to what its publisher says of the runs; likewise.
     """
     made = pages(suites, measured.believed)
     told, ranked, drawn = shown(verdicts), standings(made), styles(made)
@@ -98,7 +103,7 @@ def site(
         panels=multiples,
         first=panels.first(multiples),
         costs=costs.costs(ranking),
-        sources=sources(suites, measured.believed),
+        sources=sources(suites, measured.believed, submitters),
         claims=claim_lines(told, made),
         claims_of=claims_of,
         chart=lambda page: chart(page, drawn),
@@ -106,6 +111,7 @@ def site(
         speed_tables=lambda page: speed_tables(page, speeds),
         records_url=records_url,
         manual_url=manual_url,
+        notes_url=notes_url,
     )
     stream.enable_buffering(CHUNK)
     return stream

@@ -11,6 +11,7 @@ import toy
 from bench.errors import SubmissionError
 from bench.exchange.pack import pack
 from bench.exchange.unpack import unpack
+from bench.report.submitters import submitters
 
 NOTE = b"\x00\x05\x16\x07Mac OS X"
 
@@ -134,3 +135,33 @@ def test_an_unpacked_suite_is_published_without_the_file_of_who_submitted_it(com
     assert len((tmp_path / "results/records/toy.jsonl").read_text().splitlines()) == 4
     (task,) = json.loads((tmp_path / "theirs/store.json").read_text())["suite"]["tasks"]
     assert (task["task"], task["levels"], task["seeds"]) == ("toy/chain@smoke", [1], [0])
+
+
+def test_an_unpacked_suite_joins_none_of_its_name(command, suite_file, finished, tmp_path):
+    """Whoever submits chooses the name of the suite: what stands under it on the board is not theirs to add to."""
+    results = ("--output", tmp_path / "results")
+    board = tmp_path / "results/records/toy.jsonl"
+    assert command("publish", suite_file, "--store", finished, *results)[0] == 0
+    ours = board.read_bytes()
+    pack = ("pack", suite_file, "--store", finished, "--output", tmp_path / "a.zip")
+    assert command(*pack, "--seeds", "0")[0] == 0
+    assert command("unpack", tmp_path / "a.zip", "--into", tmp_path / "theirs")[0] == 0
+    theirs = ("publish", "--store", tmp_path / "theirs", *results)
+    code, out, err = command(*theirs)
+    assert (code, out) == (2, "")
+    assert f"{board} has 8 units that this suite, toy, has not: give it a name of its own, --name" in err
+    assert board.read_bytes() == ours
+    for wrong in ("../toy", "", ".toy"):
+        assert f"--name {wrong!r}: a file is called so" in command(*theirs, "--name", wrong)[2]
+    assert "mend --from" in command(*theirs, "--name", "theirs", "--from", "Ada\nL.")[2]
+    assert not (tmp_path / "results/records/theirs.jsonl").exists()
+    assert command(*theirs, "--name", "theirs", "--from", "Ada L.")[0] == 0
+    assert submitters(tmp_path / "results") == {"theirs": "Ada L."}
+    assert len((tmp_path / "results/records/theirs.jsonl").read_text().splitlines()) == 8
+    assert board.read_bytes() == ours
+    assert command(*theirs, "--name", "theirs")[0] == 0, "the same again"
+    assert submitters(tmp_path / "results") == {"theirs": "Ada L."}, "as it was told before"
+    for option in ("--name", "--from"):
+        assert f"{option} is of a suite, and none is asked for" in command("publish", *results, option, "x")[2]
+    (tmp_path / "results/submitters.json").write_text('["Ada"]')
+    assert "submitters.json is not read" in command(*theirs, "--name", "theirs", "--from", "x")[2]

@@ -45,19 +45,21 @@ class Ranked:
         method: its name.
         rank: among the methods that were run on all of it; None with less, which is comparable with nobody's.
         score: interquartile mean of its normalised scores averaged over the levels that all ranked methods share.
+        whole: the mean of the same scores, nothing left out; None with `score`.
         gap: difference of interquartile means to the reference, over the tasks that the two share.
-        better: probability that a run of it is better than one of the reference on such a task.
+        better: probability that a seed of it, over all levels, is better than one of the reference on such a task.
         shared: how many such tasks there are.
         networks: task of the ground on which it was judged -> its sparsest that matches dense; None if none does.
     """
 
     method: str
-    rank: int | None
-    score: Interval | None
     gap: Interval | None
     better: Interval | None
     shared: int
     networks: Mapping[str, Network | None]
+    rank: int | None = None
+    score: Interval | None = None
+    whole: float | None = None
 
     @property
     def tasks(self) -> int:
@@ -82,6 +84,11 @@ class Ranked:
         return _geometric([network.density if network else 1.0 for network in self.networks.values()])
 
     @property
+    def sparsest(self) -> float | None:
+        """The same over the tasks where one does; None where nothing matches."""
+        return _geometric([network.density for network in self.matching]) if self.matching else None
+
+    @property
     def cost(self) -> float | None:
         """Geometric mean of what they cost, over the tasks that have one; None where nothing matches.
 
@@ -95,7 +102,7 @@ class Ranked:
 
     @property
     def worse(self) -> Interval | None:
-        """Probability that a run of the reference is better."""
+        """Probability that a seed of the reference is better."""
         if self.better is None:
             return None
         low, high = (None if end is None else 1 - end for end in (self.better.high, self.better.low))
@@ -171,6 +178,7 @@ def _ranking(field: Mapping[str, Mapping[str, Standing]], reference: str, ground
     readings = {name: {task: _reading(each) for task, each in several.items()} for name, several in field.items()}
     scores = _common(readings, [page.anchor for page in ground], reference)
     means = {name: stratified(iqm, array) for name, array in scores.items()}
+    wholes = {name: float(array.mean()) for name, array in scores.items()}
     order = sorted(means, key=lambda name: (-means[name].mean, name))
     order += sorted(field.keys() - means.keys(), key=lambda name: (-len(field[name]), name))
     places = {name: 1 + sum(each.mean > means[name].mean for each in means.values()) for name in means}
@@ -180,7 +188,12 @@ def _ranking(field: Mapping[str, Mapping[str, Standing]], reference: str, ground
         seeds=len(scores[reference]),
         densities=_densities(field, readings, list(scores)),
         methods=tuple(
-            _ranked(name, field[name], places.get(name), means.get(name), _beside(readings, name, reference))
+            replace(
+                _ranked(name, field[name], _beside(readings, name, reference)),
+                rank=places.get(name),
+                score=means.get(name),
+                whole=wholes.get(name),
+            )
             for name in order
         ),
         lead=stratified(_ahead, *(scores[name] for name in order[:2])) if len(means) > 1 else None,
@@ -201,13 +214,9 @@ def _densities(
     return min(found), max(found)
 
 
-def _ranked(
-    name: str, several: Mapping[str, Standing], place: int | None, score: Interval | None, pair: Sequence[Floats]
-) -> Ranked:
+def _ranked(name: str, several: Mapping[str, Standing], pair: Sequence[Floats]) -> Ranked:
     return Ranked(
         method=name,
-        rank=place,
-        score=score,
         gap=stratified(_ahead, *pair) if pair else None,
         better=stratified(improvement, *pair) if pair else None,
         shared=pair[0].shape[1] if pair else 0,

@@ -8,6 +8,7 @@ from bench.report.statistics.seeds import FEWEST, Interval
 
 RIVALS = 2
 """Methods that the reference is set against in a sentence, at most."""
+_PAIRS = "pairs of a seed of each"
 
 
 def sentences(ranking: Ranking) -> list[tuple[str, str]]:
@@ -33,14 +34,21 @@ def _best(ranking: Ranking, best: Ranked) -> str:
     learnt, others = f"of what the dense network learns, at {_densities(ranking)} % of the weights", ranking.ranked[1:]
     if not others:
         alone = "no other method was run on all of them"
-        return f"`{best.method}` keeps {_percent(best.score)} {learnt}, over {_tasks(ranking)}; {alone}{_elsewhere(ranking)}."
+        return f"`{best.method}` keeps {_kept(best, explained=True)} {learnt}, over {_tasks(ranking)}; {alone}{_elsewhere(ranking)}."
     field = f"of the {len(ranking.ranked)} methods run on {'all ' if len(ranking.ground) > 1 else ''}{_tasks(ranking)}"
-    first = f"`{best.method}` keeps the most {learnt}: {_percent(best.score)}"
-    last = f", the last, {_name(others[-1])}, {_percent(others[-1].score)}" if len(others) > 1 else ""
+    first = f"`{best.method}` keeps the most {learnt}: {_kept(best, explained=True)}"
+    last = f", the last, {_name(others[-1])}, {_kept(others[-1])}" if len(others) > 1 else ""
     ahead = ranking.lead is not None and ranking.lead.low is not None and ranking.lead.low > 0
     doubt = "" if ahead else "; the first two cannot be told apart"
-    second = f"{_name(others[0])} keeps {_percent(others[0].score)}"
+    second = f"{_name(others[0])} keeps {_kept(others[0])}"
     return f"{field}, {first}; {second}{last}{doubt}{_elsewhere(ranking)}."
+
+
+def _kept(each: Ranked, *, explained: bool = False) -> str:
+    """The interquartile mean with its interval, and the mean that leaves nothing out."""
+    assert each.whole is not None, "who is ranked has a score"
+    middle, all_of_it = (" in the middle half of seeds and tasks", " over all") if explained else ("", "")
+    return f"{_percent(each.score)}{middle} ({100 * each.whole:.0f} %{all_of_it})"
 
 
 def _elsewhere(ranking: Ranking) -> str:
@@ -48,22 +56,30 @@ def _elsewhere(ranking: Ranking) -> str:
     better = ranking.ahead
     if not better:
         return ""
-    named = ", ".join(f"`{each.method}` +{_points(each.gap)} on {each.shared}" for each in better[:RIVALS])
-    more = f" and {len(better) - RIVALS} more" if len(better) > RIVALS else ""
-    return f". Run on fewer, but better than `{ranking.reference}` there, in points: {named}{more}"
+    named = ", ".join(
+        f"`{each.method}` by {_points(each.gap)} points on {_part(ranking, each)}" for each in better[:RIVALS]
+    )
+    more = f", and {len(better) - RIVALS} more" if len(better) > RIVALS else ""
+    return f". Run on fewer tasks, but better than `{ranking.reference}` there: {named}{more}"
+
+
+def _part(ranking: Ranking, each: Ranked) -> str:
+    """The tasks that a method shares with the reference, and their domain where that is one."""
+    domains = {page.task.domain for page in ranking.ground if page.anchor in each.networks}
+    return f"{_count(each.shared)}{f' of {domains.pop()}' if len(domains) == 1 < len(ranking.ground) else ''}"
 
 
 def _sure(ranking: Ranking, best: Ranked) -> str:
     seeds = f"brackets: 95 % intervals over {ranking.seeds} seeds a task, as many as all have"
     if best.better:
         rival, gap = f"`{best.method}` is ahead of `{ranking.reference}`", _points(best.gap)
-        return f"{rival} by {gap} points and in {_percent(best.better)} of runs; {seeds}."
+        return f"{rival} by {gap} points and in {_percent(best.better)} of {_PAIRS}; {seeds}."
     rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
         return f"nothing was run beside `{best.method}` on a task; {seeds}."
     told = (
-        f"of `{each.method}` by {_points(each.gap, -1)} points and in {_percent(each.worse)} of runs{_where(ranking, each)}"
+        f"of `{each.method}` by {_points(each.gap, -1)} points and in {_percent(each.worse)} of {_PAIRS}{_where(ranking, each)}"
         for each in rivals
     )
     return f"`{best.method}` is ahead {', '.join(told)}; {seeds}."
@@ -76,7 +92,7 @@ def _price(ranking: Ranking, best: Ranked) -> str:
         costs = [f"{end([each.cost for each in best.matching]):.2g}" for end in (min, max)]
         paid = _paid(best, "% of the weights")
         spread = f" ({' to '.join(costs)} by task)" if costs[0] != costs[1] else ""
-        own = f"`{best.method}` {matches} on {best.matched} of {_tasks(ranking)}, keeps {paid}{spread}"
+        own = f"`{best.method}` {matches} on {best.matched} of {_tasks(ranking)}, with {paid}{spread}"
     else:
         own = f"`{best.method}` {matches} on none of {_tasks(ranking)}"
     others = [each for each in ranking.broad if _cheaper(each, best)]
@@ -84,11 +100,11 @@ def _price(ranking: Ranking, best: Ranked) -> str:
         return f"{own}; nothing cheaper matches anywhere."
     cheap = min(others, key=lambda each: (-each.matched / each.tasks, -each.tasks, each.cost, each.method))
     beside = best.on(cheap.networks)
-    there = f"{beside.matched}, {_paid(beside)}" if beside.matched else "none"
+    there = f"{beside.matched}, with {_paid(beside)}" if beside.matched else "none"
     fewest = f" of {FEWEST_TASKS} tasks or more" if len(ranking.ground) >= FEWEST_TASKS else ""
     field = f"of the cheaper methods{fewest}, `{cheap.method}` matches on the largest share"
-    share = f"{cheap.matched} of {cheap.tasks}, {_paid(cheap)}"
-    return f"{own}; {field}: {share}; `{best.method}` there on {there}."
+    share = f"{cheap.matched} of its {cheap.tasks}, with {_paid(cheap)}"
+    return f"{own}; {field}: on {share}; of the same tasks `{best.method}` matches on {there}."
 
 
 def _cheaper(each: Ranked, best: Ranked) -> bool:
@@ -99,10 +115,10 @@ def _cheaper(each: Ranked, best: Ranked) -> bool:
 
 def _paid(each: Ranked, unit: str = "%") -> str:
     """Density and cost of its networks that match."""
-    assert each.density is not None, "asked of what matches somewhere"
+    assert each.sparsest is not None, "asked of what matches somewhere"
     assert each.cost is not None, "it has a cost where it has a density"
     trainings = f"{each.cost:.2g}"
-    return f"{100 * each.density:.2g} {unit} for {trainings} dense training{'s' * (trainings != '1')}"
+    return f"{100 * each.sparsest:.2g} {unit} for {trainings} dense training{'s' * (trainings != '1')}"
 
 
 def _densities(ranking: Ranking) -> str:

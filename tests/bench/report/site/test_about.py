@@ -92,9 +92,10 @@ def test_sources_say_who_when_and_what_was_measured_again(study):
     one, two = study(ARMS, seeds=2), study(ARMS, seeds=3, name="rl/toy")
     one[0]["provenance"]["end"] = "2025-02-03T04:05:06+00:00"
     one[1]["provenance"]["cpu"] = "a processor"
-    first, second = sources({"b": two, "a": [*one, *one]}, {one[0]["unit_id"]})
+    first, second = sources({"b": two, "a": [*one, *one]}, {one[0]["unit_id"]}, {"a": "Ada"})
     assert (first.suite, first.records, first.tasks, first.measured) == ("a", len(one), 1, 1)
     assert (first.first[:10], first.last[:10]) == ("2024-01-01", "2025-02-03")
+    assert (first.submitter, second.submitter) == ("Ada", "")
     assert first.machines == ("a processor",)
     assert first.software == ("ticketbench 0.1.0, torch 2.6.0",)
     assert (second.suite, second.measured) == ("b", 0)
@@ -104,7 +105,7 @@ def test_many_machines_are_counted(study):
     records = study(ARMS, seeds=2)
     for number, record in enumerate(records):
         record["provenance"]["cpu"] = f"cpu {number}"
-    (source,) = sources({"a": records}, ())
+    (source,) = sources({"a": records}, (), {})
     assert source.machines == ("cpu 0", "cpu 1", "cpu 2", "5 more")
 
 
@@ -112,11 +113,28 @@ def test_the_page_tells_its_sources_and_how_to_submit(study):
     records = study(ARMS)
     again = Measured(believed={records[0]["unit_id"]: measurement(records[0])})
     found = Reader(
-        site({"mine": records}, [], measured=again, records_url="records", manual_url="../docs/submissions.md")
+        site(
+            {"mine": records},
+            [],
+            measured=again,
+            submitters={"mine": "A. <b>Name</b>"},
+            records_url="records",
+            manual_url="../docs/submissions.md",
+            notes_url="README.md",
+        )
     )
     (line,) = [row for row in found.told if row and row[0] == "mine"]
-    assert line[1:] == [str(len(records)), "1", "2024-01-01", "2024-01-01", "", "ticketbench 0.1.0, torch 2.6.0", "1"]
-    assert found.outside == {"records/mine.jsonl", "../docs/submissions.md"}
+    assert line[1:] == [
+        "A. <b>Name</b>",
+        str(len(records)),
+        "1",
+        "2024-01-01",
+        "2024-01-01",
+        "",
+        "ticketbench 0.1.0, torch 2.6.0",
+        "1",
+    ]
+    assert found.outside == {"records/mine.jsonl", "../docs/submissions.md", "README.md"}
 
 
 def test_the_way_of_a_submitter_begins_with_its_own_three_steps_and_is_linked_from_the_first_screen(study):
