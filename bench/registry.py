@@ -227,7 +227,7 @@ def task(name: str, scale: str, *, among: Mapping[str, Task] | None = None) -> T
 
 
 def unlisted(name: str) -> str | None:
-    """Why the domain of a task may not list it here; see `bench.learner.ListsMore`."""
+    """Why the domain of a task may not list it here; see `bench.doors.ListsMore`."""
     told: Callable[[], str | None] | None = getattr(domains().get(name.partition("/")[0]), "unlisted", None)
     return told() if told else None
 
@@ -255,18 +255,18 @@ def known_method(name: str) -> Method | None:
 
 
 def offers(task: Task, door: Literal["forwards_ones", "names_nodes", "interpolates"]) -> bool:
-    """Whether the task's domain says that its learners offer an optional door of `bench.learner`: `ForwardsOnes`, ..."""
+    """Whether the task's domain says that its learners offer an optional door of `bench.doors`: `ForwardsOnes`, ..."""
     return bool(getattr(domains().get(task.domain), door, False))
 
 
 def seats(task: Task, device: str) -> int | str:
-    """How many units of the task its domain trains together at best, or why it trains one by one; see `bench.learner.StacksUnits`."""
+    """How many units of the task its domain trains together at best, or why it trains one by one; see `bench.doors.StacksUnits`."""
     offered: Callable[[Task, str], int | str] | None = getattr(domains().get(task.domain), "seats", None)
     return offered(task, device) if offered else f"domain {task.domain!r} trains one unit at a time"
 
 
 def missing(task: Task) -> str | None:
-    """What is not installed here that the task needs, by its domain; see `bench.learner.ChecksPackages`."""
+    """What is not installed here that the task needs, by its domain; see `bench.doors.ChecksPackages`."""
     check: Callable[[Task], None] | None = getattr(domains().get(task.domain), "check", None)
     try:
         if check:
@@ -277,7 +277,7 @@ def missing(task: Task) -> str | None:
 
 
 def network(domain: Domain, task: Task) -> Any:
-    """What a domain says of the network of its task (see `bench.learner.TransfersTickets`); None if it says nothing."""
+    """What a domain says of the network of its task (see `bench.doors.TransfersTickets`); None if it says nothing."""
     return domain.network(task) if hasattr(domain, "network") else None
 
 
@@ -296,7 +296,7 @@ def installed_task(task: Task) -> Task | None:
 def foreign_code(task: Task) -> str | None:
     """What a task of a record names, so that no learner of it may be built here; None if it may.
 
-    A record is from anybody: the code that its task names (see `bench.learner.NamesCode`) is run only if a suite or file of
+    A record is from anybody: the code that its task names (see `bench.doors.NamesCode`) is run only if a suite or file of
     the user's own brings that very task.
     """
     named: Callable[[Task], Mapping[str, str]] | None = getattr(domains().get(task.domain), "code", None)

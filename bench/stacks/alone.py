@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.learner import Learner, StacksUnits
+from bench.doors import StacksUnits
+from bench.learner import Learner
 from bench.spec import Task
 from bench.streams import Streams
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from bench.doors import ForwardsOnes, KnowsInputs
 from bench.errors import Unsupported
-from bench.learner import ForwardsOnes, KnowsInputs, Learner, Mask
+from bench.learner import Learner, Mask
 from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount
 from bench.spec import Task
 from bench.tickets import masks, saliency

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import torch
 
+from bench.doors import Interpolates
 from bench.errors import Diverged
-from bench.learner import Interpolates, Learner, State
+from bench.learner import Learner, State
 from bench.schema import LARGEST
 
 POINTS = 11

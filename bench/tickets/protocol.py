@@ -17,20 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.doors import CountsEnvSteps, ExplainsAbsence, ForwardsOnes, KeepsItems, KeepsNodes, MeasuresFit, StacksUnits
 from bench.errors import Diverged, WrongCount
-from bench.learner import (
-    CountsEnvSteps,
-    Domain,
-    ExplainsAbsence,
-    ForwardsOnes,
-    KeepsItems,
-    KeepsNodes,
-    Learner,
-    Mask,
-    MeasuresFit,
-    StacksUnits,
-    State,
-)
+from bench.learner import Domain, Learner, Mask, State
 from bench.record import Counts, CurvePoint, Items, NodeLayer
 from bench.schema import LARGEST
 from bench.spec import DENSE, Role, Task, Unit

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from bench.doors import ForwardsOnes
 from bench.errors import Unsupported
-from bench.learner import ForwardsOnes, Learner, Mask
+from bench.learner import Learner, Mask
 from bench.tickets import masks
 
 Scores = dict[str, Tensor]

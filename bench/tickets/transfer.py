@@ -11,8 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from bench.doors import NamesHead
 from bench.errors import Unsupported
-from bench.learner import Domain, Learner, Mask, NamesHead, State
+from bench.learner import Domain, Learner, Mask, State
 from bench.registry import outputs
 from bench.spec import Task
 

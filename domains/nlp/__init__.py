@@ -36,7 +36,7 @@ class Language:
         return tasks()
 
     def unlisted(self) -> str | None:
-        """Tasks of the user's own corpora (see `bench.learner.ListsMore`)."""
+        """Tasks of the user's own corpora (see `bench.doors.ListsMore`)."""
         is_set = bool(os.environ.get(VARIABLE))
         return None if is_set else f"tasks of your own texts need {VARIABLE}: set it to the folder that theirs are in"
 
@@ -49,12 +49,12 @@ class Language:
         return {"corpus": task.config.get("corpus"), "data": dict(task.data)}
 
     def check(self, task: Task) -> None:
-        """Raises MissingPackage if there is no fairseq here (see `bench.learner.ChecksPackages`)."""
+        """Raises MissingPackage if there is no fairseq here (see `bench.doors.ChecksPackages`)."""
         if find_spec(PACKAGE) is None:
             raise MissingPackage(task.name, PACKAGE, install=f"ticketbench[{EXTRA}]")
 
     def seats(self, task: Task, device: str) -> str:
-        """Why there are no stacks (see `bench.learner.StacksUnits`)."""
+        """Why there are no stacks (see `bench.doors.StacksUnits`)."""
         del task, device
         return "fairseq's batches differ in shape from seed to seed"
 

@@ -65,13 +65,13 @@ class ReinforcementLearning:
             return AgentLearner(task, streams=streams, device=device, width=width)
 
     def check(self, task: Task) -> None:
-        """Raises MissingPackage if there is no stable-baselines3 here (see `bench.learner.ChecksPackages`)."""
+        """Raises MissingPackage if there is no stable-baselines3 here (see `bench.doors.ChecksPackages`)."""
         for package in PACKAGES:
             if find_spec(package) is None:
                 raise MissingPackage(task.name, package, install=f"ticketbench[{EXTRA}]")
 
     def seats(self, task: Task, device: str) -> int | str:
-        """How many agents train together at best; DQN's do not (see `bench.learner.StacksUnits`)."""
+        """How many agents train together at best; DQN's do not (see `bench.doors.StacksUnits`)."""
         if "demonstrations" in task.config:
             return "an update from demonstrations is small, and most of its time is spent on fresh episodes"
         if task.config["algorithm"] == "dqn":

@@ -36,7 +36,7 @@ class TeacherStudent:
         return StudentLearner(task, streams=streams, device=device, width=width)
 
     def seats(self, task: Task, device: str) -> int | str:
-        """How many students train together at best (see `bench.learner.StacksUnits`)."""
+        """How many students train together at best (see `bench.doors.StacksUnits`)."""
         del task, device
         return SEATS
 

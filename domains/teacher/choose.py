@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bench.doors import HiddenLayer, NamesNodes
 from bench.errors import SpecError
-from bench.learner import HiddenLayer, Mask, NamesNodes
+from bench.learner import Mask
 from bench.tickets import masks
 from bench.tickets.inputs import MethodInputs
 

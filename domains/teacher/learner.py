@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.learner import HiddenLayer, Mask, State, check_finite, copy_state, every_entry, restore, train_to
+from bench.doors import HiddenLayer
+from bench.learner import Mask, State, check_finite, copy_state, every_entry, restore, train_to
 from bench.record import EARLY, NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
@@ -118,7 +119,7 @@ class StudentLearner:
         return outputs
 
     def node_layers(self, mask: Mask) -> list[NodeLayer]:
-        """Every hidden layer as it is now (see `bench.learner.KeepsNodes`), on the split where the task scores."""
+        """Every hidden layer as it is now (see `bench.doors.KeepsNodes`), on the split where the task scores."""
         layers = self._layers(self._task.split, self._activations(self._task.split))
         whole = {name: torch.ones(each.shape, dtype=torch.bool) for name, each in self.module.named_parameters()}
         kept = {**whole, **mask}

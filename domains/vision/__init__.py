@@ -32,7 +32,7 @@ class Vision:
         return tasks()
 
     def unlisted(self) -> str | None:
-        """Tasks of the user's own images (see `bench.learner.ListsMore`)."""
+        """Tasks of the user's own images (see `bench.doors.ListsMore`)."""
         return None if root() else f"tasks of your own images need {VARIABLE}: set it to the folder that theirs are in"
 
     def network(self, task: Task) -> Any:
@@ -60,7 +60,7 @@ class Vision:
         return VisionLearner(task, streams=streams, device=device, width=width)
 
     def seats(self, task: Task, device: str) -> int | str:
-        """How many classifiers train together at best (see `bench.learner.StacksUnits`)."""
+        """How many classifiers train together at best (see `bench.doors.StacksUnits`)."""
         if ":" in task.config["model"]:
             return "only the built-in networks are stacked, not torchvision's or your own"
         return SEATS if device.startswith("cuda") else 1

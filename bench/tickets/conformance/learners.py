@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from bench.doors import ForwardsOnes, Interpolates, NamesNodes
 from bench.errors import LeakedMask
-from bench.learner import Domain, ForwardsOnes, Interpolates, Learner, NamesNodes, State
+from bench.learner import Domain, Learner, State
 from bench.spec import Task
 from bench.streams import Streams
 from bench.tickets import masks

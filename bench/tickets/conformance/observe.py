@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.learner import Domain, HiddenLayer, Learner, Mask, NamesNodes, State
+from bench.doors import HiddenLayer, NamesNodes
+from bench.learner import Domain, Learner, Mask, State
 from bench.registry import SOURCE, tasks
 from bench.spec import DENSE, SOURCES, Method, Role, Task, Unit
 from bench.streams import Streams

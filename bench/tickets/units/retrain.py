@@ -15,8 +15,9 @@ from pathlib import Path
 
 import torch
 
+from bench.doors import StacksUnits
 from bench.errors import SubmissionError
-from bench.learner import Domain, Mask, StacksUnits, State
+from bench.learner import Domain, Mask, State
 from bench.record import SUBMITTED, StoredRecord
 from bench.registry import domain
 from bench.spec import Role, Task, Unit

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from bench.learner import Learner, StacksUnits
+from bench.doors import StacksUnits
+from bench.learner import Learner
 from bench.registry import domain
 from bench.spec import Task
 from bench.streams import Streams

@@ -15,8 +15,9 @@ import torch
 
 from bench import versions
 from bench.digests import json_digest
+from bench.doors import StacksUnits
 from bench.errors import SpecError
-from bench.learner import StacksUnits, State
+from bench.learner import State
 from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord, Survival
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost

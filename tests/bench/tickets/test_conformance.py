@@ -9,7 +9,8 @@ from broken import broken_column
 from example import MOONS, TURNED, ExampleDomain, Moons, moons, variant
 
 from bench.chance import FALSE_ALARM
-from bench.learner import HiddenLayer, State
+from bench.doors import HiddenLayer
+from bench.learner import State
 from bench.registry import methods, templates
 from bench.spec import Method, Pruning
 from bench.streams import Streams

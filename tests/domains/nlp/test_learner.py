@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from bench.doors import ForwardsOnes, KeepsItems
 from bench.errors import Diverged, MissingPackage, SpecError, UnknownName
-from bench.learner import ForwardsOnes, KeepsItems, Learner
+from bench.learner import Learner
 from bench.spec import Pruning
 from bench.streams import Streams
 from bench.tickets import masks

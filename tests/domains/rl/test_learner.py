@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.doors import CountsEnvSteps, ForwardsOnes
 from bench.errors import UnknownName
-from bench.learner import CountsEnvSteps, ForwardsOnes, Learner
+from bench.learner import Learner
 from bench.streams import Streams
 from domains.rl import domain
 

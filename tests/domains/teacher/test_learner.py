@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.doors import ExplainsAbsence, ForwardsOnes, KeepsNodes, NamesNodes
 from bench.errors import Diverged, UnknownName
-from bench.learner import ExplainsAbsence, ForwardsOnes, KeepsNodes, Learner, NamesNodes
+from bench.learner import Learner
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.conformance import check_learner

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from bench.learner import ForwardsOnes, Learner
+from bench.doors import ForwardsOnes
+from bench.learner import Learner
 from bench.spec import SCALES, task_from_json, to_json
 from bench.streams import Streams
 from domains.vision import domain, examples
