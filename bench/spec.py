@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -25,6 +25,8 @@ SPEC_VERSION = 1
 
 SCALES = ("smoke", "quick", "small", "paper")
 DENSE = "dense"
+WILDCARDS = frozenset("*?[")
+"""Of patterns."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
 
@@ -73,6 +75,24 @@ class Pruning:
     def is_exempt(self, name: str) -> bool:
         """Whether the parameter `name` is never pruned."""
         return any(fnmatchcase(name, pattern) for pattern in self.exempt)
+
+    def check(self, names: Collection[str]) -> None:
+        """Whether what it names is there; a pattern of several names may exempt nothing.
+
+        Args:
+            names: of the network's parameters.
+
+        Raises:
+            SpecError: naming them, if not: a rate or an exemption that concerns nothing is a typing error.
+        """
+        exact = [pattern for pattern in self.exempt if not WILDCARDS.intersection(pattern)]
+        for field_name, patterns in (("rates", self.rates), ("exempt", exact)):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    known = ", ".join(names)
+                    raise SpecError(
+                        f"pruning.{field_name} names {pattern!r}, of which the network has none: it has {known}"
+                    )
 
     def keep(self, sizes: Mapping[str, int], level: int) -> dict[str, int]:
         """How many weights `level` rounds leave, exactly.

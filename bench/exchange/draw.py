@@ -9,6 +9,7 @@ from itertools import zip_longest
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import TICKET
 from bench.spec import DENSE
+from bench.tickets.methods import METHODS
 
 
 def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
@@ -45,10 +46,11 @@ def draw_units(entries: Iterable[SubmittedUnit], count: int, *, seed: int) -> li
 
 
 def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int) -> list[SubmittedUnit]:
-    """At least `count` of the units, or all, and of tickets at least one with all that it is compared with.
+    """At least `count` of the units, or all; of tickets at least one with all that it is compared with, and what is submitted.
 
-    Claimed divergences come first, at most `count`; then, in turn, a ticket with its controls and dense of the same task,
-    level and seed, and a unit of a method that chance draws.
+    Claimed divergences come first, at most `count`; then a ticket with its controls and dense of the same task, level and seed,
+    and a unit of each method that is not built in, or else of one that chance draws, whatever `count` is; then, in turn, such
+    a unit and such a comparison.
     """
     if not count:
         return []
@@ -58,11 +60,14 @@ def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int)
     chance.shuffle(comparisons)
     chance.shuffle(diverged)
     compared = {entry.unit.id for group in comparisons for entry in group}
-    others = [[entry] for entry in _by_chance((each for each in ordered if each.unit.id not in compared), chance)]
-    turns = [group for pair in zip_longest(comparisons, others) for group in pair if group]
+    others = list(_by_chance((each for each in ordered if each.unit.id not in compared), chance))
+    theirs = {each.unit.method.name: each for each in reversed(others) if each.unit.method.name not in METHODS}
+    singles = [[each] for each in theirs.values() or others[:1]]
+    always = [*comparisons[:1], *singles]
+    rest = zip_longest([[each] for each in others if [each] not in singles], comparisons[1:])
     drawn = {entry.unit.id: entry for entry in diverged[:count]}
-    for number, group in enumerate(turns):
-        if number and len(drawn) >= count:
+    for number, group in enumerate([*always, *(group for pair in rest for group in pair if group)]):
+        if number >= len(always) and len(drawn) >= count:
             break
         drawn |= {entry.unit.id: entry for entry in group}
     return list(drawn.values())

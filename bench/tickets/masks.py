@@ -15,8 +15,13 @@ from bench.spec import Pruning
 
 
 def prunable(learner: Learner, pruning: Pruning) -> dict[str, Tensor]:
-    """Parameter name -> which of its entries the task may prune; parameters without any are left out."""
+    """Parameter name -> which of its entries the task may prune; parameters without any are left out.
+
+    Raises:
+        SpecError: if the task's pruning names a parameter that the network does not have.
+    """
     dimensions = {name: parameter.ndim for name, parameter in learner.module.named_parameters()}
+    pruning.check(dimensions.keys())
     return {
         name: entries.cpu()
         for name, entries in learner.prunable().items()

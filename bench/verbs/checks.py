@@ -73,6 +73,8 @@ def verify(submission: Path, audit: Audit) -> int:
         if inspection.believed:
             believed = f"mask believed of {inspection.believed} units: the weights that ranked it were not submitted"
             notes = [*notes, believed]
+        if inspection.doubts and not audit.suites:
+            notes = [*notes, "tasks and methods of your own suites count as installed with --suites mine.toml"]
         _list(*findings, *(f"note: {note}" for note in notes))
         if (audit.replay or audit.retrain) and not (inspection.findings or missing):
             findings += _measured(inspection.submission, audit)

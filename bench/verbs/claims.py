@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import starmap
 from pathlib import Path
@@ -20,7 +20,7 @@ from bench.runs.estimates.timing import TRIAL, Tried, timings
 from bench.runs.job import WORKS, Works
 from bench.runs.plan import Plan
 from bench.runs.plan import plan as make_plan
-from bench.spec import DENSE, Entry, Suite
+from bench.spec import DENSE, SCALES, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.activity import activity
@@ -150,9 +150,17 @@ def reproduce(
 
 
 def plan(name: str, root: Path, execution: Execution, *, scale: str | None, trial: str = TRIAL) -> None:
-    """Show what a reproduction would train, and how long."""
-    made = make_plan(suite(find(name, scale=scale), name))
-    say(training.overviewed(made, Store(root), execution, trial=trial))
+    """Show what a reproduction would train, and how long; and where else the claim could be seen, for less."""
+    chosen = find(name, scale=scale)
+    say(training.overviewed(make_plan(suite(chosen, name)), Store(root), execution, trial=trial))
+    taken = {claim.scale for claim in chosen}
+    others = dict.fromkeys(claim.scale for claim in _at(name, None) if claim.scale and claim.scale not in taken)
+    if scale is None and others:
+        say(f"at {_scales(taken)} scale; less of the budget: --scale {' or '.join(others)}")
+
+
+def _scales(taken: Collection[str | None]) -> str:
+    return " and ".join(scale for scale in SCALES if scale in taken)
 
 
 def suite(claims: Sequence[Claim], name: str) -> Suite:

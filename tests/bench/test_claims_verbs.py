@@ -173,6 +173,15 @@ def test_a_reproduction_is_planned_and_trains_nothing(command, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_plan_says_where_the_claim_can_be_seen_for_less(command, tmp_path, monkeypatch):
+    for module in (claims, verbs):
+        monkeypatch.setattr(module, "load_claims", lambda: (TOY, replace(TOY, scale="smoke")))
+    asked = ("reproduce", "T-1", "--plan", "--store", tmp_path)
+    assert command(*asked)[1].endswith("at quick scale; less of the budget: --scale smoke\n")
+    for scale in ("smoke", "quick"):
+        assert "less of the budget" not in command(*asked, "--scale", scale)[1]
+
+
 def test_what_claims_cost_is_tried_here_and_what_cannot_be_is_said(command, tmp_path, monkeypatch):
     """Twelve toys of ten steps, evaluated each fifth; a task whose data are missing costs nobody knows what."""
     picky = replace(TOY, id="T-4", method="random-ticket", comparator="dense", scale="smoke", tasks=("toy/picky",))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.exchange import draw
 from bench.exchange.draw import draw_comparisons, draw_units, retrainable
 from bench.exchange.submission import read
 from bench.store.store import Store
@@ -30,6 +31,17 @@ def test_whatever_the_number_a_ticket_is_drawn_with_its_controls_and_dense(entri
         ]  # fmt: skip
         assert whole, keys(drawn)
         assert len(drawn) >= count
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_submitted_is_drawn_whatever_the_number(entries, count, monkeypatch):
+    """A unit of each method that is not built in, beside one whole comparison."""
+    mine = {"snip", "gmp"}
+    monkeypatch.setattr(draw, "METHODS", {name: method for name, method in METHODS.items() if name not in mine})
+    for seed in range(20):
+        drawn = keys(draw_comparisons(entries, count, seed=seed))
+        assert mine | {"ticket", "dense"} <= {name for name, _, _ in drawn}
+        assert len(set(drawn)) == len(drawn)
 
 
 def test_the_draw_is_its_seeds_and_every_unit_may_be_asked_for(entries):

@@ -77,6 +77,7 @@ def test_only_the_users_suite_makes_its_method_an_installed_one(command, folder,
     code, out, _ = command("verify", root)
     assert code == 1
     assert "its method 'mine' version 1 is not installed here" in out
+    assert "note: tasks and methods of your own suites count as installed with --suites mine.toml" in out
     _, out, _ = command("verify", root, "--suites", "suite.toml")
     assert "installed here" not in out
 

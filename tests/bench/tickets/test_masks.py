@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.errors import Diverged
+from bench.errors import Diverged, SpecError
 from bench.spec import Pruning
 from bench.streams import Streams
 from bench.tickets import masks
@@ -176,6 +176,24 @@ def test_biases_and_norms_are_prunable_only_if_the_task_says_so():
     learner = learner_with()
     assert set(masks.prunable(learner, Pruning())) == {"0.weight", "4.weight"}
     assert set(masks.prunable(learner, Pruning(biases=True))) == {name for name, _ in learner.module.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (Pruning(exempt=("4.weigth",)), "exempt names '4.weigth'"),
+        (Pruning(rates={"3.weight": 0.5}), "rates names '3.weight'"),
+        (Pruning(rates={"hidden.*": 0.5}), "rates names 'hidden.*'"),
+    ],
+)
+def test_what_pruning_names_must_be_there(wrong, field):
+    with pytest.raises(SpecError) as told:
+        masks.prunable(learner_with(), wrong)
+    assert (
+        str(told.value)
+        == f"pruning.{field}, of which the network has none: it has 0.weight, 0.bias, 1.weight, 1.bias, 4.weight, 4.bias"
+    )
+    assert masks.prunable(learner_with(), Pruning(exempt=("norm*",))), "several names may be absent"
 
 
 def test_exempt_patterns_and_wholly_protected_parameters_are_not_prunable():

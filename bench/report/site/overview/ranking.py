@@ -15,7 +15,7 @@ from bench.report.site.standings import Standing, counted
 from bench.report.statistics.aggregates import improvement, iqm, stratified
 from bench.report.statistics.seeds import FEWEST, Floats, Interval
 from bench.report.table.normalised import normalised
-from bench.report.table.rows import TICKET, Row
+from bench.report.table.rows import TICKET, UNCLAIMED, Row
 from bench.spec import DENSE
 
 Reading = Mapping[int, Mapping[int, float]]
@@ -119,6 +119,7 @@ class Ranking:
         seeds: of each task that ranked methods are compared at.
         densities: the sparsest and the densest at which they are.
         methods: the ranked ones first, then by how much of the ground they cover.
+        tiny: whether all there is was run at a scale that carries no verdict.
         lead: how far the first is ahead of the second, in interquartile means.
     """
 
@@ -128,6 +129,7 @@ class Ranking:
     densities: tuple[float, float] = (1.0, 1.0)
     methods: tuple[Ranked, ...] = ()
     lead: Interval | None = None
+    tiny: bool = False
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
@@ -157,7 +159,7 @@ def rank(standings: Sequence[Standing]) -> Ranking:
         if _shared([_reading(standing)]):
             by_method[standing.method][standing.page.anchor] = standing
     if not by_method:
-        return Ranking()
+        return Ranking(tiny=bool(standings) and all(each.page.task.scale in UNCLAIMED for each in standings))
     reference = min(by_method, key=lambda name: (name != TICKET, -len(by_method[name]), name))
     ground = _ground(by_method, reference)
     field = {

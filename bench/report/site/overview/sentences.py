@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench import registry
 from bench.report.site.overview.ranking import FEWEST_TASKS, Ranked, Ranking
 from bench.report.statistics.seeds import FEWEST, Interval
+from bench.report.table.rows import UNCLAIMED
 
 RIVALS = 2
 """Methods that the reference is set against in a sentence, at most."""
@@ -14,18 +15,20 @@ _PAIRS = "pairs of a seed of each"
 def sentences(ranking: Ranking) -> list[tuple[str, str]]:
     """What is best, how sure that is, and the price: a word and a sentence each, methods as code spans."""
     if ranking.reference is None:
-        return _undecided()
+        return _undecided(ranking)
     best = ranking.ranked[0]
     return [("Best", _best(ranking, best)), ("How sure", _sure(ranking, best)), ("Price", _price(ranking, best))]
 
 
-def _undecided() -> list[tuple[str, str]]:
+def _undecided(ranking: Ranking) -> list[tuple[str, str]]:
+    lacking = f"none was run beside a dense network above chance, with {FEWEST} seeds or more"
+    unsure = f"no intervals: they start at {FEWEST} seeds"
+    if ranking.tiny:
+        lacking = f"all of this was run at {' or '.join(UNCLAIMED)} scale, where too little is trained to name one"
+        unsure = "intervals below are over seeds, and at these scales none of them is a verdict"
     return [
-        (
-            "Best",
-            f"no method can be named yet: none was run beside a dense network above chance, with {FEWEST} seeds or more.",
-        ),
-        ("How sure", f"no intervals: they start at {FEWEST} seeds, and smoke and quick scales carry no verdict."),
+        ("Best", f"no method can be named yet: {lacking}."),
+        ("How sure", f"{unsure}."),
         ("Price", "what each network has cost so far stands task by task under Tickets, in updates."),
     ]
 

@@ -174,5 +174,8 @@ def test_a_single_easy_task_makes_no_cheaper_method(study):
 def test_a_tiny_record_set_claims_nothing(told, more):
     said, _ = told(ARMS, **more)
     assert list(said) == ["Best", "How sure", "Price"]
+    tiny = more.get("scale") == "quick"
+    assert ("smoke or quick scale" in said["Best"]) == tiny, "the reason is the one that holds"
+    assert ("with 3 seeds or more" in said["Best"]) != tiny
     assert said["Best"].startswith("no method can be named yet")
     assert "`" not in "".join(said.values())
