@@ -25,6 +25,8 @@ WIDEST = 100
 
 def tasks(pattern: str | None, *, domain: str | None, scale: str | None) -> None:
     """List the tasks, a line each; or tell everything about the one that is named."""
+    if pattern and scale is None and pattern in registry.tasks():  # as tables and options write it
+        pattern, _, scale = pattern.partition("@")
     if scale is not None and scale not in SCALES:
         raise UnknownName("scale", scale, SCALES)
     if domain is not None:

@@ -93,6 +93,13 @@ def test_a_whole_name_tells_everything_of_a_task(listed):
     assert f"  deviations  {task.deviations[0]}\n" in out, "of all scales: first, and of none by name"
 
 
+def test_a_task_is_found_as_tables_and_options_write_it(listed):
+    """`name@scale`, as `check --task` takes it: everything of it, at that scale."""
+    out = listed("tasks", "vision/lenet-mnist@quick")[1]
+    assert out == listed("tasks", "vision/lenet-mnist", "--scale", "quick")[1]
+    assert out.startswith("vision/lenet-mnist\n")
+
+
 def test_the_methods_that_a_task_refuses_are_told_with_their_reasons(listed):
     out = listed("tasks", "rl/cartpole-dqn")[1]
     task, known = registry.task("rl/cartpole-dqn", "paper"), registry.methods()
