@@ -133,7 +133,7 @@ def _drawn(page: Page, few: dict[str, list[tuple[Arm, Row]]], dense: Row, share:
     curves = [_curve(name, colours[name], pairs, x, y, share) for name, pairs in few.items()]
     low, high = _bounds(dense, share)
     ends = (
-        f"{name} {share(pairs[-1][1].mean or 0.0):.2f} at {100 * pairs[-1][1].density:.2g} %"
+        f"{name} {share(pairs[-1][1].mean or 0.0):z.2f} at {100 * pairs[-1][1].density:.2g} %"
         for name, pairs in few.items()
     )
     return Panel(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bench import registry
-from bench.report.site.overview.ranking import FEWEST_TASKS, Ranked, Ranking
+from bench.report.site.overview.ranking import Ranked, Ranking
 from bench.report.statistics.seeds import FEWEST, Interval
 from bench.report.table.rows import UNCLAIMED
 
 RIVALS = 2
 """Methods that the reference is set against in a sentence, at most."""
-_PAIRS = "pairs of a seed of each"
+_PAIRS = "seed pairs"
 
 
 def sentences(ranking: Ranking) -> list[tuple[str, str]]:
@@ -60,10 +60,10 @@ def _elsewhere(ranking: Ranking) -> str:
     if not better:
         return ""
     named = ", ".join(
-        f"`{each.method}` by {_points(each.gap)} points on {_part(ranking, each)}" for each in better[:RIVALS]
+        f"`{each.method}` by {_points(each.gap)} points ({_part(ranking, each)})" for each in better[:RIVALS]
     )
     more = f", and {len(better) - RIVALS} more" if len(better) > RIVALS else ""
-    return f". Run on fewer tasks, but better than `{ranking.reference}` there: {named}{more}"
+    return f". Run on fewer, but better there: {named}{more}"
 
 
 def _part(ranking: Ranking, each: Ranked) -> str:
@@ -73,16 +73,16 @@ def _part(ranking: Ranking, each: Ranked) -> str:
 
 
 def _sure(ranking: Ranking, best: Ranked) -> str:
-    seeds = f"brackets: 95 % intervals over {ranking.seeds} seeds a task, as many as all have"
+    seeds = f"brackets: 95 % intervals, {ranking.seeds} seeds a task, as many as all have"
     if best.better:
         rival, gap = f"`{best.method}` is ahead of `{ranking.reference}`", _points(best.gap)
-        return f"{rival} by {gap} points and in {_percent(best.better)} of {_PAIRS}; {seeds}."
+        return f"{rival} by {gap} points ({_percent(best.better)} of {_PAIRS}); {seeds}."
     rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
         return f"nothing was run beside `{best.method}` on a task; {seeds}."
     told = (
-        f"of `{each.method}` by {_points(each.gap, -1)} points and in {_percent(each.worse)} of {_PAIRS}{_where(ranking, each)}"
+        f"of `{each.method}` by {_points(each.gap, -1)} points ({_percent(each.worse)} of {_PAIRS}){_where(ranking, each)}"
         for each in rivals
     )
     return f"`{best.method}` is ahead {', '.join(told)}; {seeds}."
@@ -90,7 +90,7 @@ def _sure(ranking: Ranking, best: Ranked) -> str:
 
 def _price(ranking: Ranking, best: Ranked) -> str:
     """Of the best, and of the cheaper method that matches on the largest share of its tasks, beside the best there."""
-    matches = "matches dense (within the task's tolerance, by its interval)"
+    matches = "matches dense (within tolerance, by its interval)"
     if best.matched:
         costs = [f"{end([each.cost for each in best.matching]):.2g}" for end in (min, max)]
         paid = _paid(best, "% of the weights")
@@ -104,10 +104,8 @@ def _price(ranking: Ranking, best: Ranked) -> str:
     cheap = min(others, key=lambda each: (-each.matched / each.tasks, -each.tasks, each.cost, each.method))
     beside = best.on(cheap.networks)
     there = f"{beside.matched}, with {_paid(beside)}" if beside.matched else "none"
-    fewest = f" of {FEWEST_TASKS} tasks or more" if len(ranking.ground) >= FEWEST_TASKS else ""
-    field = f"of the cheaper methods{fewest}, `{cheap.method}` matches on the largest share"
-    share = f"{cheap.matched} of its {cheap.tasks}, with {_paid(cheap)}"
-    return f"{own}; {field}: on {share}; of the same tasks `{best.method}` matches on {there}."
+    share = f"{cheap.matched} of its {_count(cheap.tasks)}, with {_paid(cheap)}"
+    return f"{own}; of what is cheaper `{cheap.method}` matches most, on {share}; there `{best.method}` matches on {there}."
 
 
 def _cheaper(each: Ranked, best: Ranked) -> bool:

@@ -68,8 +68,8 @@ def test_how_sure_it_is_are_the_odds_against_the_rivals(told):
     for method, found in odds.items():
         gap = gaps[method]
         points = f"{-100 * gap.mean:.0f} [{-100 * gap.high:.0f}, {-100 * gap.low:.0f}] points"
-        assert f"of `{method}` by {points} and in {_percent(found)} of pairs of a seed of each" in said["How sure"]
-    assert said["How sure"].endswith("; brackets: 95 % intervals over 5 seeds a task, as many as all have.")
+        assert f"of `{method}` by {points} ({_percent(found)} of seed pairs)" in said["How sure"]
+    assert said["How sure"].endswith("; brackets: 95 % intervals, 5 seeds a task, as many as all have.")
 
 
 def test_a_rival_of_fewer_tasks_says_on_how_many(told):
@@ -82,9 +82,9 @@ def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
     said, ranking = told({**ARMS, "snip": 0.1})
     best = ranking.ranked[0]
     assert best.method == "snip"
-    assert "Run on fewer tasks" not in said["Best"], "it was run on all"
+    assert "Run on fewer" not in said["Best"], "it was run on all"
     assert said["How sure"].startswith("`snip` is ahead of `ticket` by ")
-    assert f"points and in {_percent(best.better)} of pairs of a seed of each; " in said["How sure"]
+    assert f"points ({_percent(best.better)} of seed pairs); " in said["How sure"]
 
 
 def test_who_is_better_on_fewer_tasks_is_named_beside_the_best(told, study):
@@ -93,18 +93,16 @@ def test_who_is_better_on_fewer_tasks_is_named_beside_the_best(told, study):
     said, ranking = told({**arms, "snip": 0.1, "grasp": -0.1}, arms)
     (snip,) = ranking.ahead
     points = f"{100 * snip.gap.mean:.0f} [{100 * snip.gap.low:.0f}, {100 * snip.gap.high:.0f}] points"
-    assert said["Best"].endswith(
-        f". Run on fewer tasks, but better than `ticket` there: `snip` by {points} on 1 task of vision."
-    )
+    assert said["Best"].endswith(f". Run on fewer, but better there: `snip` by {points} (1 task of vision).")
     more, _ = told({**arms, "snip": 0.1, "grasp": 0.09, "synflow": 0.08, "gmp": 0.07}, arms)
     assert re.search(r"`snip` [^`]*, `grasp` [^`]*, and 2 more\.$", more["Best"])
-    assert "Run on fewer tasks" not in told(arms, arms)[0]["Best"]
+    assert "Run on fewer" not in told(arms, arms)[0]["Best"]
 
 
 def test_the_price_is_density_cost_and_the_best_of_what_is_cheaper(told):
     said, _ = told({"dense": 0.0, "ticket": 0.0, "reinit": -0.2}, noise=0.0001)
     assert said["Price"] == (
-        "`ticket` matches dense (within the task's tolerance, by its interval) on 1 of 1 task, "
+        "`ticket` matches dense (within tolerance, by its interval) on 1 of 1 task, "
         "with 13 % of the weights for 4 dense trainings; nothing cheaper matches anywhere."
     )
 
@@ -112,7 +110,7 @@ def test_the_price_is_density_cost_and_the_best_of_what_is_cheaper(told):
 def test_what_matches_nowhere_has_neither_density_nor_price(told):
     said, _ = told({"dense": 0.0, "ticket": -0.2, "reinit": -0.3})
     assert said["Price"] == (
-        "`ticket` matches dense (within the task's tolerance, by its interval) on none of 1 task; "
+        "`ticket` matches dense (within tolerance, by its interval) on none of 1 task; "
         "nothing cheaper matches anywhere."
     )
 
@@ -123,8 +121,8 @@ def test_a_cheaper_method_that_matches_is_named(told, study):
     ranking = rank(standings(pages({"some": [*arms, *cheap]})))
     price = dict(sentences(ranking))["Price"]
     assert price.endswith(
-        "; of the cheaper methods, `one-shot` matches on the largest share: on 1 of its 1, with 50 % for 2 dense trainings; "
-        "of the same tasks `ticket` matches on 1, with 13 % for 4 dense trainings."
+        "; of what is cheaper `one-shot` matches most, on 1 of its 1 task, with 50 % for 2 dense trainings; "
+        "there `ticket` matches on 1, with 13 % for 4 dense trainings."
     )
 
 
@@ -146,8 +144,8 @@ def test_the_cheaper_method_is_chosen_by_share_of_its_tasks_and_set_beside_the_b
             record["search_cost"] //= 4
     ranking = rank(standings(pages({"some": records})))
     assert dict(sentences(ranking))["Price"].endswith(
-        "; of the cheaper methods of 2 tasks or more, `snip` matches on the largest share: on 2 of its 2, "
-        "with 13 % for 1 dense training; of the same tasks `ticket` matches on 1, with 13 % for 4 dense trainings."
+        "; of what is cheaper `snip` matches most, on 2 of its 2 tasks, "
+        "with 13 % for 1 dense training; there `ticket` matches on 1, with 13 % for 4 dense trainings."
     )
 
 
