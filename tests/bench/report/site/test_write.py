@@ -226,7 +226,7 @@ def test_a_square_leads_to_its_claim_and_the_board_counts_them_all(study):
         assert anchor == f"claim-{name}"
         assert found.ids.count(anchor) == 1
     board = text[text.index("data-key=tally") :]
-    together = re.findall(r"<td class=n>(\d+)\n", board[: board.index("</table>")])
+    together = re.findall(r"</span><td class=n>(\d+)", board[: board.index("</table>")])
     assert sum(map(int, together)) == len(squares)
     assert "<th scope=col>holds if<th" in text
     assert "<th scope=col>claimed<" not in text
