@@ -24,6 +24,7 @@ RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
 def test_there_are_published_records():
     names = [
         "baselines",
+        "cifar",
         "classic-control",
         "inputs",
         "language-modelling",
