@@ -133,9 +133,9 @@ def _snapshots(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]
     begin = learner.snapshot()
     kept = {name: weight.clone() for name, weight in {**begin.weights, **begin.buffers}.items()}
     learner.train(length)
-    for name, value in {**begin.weights, **begin.buffers}.items():
-        if not same(kept[name], value):
-            yield f"snapshot shares {name} with the live network: clone it"
+    now = {**begin.weights, **begin.buffers}
+    if shared := [name for name, value in now.items() if not same(kept[name], value)]:
+        yield f"snapshot shares {several(shared, 'parts of the state')} with the live network: clone what it gives"
 
 
 def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[str]:
@@ -208,9 +208,8 @@ def _reordered(build: Build, streams: Streams, task: Task, length: int) -> Itera
         learner.load(replace(end, buffers=buffers))
         learner.reestimate()
         found.append(learner.snapshot())
-    yield from (
-        f"reestimate changes {name}" for name in end.weights if not same(end.weights[name], found[0].weights[name])
-    )
+    if moved := [name for name, weight in end.weights.items() if not same(weight, found[0].weights[name])]:
+        yield f"reestimate changes {several(moved)}"
     yield from (f"reestimate leaves partly as it was: {parts}" for parts in unlike(*found))
 
 

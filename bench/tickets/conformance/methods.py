@@ -134,11 +134,14 @@ def _ranked(case: Case) -> Iterator[str]:
     before = {**masks.ones(case.entries), **ranking.trained.mask}
     sizes = {name: ranking.trained.states["final"].weights[name].cpu().abs() for name in case.entries}
     pools = [list(case.entries)] if "" in case.keep else [[name] for name in case.entries]
+    wrong: dict[str, str] = {}
     for pool in pools:
         kept = torch.cat([sizes[name][case.mask[name] & case.entries[name]] for name in pool])
         cut = torch.cat([sizes[name][~case.mask[name] & before[name] & case.entries[name]] for name in pool])
         if kept.numel() and cut.numel() and bool(cut.max() > kept.min()):
-            yield f"the mask of {', '.join(pool)} cuts a weight of {cut.max():.3g} and keeps one of {kept.min():.3g}"
+            wrong[", ".join(pool)] = f"one of {cut.max():.3g}, while it keeps one of {kept.min():.3g}"
+    if wrong:
+        yield f"the mask of {several(list(wrong))} cuts larger weights than it keeps: {next(iter(wrong.values()))}"
 
 
 def _whole_nodes(case: Case) -> Iterator[str]:

@@ -716,6 +716,21 @@ def test_one_cause_is_one_finding_however_many_layers_it_shows_in():
     ]
 
 
+def test_a_ranking_upside_down_is_one_finding_for_all_layers():
+    found = check_method(define("mine", HERE + "RANKED", "rewind", "rewound", ""), ExampleDomain(), MOONS)
+    (finding,) = (each.what for each in found if each.check == "C5")
+    assert re.fullmatch(
+        r"the mask of 2 parameters \(0.weight, 4.weight\) cuts larger weights than it keeps: one of [\d.]+, while it keeps one "
+        r"of [\d.e-]+",
+        finding,
+    )
+
+
+def test_a_learner_that_shares_its_whole_state_is_told_once():
+    (finding,) = (each.what for each in check_learner(ExampleDomain(AliasesSnapshots), MOONS) if each.check == "C1")
+    assert re.match(r"snapshot shares \d parts of the state \(0.weight, 0.bias, 1.weight, ...\) with the live", finding)
+
+
 def doubled(inputs, _):
     state = inputs.parents["dense"].state("rewind")
     return replace(state, weights={name: 2 * weight + 1 for name, weight in state.weights.items()})
