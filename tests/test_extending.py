@@ -150,7 +150,7 @@ def test_every_line_of_the_page_can_be_typed_in_its_order(page):
     assert len(lines) > 12
     table = told["ticketbench table later.toml --store runs --tasks vision/lenet-mnist-late"]
     assert "- Deviation: Rewind step 10 instead of 0." in table
-    for method in ("moved", "salient"):
+    for method in ("moved", "salient", "rounds"):
         assert any(f"{method} on vision/lenet-mnist@smoke: no findings" in out for out in told.values())
     assert "equal to the bit" in next(out for line, out in told.items() if "--retrain" in line)
     assert "baseline/records/mine.jsonl" in page("git status --short")[1]

@@ -52,7 +52,7 @@ TICKET = "ticket"
 def start_of(method: Method) -> str | None:
     """The state of dense that a method's tickets start from to the bit; None where they start from what the seed gives."""
     columns = registry.columns_of(method)
-    if columns is None or not columns.weights.exact or columns.weights.state not in ("initial", "rewind"):
+    if columns is None or not columns.weights.inherited or columns.weights.state not in ("initial", "rewind"):
         return None
     return f"{columns.weights.state}.safetensors" if "dense" in method.parents else None
 

@@ -193,7 +193,8 @@ def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterat
         elif record["parents"].get(parent) not in results:
             yield f"its parent {parent[:10]} ({role}) has another result than the one it was made from"
         elif role == "previous":
-            yield from _nesting(read_mask(folder), read_mask(family[parent][0]))
+            for name, count in revived(read_mask(folder), read_mask(family[parent][0])).items():
+                yield f"its mask keeps {count} weights of {name} that the level before had pruned"
 
 
 def _results_of(family: Family, unit: Unit, role: Role) -> set[str]:
@@ -205,11 +206,13 @@ def _results_of(family: Family, unit: Unit, role: Role) -> set[str]:
     return results
 
 
-def _nesting(mask: Mask, previous: Mask) -> Iterator[str]:
-    for name, before in previous.items():
-        revived = int((mask[name] & ~before).sum()) if name in mask else int((~before).sum())
-        if revived:
-            yield f"its mask keeps {revived} weights of {name} that the level before had pruned"
+def revived(mask: Mask, previous: Mask) -> dict[str, int]:
+    """Parameter name -> how many weights a mask keeps that the level before had pruned, where there are any.
+
+    A method any column of which needs the `previous` level prunes what that left: masks are nested, and there is none.
+    """
+    counts = {name: int((mask.get(name, True) & ~before).sum()) for name, before in previous.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _zeros(_family: Family, folder: Path, _unit: Unit, record: Record) -> Iterator[str]:

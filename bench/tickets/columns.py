@@ -76,7 +76,7 @@ class WeightsColumn(_Column):
         needs: parents that it looks at.
         state: the state that buffers, and weights if `exact`, come from: dense's `initial` or `rewind`, `trained` by the
             level before, the level's `fresh` draw, or the rewind state of the `source` task (see `bench.tickets.transfer`).
-        exact: survivors start from that state to the bit.
+        exact: survivors start from that state to the bit; of weights that keep `signs`, their sizes do.
         keeps: what else survives of the ticket's start: its `signs`, or its `values` in another order.
         narrower: it gives another network: one of fewer hidden units, without a mask.
     """
@@ -91,7 +91,18 @@ class WeightsColumn(_Column):
     @property
     def inherited(self) -> bool:
         """Whether other arms start from the very same weights."""
-        return self.exact and self.state != "fresh"
+        return self.exact and self.state != "fresh" and self.keeps is None
+
+    def __post_init__(self) -> None:
+        _Column.__post_init__(self)
+        if self.exact and self.state is None:
+            raise SpecError(
+                "WeightsColumn has exact=True and no state: say which state survivors start from to the bit"
+            )
+        if self.exact and self.keeps == "values":
+            raise SpecError(
+                "WeightsColumn has exact=True and keeps='values': values in another order are no state to the bit; drop one"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +172,9 @@ WEIGHTS: dict[str, WeightsColumn] = {
     "rewind": WeightsColumn(function=HERE + "rewind_weights", needs=("dense",), state="rewind", exact=True),
     "trained": WeightsColumn(function=HERE + "trained_weights", needs=("previous",), state="trained", exact=True),
     "fresh": WeightsColumn(function=HERE + "fresh_weights", state="fresh", exact=True),
-    "fresh-signed": WeightsColumn(function=HERE + "signed_weights", needs=("dense",), state="fresh", keeps="signs"),
+    "fresh-signed": WeightsColumn(
+        function=HERE + "signed_weights", needs=("dense",), state="fresh", exact=True, keeps="signs"
+    ),
     "permuted": WeightsColumn(function=HERE + "permuted_weights", needs=("dense",), state="rewind", keeps="values"),
     "carried": WeightsColumn(
         function=HERE + "carried_weights", needs=("ticket", "dense"), state="rewind", keeps="values"

@@ -57,6 +57,30 @@ def test_what_is_wrong_with_a_file_is_told_in_a_line(brings, text, said):
     assert "\n" not in str(error.value)
 
 
+def test_a_function_below_the_line_that_names_it_is_told_where_to_stand(brings):
+    """Python would speak of a partially initialised module and of a circular import."""
+    line = "from bench.tickets.methods import define\nthing = define('a', 'mine:moved', 'fresh', 'full', '')\n"
+    folder = brings(mine=line + "def moved(inputs): ...\n")
+    with pytest.raises(SpecError) as error:
+        own.load("mine.py:thing", folder)
+    assert str(error.value) == (
+        f"{folder}/mine.py:2: method column 'mine:moved' is not there yet: Python reads a file from above, so put 'moved', a "
+        "function too, above the line that names it, or mend the name"
+    )
+    mended = brings(mended="def moved(inputs): ...\n" + line.replace("mine:", "mended:"))
+    assert own.load("mended.py:thing", mended)[0].mask == "mended:moved"
+
+
+def test_a_name_that_a_finished_file_does_not_have_is_not_called_late(brings):
+    folder = brings(
+        other="", mine="from bench.tickets.methods import define\ndefine('a', 'other:x', 'fresh', 'full', '')\n"
+    )
+    with pytest.raises(
+        SpecError, match=r"mine.py:2: method column 'other:x' cannot be imported .* has no attribute 'x'"
+    ):
+        own.load("mine.py:thing", folder)
+
+
 def test_the_line_is_that_of_the_users_file_and_not_of_what_it_calls(brings):
     folder = brings(mine="import other\n", other="\nimport json\njson.loads('{')\n")
     with pytest.raises(SpecError, match=re.escape(f"{folder}/other.py:3: JSONDecodeError: ")):

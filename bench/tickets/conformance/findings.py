@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ Tell = Callable[[str], None]
 """Told in a few words what is being trained or checked, which takes minutes."""
 NOTE = "note"
 """The check of a finding that is no fault, but that a reader of results should know."""
+NAMED = 3
+"""How many of several parameters a sentence names."""
 LIBRARIES = tuple(Path(str(each.__file__)).parent for each in (bench, torch, np))
 
 
@@ -35,6 +37,12 @@ class Finding:
     def __str__(self) -> str:
         """`C4: buffers ...`."""
         return f"{self.check}: {self.what}"
+
+
+def several(names: Sequence[str], what: str = "parameters") -> str:
+    """`a`, or of more than one `5 parameters (a, b, c, ...)`: one cause is one finding, in however many layers it shows."""
+    first = ", ".join(names[:NAMED]) + ", ..." * (len(names) > NAMED)
+    return first if len(names) == 1 else f"{len(names)} {what} ({first})"
 
 
 def silent(doing: str) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from bench.doors import ForwardsOnes, Interpolates, NamesNodes
 from bench.errors import LeakedMask
@@ -16,7 +15,8 @@ from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import UNIFORM
-from bench.tickets.conformance.findings import Finding, Tell, collected, raised, silent
+from bench.tickets.conformance.equality import differing, same
+from bench.tickets.conformance.findings import Finding, Tell, collected, raised, several, silent
 from bench.tickets.conformance.methods import leaks
 from bench.tickets.conformance.watch import watch
 
@@ -57,21 +57,10 @@ Build = Callable[..., Learner]
 LearnerCheck = Callable[[Build, Streams, Task, int], Iterator[str]]
 
 
-def differing(one: State, other: State) -> list[str]:
-    """Names of the weights and buffers that are not equal to the bit, and of the counters that differ."""
-    names = [name for name in one.weights if not same(one.weights[name], other.weights.get(name))]
-    names += [name for name in one.buffers if not same(one.buffers[name], other.buffers.get(name))]
-    return names + [key for key in ("step", "updates", "scalars") if getattr(one, key) != getattr(other, key)]
-
-
-def same(one: Tensor, other: Tensor | None) -> bool:
-    """Equal to the bit, NaN included."""
-    return (
-        other is not None
-        and one.shape == other.shape
-        and bool(torch.equal(one.isnan(), other.isnan()))
-        and bool(torch.equal(one.nan_to_num(), other.nan_to_num()))
-    )
+def unlike(one: State, other: State) -> Iterator[str]:
+    """What differs between two states, in a word for all of it; nothing if nothing does."""
+    if names := differing(one, other):
+        yield several(names, "parts of the state")
 
 
 def _entries(learner: Learner) -> Iterator[str]:
@@ -132,10 +121,10 @@ def _loads(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
     replaced = any(present.get(name) is not parameter for name, parameter in parameters.items())
     if replaced or learner.optimizer is not optimizer:
         yield "load replaces parameters or the optimizer: masks attached to them are lost; copy in place"
-    for name in differing(begin, learner.snapshot()):
-        yield f"load does not restore {name}"
-    for name in differing(first, _after(learner, length)):
-        yield f"training after load differs in {name}: optimizer state, streams or data order are not reset"
+    for parts in unlike(begin, learner.snapshot()):
+        yield f"load does not restore {parts}"
+    for parts in unlike(first, _after(learner, length)):
+        yield f"training after load differs in {parts}: optimizer state, streams or data order are not reset"
 
 
 def _snapshots(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
@@ -144,9 +133,9 @@ def _snapshots(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]
     begin = learner.snapshot()
     kept = {name: weight.clone() for name, weight in {**begin.weights, **begin.buffers}.items()}
     learner.train(length)
-    for name, value in {**begin.weights, **begin.buffers}.items():
-        if not same(kept[name], value):
-            yield f"snapshot shares {name} with the live network: clone it"
+    now = {**begin.weights, **begin.buffers}
+    if shared := [name for name, value in now.items() if not same(kept[name], value)]:
+        yield f"snapshot shares {several(shared, 'parts of the state')} with the live network: clone what it gives"
 
 
 def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[str]:
@@ -163,14 +152,14 @@ def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[st
     for split in task.splits:
         if looked.evaluate(split) != looked.evaluate(split):
             yield f"evaluate({split!r}) gives another result at each call"
-    for name in differing(plain, _after(looked, length)):
-        yield f"evaluate changes {name} of the training that follows"
+    for parts in unlike(plain, _after(looked, length)):
+        yield f"evaluate changes {parts} of the training that follows"
     scored = build()
     twice = [[float(loss.detach()) for loss in scored.losses(3)] for _ in range(2)]
     if twice[0] != twice[1]:
         yield "losses gives other values at each call: read the score stream from its start"
-    for name in differing(plain, _after(scored, length)):
-        yield f"losses changes {name} of the training that follows"
+    for parts in unlike(plain, _after(scored, length)):
+        yield f"losses changes {parts} of the training that follows"
 
 
 def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[str]:
@@ -181,12 +170,12 @@ def _seeded(build: Build, streams: Streams, _: Task, length: int) -> Iterator[st
     first = build().snapshot()
     torch.manual_seed(12345)
     again = build()
-    for name in differing(first, again.snapshot()):
-        yield f"{name} depends on a global random state: draw it from the streams"
+    for parts in unlike(first, again.snapshot()):
+        yield f"{parts} depends on a global random state: draw it from the streams"
     torch.manual_seed(54321)
     end = _after(again, length)
-    for name in differing(end, _after(build(), length)):
-        yield f"{name} after training depends on a global random state: draw it from the streams"
+    for parts in unlike(end, _after(build(), length)):
+        yield f"{parts} after training depends on a global random state: draw it from the streams"
     for what, other in (("another seed", Streams(streams.seed + 1)), ("fresh weights", streams.refreshed())):
         learner = build(other)
         weights = learner.snapshot().weights
@@ -207,8 +196,8 @@ def _reordered(build: Build, streams: Streams, task: Task, length: int) -> Itera
     if not isinstance(learner, Interpolates):
         return
     begin = learner.snapshot()
-    for name in differing(begin, other.snapshot()):
-        yield f"another order of the data gives another {name} before training"
+    for parts in unlike(begin, other.snapshot()):
+        yield f"another order of the data gives another network before training: other are {parts}"
     if learner.evaluate(task.split) != other.evaluate(task.split):
         yield "another order of the data is evaluated on other examples"
     end, elsewhere = _after(learner, length), _after(other, length)
@@ -219,10 +208,9 @@ def _reordered(build: Build, streams: Streams, task: Task, length: int) -> Itera
         learner.load(replace(end, buffers=buffers))
         learner.reestimate()
         found.append(learner.snapshot())
-    yield from (
-        f"reestimate changes {name}" for name in end.weights if not same(end.weights[name], found[0].weights[name])
-    )
-    yield from (f"reestimate leaves {name} partly as it was" for name in differing(*found))
+    if moved := [name for name, weight in end.weights.items() if not same(weight, found[0].weights[name])]:
+        yield f"reestimate changes {several(moved)}"
+    yield from (f"reestimate leaves partly as it was: {parts}" for parts in unlike(*found))
 
 
 def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]:
@@ -231,8 +219,8 @@ def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]
     parts = build()
     for until in (length // 3, 2 * length // 3, length):
         parts.train(until)
-    for name in differing(whole, parts.snapshot()):
-        yield f"training in three calls differs in {name} from training in one"
+    for differs in unlike(whole, parts.snapshot()):
+        yield f"training in three calls differs in {differs} from training in one"
 
 
 def _masked(build: Build, streams: Streams, task: Task, length: int) -> Iterator[str]:
@@ -255,8 +243,8 @@ def _full_mask(build: Build, _: Streams, task: Task, length: int) -> Iterator[st
     dense = _after(build(), length)
     learner = build()
     with Attached(learner, masks.ones(masks.prunable(learner, task.pruning))):
-        for name in differing(dense, _after(learner, length)):
-            yield f"a mask of ones changes {name}"
+        for parts in unlike(dense, _after(learner, length)):
+            yield f"a mask of ones changes {parts}"
 
 
 LEARNER_CHECKS: tuple[tuple[str, LearnerCheck], ...] = (

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from operator import itemgetter
 
 import torch
-from torch import Tensor
 
 from bench.chance import FALSE_ALARM, Draw, moments, p_value
-from bench.learner import Domain, Mask, State
+from bench.learner import Domain, Mask
 from bench.spec import DENSE, Method, Task, share_of_budget
+from bench.store.integrity import revived
 from bench.tickets import masks
 from bench.tickets.columns import columns
-from bench.tickets.conformance.findings import NOTE, Finding, Tell, collected, raised, silent
+from bench.tickets.conformance.equality import equal
+from bench.tickets.conformance.findings import NOTE, Finding, Tell, collected, raised, several, silent
 from bench.tickets.conformance.observe import Case, observe, promised
+from bench.tickets.conformance.starts import kept_of_ticket, start_weights, untouched
 from bench.tickets.conformance.watch import Seen
 from bench.tickets.methods import METHODS
 from bench.tickets.metrics import metrics
@@ -59,48 +60,50 @@ def _notes(method: Method) -> Iterator[str]:
             "are of another network"
         )
     if promised(method) is method and method.name not in METHODS:
-        bare = [name for name, column in zip(COLUMNS, columns(method), strict=True) if column == _bare(column)]
-        if bare:
-            yield f"the {', '.join(bare)} column promises nothing: give it as a record of bench.tickets.columns"
+        for (name, unchecked), column in zip(UNCHECKED.items(), columns(method), strict=True):
+            if column == _bare(column):
+                yield (
+                    f"the {name} column promises nothing, so that {unchecked} was not checked: give it as a record of "
+                    "bench.tickets.columns"
+                )
 
 
 def _bare(column: object) -> object:
     return type(column)(function=column.function)  # type: ignore[call-arg,attr-defined]
 
 
-def equal(one: Tensor, other: Tensor) -> bool:
-    """Equal to the bit, wherever the tensors are."""
-    return one.shape == other.shape and bool(torch.equal(one.cpu(), other.cpu()))
-
-
 def leaks(seen: Seen, mask: Mask) -> Iterator[str]:
     """Pruned entries that had a weight or a gradient when the optimizer stepped."""
-    for name, kept in mask.items():
-        for what, moved in (("weight", seen.weights), ("gradient", seen.gradients)):
-            if name in moved and bool((moved[name].cpu() & ~kept).any()):
-                yield f"pruned entries of {name} had a non-zero {what} during training"
+    for what, moved in (("weight", seen.weights), ("gradient", seen.gradients)):
+        leaky = [name for name, kept in mask.items() if name in moved and bool((moved[name].cpu() & ~kept).any())]
+        if leaky:
+            yield f"pruned entries of {several(leaky)} had a non-zero {what} during training"
 
 
 def _no_leaks(case: Case) -> Iterator[str]:
     if not case.promise.training.dynamic:
         yield from leaks(case.seen, case.result.trained.mask)
     final = case.result.trained.states["final"].weights
-    for name, mask in case.result.trained.mask.items():
-        if bool((final[name].cpu()[~mask] != 0).any()):
-            yield f"pruned weights of {name} are not zero in the end"
+    mask = case.result.trained.mask
+    if leaky := [name for name, kept in mask.items() if bool((final[name].cpu()[~kept] != 0).any())]:
+        yield f"pruned weights of {several(leaky)} are not zero in the end"
 
 
 def _binary_and_nested(case: Case) -> Iterator[str]:
     shapes = {name: weight.shape for name, weight in case.fresh.weights.items()}
-    for name, mask in case.result.trained.mask.items():
-        if mask.dtype != torch.bool or mask.shape != shapes.get(name):
-            yield f"the mask of {name} is not a bool tensor of that parameter's shape"
-    if case.previous is None or case.promise.mask.ranked != "previous":
+    masked = case.result.trained.mask
+    if odd := [name for name, mask in masked.items() if mask.dtype != torch.bool or mask.shape != shapes.get(name)]:
+        yield f"the mask of {several(odd)} is not a bool tensor of the parameter's shape"
+    if case.previous is None:
         return
-    before = {**masks.ones(case.entries), **case.previous.trained.mask}
-    for name, mask in case.mask.items():
-        if bool((mask & ~before[name]).any()):
-            yield f"the mask of {name} keeps weights that the round before had pruned"
+    ours, before = (
+        {name: kept.numpy() for name, kept in result.trained.mask.items()} for result in (case.result, case.previous)
+    )
+    if again := revived(ours, before):
+        yield (
+            f"the mask of {several(list(again))} keeps {sum(again.values())} weights that the level before had pruned: what "
+            "needs `previous` prunes its survivors"
+        )
 
 
 def _counts(case: Case) -> Iterator[str]:
@@ -117,9 +120,9 @@ def _counts(case: Case) -> Iterator[str]:
 
 
 def _only_prunable(case: Case) -> Iterator[str]:
-    for name, mask in case.result.trained.mask.items():
-        if name not in case.entries or bool((~mask & ~case.entries[name]).any()):
-            yield f"{name} has pruned entries that the task exempts"
+    entries, pruned = case.entries, case.result.trained.mask
+    if wrong := [name for name in pruned if name not in entries or bool((~pruned[name] & ~entries[name]).any())]:
+        yield f"entries that the task exempts are pruned in {several(wrong)}"
 
 
 def _ranked(case: Case) -> Iterator[str]:
@@ -131,11 +134,14 @@ def _ranked(case: Case) -> Iterator[str]:
     before = {**masks.ones(case.entries), **ranking.trained.mask}
     sizes = {name: ranking.trained.states["final"].weights[name].cpu().abs() for name in case.entries}
     pools = [list(case.entries)] if "" in case.keep else [[name] for name in case.entries]
+    wrong: dict[str, str] = {}
     for pool in pools:
         kept = torch.cat([sizes[name][case.mask[name] & case.entries[name]] for name in pool])
         cut = torch.cat([sizes[name][~case.mask[name] & before[name] & case.entries[name]] for name in pool])
         if kept.numel() and cut.numel() and bool(cut.max() > kept.min()):
-            yield f"the mask of {', '.join(pool)} cuts a weight of {cut.max():.3g} and keeps one of {kept.min():.3g}"
+            wrong[", ".join(pool)] = f"one of {cut.max():.3g}, while it keeps one of {kept.min():.3g}"
+    if wrong:
+        yield f"the mask of {several(list(wrong))} cuts larger weights than it keeps: {next(iter(wrong.values()))}"
 
 
 def _whole_nodes(case: Case) -> Iterator[str]:
@@ -156,46 +162,6 @@ def _whole_nodes(case: Case) -> Iterator[str]:
                 yield f"the mask of {layer.outgoing} cuts a node of a larger fan-out than one that it keeps"
 
 
-def _start_weights(case: Case) -> Iterator[str]:
-    """The survivors start from what column 2 promises, to the bit, and buffers with them."""
-    weights, state = case.promise.weights, _promised_state(case)
-    if state is None or weights.narrower:
-        return
-    if weights.exact:
-        mask = case.start_mask if case.promise.training.dynamic else case.mask
-        for name, weight in state.masked(mask).weights.items():
-            if not equal(weight, case.start.weights[name]):
-                yield f"survivors of {name} do not start from the {weights.state} weights"
-    for name, value in state.buffers.items():
-        if name not in case.start.buffers or not equal(value, case.start.buffers[name]):
-            yield f"buffer {name} does not start from the {weights.state} state"
-
-
-def _lent_states(case: Case) -> Iterator[str]:
-    """The states of its parents are shared with every other unit."""
-    if case.written:
-        yield f"it writes to its parents' states, which are shared: {', '.join(case.written)}; clone what you change"
-
-
-def _promised_state(case: Case) -> State | None:
-    if case.promise.weights.state == "fresh":
-        return case.fresh
-    if case.promise.weights.state == "trained":
-        return (case.previous or case.dense).trained.states["final"]
-    if case.promise.weights.state == "source":
-        return _transferred(case)
-    return case.dense.trained.states.get(str(case.promise.weights.state))
-
-
-def _transferred(case: Case) -> State:
-    """The source's rewind weights and statistics, under the task's own output layer where outputs mean something else."""
-    assert case.source_dense is not None
-    source, own = (unit.trained.states["rewind"] for unit in (case.source_dense, case.dense))
-    initial = case.dense.trained.states["initial"].weights
-    weights = {name: (initial if name in case.new_head else source.weights)[name] for name in own.weights}
-    return replace(own, weights=weights, buffers={**own.buffers, **{n: source.buffers[n] for n in case.statistics}})
-
-
 def _taken(case: Case) -> Iterator[str]:
     """A transfer has the mask of the source task's ticket, of its seed and level."""
     if case.source is None or case.promise.mask.taken != "source":
@@ -203,7 +169,7 @@ def _taken(case: Case) -> Iterator[str]:
     theirs = {**masks.ones(case.entries), **case.source.trained.mask}
     unequal = [name for name in case.entries if not equal(case.mask[name], theirs[name])]
     if unequal:
-        yield f"the mask is not that of the source task's ticket in {', '.join(unequal)}"
+        yield f"the mask is not that of the source task's ticket in {several(unequal)}"
 
 
 def _controls(case: Case) -> Iterator[str]:
@@ -215,7 +181,7 @@ def _controls(case: Case) -> Iterator[str]:
     theta = case.dense.trained.states["rewind"].masked(ticket).weights
     unequal = [name for name in case.entries if not equal(case.mask[name], ticket[name])]
     if mask.taken == "ticket" and unequal:
-        yield f"the mask is not the ticket's in {', '.join(unequal)}"
+        yield f"the mask is not the ticket's in {several(unequal)}"
     if mask.drawn and not mask.nodes and not case.promise.training.dynamic:
         yield from _by_chance(case, ticket)
     if mask.layers == "ticket" and masks.kept(case.mask, case.entries) != masks.kept(ticket, case.entries):
@@ -223,21 +189,7 @@ def _controls(case: Case) -> Iterator[str]:
     other_weights = weights.state is not None and not weights.inherited and not weights.narrower
     if other_weights and all(equal(case.start.weights[name], theta[name]) for name in case.entries):
         yield "the start is the ticket's: this control controls nothing"
-    for name in case.entries:
-        yield from _kept_of_ticket(case, name, theta[name].cpu(), case.start.weights[name].cpu())
-
-
-def _kept_of_ticket(case: Case, name: str, theta: Tensor, start: Tensor) -> Iterator[str]:
-    if case.promise.weights.keeps == "signs":
-        both = (theta != 0) & (start != 0)
-        if not equal(theta.sign()[both], start.sign()[both]) or not equal(
-            start.abs(), case.fresh.weights[name].cpu().abs() * case.mask[name]
-        ):
-            yield f"{name} does not start from fresh sizes with the ticket's signs"
-    if case.promise.weights.keeps == "values" and not equal(
-        theta.flatten().sort().values, start.flatten().sort().values
-    ):
-        yield f"{name} does not start from a permutation of the ticket's values"
+    yield from kept_of_ticket(case, theta)
 
 
 def _by_chance(case: Case, ticket: Mask) -> Iterator[str]:
@@ -298,12 +250,11 @@ def _passes(case: Case) -> Iterator[str]:
 
 def _reproducible(case: Case) -> Iterator[str]:
     one, two, other = (result.trained for result in (case.result, case.again, case.other))
-    for name in one.mask:
-        if not equal(one.mask[name], two.mask[name]):
-            yield f"the mask of {name} depends on more than seed and level: draw it from the `mask` stream"
-    for name, weight in one.states["final"].weights.items():
-        if not equal(weight, two.states["final"].weights[name]):
-            yield f"the final {name} depends on more than seed and level"
+    if drawn := [name for name in one.mask if not equal(one.mask[name], two.mask[name])]:
+        yield f"the mask of {several(drawn)} depends on more than seed and level: draw it from the `mask` stream"
+    ends = [trained.states["final"].weights for trained in (one, two)]
+    if wrong := [name for name in ends[0] if not equal(ends[0][name], ends[1][name])]:
+        yield f"where {several(wrong)} ends depends on more than seed and level"
     pruned = any(not bool(kept.all()) for kept in one.mask.values())
     if pruned and all(equal(one.mask[name], other.mask[name]) for name in one.mask):
         yield "another seed gives the same mask"
@@ -330,14 +281,29 @@ def _selection(case: Case) -> Iterator[str]:
 def _dynamics(case: Case) -> Iterator[str]:
     if not case.promise.training.dynamic:
         return
-    for name, count in case.seen.stale.items():
-        if count:
-            yield f"{count} grown weights of {name} kept moments of an earlier life"
+    if stale := {name: count for name, count in case.seen.stale.items() if count}:
+        yield f"{sum(stale.values())} grown weights of {several(list(stale))} kept moments of an earlier life"
     if all(equal(case.start_mask[name], case.mask[name]) for name in case.entries):
         yield f"the mask never changed while training: {case.method.training} did not act"
 
 
-COLUMNS = ("mask", "weights", "training")
+def _untold_rewinding(case: Case) -> Iterator[str]:
+    """Whoever promises rewinding cannot be held to it where the rewind step is as good as the first."""
+    initial, rewind = (case.dense.trained.states[name].weights for name in ("initial", "rewind"))
+    promises = "rewind" in (case.promise.weights.state, case.promise.training.begins)
+    if promises and all(equal(initial[name], rewind[name]) for name in initial):
+        yield (
+            f"rewinding is promised and could not be told from starting at the first step: the weights of step "
+            f"{case.dense.trained.states['rewind'].step} are the initial ones; check it on a task of a later rewind step too"
+        )
+
+
+UNCHECKED = {
+    "mask": "which weights it keeps, but for their number,",
+    "weights": "which weights training starts from, be they rewound or not,",
+    "training": "where training starts and ends, and at which learning rates,",
+}
+"""Column -> what is not looked at where it promises nothing."""
 METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C2", _no_leaks),
     ("C3", _binary_and_nested),
@@ -345,8 +311,8 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C6", _only_prunable),
     ("C5", _ranked),
     ("C5", _whole_nodes),
-    ("C1", _start_weights),
-    ("C1", _lent_states),
+    ("C1", start_weights),
+    ("C1", untouched),
     ("C8", _taken),
     ("C8", _controls),
     ("C9", _training),
@@ -355,4 +321,5 @@ METHOD_CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("C10", _reproducible),
     ("C13", _selection),
     ("C14", _dynamics),
+    (NOTE, _untold_rewinding),
 )

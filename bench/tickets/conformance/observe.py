@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -107,11 +108,16 @@ class Lineage:
                 seed=self._seed,
                 parents={role: parent.result for role, parent in parents.items()},
             )
-            self.domain.seen.clear()
+            self.domain.next_unit()
             self._tell(f"training {unit.label}")
-            result = run_unit(unit, self.domain, parents, device=self._device)
+            result = run_unit(unit, self.domain, parents, device=self._device, report=self._report)
             self._results[key] = result, self.domain.trained
         return self._results[key]
+
+    def _report(self, _: int, metrics: Mapping[str, float]) -> None:
+        """What `run_unit` reports without metrics is that its training begins."""
+        if not metrics:
+            self.domain.training_begins()
 
     def of_role(self, method: Method, role: Role, level: int, task: Task | None = None) -> Result:
         """The unit that plays `role` for a method."""
@@ -123,7 +129,7 @@ class Lineage:
         """The task of the unit that plays `role` for a method on `task`."""
         name = method.task_of(role, task)
         known = {**tasks(), **self.domain.tasks()}
-        return task if name == task.name else known[f"{name}@{task.scale}"]
+        return task if name == task.name else rewinding(known[f"{name}@{task.scale}"])
 
     def _parent(self, method: Method, role: Role, level: int, task: Task) -> Parent:
         home = self.home(method, role, task)
@@ -152,15 +158,25 @@ class Lineage:
         return sorted({name for name, lent, own in pairs if not torch.equal(lent, own)})
 
 
+def rewinding(task: Task) -> Task:
+    """The task, or where it rewinds to step 0 one that rewinds to its first evaluation, if that is before its end.
+
+    Only there do the rewind weights differ from the initial ones, and only there is told which of them a method takes.
+    """
+    late = task.evaluate_every
+    return task if task.rewind_step or late >= task.budget else replace(task, rewind_step=late)
+
+
 def promised(method: Method) -> Method:
     """The arm whose promises a method is held to: the built-in one of its name, else itself."""
     return METHODS.get(method.name) or TEMPLATES.get(method.name.partition(SOURCE)[0]) or method
 
 
 def observe(method: Method, domain: Domain, task: Task, *, level: int, device: str, seed: int, tell: Tell) -> Case:
-    """Run the unit, its parents, and its doubles."""
+    """Run the unit, its parents, and its doubles; see `rewinding`."""
     if method.name == DENSE:
         level = 0
+    task = rewinding(task)
     family = Lineage(domain, task, device=device, seed=seed, tell=tell)
     result, seen = family.run(method, level)
     dense, dense_seen = family.run(METHODS[DENSE], 0) if method.name != DENSE else (result, seen)

@@ -13,11 +13,12 @@ from bench import registry
 from bench.learner import Domain, Learner, State
 from bench.spec import Task
 from bench.streams import Streams
+from bench.tickets.conformance.equality import differing
 
 
 @dataclass(kw_only=True)
 class Seen:
-    """What one learner did.
+    """What one learner did since training began: what a column did with it before is no training.
 
     Args:
         loaded: the states it was given, in order.
@@ -25,7 +26,8 @@ class Seen:
         gradients: parameter name -> entries that ever had a non-zero gradient when the optimizer stepped.
         weights: parameter name -> entries that were ever non-zero after an update.
         stale: parameter name -> number of newly grown weights that came with moments of an earlier life.
-        ones: how often all-ones examples were forwarded.
+        ones: how often all-ones examples were forwarded, before that too.
+        changed: what of the learner that columns are shown was no longer as it was built when training began.
     """
 
     loaded: list[State] = field(default_factory=list)
@@ -34,6 +36,7 @@ class Seen:
     weights: dict[str, Tensor] = field(default_factory=dict)
     stale: dict[str, int] = field(default_factory=dict)
     ones: int = 0
+    changed: list[str] = field(default_factory=list)
 
 
 class WatchedDomain:
@@ -42,7 +45,22 @@ class WatchedDomain:
     def __init__(self, domain: Domain) -> None:
         """Watch over `domain`."""
         self._domain = domain
+        self._shown: tuple[Learner, State] | None = None
         self.seen: list[Seen] = []
+
+    def next_unit(self) -> None:
+        """Forget the learners of the unit before."""
+        self._shown, self.seen = None, []
+
+    def training_begins(self) -> None:
+        """The columns have chosen: only what is seen from now on is the unit's training."""
+        assert self._shown is not None
+        learner, built = self._shown
+        changed = differing(built, learner.snapshot())
+        for seen in self.seen:
+            seen.changed = changed
+            for noticed in (seen.loaded, seen.rates, seen.gradients, seen.weights, seen.stale):
+                noticed.clear()
 
     def tasks(self) -> Mapping[str, Task]:
         """The domain's own tasks."""
@@ -51,6 +69,7 @@ class WatchedDomain:
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """The domain's own learner, with eyes on it."""
         learner = self._domain.learner(task, streams=streams, device=device, width=width)
+        self._shown = self._shown or (learner, learner.snapshot())
         self.seen.append(watch(learner))
         return learner
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import toy
 from safetensors.numpy import load_file, save_file
@@ -10,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.runs.plan import plan as make_plan
 from bench.store import tensors as reading
-from bench.store.integrity import verify
+from bench.store.integrity import revived, verify
 from bench.store.tensors import read_mask
 
 
@@ -238,3 +239,10 @@ def test_links_out_of_the_store_are_findings(filled, place, tmp_path):
     found = " ".join(verify(filled[0]))
     assert "mask.safetensors is not a plain file" in found
     assert "record.json cannot be read: it is a symbolic link" in found
+
+
+def test_weights_come_back_in_a_parameter_that_a_mask_leaves_out_and_so_keeps_whole():
+    before = {"a": np.array([True, False, False]), "b": np.array([True, False])}
+    assert revived({"a": np.array([True, False, True])}, before) == {"a": 1, "b": 1}
+    assert revived({"a": np.array([False, False, False]), "b": np.array([True, False])}, before) == {}
+    assert revived({"a": np.array([True, True, True])}, {}) == {}, "after the dense network, which has no mask"

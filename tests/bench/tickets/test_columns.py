@@ -32,7 +32,7 @@ PROMISES = {  # what differs from promising nothing
     "rewind": {"needs": ("dense",), "state": "rewind", "exact": True},
     "trained": {"needs": ("previous",), "state": "trained", "exact": True},
     "fresh": {"state": "fresh", "exact": True},
-    "fresh-signed": {"needs": ("dense",), "state": "fresh", "keeps": "signs"},
+    "fresh-signed": {"needs": ("dense",), "state": "fresh", "exact": True, "keeps": "signs"},
     "permuted": {"needs": ("dense",), "state": "rewind", "keeps": "values"},
     "carried": {"needs": ("ticket", "dense"), "state": "rewind", "keeps": "values"},
     "noisy": {"needs": ("dense",), "state": "rewind"},
@@ -137,3 +137,19 @@ def test_a_fact_that_nobody_would_read_is_told(kind, fact, told, known):
     with pytest.raises(SpecError) as error:
         kind(function="a:b", **{fact: told})
     assert str(error.value) == f"{kind.__name__} has {fact}={told!r}: known are {known}; or leave it out"
+
+
+@pytest.mark.parametrize(("told", "said"), [
+    ({"exact": True}, "has exact=True and no state: say which"),
+    ({"exact": True, "keeps": "signs"}, "has exact=True and no state: say which"),
+    ({"state": "rewind", "exact": True, "keeps": "values"}, "values in another order are no state to the bit; drop one"),
+])  # fmt: skip
+def test_promises_of_weights_that_contradict_each_other_are_refused(told, said):
+    with pytest.raises(SpecError, match=said) as error:
+        WeightsColumn(function="a:b", **told)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_that_keep_only_the_sizes_of_a_state_are_nobody_elses():
+    assert not WeightsColumn(function="a:b", state="initial", exact=True, keeps="signs").inherited
+    assert WeightsColumn(function="a:b", state="initial", exact=True).inherited

@@ -13,6 +13,7 @@ from bench.doors import HiddenLayer
 from bench.learner import State
 from bench.registry import methods, templates
 from bench.spec import Method, Pruning
+from bench.store.integrity import revived
 from bench.streams import Streams
 from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency, transfer
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn, columns
@@ -209,6 +210,34 @@ def test_rewinding_to_the_wrong_step_is_caught(monkeypatch):
     assert "C1" in method_checks("ticket")
 
 
+@pytest.mark.parametrize("step", [0, 10])
+def test_rewinding_to_the_start_is_caught_on_a_task_that_itself_rewinds_to_the_start(monkeypatch, step):
+    """The task is varied: at rewind step 0 both are the same weights."""
+    broken_column(monkeypatch, WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
+    assert "C1" in method_checks("ticket", task=variant(rewind_step=step))
+
+
+def test_training_from_the_start_that_promises_to_begin_at_the_rewind_step_is_caught_there_too(monkeypatch):
+    broken_column(monkeypatch, TRAININGS, "rewound", lambda setting, mask, state: choose.full_training(
+        setting, mask, replace(state, step=0, updates=0)))  # fmt: skip
+    assert "C9" in method_checks("ticket", task=variant(rewind_step=0))
+
+
+def test_rewinding_that_no_task_could_tell_is_noted():
+    once = variant(rewind_step=0, budget=20, evaluate_every=20)
+    (note,) = check_method(METHODS["ticket"], ExampleDomain(), once)
+    assert str(note) == (
+        "note: rewinding is promised and could not be told from starting at the first step: the weights of step 0 are the "
+        "initial ones; check it on a task of a later rewind step too"
+    )
+    assert check_method(METHODS["reinit"], ExampleDomain(), once) == [], "which rewinds nothing"
+
+
+def test_the_source_of_a_transfer_rewinds_later_too():
+    family = Lineage(ExampleDomain(source=replace(TURNED, rewind_step=0)), MOONS, device="cpu", seed=0)
+    assert family.home(TRANSFER, "source", MOONS).rewind_step == TURNED.evaluate_every
+
+
 def test_rewinding_that_forgets_buffers_is_caught(monkeypatch):
     def forgetful(setting, _):
         dense = setting.parents["dense"]
@@ -392,6 +421,43 @@ def test_ranking_pruned_weights_again_is_caught(monkeypatch):
 
     broken_column(monkeypatch, MASKS, "iterative", forgets_survivors)
     assert "C3" in method_checks("ticket")
+
+
+def test_a_chain_of_own_ranking_that_is_not_nested_is_caught_by_the_rule_of_verify(monkeypatch):
+    """It promises no ranking by magnitude, so that nothing but its need of the level before makes it a chain."""
+    monkeypatch.setitem(
+        globals(), "REVIVING", MaskColumn(function=HERE + "reviving", needs=("previous",), layers="level")
+    )
+    method = define("mine", HERE + "REVIVING", "rewind", "rewound", "")
+    (finding,) = check_method(method, ExampleDomain(), MOONS)
+    family = Lineage(ExampleDomain(), MOONS, device="cpu", seed=0)
+    mask, before = (
+        {name: each.numpy() for name, each in family.run(method, level)[0].trained.mask.items()} for level in (3, 2)
+    )
+    counts = revived(mask, before)
+    assert set(counts) == {"0.weight", "4.weight"}
+    assert str(finding) == (
+        f"C3: the mask of 2 parameters (0.weight, 4.weight) keeps {sum(counts.values())} weights that the level before had "
+        "pruned: what needs `previous` prunes its survivors"
+    )
+
+
+def reviving(inputs):
+    """A score that knows nothing of what is left."""
+    learner = inputs.learner.snapshot().weights
+    scores = {name: (learner[name] * 1000 * inputs.unit.level).sin() for name in inputs.entries}
+    return masks.highest(scores, inputs.entries, inputs.entries, inputs.keep)
+
+
+def test_a_chain_of_own_ranking_among_survivors_conforms(monkeypatch):
+    monkeypatch.setitem(globals(), "NESTED", MaskColumn(function=HERE + "nested", needs=("previous",), layers="level"))
+    assert check_method(define("mine", HERE + "NESTED", "rewind", "rewound", ""), ExampleDomain(), MOONS) == []
+
+
+def nested(inputs):
+    survivors = {**masks.ones(inputs.entries), **inputs.parents["previous"].mask}
+    scores = inputs.learner.snapshot().weights
+    return masks.highest(scores, survivors, inputs.entries, inputs.keep)
 
 
 def test_ignored_layers_in_the_quota_are_caught(monkeypatch):
@@ -592,6 +658,130 @@ def test_a_column_that_writes_to_what_its_parent_lent_is_caught():
     ]
 
 
+@pytest.mark.parametrize("how", ["trains", "loads", "writes"])
+def test_a_column_that_changes_the_learner_that_all_columns_share_is_told_that_and_nothing_else(monkeypatch, how):
+    """What it did there is no training of the unit: no start and no learning rate is held against it."""
+    monkeypatch.setitem(globals(), "CHANGING", MaskColumn(function=HERE + how, needs=("dense",), layers="level"))
+    (finding,) = check_method(define("mine", HERE + "CHANGING", "rewind", "rewound", ""), ExampleDomain(), MOONS)
+    assert finding.check == "C1"
+    assert re.fullmatch(
+        r"it changes `inputs.learner`, which all columns share, in (0.weight|\d+ parts of its state \(0.weight, .*\)): leave it "
+        r"as you found it, and change one of your own, `inputs.build\(1.0\)`",
+        finding.what,
+    )
+
+
+def trains(inputs):
+    inputs.learner.load(inputs.parents["dense"].state("initial"))
+    inputs.learner.train(5)
+    return of_dense(inputs)
+
+
+def loads(inputs):
+    inputs.learner.load(inputs.parents["dense"].state("final"))
+    return of_dense(inputs)
+
+
+def writes(inputs):
+    with torch.no_grad():
+        inputs.learner.module[0].weight.mul_(2)
+    return of_dense(inputs)
+
+
+@pytest.mark.parametrize("how", ["borrows", "builds"])
+def test_a_column_that_leaves_the_learner_as_it_was_found_conforms(monkeypatch, how):
+    monkeypatch.setitem(globals(), "CAREFUL", MaskColumn(function=HERE + how, needs=("dense",), layers="level"))
+    assert check_method(define("mine", HERE + "CAREFUL", "rewind", "rewound", ""), ExampleDomain(), MOONS) == []
+
+
+def borrows(inputs):
+    found = inputs.learner.snapshot()
+    mask = trains(inputs)
+    inputs.learner.load(found)
+    return mask
+
+
+def builds(inputs):
+    own = inputs.build(1.0)
+    own.load(inputs.parents["dense"].state("final"))
+    own.train(own.step + 5)
+    return of_dense(inputs)
+
+
+def test_one_cause_is_one_finding_however_many_layers_it_shows_in():
+    found = check_method(define("mine", "ticket", HERE + "DOUBLED", "rewound", ""), ExampleDomain(), MOONS)
+    starts = [each.what for each in found if "rewind weights" in each.what]
+    assert starts == [
+        "survivors of 6 parameters (0.weight, 0.bias, 1.weight, ...) do not start from the rewind weights"
+    ]
+
+
+def test_a_ranking_upside_down_is_one_finding_for_all_layers():
+    found = check_method(define("mine", HERE + "RANKED", "rewind", "rewound", ""), ExampleDomain(), MOONS)
+    (finding,) = (each.what for each in found if each.check == "C5")
+    assert re.fullmatch(
+        r"the mask of 2 parameters \(0.weight, 4.weight\) cuts larger weights than it keeps: one of [\d.]+, while it keeps one "
+        r"of [\d.e-]+",
+        finding,
+    )
+
+
+def test_a_learner_that_shares_its_whole_state_is_told_once():
+    (finding,) = (each.what for each in check_learner(ExampleDomain(AliasesSnapshots), MOONS) if each.check == "C1")
+    assert re.match(r"snapshot shares \d parts of the state \(0.weight, 0.bias, 1.weight, ...\) with the live", finding)
+
+
+def doubled(inputs, _):
+    state = inputs.parents["dense"].state("rewind")
+    return replace(state, weights={name: 2 * weight + 1 for name, weight in state.weights.items()})
+
+
+DOUBLED = WeightsColumn(function=HERE + "doubled", needs=("dense",), state="rewind", exact=True)
+
+
+# Signs: the state decides whose sizes they come with, if any.
+
+
+def signs_of_ticket(inputs, size):
+    """The ticket's signs on other sizes, rewound."""
+    state = inputs.parents["dense"].state("rewind")
+    weights = {name: size(name, weight).abs().copysign(weight) for name, weight in state.weights.items()}
+    return replace(state, weights={name: weights[name] if name in inputs.entries else each
+                                   for name, each in state.weights.items()})  # fmt: skip
+
+
+def signs_alone(inputs, _):
+    return signs_of_ticket(inputs, lambda _, weight: torch.full_like(weight, float(weight.std())))
+
+
+def signs_turned(inputs, _):
+    state = signs_alone(inputs, _)
+    return replace(state, weights={**state.weights, "0.weight": -state.weights["0.weight"]})
+
+
+@pytest.mark.parametrize(("function", "told", "found"), [
+    ("signs_alone", {"state": "rewind"}, []),
+    ("signs_turned", {"state": "rewind"}, ["C8: training does not start with the ticket's signs in 0.weight"]),
+    ("signs_alone", {"state": "rewind", "exact": True},
+     ["C1: survivors of 2 parameters (0.weight, 4.weight) do not start from the sizes of the rewind weights"]),
+])  # fmt: skip
+def test_a_column_that_keeps_signs_is_held_to_the_signs_and_to_the_sizes_of_a_state_only_if_exact(
+    monkeypatch, function, told, found
+):
+    column = WeightsColumn(function=HERE + function, needs=("dense",), keeps="signs", **told)
+    monkeypatch.setitem(globals(), "SIGNS", column)
+    method = define("mine", "ticket", HERE + "SIGNS", "rewound", "")
+    assert [str(each) for each in check_method(method, ExampleDomain(), MOONS)] == found
+
+
+def test_fresh_signs_without_fresh_sizes_are_caught(monkeypatch):
+    broken_column(monkeypatch, WEIGHTS, "fresh-signed", lambda inputs, mask: replace(
+        signs_alone(inputs, mask), buffers=inputs.fresh.buffers))  # fmt: skip
+    assert "sizes of the fresh weights" in " ".join(
+        map(str, check_method(METHODS["reinit-signed"], ExampleDomain(), MOONS))
+    )
+
+
 def test_a_saliency_of_other_weights_than_the_start_is_noted():
     findings = check_method(define("mine", "magnitude", "fresh", "full", ""), ExampleDomain(), MOONS)
     assert [str(finding) for finding in findings] == [
@@ -599,11 +789,28 @@ def test_a_saliency_of_other_weights_than_the_start_is_noted():
     ]
 
 
+GIVE = "give it as a record of bench.tickets.columns"
+
+
 def test_a_column_without_facts_is_noted(monkeypatch):
     findings = check_method(outside(mask="bench.tickets.choose:uniform_mask"), ExampleDomain(), MOONS)
     assert [str(finding) for finding in findings] == [
-        "note: the mask column promises nothing: give it as a record of bench.tickets.columns"
+        f"note: the mask column promises nothing, so that which weights it keeps, but for their number, was not checked: {GIVE}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "unchecked"),
+    [
+        ("weights", "which weights training starts from, be they rewound or not"),
+        ("training", "where training starts and ends, and at which learning rates"),
+    ],
+)
+def test_a_note_says_what_was_not_checked(column, unchecked):
+    bare = {"weights": "fresh_weights", "training": "full_training"}[column]
+    (note,) = check_method(outside(**{column: f"bench.tickets.choose:{bare}"}), ExampleDomain(), MOONS)
+    assert note.check == "note"
+    assert f"the {column} column promises nothing, so that {unchecked}, was not checked" in note.what
 
 
 def test_a_drawn_mask_that_is_not_is_told_with_its_promise_and_its_column():
@@ -739,8 +946,8 @@ class Deaf(Moons):
 
 
 @pytest.mark.parametrize(("broken", "said"), [
-    (Averages, "leaves 1.running_mean partly as it was"), (Resets, "reestimate changes 0.weight"),
-    (EvaluatesOrdered, "is evaluated on other examples"), (StartsOrdered, "gives another 0.weight before training"),
+    (Averages, "leaves partly as it was: 3 parts of the state (1.running_mean, 1.running_var, 1.num_batches_tracked)"), (Resets, "reestimate changes 0.weight"),
+    (EvaluatesOrdered, "is evaluated on other examples"), (StartsOrdered, "before training: other are 2 parts of the state (0.weight, 4.weight)"),
     (Deaf, "trains to the same end"),
 ])  # fmt: skip
 def test_what_a_learner_does_wrong_with_another_order_of_its_data_is_caught(broken, said):

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from bench.errors import Diverged
 from bench.streams import Streams
-from bench.tickets.conformance.learners import differing
+from bench.tickets.conformance.equality import differing
 from domains.vision import domain
 from domains.vision import learner as learner_module
 
