@@ -13,6 +13,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
@@ -60,9 +61,11 @@ def build(task: Task, env: VecEnv, *, seed: int, device: str, width: float) -> A
     with warnings.catch_warnings():
         # It advises against CNN-less policies on a GPU; where to train is the user's choice.
         warnings.simplefilter("ignore", UserWarning)
-        return ALGORITHMS[config["algorithm"]](
+        model = ALGORITHMS[config["algorithm"]](
             "MlpPolicy", env, policy_kwargs=policy, seed=seed, device=device, **parameters
         )
+    model.set_logger(Logger(folder=None, output_formats=[]))  # its own leaves a folder in /tmp for each agent
+    return model
 
 
 def check(task: Task, env: VecEnv) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from torch import Tensor, nn
 
@@ -28,7 +27,6 @@ class Rollouts(ABC):
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        model.set_logger(Logger(folder=None, output_formats=[]))  # its own leaves a folder in /tmp for each agent
         self._callback: Any = None
 
     def set_up(self, total: int) -> None:
