@@ -41,7 +41,10 @@ OPTIONS = {
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--plan", *EXECUTION],
-    "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
+    "compare": [
+        *("BASELINE", "CANDIDATE", "--tasks", "--methods", "--levels", "--scale"),
+        *("--allow-missing", "--strict", "--format"),
+    ],
     "check": ["METHOD|TASK", "--task"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
