@@ -27,7 +27,7 @@ from bench.suitefile import load_suite
 from bench.verbs.request import existing, names, say, writing
 
 ZIP = b"PK"
-OTHERS = "name a store that a run filled, an archive or a ticket file"
+OTHERS = "name a store, an archive or a ticket file"
 DRAWS = 2**31
 
 

@@ -480,7 +480,7 @@ def test_a_candidate_without_scores_is_missing_them(run):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("nowhere", None, "no store "),
+        ("nowhere", None, "run a suite first, or name another store, records (*.jsonl) or a table (*.csv)"),
         ("x.jsonl", "{", "x.jsonl, line 1: not a record"),
         ("x.jsonl", "\n[]\n", "x.jsonl, line 2: not a record"),
         ("x.jsonl", '{"spec": {"task": {}}}\n', "x.jsonl, line 1: not a record"),
@@ -499,6 +499,7 @@ def test_what_cannot_be_compared_is_one_line_and_exit_code_2(command, finished, 
     code, out, err = command("compare", finished, tmp_path / name)
     assert (code, out) == (2, "")
     assert said in err
+    assert "--store" not in err, "the verb has no such option"
     assert err.count("\n") == 1
 
 
