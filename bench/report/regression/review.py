@@ -53,13 +53,13 @@ def review(regression: Regression, style: str) -> str:
 def outcome(regression: Regression) -> str:
     """One line: how many cells of each verdict, and what is undecided."""
     counts, undecided = regression.counts, regression.undecided
-    total = len(regression.cells)
+    total = f"{len(regression.cells)} cell{'s' * (len(regression.cells) != 1)}"
     bad = ", ".join(f"{counts[verdict]} {verdict}" for verdict in FAILURES if counts[verdict])
     rest = ", ".join(
         f"{counts[verdict]} {verdict}" for verdict in counts if verdict not in FAILURES and counts[verdict]
     )
     nothing = "Nothing is shown to be worse" if counts["inconclusive"] else "Nothing worse or missing"
-    head = f"{bad} of {total} cells" if bad else f"{nothing} in {total} cells"
+    head = f"{bad} of {total}" if bad else f"{nothing} in {total}"
     told = f"{head} ({rest})" if rest else head
     return f"{told}; {_undecided(undecided)}" if undecided else told
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -121,7 +123,7 @@ def test_two_seeds_tell_no_number_of_seeds(record, task):
     )
     found = compared(before, after)
     assert outcome(found) == (
-        "Nothing is shown to be worse in 1 cells (1 inconclusive); 1 is undecided, its mean worse than tolerated "
+        "Nothing is shown to be worse in 1 cell (1 inconclusive); 1 is undecided, its mean worse than tolerated "
         "(vision/toy@small ticket L1, accuracy final -0.1)"
     )
 
@@ -162,7 +164,7 @@ def test_only_what_is_asked_for_is_tested_and_corrected_over(command, files):
     before, after = files()
     code, out, err = command("compare", before, after, "--methods", "ticket", "--levels", "4")
     assert (code, err) == (1, "")
-    assert out.startswith("**1 worse of 1 cells**")
+    assert out.startswith("**1 worse of 1 cell**")
     assert "over the 1 tests" in out
     code, out, _ = command("compare", before, after, "--levels", "3-4", "--format", "json")
     found = [(cell["method"], cell["level"]) for cell in json.loads(out)["cells"]]
@@ -173,7 +175,7 @@ def test_a_method_that_only_the_baseline_has_is_missing_if_it_is_asked_for(comma
     before, after = files()
     with before.open("a") as file:
         file.writelines(json.dumps(record("snip", 4, s, 0.9, task=task(tolerance=0.002))) + "\n" for s in range(3))
-    assert "1 missing of 1 cells" not in command("compare", before, after, "--methods", "ticket")[1]
+    assert "1 missing of 1 cell" not in command("compare", before, after, "--methods", "ticket")[1]
     code, out, _ = command("compare", before, after, "--methods", "ticket,snip", "--levels", "1,4", "--format", "json")
     verdicts = {(cell["method"], cell["level"]): cell["verdict"] for cell in json.loads(out)["cells"]}
     assert (code, verdicts["snip", 4]) == (1, "missing")
@@ -234,3 +236,13 @@ def test_arms_that_do_not_exist_are_refused():
         Selection(methods=("reinit",)).of_arms(arms)
     with pytest.raises(SpecError, match="levels 2 asked, there are 1"):
         Selection(levels=(2,)).of_arms(arms)
+
+
+def test_the_page_tells_which_drops_so_many_seeds_show():
+    page = (Path(__file__).parents[4] / "docs" / "regressions.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert [row[0] for row in rows] == ["3", "5", "10"]
+    for n, *drops in rows:
+        for tests, drop in zip((1, 5, 20), map(float, drops), strict=True):
+            more, less = (deciding([factor * drop + each for each in SHAPE], tests=tests) for factor in (1.06, 0.94))
+            assert more <= int(n) < less
