@@ -81,6 +81,7 @@ def test_seeds_that_fall_apart_need_more_of_them(verdicts):
     cell = verdicts(around(-0.05, 0.001), fewest_seeds=6)
     assert (cell.verdict, cell.p) == ("inconclusive", None)
     assert cell.reason.startswith("n < 6; ")
+    assert cell.deciding == 6, "by their spread three would do"
 
 
 @pytest.mark.parametrize("fewest", [(3, 6), (6, 3)])
