@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import registry
@@ -14,7 +14,7 @@ from bench.report.published import RECORDS, read
 from bench.report.regression.cells import FAILURES, Regression
 from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import review
-from bench.report.regression.side import Side, of_records, of_table
+from bench.report.regression.side import Key, Side, of_records, of_table
 from bench.spec import Task
 from bench.verbs.request import Request, again, command_line, existing
 
@@ -49,27 +49,21 @@ def compare(baseline: Path, candidate: Path, asked: Request, policy: Policy, *, 
     """Print what changed between two runs; the exit code says whether it fails the candidate."""
     tables = baseline.suffix == candidate.suffix == TABLE
     tasks = registry.tasks() if tables else {}  # only these know the tolerance then
-    regression = compare_sides(*_narrowed(_side(baseline, tasks), _side(candidate, tasks), asked))
+    sides = _side(baseline, tasks), _side(candidate, tasks)
+    regression = compare_sides(*sides, wanted=_wanted(*sides, asked))
     sys.stdout.write(review(regression, style))
     again(command_line("compare", baseline, candidate, *asked.typed, *policy.words))
     return 1 if policy.fails(regression) else 0
 
 
-def _narrowed(baseline: Side, candidate: Side, asked: Request) -> tuple[Side, Side]:
-    """Both sides with the arms that are asked for alone: p-values are corrected over what is asked, and no more.
-
-    What those arms were compared with within a side stays known.
-    """
+def _wanted(baseline: Side, candidate: Side, asked: Request) -> set[Key]:
+    """The arms of either side that are asked for."""
     wanted = asked.selection.of_arms({*baseline.arms, *candidate.arms})
     if not wanted and asked.typed:
         raise StoreError(
             f"{command_line('compare', *asked.typed)} selects nothing on either side: leave out one of these options"
         )
-    one, two = (
-        replace(side, arms={key: known for key, known in side.arms.items() if key in wanted})
-        for side in (baseline, candidate)
-    )
-    return one, two
+    return wanted
 
 
 def _side(path: Path, tasks: Mapping[str, Task]) -> Side:

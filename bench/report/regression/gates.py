@@ -6,7 +6,7 @@ Holm's over every test of one comparison: two honest runs with other seeds diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -15,7 +15,7 @@ from bench.errors import StoreError
 from bench.report.escaping import plain
 from bench.report.regression.cells import Cell, CellVerdict, Regression, within
 from bench.report.regression.difference import Sample, difference, seeds_needed
-from bench.report.regression.side import ArmSummary, Side, changes
+from bench.report.regression.side import ArmSummary, Key, Side, changes
 from bench.report.regression.structure import changed_facts, identical, shuffled_overlap, trained_differently
 from bench.report.statistics.families import holm
 
@@ -28,25 +28,32 @@ NAMED = 4
 SILENT = "under the same protocol: what is meant to change needs a new version"
 
 
-def compare_sides(baseline: Side, candidate: Side) -> Regression:
+def compare_sides(baseline: Side, candidate: Side, *, wanted: Collection[Key] | None = None) -> Regression:
     """Compare every arm that both sides have.
 
     Args:
         baseline: what is held to be right.
         candidate: what is in question.
+        wanted: the arms that are asked for, all if None: p-values are corrected over what is asked, and no more.
 
     Raises:
-        StoreError: if no arm of the candidate can be compared with one of the baseline.
+        StoreError: if no arm of the candidate can be compared with one of the baseline, or none that is asked for can
+            and none of these is missing.
     """
-    pairs = list(_pairs(baseline, candidate))
+    every = list(_pairs(baseline, candidate))
+    pairs = [pair for pair in every if wanted is None or any(arm and arm.key in wanted for arm in pair)]
     measured = [cell for before, now in pairs for cell in _cells(before, now)]
     adjusted = holm([cell.p for cell in measured if cell.p is not None])
     tests, corrected = len(adjusted), iter(adjusted)
     settled = (_settled(cell if cell.p is None else replace(cell, p=next(corrected))) for cell in measured)
     cells = [_undecided(cell, tests) if cell.undecided else cell for cell in settled]
-    if not any(before and now and not _changes(before, now) for before, now in pairs):
+    if not _comparable(every) or not (_comparable(pairs) or any(now is None for _, now in pairs)):
         raise StoreError(_nothing(baseline, candidate, cells))
     return Regression(baseline=baseline, candidate=candidate, cells=tuple(cells))
+
+
+def _comparable(pairs: Iterable[tuple[ArmSummary | None, ArmSummary | None]]) -> bool:
+    return any(before and now and not _changes(before, now) for before, now in pairs)
 
 
 def _pairs(baseline: Side, candidate: Side) -> Iterator[tuple[ArmSummary | None, ArmSummary | None]]:

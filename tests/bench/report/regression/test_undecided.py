@@ -176,6 +176,9 @@ def test_a_method_that_only_the_baseline_has_is_missing_if_it_is_asked_for(comma
     with before.open("a") as file:
         file.writelines(json.dumps(record("snip", 4, s, 0.9, task=task(tolerance=0.002))) + "\n" for s in range(3))
     assert "1 missing of 1 cell" not in command("compare", before, after, "--methods", "ticket")[1]
+    code, out, err = command("compare", before, after, "--methods", "snip")
+    assert (code, err) == (1, ""), "all that is asked for is missing, although the sides can be compared"
+    assert out.startswith("**1 missing of 1 cell**")
     code, out, _ = command("compare", before, after, "--methods", "ticket,snip", "--levels", "1,4", "--format", "json")
     verdicts = {(cell["method"], cell["level"]): cell["verdict"] for cell in json.loads(out)["cells"]}
     assert (code, verdicts["snip", 4]) == (1, "missing")
