@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import SpecError, UnknownName
+from bench.errors import SpecError, StoreError, UnknownName
 from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import outcome, review
 from bench.report.regression.side import of_records
 from bench.report.statistics.seeds import deciding, deciding_apart, estimate
 from bench.report.table.render import render
 from bench.runs.selection import Selection
+from bench.spec import Method
 
 SHAPE = (-1.0, 0.0, 1.0)
 """Of standard deviation 1, as three seeds are."""
@@ -249,3 +250,14 @@ def test_the_page_tells_which_drops_so_many_seeds_show():
         for tests, drop in zip((1, 5, 20), map(float, drops), strict=True):
             more, less = (deciding([factor * drop + each for each in SHAPE], tests=tests) for factor in (1.06, 0.94))
             assert more <= int(n) < less
+
+
+def test_arms_whose_protocol_changed_are_no_comparison_though_others_are_one(record):
+    moved = Method(name="reinit", mask="ticket", weights="fresh", training="full", parents=("ticket",), version=2)
+    before, after = (
+        of_records("x", [record(method, 1, seed, 0.9) for method in ("ticket", arm) for seed in range(3)])
+        for arm in ("reinit", moved)
+    )
+    assert {cell.verdict for cell in compare_sides(before, after).cells} == {"same", "protocol changed"}
+    with pytest.raises(StoreError, match=r"protocol changed everywhere .*method.version: 1 → 2"):
+        compare_sides(before, after, wanted={key for key in before.arms if key.method == "reinit"})
