@@ -25,6 +25,8 @@ from bench.verbs import training
 from bench.verbs.execution import Execution
 from bench.verbs.request import existing, names
 
+OTHERS = "run something first, or pass another `store`"
+
 __all__ = ["methods", "tasks", "suites", "suite", "unit", "run", "train", "results", "frame", "ticket"]
 
 One = str | Path | Suite | Unit
@@ -167,7 +169,7 @@ def results(
         seeds: only these.
         scale: of a suite another scale; else only tasks of this one.
     """
-    kept = existing(Path(store))
+    kept = existing(Path(store), OTHERS)
     chosen = _selection(tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     if what is None:
         return Results(name="records", store=kept, records=chosen.of_records(kept.records()))
@@ -188,7 +190,7 @@ def ticket(source: str | Path | Unit, *, store: str | Path = DEFAULT) -> TicketF
     """
     if not isinstance(source, Unit) and Path(source).is_file():
         return read_ticket(Path(source))
-    kept = existing(Path(store))
+    kept = existing(Path(store), OTHERS)
     return ticket_of(kept, kept.folder(source) if isinstance(source, Unit) else kept.find(str(source)))
 
 

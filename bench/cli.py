@@ -261,11 +261,21 @@ def compare(
     baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="A store, published *.jsonl, or its *.csv.")],
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same of what is in question.")],
     *,
+    tasks: options.Tasks = None,
+    methods: options.Methods = None,
+    levels: options.Levels = None,
+    scale: options.OneScale = None,
     allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Do not fail for what was not run.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Fail, too, where a mean is worse than tolerated and more seeds must decide."),
+    ] = False,
     format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",  # noqa: A002
 ) -> None:
     """Tell whether anything is worse than before, or missing."""
-    raise typer.Exit(_verbs("compare").compare(baseline, candidate, style=format, allow_missing=allow_missing))
+    asked = _asked(None, options.Part(tasks=tasks, methods=methods, levels=levels), scale)
+    policy = _verbs("compare").Policy(allow_missing=allow_missing, strict=strict)
+    raise typer.Exit(_verbs("compare").compare(baseline, candidate, asked, policy, style=format))
 
 
 @app.command(epilog="Example: ticketbench check mine.py:method --task vision/lenet-mnist@smoke")

@@ -119,7 +119,7 @@ def test_a_method_from_outside_passes_through_everything(bench, guest):
     assert "no findings" in bench("verify", "guest.zip")
     bench("publish", "guest.toml", "--store", "store", "--output", "results")
     bench("plot", "guest.toml", "--store", "store", "--output", "plots")
-    assert "Nothing worse" in bench("compare", "results/records/guest.jsonl", "store")
+    assert "Nothing is shown to be worse" in bench("compare", "results/records/guest.jsonl", "store"), "two seeds"
     bench("site", "--records", "results/records", "--output", "index.html")
     assert "movement" in (guest / "index.html").read_text()
 
@@ -172,6 +172,12 @@ def test_the_recipe_for_continuous_integration_passes_a_change_that_keeps_the_sc
     assert [code for code, _ in outputs] == [0, 0, 0], outputs
     assert "Nothing worse" in outputs[-1][1]
     assert "protocol changed" not in outputs[-1][1], "another version of the file is what is in question"
+    file.write_text(good.replace(": (after", ": -(after"))
+    outputs = [
+        page(step.replace("--store new", "--store negated").replace("jsonl new", "jsonl negated")) for step in steps[1:]
+    ]
+    assert [code for code, _ in outputs] == [0, 0, 1], "it keeps to the protocol, and what moved least"
+    assert "Nothing is shown to be worse in 1 cell (1 inconclusive); 1 is undecided" in outputs[-1][1]
     file.write_text(good.replace("inputs.keep)", "{name: n - 1 for name, n in inputs.keep.items()})"))
     outputs = [
         page(step.replace("--store new", "--store broken").replace("jsonl new", "jsonl broken")) for step in steps[1:]

@@ -113,6 +113,27 @@ def status(plan: Plan, store: Store) -> str:
     return "\n".join([title(plan), "", aligned(rows), *([""] if why else []), *why])
 
 
+def lacking(plan: Plan, store: Store) -> str:
+    """How many units of the plan are not finished, and which methods have none on which task; empty if all are."""
+    frontier = Frontier(plan, store)
+    count, total = len(frontier.units.keys() - frontier.finished.keys()), len(frontier.units)
+    if not count:
+        return ""
+    done: dict[str, Counter[str]] = {}  # method -> key of a task -> how many of its units
+    for unit in (unit for unit_id, unit in frontier.units.items() if unit_id in plan.asked):
+        done.setdefault(unit.method.name, Counter())[unit.task.key] += unit.id in frontier.finished
+    absent = [name for method, counts in done.items() for name in _absent(method, counts)]
+    none = f", none of {', '.join(absent)}" if absent else ""
+    return f"{count:,} of {total:,} units of {plan.suite.name} {'is' if count == 1 else 'are'} not finished{none}"
+
+
+def _absent(method: str, counts: Mapping[str, int]) -> list[str]:
+    """The method where nothing of it is finished: everywhere, or on some of its tasks."""
+    if not any(counts.values()):
+        return [method]
+    return [f"{method} on {key}" for key, count in counts.items() if not count]
+
+
 def _states(plan: Plan, store: Store) -> tuple[dict[str, str], list[str]]:
     """Id -> state, and why some failed or are blocked."""
     frontier, failures = Frontier(plan, store), store.failures()

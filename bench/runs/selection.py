@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench import registry
 from bench.errors import SpecError, UnknownName
@@ -12,6 +12,8 @@ from bench.record import Record
 from bench.spec import Entry, Suite
 
 T = TypeVar("T")
+Arm = TypeVar("Arm", bound=tuple[str, str, str, int])
+"""Task, scale, method, level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,9 @@ class Selection:
         _check_names(f"task {of}", self.tasks, (entry.task.name for entry in entries))
         entries = tuple(entry for entry in entries if _admits(self.tasks, entry.task.name))
         _check_names(f"method {of}", self.methods, (method.name for entry in entries for method in entry.methods))
-        _check_numbers("levels", self.levels, {level for entry in entries for level in entry.levels}, suite)
-        _check_numbers("seeds", self.seeds, {seed for entry in entries for seed in entry.seeds}, suite)
+        has, more = f"suite {suite.name} has", "copy its file and change it to ask for more"
+        _check_numbers("levels", self.levels, {level for entry in entries for level in entry.levels}, has, more)
+        _check_numbers("seeds", self.seeds, {seed for entry in entries for seed in entry.seeds}, has, more)
         narrowed = (self._entry(entry) for entry in entries)
         return replace(
             suite, entries=tuple(entry for entry in narrowed if entry.methods and entry.levels and entry.seeds)
@@ -71,16 +74,31 @@ class Selection:
         _check_names("method among the records", self.methods, (record["spec"]["method"]["name"] for record in known))
         return [record for record in known if self._admits_spec(record["spec"])]
 
-    def _admits_spec(self, spec: dict[str, object]) -> bool:
-        task, method, level = spec["task"], spec["method"], spec["level"]
-        assert isinstance(task, dict)
-        assert isinstance(method, dict)
+    def of_arms(self, arms: Collection[Arm]) -> set[Arm]:
+        """Those that are asked for, of all that there are; an arm is all seeds.
+
+        Raises:
+            UnknownName: if none is of a task, method or scale that is asked for.
+            SpecError: if none has a level that is asked for.
+        """
+        for kind, place, wanted in (("task", 0, self.tasks), ("method", 2, self.methods)):
+            _check_names(f"{kind} among the records", wanted, (str(arm[place]) for arm in arms))
+        _check_names("scale among the records", (self.scale,) if self.scale else None, (arm[1] for arm in arms))
+        _check_numbers("levels", self.levels, {arm[3] for arm in arms}, "there are", "ask for some of these")
+        return {arm for arm in arms if self._admits_arm(*arm)}
+
+    def _admits_spec(self, spec: dict[str, Any]) -> bool:
+        task, method = spec["task"], spec["method"]
+        return self._admits_arm(task["name"], task["scale"], method["name"], spec["level"]) and _admits(
+            self.seeds, spec["seed"]
+        )
+
+    def _admits_arm(self, task: str, scale: str, method: str, level: int) -> bool:
         return (
-            _admits(self.tasks, task["name"])
-            and _admits(self.methods, method["name"])
+            _admits(self.tasks, task)
+            and _admits(self.methods, method)
             and (level == 0 or _admits(self.levels, level))
-            and _admits(self.seeds, spec["seed"])
-            and self.scale in (None, task["scale"])
+            and self.scale in (None, scale)
         )
 
 
@@ -95,10 +113,8 @@ def _check_names(kind: str, wanted: tuple[str, ...] | None, known: Iterable[str]
             raise UnknownName(kind, name, known)
 
 
-def _check_numbers(what: str, wanted: tuple[int, ...] | None, known: set[int], suite: Suite) -> None:
+def _check_numbers(what: str, wanted: tuple[int, ...] | None, known: set[int], has: str, way: str) -> None:
     absent = sorted(set(wanted or ()) - known)
     if absent:
-        raise SpecError(
-            f"{what} {', '.join(map(str, absent))} asked, suite {suite.name} has {', '.join(map(str, sorted(known)))}: "
-            "copy its file and change it to ask for more"
-        )
+        asked, there = (", ".join(map(str, each)) for each in (absent, sorted(known)))
+        raise SpecError(f"{what} {asked} asked, {has} {there}: {way}")

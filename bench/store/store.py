@@ -83,11 +83,11 @@ class Store:
         if not self.root.exists():
             return
         if not self.root.is_dir():
-            raise StoreError(f"{self.root} is a file, not a store: name a folder with --store")
+            raise StoreError(f"{self.root} is a file, not a store: name a folder")
         if (self.root / MARK).exists():
             self.suite = self._read_mark().get("suite")
         elif any(not path.name.startswith((".", MARK)) for path in self.root.iterdir()):
-            raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder with --store")
+            raise StoreError(f"{self.root} holds files but no {MARK}: name a store or an empty folder")
         for _ in self.folders():  # to the last: it meets every link, whose inside a run would see and a table would not
             self.is_empty = False
 
@@ -101,7 +101,7 @@ class Store:
                 )
             return decode(text, Mark)
         except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{self.root / MARK} cannot be read ({error}): name another --store") from error
+            raise StoreError(f"{self.root / MARK} cannot be read ({error}): name another store") from error
 
     def prepare(self) -> None:
         """Make the store ready to be written: create it, or let older versions refuse it, and remove what dead processes left.

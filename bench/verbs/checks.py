@@ -27,6 +27,7 @@ from bench.suitefile import load_suite
 from bench.verbs.request import existing, names, say, writing
 
 ZIP = b"PK"
+OTHERS = "name a store, an archive or a ticket file"
 DRAWS = 2**31
 
 
@@ -86,7 +87,7 @@ def verify(submission: Path, audit: Audit) -> int:
 def _opened(submission: Path) -> Iterator[Inspection]:
     """What is found in a folder, or in a private one that holds what a file holds."""
     if not submission.is_file():
-        yield findings_of(existing(submission).root)
+        yield findings_of(existing(submission, OTHERS).root)
         return
     with tempfile.TemporaryDirectory(prefix="ticketbench-") as folder:
         if _is_zip(submission):

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bench.errors import SpecError, UnknownName
 from bench.record import Record
+from bench.runs import overview
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import PLAIN, Store, curve
@@ -30,6 +31,7 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
     records = asked.compared(store)
     some(asked.among(records), asked, root)
     tell_conflicts(store)
+    tell_unfinished(asked, store)
     if output is None and style is None:
         display(records, methods=asked.arms)
         again(asked.command("table", root), asked.command("plot", root))
@@ -75,6 +77,12 @@ def tell_conflicts(store: Store) -> None:
         sys.stderr.write(f"warning: {aside} holds {what} of this store; what was there first is shown\n")
 
 
+def tell_unfinished(asked: Request, store: Store) -> None:
+    """Warn of units of a suite that are not finished: what they would show is not shown."""
+    if asked.suite and (lacks := overview.lacking(asked.plan(), store)):
+        sys.stderr.write(f"warning: {lacks}; see why: {asked.command('status', store.root)}\n")
+
+
 def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | None = None) -> str:
     from bench.report.table.render import Style, render  # noqa: PLC0415  only tables need scipy
 
@@ -87,7 +95,9 @@ def rendered(records: list[Record], style: str, *, methods: tuple[str, ...] | No
 
 def plot(asked: Request, root: Path, *, folder: Path) -> None:
     """Draw the figures."""
-    say(*map(str, draw(asked, existing(root), folder)))
+    store = existing(root)
+    say(*map(str, draw(asked, store, folder)))
+    tell_unfinished(asked, store)
     where = [] if folder == FIGURES else ["--output", str(folder)]
     again(asked.command("plot", root, *where), asked.command("table", root))
 

@@ -146,9 +146,10 @@ def some(records: list[Record], asked: Request, root: Path) -> list[Record]:
     return records
 
 
-def existing(root: Path) -> Store:
+def existing(root: Path, otherwise: str = "run a suite first, or name another --store") -> Store:
+    """The store there; if there is none, the error says what to do otherwise, as the caller was asked for it."""
     if not root.exists():
-        raise StoreError(f"no store {root}: run a suite first, or name another --store")
+        raise StoreError(f"no store {root}: {otherwise}")
     return Store(root)
 
 

@@ -177,7 +177,7 @@ def test_what_cannot_be_is_refused_in_one_line(offered, suite_file):
         assert "\n" not in str(error.value)
     with pytest.raises(UnknownName, match="unknown suite 'smok': did you mean 'smoke'"):
         offered.run("smok")
-    with pytest.raises(StoreError, match="no store results/runs"):
+    with pytest.raises(StoreError, match="no store results/runs: run something first, or pass another `store`"):
         offered.results()
     with pytest.raises(TicketBenchError, match="unknown method 'tickets'"):
         offered.suite(tasks=KEY, methods="tickets", levels=1, seeds=0)

@@ -41,7 +41,10 @@ OPTIONS = {
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--plan", *EXECUTION],
-    "compare": ["BASELINE", "CANDIDATE", "--allow-missing", "--format"],
+    "compare": [
+        *("BASELINE", "CANDIDATE", "--tasks", "--methods", "--levels", "--scale"),
+        *("--allow-missing", "--strict", "--format"),
+    ],
     "check": ["METHOD|TASK", "--task"],
     "site": ["--records", "--output"],
     "show": ["RECORD", "--store"],
@@ -145,6 +148,25 @@ def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
     assert {row["method"] for row in rows} == {"reinit"}
     assert {row["n"] for row in rows} == {"1"}
     assert all(row["vs_dense"] and row["vs_random"] for row in rows), "opponents that are not shown still compare"
+
+
+@pytest.mark.parametrize("verb", [("table", "--format", "csv"), ("plot", "--output", "plots")])
+def test_what_is_shown_of_an_unfinished_suite_says_what_is_missing(command, suite_file, tmp_path, monkeypatch, verb):
+    monkeypatch.chdir(tmp_path)
+    store, (name, *options) = ("--store", tmp_path / "runs"), verb
+    command("run", suite_file, *store, "--methods", "dense,ticket")
+    command("run", suite_file, *store, "--methods", "reinit", "--seeds", 0, "--levels", 1)
+    code, _, err = command(name, suite_file, *store, *options)
+    lacks = f"7 of 16 units of {suite_file.stem} are not finished, none of random-ticket"
+    see = f"see why: ticketbench status {suite_file} --store {tmp_path / 'runs'}"
+    assert (code, err) == (0, f"warning: {lacks}; {see}\n")
+    assert command(name, suite_file, *store, *options, "--methods", "dense,ticket")[2] == "", "all that is asked for"
+    assert (
+        "none of random-ticket; " in command(name, suite_file, *store, *options, "--methods", "dense,random-ticket")[2]
+    )
+    assert command(name, *store, *options)[2] == "", "no suite says what there should be"
+    command("run", suite_file, *store)
+    assert command(name, suite_file, *store, *options)[2] == ""
 
 
 def test_a_table_of_methods_while_the_suite_is_running(command, suite_file, tmp_path):

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.report.statistics.seeds import FEWEST, Estimate, Interval, estimate, interval, p_value, quantile, welch
+from bench.report.statistics.seeds import (
+    FEWEST,
+    Estimate,
+    Interval,
+    deciding,
+    deciding_apart,
+    differences,
+    estimate,
+    interval,
+    p_value,
+    quantile,
+    welch,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +65,23 @@ def tabulated(mean: float, low: float | None, high: float | None, n: int) -> Sam
 
 def difference(first: Sample, second: Sample) -> Difference:
     """The first minus the second: paired where both have the same seeds, else Welch's."""
-    if first.values and first.values.keys() == second.values.keys():
-        gaps = [value - second.values[seed] for seed, value in first.values.items()]
+    if _same_seeds(first, second):
+        gaps = differences(first.values, second.values)
         return Difference(interval=interval(gaps), p=p_value(gaps), paired=True)
     gap = welch(first.estimate, second.estimate)
     return Difference(interval=gap.interval, p=gap.p_value(), paired=False)
+
+
+def seeds_needed(first: Sample, second: Sample, *, tests: int) -> int | None:
+    """How many of either would tell them apart in one of so many tests, if the means stay where they are.
+
+    Returns:
+        None if nothing tells how they spread, or `MOST` were too few.
+    """
+    if _same_seeds(first, second):
+        return deciding(differences(first.values, second.values), tests=tests)
+    return deciding_apart(first.estimate, second.estimate, tests=tests)
+
+
+def _same_seeds(first: Sample, second: Sample) -> bool:
+    return bool(first.values) and first.values.keys() == second.values.keys()

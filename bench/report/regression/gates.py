@@ -6,16 +6,15 @@ Holm's over every test of one comparison: two honest runs with other seeds diffe
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
 from bench.errors import StoreError
 from bench.report.escaping import plain
-from bench.report.regression.cells import Cell, CellVerdict, Regression
-from bench.report.regression.difference import Sample, difference
+from bench.report.regression.cells import Cell, CellVerdict, Regression, within
+from bench.report.regression.difference import Sample, difference, seeds_needed
 from bench.report.regression.side import ArmSummary, Key, Side, changes
 from bench.report.regression.structure import changed_facts, identical, shuffled_overlap, trained_differently
 from bench.report.statistics.families import holm
@@ -29,23 +28,32 @@ NAMED = 4
 SILENT = "under the same protocol: what is meant to change needs a new version"
 
 
-def compare_sides(baseline: Side, candidate: Side) -> Regression:
+def compare_sides(baseline: Side, candidate: Side, *, wanted: Collection[Key] | None = None) -> Regression:
     """Compare every arm that both sides have.
 
     Args:
         baseline: what is held to be right.
         candidate: what is in question.
+        wanted: the arms that are asked for, all if None: p-values are corrected over what is asked, and no more.
 
     Raises:
-        StoreError: if no arm of the candidate can be compared with one of the baseline.
+        StoreError: if no arm of the candidate can be compared with one of the baseline, or none that is asked for can
+            and none of these is missing.
     """
-    pairs = list(_pairs(baseline, candidate))
+    every = list(_pairs(baseline, candidate))
+    pairs = [pair for pair in every if wanted is None or any(arm and arm.key in wanted for arm in pair)]
     measured = [cell for before, now in pairs for cell in _cells(before, now)]
-    adjusted = iter(holm([cell.p for cell in measured if cell.p is not None]))
-    cells = [_settled(cell if cell.p is None else replace(cell, p=next(adjusted))) for cell in measured]
-    if not any(before and now and not _changes(before, now) for before, now in pairs):
+    adjusted = holm([cell.p for cell in measured if cell.p is not None])
+    tests, corrected = len(adjusted), iter(adjusted)
+    settled = (_settled(cell if cell.p is None else replace(cell, p=next(corrected))) for cell in measured)
+    cells = [_undecided(cell, tests) if cell.undecided else cell for cell in settled]
+    if not _comparable(every) or not (_comparable(pairs) or any(now is None for _, now in pairs)):
         raise StoreError(_nothing(baseline, candidate, cells))
     return Regression(baseline=baseline, candidate=candidate, cells=tuple(cells))
+
+
+def _comparable(pairs: Iterable[tuple[ArmSummary | None, ArmSummary | None]]) -> bool:
+    return any(before and now and not _changes(before, now) for before, now in pairs)
 
 
 def _pairs(baseline: Side, candidate: Side) -> Iterator[tuple[ArmSummary | None, ArmSummary | None]]:
@@ -155,6 +163,8 @@ def _tested(cell: Cell, before: Sample, now: Sample, *, fewest: int) -> Cell:
         p=None if reason else gap.p,
         test="paired" if gap.paired else "Welch",
         reason=reason,
+        samples=(before, now),
+        fewest=fewest,
     )
 
 
@@ -166,17 +176,26 @@ def _settled(cell: Cell) -> Cell:
     return replace(cell, verdict="worse" if verdict != "same" and cell.trained_differently else verdict)
 
 
+def _undecided(cell: Cell, tests: int) -> Cell:
+    """`cell` with what it lacks, and the seeds that would make it up: the mean alone shows nothing."""
+    assert cell.samples is not None
+    needed = seeds_needed(*cell.samples, tests=max(tests, 1))
+    cell = replace(cell, deciding=max(needed, cell.fewest) if needed else None)
+    low, high = cell.low, cell.high
+    if cell.p is not None and low is not None and high is not None and low * high > 0:
+        found = f"worse by itself, but not after Holm's correction over {tests} tests"
+    else:
+        found = "mean worse than tolerated, perhaps by chance"
+    return replace(cell, reason="; ".join(filter(None, (cell.reason, found, cell.seeds))))
+
+
 def _verdict(cell: Cell) -> CellVerdict:
     if cell.p is None or cell.difference is None or cell.tolerance is None:
         return "inconclusive"
-    if cell.p < ALARM and not _within(cell.difference, cell.tolerance):
+    if cell.p < ALARM and not within(cell.difference, cell.tolerance):
         return "better" if cell.difference > 0 and cell.direction != "equal" else "worse"
     bounds = (cell.low, cell.high)
-    return "same" if all(bound is not None and _within(bound, cell.tolerance) for bound in bounds) else "inconclusive"
-
-
-def _within(value: float, tolerance: float) -> bool:
-    return abs(value) < tolerance or math.isclose(abs(value), tolerance, rel_tol=1e-9)
+    return "same" if all(bound is not None and within(bound, cell.tolerance) for bound in bounds) else "inconclusive"
 
 
 def _listed(differing: Mapping[str, tuple[Any, Any]]) -> str:
@@ -193,14 +212,8 @@ def _nothing(baseline: Side, candidate: Side, cells: list[Cell]) -> str:
     asked = f"cannot compare {candidate.name} with {baseline.name}"
     moved = next((cell for cell in cells if cell.verdict == "protocol changed"), None)
     if moved:
-        return plain(
-            f"{asked}: the protocol changed everywhere ({_name(moved.key)}: {moved.reason}); run a suite again"
-        )
+        return plain(f"{asked}: the protocol changed everywhere ({moved.key.label}: {moved.reason}); run a suite again")
     names = [", ".join(sorted({f"{key.task}@{key.scale}" for key in side.arms})[:3]) for side in (baseline, candidate)]
     return plain(
         f"{asked}: nothing in common; they have {names[0] or 'nothing'} and {names[1] or 'nothing'}: run one suite for both"
     )
-
-
-def _name(key: Key) -> str:
-    return f"{key.task}@{key.scale} {key.method} L{key.level}"

@@ -15,7 +15,19 @@ from bench.report.regression.gates import ALARM, SHARED
 
 COLUMNS = (
     *("task", "scale", "method", "level", "quantity", "direction", "verdict", "baseline", "candidate"),
-    *("difference", "low", "high", "p", "tolerance", "n_baseline", "n_candidate", "test", "reason"),
+    *(
+        "difference",
+        "low",
+        "high",
+        "p",
+        "tolerance",
+        "n_baseline",
+        "n_candidate",
+        "test",
+        "undecided",
+        "deciding",
+        "reason",
+    ),
 )
 HEADER = ("task", "method", "level", "quantity", "verdict", "baseline", "candidate", "difference", "p", "why")
 ARROWS = {"max": " ↑", "min": " ↓", "equal": ""}
@@ -39,23 +51,32 @@ def review(regression: Regression, style: str) -> str:
 
 
 def outcome(regression: Regression) -> str:
-    """One line: how many cells of each verdict."""
-    counts = regression.counts
-    total = len(regression.cells)
+    """One line: how many cells of each verdict, and what is undecided."""
+    counts, undecided = regression.counts, regression.undecided
+    total = f"{len(regression.cells)} cell{'s' * (len(regression.cells) != 1)}"
     bad = ", ".join(f"{counts[verdict]} {verdict}" for verdict in FAILURES if counts[verdict])
     rest = ", ".join(
         f"{counts[verdict]} {verdict}" for verdict in counts if verdict not in FAILURES and counts[verdict]
     )
-    head = f"{bad} of {total} cells" if bad else f"Nothing worse or missing in {total} cells"
-    return f"{head} ({rest})" if rest else head
+    nothing = "Nothing is shown to be worse" if counts["inconclusive"] else "Nothing worse or missing"
+    head = f"{bad} of {total}" if bad else f"{nothing} in {total}"
+    told = f"{head} ({rest})" if rest else head
+    return f"{told}; {_undecided(undecided)}" if undecided else told
+
+
+def _undecided(cells: list[Cell]) -> str:
+    worst, *others = cells
+    count = f"{len(cells)} are undecided, their means" if others else "1 is undecided, its mean"
+    gap = f"{worst.key.label}, {worst.quantity} {_gap(worst)}"
+    return f"{count} worse than tolerated ({'worst: ' if others else ''}{'; '.join(filter(None, (gap, worst.seeds)))})"
 
 
 def _markdown(regression: Regression) -> str:
     cells = sorted(regression.cells, key=lambda cell: RANK.index(cell.verdict))
-    bad = [cell for cell in cells if cell.verdict in FAILURES]
-    rest = [cell for cell in cells if cell.verdict not in FAILURES]
+    bad = [*(cell for cell in cells if cell.verdict in FAILURES), *regression.undecided]
+    rest = [cell for cell in cells if cell.verdict not in FAILURES and not cell.undecided]
     sides = f"Candidate {regression.candidate.name}, baseline {regression.baseline.name}."
-    lines = [f"**{outcome(regression)}**", "", escaping.markdown(sides), ""]
+    lines = [f"**{escaping.markdown(outcome(regression))}**", "", escaping.markdown(sides), ""]
     lines += [*_table(bad), ""] if bad else []
     lines += ["<details>", f"<summary>{'The rest' if bad else 'All cells'}, and how it was judged</summary>", ""]
     lines += [*_table(rest), ""] if rest else []
@@ -72,6 +93,8 @@ def explanations(regression: Regression) -> list[str]:
     return [
         f"Worse and better: {gates}, and a difference above the task's tolerance.",
         "Same: the 95 % interval of the difference, in brackets, lies within the tolerance.",
+        "Inconclusive: neither, which passes. Undecided: the mean alone is worse than tolerated, which fails with --strict.",
+        "Seeds that would decide: with 80 % power, if mean and spread stay, over as many tests; fewer if you ask for less.",
         "Missing: not run by the candidate, or at too few seeds; fails like worse, unless --allow-missing.",
         "Differences: positive where the candidate is better; paired where both have the same seeds, else Welch's.",
         "Rows `vs`: the ticket's distance from its controls, paired by seed within a side.",
@@ -122,8 +145,12 @@ def _row(cell: Cell) -> tuple[str, ...]:
 def _difference(cell: Cell) -> str:
     if cell.difference is None:
         return ""
+    return _gap(cell) + (f", tolerated {cell.tolerance:g}" if cell.tolerance else "")
+
+
+def _gap(cell: Cell) -> str:
     bounds = "" if cell.low is None or cell.high is None else f" [{cell.low:+.3g}, {cell.high:+.3g}]"
-    return f"{cell.difference:+.3g}{bounds}" + (f", tolerated {cell.tolerance:g}" if cell.tolerance else "")
+    return f"{cell.difference:+.3g}{bounds}"
 
 
 def _values(cell: Cell) -> dict[str, Any]:
@@ -150,7 +177,9 @@ def _json(regression: Regression) -> str:
     told = {
         "baseline": regression.baseline.name,
         "candidate": regression.candidate.name,
+        "headline": outcome(regression),
         "summary": regression.counts,
+        "undecided": len(regression.undecided),
         "tests": regression.tests,
         "notes": explanations(regression),
         "cells": [_values(cell) for cell in regression.cells],

@@ -33,6 +33,11 @@ class Key(NamedTuple):
     method: str
     level: int
 
+    @property
+    def label(self) -> str:
+        """`vision/lenet-mnist@quick ticket L4`."""
+        return f"{self.task}@{self.scale} {self.method} L{self.level}"
+
 
 class Gap(NamedTuple):
     """The ticket minus a control, positive where the ticket is better.

@@ -197,7 +197,7 @@ def detectable(values: Sequence[float]) -> float | None:
         In their unit; None below three of them.
     """
     known = estimate(values)
-    return None if known.error is None else _detectable_errors(known.n) * known.error
+    return None if known.error is None else _detectable_errors(known.n - 1) * known.error
 
 
 def deciding(values: Sequence[float], threshold: float = 0.0, *, tests: int = 1) -> int | None:
@@ -214,9 +214,33 @@ def deciding(values: Sequence[float], threshold: float = 0.0, *, tests: int = 1)
     known = estimate(values)
     if known.error is None:
         return None
-    distance, spread = abs(known.mean - threshold), known.error * math.sqrt(known.n)
-    enough = (n for n in range(FEWEST, MOST + 1) if _detectable_errors(n, tests) * spread / math.sqrt(n) <= distance)
-    return next(enough, None)
+    return _enough(abs(known.mean - threshold), known.error * math.sqrt(known.n), 1.0, tests)
+
+
+def deciding_apart(first: Estimate, second: Estimate, *, tests: int = 1) -> int | None:
+    """The same of two independent means, each over so many seeds, being different (Welch's test).
+
+    Args:
+        first: one mean.
+        second: the other.
+        tests: as of `deciding`.
+
+    Returns:
+        None where either error is unknown, and where it takes more than `MOST` seeds on either side.
+    """
+    if first.error is None or second.error is None:
+        return None
+    one, two = (each.error**2 * each.n for each in (first, second) if each.error is not None)
+    freedoms = (one + two) ** 2 / (one**2 + two**2) if one + two > 0 else 1.0
+    return _enough(abs(first.mean - second.mean), math.sqrt(one + two), freedoms, tests)
+
+
+def _enough(distance: float, spread: float, freedoms: float, tests: int) -> int | None:
+    """The fewest seeds that tell the distance; each after the first brings so many degrees of freedom."""
+    for n in range(FEWEST, MOST + 1):
+        if _detectable_errors(freedoms * (n - 1), tests) * spread / math.sqrt(n) <= distance:
+            return n
+    return None
 
 
 def _means(sample: Sequence[float]) -> Floats:
@@ -246,9 +270,9 @@ def _weights(n: int) -> Floats:
 
 
 @cache
-def _detectable_errors(n: int, tests: int = 1) -> float:
-    """The same in standard errors: where the noncentral t distribution leaves the acceptance region with that power."""
-    freedom, bound = n - 1, quantile(n - 1, 1 - (1 - CONFIDENCE) / tests)
+def _detectable_errors(freedom: float, tests: int = 1) -> float:
+    """What is detectable in standard errors: where the noncentral t leaves the acceptance region with that power."""
+    bound = quantile(freedom, 1 - (1 - CONFIDENCE) / tests)
 
     def lacking(shift: float) -> float:
         return float(1 - nctdtr(freedom, shift, bound)) - POWER  # the other tail adds less than 1e-4

@@ -54,6 +54,12 @@ def test_where_nothing_is_verified_nothing_passes(command, tmp_path, holds):
     assert command("verify", tmp_path) == (2, "", told)
 
 
+def test_a_submission_that_is_not_there_is_no_matter_of_an_option(command, tmp_path):
+    code, out, err = command("verify", tmp_path / "nowhere")
+    assert (code, out) == (2, "")
+    assert err == f"ticketbench: no store {tmp_path / 'nowhere'}: name a store, an archive or a ticket file\n"
+
+
 def test_a_store_with_a_linked_folder_is_not_verified(command, runs, tmp_path):
     """It would be found that nothing is wrong with the rest."""
     shutil.move(runs / "toy", tmp_path / "elsewhere")

@@ -1,7 +1,7 @@
 import toy
 
 from bench.runs.estimates.pace import Pace
-from bench.runs.overview import aligned, planned, status
+from bench.runs.overview import aligned, lacking, planned, status
 from bench.runs.plan import plan as make_plan
 from bench.runs.stacking import Stacking
 from bench.spec import Suite
@@ -63,3 +63,21 @@ def test_status_counts_states_and_gives_reasons(store, go, trouble):
     text = status(wider, store)
     assert "failed: toy/chain@smoke ticket L2 s0: RuntimeError: the toy was told to fail" in text
     assert "blocked: 3 units: toy/chain@smoke ticket L1 s1 diverged" in text
+
+
+def test_what_a_plan_lacks_is_counted_and_methods_without_a_unit_are_named(store, go):
+    def asked(*methods):
+        entries = (toy.suite(methods, levels=(1,), of=of).entries[0] for of in toy.TASKS[:2])
+        return Suite(name="two", title="", entries=tuple(entries))
+
+    first, second = (of.key for of in toy.TASKS[:2])
+    plan = make_plan(asked("ticket", "reinit", "snip"))
+    assert lacking(plan, store) == "8 of 8 units of two are not finished, none of ticket, reinit, snip"
+    go(asked("ticket"))
+    go(toy.suite(("reinit",), levels=(1,)))
+    assert lacking(plan, store) == f"3 of 8 units of two are not finished, none of reinit on {second}, snip"
+    go(asked("ticket", "reinit"))
+    go(toy.suite(("snip",), levels=(1,), of=toy.TASKS[1]))
+    assert lacking(plan, store) == f"1 of 8 units of two is not finished, none of snip on {first}"
+    go(plan.suite)
+    assert lacking(plan, store) == ""

@@ -11,6 +11,7 @@ from bench.report.statistics.seeds import (
     Estimate,
     Interval,
     deciding,
+    deciding_apart,
     detectable,
     estimate,
     interval,
@@ -270,3 +271,27 @@ def test_nobody_is_sent_to_more_than_a_hundred_seeds():
     assert deciding([-0.9, 0.1, 1.1]) is None
     assert deciding([1.0, 2.0]) is None, "two seeds tell no spread"
     assert deciding([1.0, 1.0, 1.0]) == 3
+
+
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.2), (0.5, 2.0)])
+@pytest.mark.parametrize("tests", [1, 6])
+def test_so_many_seeds_on_either_side_tell_two_means_apart_with_80_per_cent_power(spreads, tests):
+    first, second = (
+        estimate([mean + spread * each for each in (-1, 0, 1)]) for mean, spread in zip((0, 1.3), spreads, strict=True)
+    )
+    n, rng = deciding_apart(first, second, tests=tests), np.random.default_rng(0)
+
+    def power(n):
+        one, two = (rng.normal(mean, spread, (n, 4000)) for mean, spread in zip((0, 1.3), spreads, strict=True))
+        return np.mean(stats.ttest_ind(one, two, equal_var=False).pvalue < 0.05 / tests)
+
+    assert power(n - 1) < 0.82
+    assert power(n) > 0.78
+    assert deciding_apart(second, first, tests=tests) == n
+
+
+def test_two_means_that_nothing_tells_apart():
+    apart, two_seeds = estimate([1.0, 2.0, 3.0]), estimate([1.0, 2.0])
+    assert deciding_apart(apart, two_seeds) is None
+    assert deciding_apart(apart, estimate([1.01, 2.0, 3.0])) is None
+    assert deciding_apart(estimate([1.0] * 3), estimate([2.0] * 3)) == 3
