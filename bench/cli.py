@@ -234,7 +234,7 @@ def claims(
     cost: options.Cost = False,
     format: options.ClaimFormat = "text",  # noqa: A002
 ) -> None:
-    """List what papers claim, what published records say about it, or what it costs to see."""
+    """List what papers claim, what records say, what it costs."""
     _verbs("claims").claims(claim, scale=scale, records=records, verdict=verdict, cost=cost, style=format)
 
 

@@ -36,10 +36,10 @@ OPTIONS = {
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],
     "plot": ["[SUITE]", "--store", "--output", *FILTERS],
     "export": ["[SUITE]", "--tensorboard", "--store", *FILTERS],
-    "publish": ["[SUITE]", "--store", "--output", *FILTERS],
+    "publish": ["[SUITE]", "--store", "--output", "--name", "--from", *FILTERS],
     "tasks": ["[PATTERN]", "--domain", "--scale"],
     "methods": [],
-    "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--format"],
+    "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--cost", "--format"],
     "reproduce": ["CLAIM", "--store", "--scale", "--plan", *EXECUTION],
     "compare": [
         *("BASELINE", "CANDIDATE", "--tasks", "--methods", "--levels", "--scale"),
