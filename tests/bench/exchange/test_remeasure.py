@@ -321,8 +321,8 @@ def test_verify_measures_again_and_writes_lines(moons_command, moons, tmp_path):
     asked = ("verify", moons, "--replay", 2, "--retrain", 3, "--draw", 5, "--measured", file, "--workers", 1)
     code, out, err = moons_command(*asked)
     assert (code, err) == (0, "")
-    assert "measuring 15 units again, drawn by --draw 5" in out
-    assert out.count("equal to the bit") == 15
+    assert "measuring 16 units again, drawn by --draw 5" in out
+    assert out.count("equal to the bit") == 16
     assert out.endswith(f"{moons}: 64 units, no findings\n")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [each["how"] for each in lines].count("replay") == 2

@@ -126,7 +126,7 @@ def normed(task, monkeypatch) -> Task:
         return nn.Sequential(nn.Flatten(), *layers)
 
     monkeypatch.setitem(models.MODELS, "normed", model)
-    return replace(task, config={**task.config, "model": "normed"})
+    return replace(task, config={**task.config, "model": "normed"}, pruning=replace(task.pruning, rates={}))
 
 
 @pytest.fixture
