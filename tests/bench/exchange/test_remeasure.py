@@ -329,7 +329,7 @@ def test_verify_measures_again_and_writes_lines(moons_command, moons, tmp_path):
     assert all(each["equal"] and each["claimed"] == each["measured"] for each in lines)
     _, again_, _ = moons_command(*asked)
     assert sorted(again_.splitlines()) == sorted(out.splitlines()), "--draw gives the same units"
-    assert len(file.read_text().splitlines()) == 30, "lines are added"
+    assert len(file.read_text().splitlines()) == 32, "lines are added"
 
 
 def test_verify_draws_by_chance_unless_told(moons_command, moons):
