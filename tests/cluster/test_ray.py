@@ -30,7 +30,7 @@ def test_a_killed_worker_and_a_killed_node_cost_a_unit_each(runs, raylets, alone
     wait_until(lambda: runs.done() >= 6)
     os.kill(raylets.pids[1], signal.SIGKILL)
     before = runs.finished()
-    wait_until(lambda: len(runs.processes("bench.runs.launch")) == 1)
+    wait_until(lambda: len(runs.processes("bench.runs.launch")) <= 1)  # none, where the other node was quick
     assert process.wait(120) == 0, process.told()
     runs.check(alone("toys"), before=before, lost=2)
     assert "lost a worker on " in process.told()
