@@ -52,7 +52,7 @@ def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
                 raise Conflict(_told(*sorted((seen[key], standing), key=_age)))
         seen[replicate, stacked] = seen[unit, stacked] = standing
         known = kept.setdefault(replicate, standing)
-        if is_stacked(known[1]) == stacked:
+        if known is not standing and is_stacked(known[1]) == stacked:
             kept[replicate] = min(known, standing, key=_rank)
     return {replicate: record for replicate, (_, record) in kept.items()}
 
