@@ -25,6 +25,10 @@ class Fused(Optimizer):
         self.by_row = by_row
         self._views: dict[Tensor, Sequence[Tensor]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has: torch's own says nothing of what a subclass adds, and views are of one copy's parameters."""
+        return {**super().__getstate__(), "by_row": self.by_row, "_views": {}}
+
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         assert closure is None

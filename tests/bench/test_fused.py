@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -179,3 +181,18 @@ def test_rows_follow_parameters_and_moments_to_new_memory(kind):
             each.data = each.data.clone()
             moved.state[each] = {key: value.clone() for key, value in moved.state[each].items()}
     assert all(map(torch.equal, ours, theirs))
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+@pytest.mark.parametrize("kind", [Adam, RMSprop])
+def test_a_copy_of_weights_and_optimizer_goes_on_as_the_original_does(kind, by_row):
+    """As `speed` copies them; a copy shares nothing, and keeps how it is executed."""
+    held = [torch.nn.Parameter(each.detach().unsqueeze(-1)) for each in parameters()]
+    optimizer = kind(held, lr=RATE, by_row=by_row)
+    descend(optimizer, held, 5)
+    copied, copy = deepcopy((held, optimizer))
+    for each, own in ((optimizer, held), (copy, copied)):
+        descend(each, own, 5)
+    assert all(map(torch.equal, held, copied))
+    descend(copy, copied, 1)
+    assert not any(map(torch.equal, held, copied))
