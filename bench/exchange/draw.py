@@ -8,8 +8,9 @@ from itertools import zip_longest
 
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import TICKET
+from bench.registry import SOURCE
 from bench.spec import DENSE
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, TEMPLATES
 
 
 def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
@@ -60,17 +61,21 @@ def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int)
     chance.shuffle(comparisons)
     chance.shuffle(diverged)
     compared = {entry.unit.id for group in comparisons for entry in group}
-    others = list(_by_chance((each for each in ordered if each.unit.id not in compared), chance))
-    theirs = {each.unit.method.name: each for each in reversed(others) if each.unit.method.name not in METHODS}
-    singles = [[each] for each in theirs.values() or others[:1]]
-    always = [*comparisons[:1], *singles]
-    rest = zip_longest([[each] for each in others if [each] not in singles], comparisons[1:])
+    singles = [[entry] for entry in _by_chance(ordered, chance)]
+    theirs = {entry.unit.method.name: [entry] for [entry] in reversed(singles) if not _built_in(entry.unit.method.name)}
+    others = [[entry] for [entry] in singles if entry.unit.id not in compared]
+    always = [*comparisons[:1], *(theirs.values() or others[:1])]
+    turns = [group for pair in zip_longest(others, comparisons[1:]) for group in pair if group]
     drawn = {entry.unit.id: entry for entry in diverged[:count]}
-    for number, group in enumerate([*always, *(group for pair in rest for group in pair if group)]):
+    for number, group in enumerate([*always, *turns]):
         if number >= len(always) and len(drawn) >= count:
             break
         drawn |= {entry.unit.id: entry for entry in group}
     return list(drawn.values())
+
+
+def _built_in(method: str) -> bool:
+    return method.partition(SOURCE)[0] in {**METHODS, **TEMPLATES}
 
 
 def _comparisons(entries: Sequence[SubmittedUnit]) -> list[list[SubmittedUnit]]:

@@ -43,12 +43,14 @@ def publish(
 
     Raises:
         Conflict: if a record contradicts one that is published there, in whatever suite.
-        SpecError: if it is to be apart, and units of others stand under its name; or nobody is called like the submitter.
+        SpecError: if it is to be apart, and units of others stand under its name; if a file of something else does; or if nobody
+            is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
     added, published = list(records), folder / "records"
     before = read(published) if any(published.glob(f"*{RECORDS}")) else {}
     merged({**_named(before), ADDED: added})
+    _refuse_place(folder, name, published=name in before)
     if apart and (others := _ids(before.get(name, [])) - _ids(added)):
         where, units = published / f"{name}{RECORDS}", f"{len(others)} unit{'s' * (len(others) > 1)}"
         raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
@@ -89,6 +91,15 @@ def refresh(folder: Path) -> list[Path]:
 def verdicts(records: Iterable[Record]) -> str:
     """Every claim at the largest scale at which the records tell something, as a Markdown table."""
     return verdict_table(shown(judge(load_claims(), records)))
+
+
+def _refuse_place(folder: Path, name: str, *, published: bool) -> None:
+    """See that a suite that is published for the first time writes over nothing: `claims` and `x-bootstrap` are tables, too."""
+    tables = (f"{name}.csv", f"{name}.md", f"{name}-bootstrap.csv")
+    places = [folder / "records" / f"{name}{RECORDS}", *(folder / "tables" / table for table in tables)]
+    there = next((place for place in places if place.exists()), None)  # be it by another case of its letters
+    if there and not published:
+        raise SpecError(f"{there} is there already, and is not of a suite {name}: give it another name, --name")
 
 
 def _ids(records: Iterable[Record]) -> set[str]:

@@ -37,7 +37,7 @@ def claims(
     scale: str | None,
     records: Path | None,
     verdict: str | None,
-    cost: bool = False,
+    cost: bool,
     style: str,
     trial: str = TRIAL,
 ) -> None:

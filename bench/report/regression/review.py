@@ -15,19 +15,8 @@ from bench.report.regression.gates import ALARM, SHARED
 
 COLUMNS = (
     *("task", "scale", "method", "level", "quantity", "direction", "verdict", "baseline", "candidate"),
-    *(
-        "difference",
-        "low",
-        "high",
-        "p",
-        "tolerance",
-        "n_baseline",
-        "n_candidate",
-        "test",
-        "undecided",
-        "deciding",
-        "reason",
-    ),
+    *("difference", "low", "high", "p", "tolerance", "n_baseline", "n_candidate", "test"),
+    *("undecided", "deciding", "reason"),
 )
 HEADER = ("task", "method", "level", "quantity", "verdict", "baseline", "candidate", "difference", "p", "why")
 ARROWS = {"max": " ↑", "min": " ↓", "equal": ""}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.errors import Conflict, StoreError
+from bench.errors import Conflict, SpecError, StoreError
 from bench.report.publish import publish, refresh
 from bench.report.published import read
 from bench.report.table.render import render
@@ -105,3 +105,19 @@ def test_everything_is_made_again_from_the_records_that_lie_there(study, tmp_pat
     assert "| F1-4 | not run |" in (tmp_path / "tables" / "claims.md").read_text()
     with pytest.raises(StoreError, match="no published records in .*nowhere"):
         refresh(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["claims", "some-bootstrap", "SOME"])
+def test_a_first_suite_of_a_name_writes_over_no_file_of_something_else(study, tmp_path, name):
+    records = study({"dense": 0.0, "ticket": 0.01})
+    publish(records, tmp_path, name="some")
+    refresh(tmp_path)
+    (tmp_path / "tables" / "some-bootstrap.csv").touch()
+    (tmp_path / "tables" / "SOME.md").touch()  # where letters have no case, it is that of `some`
+    before = _content(tmp_path)
+    with pytest.raises(
+        SpecError, match=rf"tables/{name}.* is there already, and is not of a suite {name}: give it another"
+    ):
+        publish(records, tmp_path, name=name)
+    assert _content(tmp_path) == before
+    assert publish(records, tmp_path, name="some"), "its own are"

@@ -84,11 +84,6 @@ class Ranked:
         return _geometric([network.density if network else 1.0 for network in self.networks.values()])
 
     @property
-    def sparsest(self) -> float | None:
-        """The same over the tasks where one does; None where nothing matches."""
-        return _geometric([network.density for network in self.matching]) if self.matching else None
-
-    @property
     def cost(self) -> float | None:
         """Geometric mean of what they cost, over the tasks that have one; None where nothing matches.
 

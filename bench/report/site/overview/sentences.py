@@ -9,7 +9,6 @@ from bench.report.table.rows import UNCLAIMED
 
 RIVALS = 2
 """Methods that the reference is set against in a sentence, at most."""
-_PAIRS = "seed pairs"
 
 
 def sentences(ranking: Ranking) -> list[tuple[str, str]]:
@@ -76,13 +75,13 @@ def _sure(ranking: Ranking, best: Ranked) -> str:
     seeds = f"brackets: 95 % intervals, {ranking.seeds} seeds a task, as many as all have"
     if best.better:
         rival, gap = f"`{best.method}` is ahead of `{ranking.reference}`", _points(best.gap)
-        return f"{rival} by {gap} points ({_percent(best.better)} of {_PAIRS}); {seeds}."
+        return f"{rival} by {gap} points ({_percent(best.better)} of seed pairs); {seeds}."
     rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
         return f"nothing was run beside `{best.method}` on a task; {seeds}."
     told = (
-        f"of `{each.method}` by {_points(each.gap, -1)} points ({_percent(each.worse)} of {_PAIRS}){_where(ranking, each)}"
+        f"of `{each.method}` by {_points(each.gap, -1)} points ({_percent(each.worse)} of seed pairs){_where(ranking, each)}"
         for each in rivals
     )
     return f"`{best.method}` is ahead {', '.join(told)}; {seeds}."
@@ -93,7 +92,7 @@ def _price(ranking: Ranking, best: Ranked) -> str:
     matches = "matches dense (within tolerance, by its interval)"
     if best.matched:
         costs = [f"{end([each.cost for each in best.matching]):.2g}" for end in (min, max)]
-        paid = _paid(best, "% of the weights")
+        paid = _paid(best, f"% of the weights{_rest(best)}")
         spread = f" ({' to '.join(costs)} by task)" if costs[0] != costs[1] else ""
         own = f"`{best.method}` {matches} on {best.matched} of {_tasks(ranking)}, with {paid}{spread}"
     else:
@@ -116,10 +115,15 @@ def _cheaper(each: Ranked, best: Ranked) -> bool:
 
 def _paid(each: Ranked, unit: str = "%") -> str:
     """Density and cost of its networks that match."""
-    assert each.sparsest is not None, "asked of what matches somewhere"
+    assert each.density is not None, "asked of what matches somewhere"
     assert each.cost is not None, "it has a cost where it has a density"
     trainings = f"{each.cost:.2g}"
-    return f"{100 * each.sparsest:.2g} {unit} for {trainings} dense training{'s' * (trainings != '1')}"
+    return f"{100 * each.density:.2g} {unit} for {trainings} dense training{'s' * (trainings != '1')}"
+
+
+def _rest(each: Ranked) -> str:
+    """What the density counts where nothing matches, if that is anywhere; the cost has nothing to count there."""
+    return " (100 % where it does not)" if each.matched < each.tasks else ""
 
 
 def _densities(ranking: Ranking) -> str:

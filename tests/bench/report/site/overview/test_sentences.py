@@ -145,7 +145,10 @@ def test_the_cheaper_method_is_chosen_by_share_of_its_tasks_and_set_beside_the_b
     ranking = rank(standings(pages({"some": records})))
     assert dict(sentences(ranking))["Price"].endswith(
         "; of what is cheaper `snip` matches most, on 2 of its 2 tasks, "
-        "with 13 % for 1 dense training; there `ticket` matches on 1, with 13 % for 4 dense trainings."
+        "with 13 % for 1 dense training; there `ticket` matches on 1, with 35 % for 4 dense trainings."
+    )
+    assert (
+        "on 2 of 3 tasks, with 25 % of the weights (100 % where it does not) for 4" in dict(sentences(ranking))["Price"]
     )
 
 
