@@ -12,7 +12,7 @@ from bench.errors import SpecError, StoreError
 from bench.schema import Name, decode
 
 SUBMITTERS = "submitters.json"
-Submitter = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^\S[^\r\n\t]*\Z")]
+Submitter = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^\S")]
 """Whatever else it holds is text on the page, too."""
 
 

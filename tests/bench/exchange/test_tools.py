@@ -153,7 +153,8 @@ def test_an_unpacked_suite_joins_none_of_its_name(command, suite_file, finished,
     assert board.read_bytes() == ours
     for wrong in ("../toy", "", ".toy"):
         assert f"--name {wrong!r}: a file is called so" in command(*theirs, "--name", wrong)[2]
-    assert "mend --from" in command(*theirs, "--name", "theirs", "--from", "Ada\nL.")[2]
+    for nobody in ("Ada\nL.", "", " Ada", "A" * 201):
+        assert "mend --from" in command(*theirs, "--name", "theirs", "--from", nobody)[2]
     assert not (tmp_path / "results/records/theirs.jsonl").exists()
     assert command(*theirs, "--name", "theirs", "--from", "Ada L.")[0] == 0
     assert submitters(tmp_path / "results") == {"theirs": "Ada L."}
