@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.learner import Domain
 
 OURS = "ticketbench"
-"""The distribution whose domains are built in."""
+"""The distribution whose domains and methods are built in."""
 SOURCE = "+"
 """Between a template and the source task that makes an arm of it."""
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,6 +44,17 @@ def definitions() -> Mapping[str, Method]:
     built_in = {**METHODS, **TEMPLATES}
     outside = _loaded("ticketbench.methods", built_in, _check_method)
     return {**built_in, **{entry.name: method for entry, method in outside}}
+
+
+def is_built_in(method: str) -> bool:
+    """Whether a method, or the template that an arm like `transfer+TASK` is made of, comes with this package."""
+    return method.partition(SOURCE)[0] in _built_in()
+
+
+@cache
+def _built_in() -> frozenset[str]:
+    entries = entry_points(group="ticketbench.methods")
+    return frozenset({*METHODS, *TEMPLATES, *(entry.name for entry in entries if _package(entry) == OURS)})
 
 
 def methods() -> Mapping[str, Method]:

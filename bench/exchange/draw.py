@@ -8,9 +8,8 @@ from itertools import zip_longest
 
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.exchange.ticketfile import TICKET
-from bench.registry import SOURCE
+from bench.registry import is_built_in
 from bench.spec import DENSE
-from bench.tickets.methods import METHODS, TEMPLATES
 
 
 def obstacle(submission: Submission, entry: SubmittedUnit) -> str | None:
@@ -62,7 +61,9 @@ def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int)
     chance.shuffle(diverged)
     compared = {entry.unit.id for group in comparisons for entry in group}
     singles = [[entry] for entry in _by_chance(ordered, chance)]
-    theirs = {entry.unit.method.name: [entry] for [entry] in reversed(singles) if not _built_in(entry.unit.method.name)}
+    theirs = {
+        entry.unit.method.name: [entry] for [entry] in reversed(singles) if not is_built_in(entry.unit.method.name)
+    }
     others = [[entry] for [entry] in singles if entry.unit.id not in compared]
     always = [*comparisons[:1], *(theirs.values() or others[:1])]
     turns = [group for pair in zip_longest(others, comparisons[1:]) for group in pair if group]
@@ -72,10 +73,6 @@ def draw_comparisons(entries: Iterable[SubmittedUnit], count: int, *, seed: int)
             break
         drawn |= {entry.unit.id: entry for entry in group}
     return list(drawn.values())
-
-
-def _built_in(method: str) -> bool:
-    return method.partition(SOURCE)[0] in {**METHODS, **TEMPLATES}
 
 
 def _comparisons(entries: Sequence[SubmittedUnit]) -> list[list[SubmittedUnit]]:

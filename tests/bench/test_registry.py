@@ -240,6 +240,13 @@ def test_a_package_may_bring_a_template(installed):
     assert registry.method("moved+lenet-mnist").source == "lenet-mnist"
 
 
+def test_what_comes_with_the_package_is_told_from_what_is_brought(installed):
+    installed(methods={"moved": "guest:moved", "mine": "guest:mine"})
+    ours = {*METHODS, *TEMPLATES, *NODE_METHODS, "transfer+lenet-mnist"}
+    assert all(map(registry.is_built_in, ours))
+    assert not any(map(registry.is_built_in, ["moved+lenet-mnist", "mine", "somebody-s"]))
+
+
 def test_every_built_in_method_is_filed_under_its_name():
     assert all(name == method.name and method.about for name, method in registry.methods().items())
 

@@ -28,15 +28,19 @@ DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2])
 
 
 def styles(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
-    """Method -> how it is drawn, the same on every page: a colour per family, and dashes of its own within it."""
-    methods = {*registry.methods(), *(method(arm) for page in pages for arm in page.section.arms)}
+    """Method -> how it is drawn, the same on every page: a colour per family, and dashes of its own within it.
+
+    In colour from the start are `FEW`, and as many of those that are not built in: who brings one looks for it.
+    """
+    shown = {method(arm) for page in pages for arm in page.section.arms}
     places: Counter[str] = Counter()
-    drawn = {}
-    for name, look in looks(methods).items():
+    brought = sorted(name for name in shown if not registry.is_built_in(name))
+    few, told = {*FEW, *brought[: len(FEW)]}, dict[str, dict[str, Any]]()
+    for name, look in looks({*registry.methods(), *shown}).items():
         colour = COLOURS.get(look.family, OTHERS)
-        drawn[name] = {"colour": colour, "dash": dashes(places[colour]), "main": look.main, "few": name in FEW}
+        told[name] = {"colour": colour, "dash": dashes(places[colour]), "main": look.main, "few": name in few}
         places[colour] += 1
-    return drawn
+    return told
 
 
 def dashes(place: int) -> list[int]:

@@ -18,7 +18,7 @@ from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import ClaimVerdict, judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
-from bench.report.site.charts import chart, styles
+from bench.report.site.charts import FEW, chart, styles
 from bench.report.site.claims import KINDS, claim_lines, tally
 from bench.report.site.densities import families
 from bench.report.site.glossary import ARXIV
@@ -304,6 +304,10 @@ def test_any_number_of_methods_of_one_family_is_drawn(study, monkeypatch):
     told = drawn(records)
     assert {each["name"] for each in told["methods"]} == {*list(EFFECTS)[1:], *outside}
     assert len({(each["colour"], tuple(each["dash"])) for each in told["methods"]}) == len(told["methods"])
+    coloured = {each["name"] for each in told["methods"] if each["few"]}
+    assert coloured == {*FEW, "reinit-0", "reinit-1", "reinit-10", "reinit-11"} & {*EFFECTS, *outside}, (
+        "what is brought is looked for"
+    )
     text = site({"some": records}, judge(load_claims(), records))
     assert 'data-key="strangers"' not in text
     for name in outside:
