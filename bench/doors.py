@@ -172,7 +172,7 @@ class NamesCode(Domain, Protocol):
     """
 
     def code(self, task: Task) -> Mapping[str, str]:
-        """Module -> sha256 of its file (see `bench.code`); empty for a task that names none. Light, as `tasks`."""
+        """Module -> sha256 of its file (see `bench.code.pinned`); empty for a task that names none. Light, as `tasks`."""
         ...
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
+from bench.code.named import named
 from bench.errors import FULL, AttemptVanished, SpecError, StoreError
-from bench.named import named
 from bench.record import StoredRecord
 from bench.runs import failure
 from bench.spec import Role, Unit, unit_id

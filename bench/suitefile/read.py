@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench import brought, registry
+from bench import registry
+from bench.code import brought
 from bench.errors import SpecError, UnknownName
 from bench.runs.plan import refusal
 from bench.spec import DENSE, Entry, Method, Suite, Task

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import brought, own, registry
+from bench import registry
+from bench.code import brought, own
 from bench.errors import SpecError
 from bench.spec import Task
 from bench.suitefile.overrides import FIELDS, FIXED, Misfit, derived, merged

@@ -23,10 +23,10 @@ from typing import Any
 
 import torch
 
-from bench import own
+from bench.code import own
+from bench.code.named import named
 from bench.errors import SpecError
 from bench.learner import Learner, Mask, State
-from bench.named import named
 from bench.tickets import masks, saliency, transfer
 from bench.tickets.columns import MaskColumn, TrainingColumn, WeightsColumn, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from bench.code.named import named
 from bench.errors import SpecError
-from bench.named import named
 from bench.spec import Method, Role
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import brought, own, registry
+from bench import registry
+from bench.code import brought, own
 from bench.errors import Unsupported
 from bench.runs import conformance
 from bench.runs.plan import refusal

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench import brought, suitefile
+from bench import suitefile
+from bench.code import brought
 from bench.errors import SpecError, StoreError
 from bench.record import Record
 from bench.runs.plan import Plan

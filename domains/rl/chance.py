@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from bench.code import digests
+from bench.code.pinned import digests
 from domains.rl.environments import envs
 from domains.rl.environments.episodes import Array
 from domains.rl.tasks import TASKS

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.code import is_code
+from bench.code.pinned import is_code
 from bench.digests import canonical_json
 from bench.errors import SpecError
 from bench.spec import Task

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from bench import code
+from bench.code import pinned
 from bench.errors import SpecError, Unsupported
 
 SEEN = 2
@@ -28,7 +28,7 @@ def build(
 
     Args:
         name: `module:function`; called without arguments.
-        modules: the task's digests of code (see `bench.code`).
+        modules: the task's digests of code (see `bench.code.pinned`).
         width: 1; such a network has no other.
         classes: how many.
         image: shape of what is seen.
@@ -43,7 +43,7 @@ def build(
         raise Unsupported(f"network {name} has one width: leave out the methods that narrow it")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        network = code.called(name, modules)
+        network = pinned.called(name, modules)
         if not isinstance(network, nn.Module):
             raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
         _try(name, network, classes, image)

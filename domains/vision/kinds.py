@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 
-from bench.code import is_code
+from bench.code.pinned import is_code
 
 KIND = "torchvision"
 """What stands before the colon in the name of a model of torchvision's."""

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 import toy
 
-from bench import own, registry
+from bench import registry
 from bench.__main__ import main
+from bench.code import own
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
 from bench.runs.plan import plan as make_plan

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from bench.named import named
+from bench.code.named import named
 from bench.runs import failure
 from bench.runs.launch.child import limit_torch
 from bench.spec import Task

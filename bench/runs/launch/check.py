@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from bench import own, versions
+from bench import versions
+from bench.code import own
 from bench.digests import file_digest
 from bench.store.claims import ATTEMPTS
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import own
+from bench.code import own
 from bench.errors import LaunchError
 from bench.runs.job import Evaluation, Job, Outcome, Tell
 from bench.runs.launch import Progress, WorkerDied

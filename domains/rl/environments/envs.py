@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from bench.code import is_code, load
+from bench.code.pinned import is_code, load
 from bench.errors import UnknownName
 from domains.rl.environments.classic import CLASSIC, classic
 from domains.rl.environments.episodes import Episodes, Simulations
@@ -56,7 +56,7 @@ def make(env: Mapping[str, Any], *, n: int, scale: float = 1.0) -> Episodes:
 
     Args:
         env: `kind` of `KINDS`, `id`, and the kind's own options; of gymnasium's `package:Env-v0` the sha256 of the package's
-            `code` (see `bench.code`).
+            `code` (see `bench.code.pinned`).
         n: number of copies.
         scale: multiplies rewards.
 

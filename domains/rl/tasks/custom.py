@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from bench import code
+from bench.code import pinned
 from bench.errors import SpecError, UnknownName
 from bench.spec import Direction, Scale, Task
 from domains.rl.tasks.recipe import GROUPS, REPLAY, TO_ZERO, censoring, directions, fresh, pruning, towers
@@ -127,7 +127,7 @@ def own(
         if key not in DEFAULTS[algorithm]:
             raise UnknownName(f"hyperparameter of {algorithm}", key, DEFAULTS[algorithm])
     parameters = {**DEFAULTS[algorithm], **hyperparameters}
-    modules = code.digests(env)
+    modules = pinned.digests(env)
     steps = parameters.get("n_steps") or parameters["train_freq"]
     if not all(type(number) is int and number > 0 for number in (steps, n_envs, budget, limit, episodes)):
         raise SpecError(

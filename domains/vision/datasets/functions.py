@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import code
+from bench.code import pinned
 from bench.digests import tensors_digest
 from bench.errors import DataError
 from domains.vision.datasets.arrays import SPLITS, Arrays, splits
@@ -46,7 +46,7 @@ def read(name: str, digest: str, modules: Mapping[str, str]) -> Arrays:
     Args:
         name: `module:function`.
         digest: what stands for their content.
-        modules: the task's digests of code (see `bench.code`).
+        modules: the task's digests of code (see `bench.code.pinned`).
 
     Raises:
         DataError: if they are no examples, or others than the task was made with.
@@ -63,7 +63,7 @@ def read(name: str, digest: str, modules: Mapping[str, str]) -> Arrays:
 
 def examples(name: str, modules: Mapping[str, str]) -> Arrays:
     """The same, whatever they are."""
-    given = code.called(name, modules)
+    given = pinned.called(name, modules)
     parts = given if isinstance(given, Mapping) else {"train": given}
     if "train" not in parts or not parts.keys() <= {*SPLITS} or ("val" in parts and "test" not in parts):
         raise DataError(f"{name} gives the splits {', '.join(map(str, parts)) or 'none'}: {GIVES}")

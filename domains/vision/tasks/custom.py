@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from bench import code
+from bench.code import pinned
 from bench.digests import tensors_digest
 from bench.errors import SpecError, UnknownName
 from bench.spec import Pruning, Scale, Task
@@ -80,7 +80,7 @@ def own(
         SpecError: if the task contradicts itself, or names code that cannot be imported.
         UnknownName: if there is no such data set.
     """
-    modules = code.digests(*filter(code.is_code, (data, *((network,) if is_own(network) else ()))))
+    modules = pinned.digests(*filter(pinned.is_code, (data, *((network,) if is_own(network) else ()))))
     known = _facts(data, modules, config)
     if reason := obstacle(network, known.shape):
         raise SpecError(f"vision/{name}: {reason}")
@@ -126,7 +126,7 @@ def own(
 
 
 def _facts(data: str, modules: Mapping[str, str], config: Mapping[str, Any]) -> functions.Facts:
-    if code.is_code(data):
+    if pinned.is_code(data):
         arrays = functions.examples(data, modules)
         return functions.facts(arrays, tensors_digest(arrays))
     if data in large.DIGESTS:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import toy
 
-from bench import code, registry
+from bench import registry
+from bench.code import pinned
 from bench.exchange.draw import obstacle
 from bench.exchange.installed import Catalogue
 from bench.exchange.submission import read
@@ -124,11 +125,14 @@ def test_no_command_imports_it(folder, imports, bench):
 
 
 HOSTILE = {
-    "a module of Python's": ({"model": "shutil:which", "code": code.digests("shutil:which")}, None),
+    "a module of Python's": ({"model": "shutil:which", "code": pinned.digests("shutil:which")}, None),
     "strange digests": ({"model": "os:getcwd", "code": 5}, None),
     "a list": ({"model": "os:getcwd", "code": ["os"]}, None),
     "no config of an agent": (None, {"env": "os:CartPole-v1"}),
-    "an agent's": (None, {"env": {"kind": "gymnasium", "id": "shutil:CartPole-v1", "code": code.digests("shutil:x")}}),
+    "an agent's": (
+        None,
+        {"env": {"kind": "gymnasium", "id": "shutil:CartPole-v1", "code": pinned.digests("shutil:x")}},
+    ),
 }
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import toy
 
-from bench import own, registry
+from bench import registry
+from bench.code import own
 from bench.spec import Method
 from bench.store.store import Store
 from bench.suitefile import load_suite

@@ -9,8 +9,8 @@ from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
 from torch import nn
 
+from bench.code.own import digests, load
 from bench.errors import SpecError
-from bench.own import digests, load
 from bench.spec import CODE, Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency

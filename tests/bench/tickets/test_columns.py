@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
+from bench.code.named import named
 from bench.errors import SpecError
-from bench.named import named
 from bench.spec import Method
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, MaskColumn, TrainingColumn, WeightsColumn, columns
 from bench.tickets.methods import METHODS

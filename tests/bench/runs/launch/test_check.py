@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import own
+from bench.code import own
 from bench.runs.launch.check import Probe
 from bench.store.claims import ATTEMPTS
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench import code
+from bench.code import pinned
 from bench.errors import DataError, SpecError
 
 LOUD = "import pathlib\npathlib.Path({mark!r}).touch()\ndef one():\n    return 1\n"
@@ -31,28 +31,28 @@ def test_a_digest_is_the_files_and_nothing_is_imported_for_it(folder, mark):
     (folder / "bundle").mkdir()
     (folder / "bundle" / "__init__.py").write_text(text)
     (folder / "bundle" / "inner.py").write_text(text)
-    found = code.digests("loud:one", "loud:two", "mnist", "bundle:Env-v0", "bundle.inner:one")
+    found = pinned.digests("loud:one", "loud:two", "mnist", "bundle:Env-v0", "bundle.inner:one")
     assert found.keys() == {"loud", "bundle", "bundle.inner"}
     (folder / "loud.py").write_text(f"import beside\n{text}")
     (folder / "beside.py").write_text("")
-    imports = code.digests("loud:one")
+    imports = pinned.digests("loud:one")
     assert imports["loud"] != found["loud"]
     (folder / "beside.py").write_text("edited = 1")
-    assert code.digests("loud:one") != imports
+    assert pinned.digests("loud:one") != imports
     (folder / "bundle" / "inner.py").write_text("")
-    assert code.digests("bundle:Env-v0") != {"bundle": found["bundle"]}
+    assert pinned.digests("bundle:Env-v0") != {"bundle": found["bundle"]}
     assert not mark.exists()
 
 
 def test_a_module_is_imported_as_what_it_was_when_the_task_was_made(folder, mark):
     file = folder / "loud.py"
     file.write_text(LOUD.format(mark=str(mark)))
-    known = code.digests("loud:one")
+    known = pinned.digests("loud:one")
     file.write_text(file.read_text() + "# edited\n")
     with pytest.raises(DataError, match=r"loud.py is not what the task was made with.*restore it"):
-        code.load("loud:one", known)
+        pinned.load("loud:one", known)
     assert not mark.exists()
-    assert code.called("loud:one", code.digests("loud:one")) == 1
+    assert pinned.called("loud:one", pinned.digests("loud:one")) == 1
     assert mark.exists()
 
 
@@ -62,7 +62,7 @@ def test_a_name_alone_imports_nothing(folder, mark, name):
     (folder / "bundle").mkdir()
     (folder / "bundle" / "__init__.py").write_text(LOUD.format(mark=str(mark)))
     with pytest.raises(SpecError, match=f"{name!r} names code without the sha256"):
-        code.called(name, {"another": "0" * 64})
+        pinned.called(name, {"another": "0" * 64})
     assert not mark.exists()
 
 
@@ -72,7 +72,7 @@ def test_a_name_alone_imports_nothing(folder, mark, name):
 def test_what_has_no_file_has_no_digest(folder, name):
     (folder / "bundle").mkdir()
     with pytest.raises(SpecError, match=r"is no Python file in any folder of sys.path"):
-        code.digests(name)
+        pinned.digests(name)
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_what_has_no_file_has_no_digest(folder, name):
 def test_what_is_broken_is_told_in_one_line(folder, text, message):
     (folder / "spoilt.py").write_text(text)
     with pytest.raises(SpecError, match=message) as caught:
-        code.called("spoilt:one", code.digests("spoilt:one"))
+        pinned.called("spoilt:one", pinned.digests("spoilt:one"))
     assert "\n" not in str(caught.value)

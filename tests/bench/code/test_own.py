@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from bench import own
+from bench.code import own
 from bench.errors import SpecError, UnknownName
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import own
+from bench.code import own
 from bench.digests import file_digest, json_digest
 from bench.errors import DataError, SpecError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench import own, registry
+from bench import registry
+from bench.code import own
 from bench.errors import SpecError, UnknownName
 from bench.spec import CODE, Method, Task
 
