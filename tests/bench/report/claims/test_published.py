@@ -22,11 +22,13 @@ def test_a_claim_alone_says_what_the_table_says(records):
         cells[1].strip(): cells for cells in (row.split(" | ") for row in ("| | " + r[2:] for r in rows if "|" in r))
     }
     small = {claim.id: claim for claim in load_claims() if claim.scale == "small"}
-    for name in ("F1-1", "Y3-8"):
+    asked = {verdict: name for name, (_, _, verdict, scale, *_) in table.items() if scale == "small" and name in small}
+    assert {"holds", "fails", "inconclusive"} <= asked.keys()
+    for name in asked.values():
         (alone,) = judge([small[name]], records)
         _, _, verdict, scale, _, _, n, p, *_ = table[name]
-        assert (alone.status, alone.scale, str(alone.interval.n), f"{alone.p:.2g}") == (verdict, scale, n, p)
-    assert table["F1-1"][2] == "inconclusive"
+        told = alone.interval and (str(alone.interval.n), f"{alone.p:.2g}")
+        assert (alone.status, alone.scale, told or ("", "")) == (verdict, scale, (n, p))
 
 
 def test_the_interval_of_a_decided_claim_clears_its_threshold(records):
