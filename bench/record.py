@@ -265,7 +265,7 @@ def metric_of(record: Record, metric: str | None = None, at: str | None = None) 
         at: where it was read; the headline, if None.
 
     Returns:
-        None if it was not measured, as where training diverged.
+        None if it was not measured. Where training diverged its value is None, and its step how far it came.
     """
     task = record["spec"]["task"]
     wanted = (metric or task["metric"], task["split"], at or task["at"][0])

@@ -20,14 +20,13 @@ from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import (
     CONFIDENCE,
-    Estimate,
     Floats,
     Interval,
     deciding,
     detectable,
     interval,
     p_value,
-    quantile,
+    resampled,
 )
 from bench.report.table.arms import Comparison, comparisons
 from bench.report.table.rows import UNCLAIMED
@@ -137,11 +136,11 @@ def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
-    least, signs = detectable(sample), sign_flip([value - _threshold(claim) for value in sample])
+    least = detectable(sample)
     return replace(
         _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold)),
         values=values,
-        signs=signs,
+        signs=_p(claim, lambda threshold: sign_flip([value - threshold for value in sample])),
         detectable=math.exp(least) if least is not None and logarithmic(claim) else least,
     )
 
@@ -153,9 +152,7 @@ def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     shared = sorted(own.keys() & other.keys())
     _enough(claim, comparisons, shared)
     limits = stratified(_iqm_gap, *(np.array([scores[seed] for seed in shared]) for scores in (own, other)))
-    assert limits.low is not None
-    assert limits.high is not None
-    gap = Estimate(limits.mean, (limits.high - limits.low) / 2 / quantile(math.inf), math.inf, limits.n)
+    gap = resampled(limits, samples=len(comparisons))
     values = {seed: float(np.mean(own[seed] - other[seed])) for seed in shared}
     return replace(_tested(claim, gap.interval, gap.p_value), values=values)
 

@@ -67,7 +67,10 @@ def survivors(claim: Claim, own: Side, _other: Side, *, fact: Literal["initial",
 
 
 def effective(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
+    """How many times as many weights are kept as lie on a path; where none does, as if half a weight did."""
     (level,) = claim.levels
-    records = own.arm(level).records
-    connected = {seed: record["effective_density"] for seed, record in records.items()}
-    return {seed: math.log(records[seed]["density"] / density) for seed, density in connected.items() if density}
+    return {
+        seed: math.log(record["density"] / max(connected, 0.5 / record["counts"]["prunable"]))
+        for seed, record in own.arm(level).records.items()
+        if (connected := record["effective_density"]) is not None
+    }

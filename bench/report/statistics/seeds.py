@@ -50,7 +50,7 @@ class Estimate:
     Args:
         mean: over the seeds.
         error: standard error of the mean; None where too few seeds tell it.
-        freedom: its degrees of freedom; infinite where the error is known from theory, or bootstrapped.
+        freedom: its degrees of freedom; infinite where the error is known from theory.
         n: number of seeds.
     """
 
@@ -92,6 +92,23 @@ def estimate(values: Iterable[float]) -> Estimate:
         return Estimate(mean, None, n - 1, n)
     squares = math.fsum((value - mean) ** 2 for value in sample)
     return Estimate(mean, math.sqrt(squares / (n - 1) / n), n - 1, n)
+
+
+def resampled(limits: Interval, *, samples: int) -> Estimate:
+    """The estimate that a percentile bootstrap makes of a statistic over several samples, each drawn again by itself.
+
+    n seeds drawn from themselves spread too little, by (n - 1) / n in variance, and a few tell their spread badly: without
+    both corrections three seeds of three tasks reject a true hypothesis more than twice as often as they say.
+
+    Args:
+        limits: of the bootstrap; `n` is the seeds of each sample, at least two.
+        samples: how many there are.
+    """
+    assert limits.low is not None
+    assert limits.high is not None
+    n = limits.n
+    spread = (limits.high - limits.low) / 2 / quantile(math.inf)
+    return Estimate(limits.mean, spread * math.sqrt(n / (n - 1)), samples * (n - 1), n)
 
 
 def welch(first: Estimate, second: Estimate) -> Estimate:

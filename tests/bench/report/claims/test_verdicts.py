@@ -12,7 +12,7 @@ from bench.report.claims.definitions import Claim
 from bench.report.claims.text import blocks, claimed, measured, read, verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.aggregates import stratified
-from bench.report.statistics.families import holm
+from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import deciding, detectable
 
 CLAIM = Claim(
@@ -272,6 +272,13 @@ def test_a_claim_that_is_alone_never_blames_the_correction(sampled, change):
     assert len(seen) >= 2
 
 
+def test_the_signs_of_an_equivalence_are_those_about_the_nearer_margin(sampled):
+    claim = replace(CLAIM, test="equivalent", margin=0.2)
+    for gaps in ([0.04, 0.05, 0.06, 0.05, 0.04], [-0.01, 0.01, 0.0, -0.01, 0.01], [0.1, 0.3, 0.15, 0.05, 0.1]):
+        nearer = math.copysign(0.2, sum(gaps))
+        assert one(claim, sampled(gaps)).signs == pytest.approx(sign_flip([gap - nearer for gap in gaps]))
+
+
 def test_no_spread_is_certain_and_on_the_threshold_nothing_is_told(sampled):
     assert [one(CLAIM, sampled([gap] * 5)).status for gap in (0.25, 0.0, -0.25)] == ["holds", "inconclusive", "fails"]
     edge = replace(CLAIM, test="equivalent", margin=0.25)
@@ -340,9 +347,10 @@ def test_the_gap_of_iqms_is_of_two_iqms_and_its_p_value_that_of_its_interval(stu
     assert verdict.interval.mean == pytest.approx((low + high) / 2)
     arrays = [np.transpose(scores[method]) for method in ("ticket", "reinit")]
     percentiles = stratified(lambda own, other: float(middle(own) - middle(other)), *arrays)
-    assert high - low == pytest.approx(percentiles.high - percentiles.low)
+    error, freedom = (percentiles.high - percentiles.low) / 3.92 * math.sqrt(6 / 5), 2 * (6 - 1)
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, freedom) * error, rel=2e-3)
     distance = abs(verdict.interval.mean - threshold)
-    assert verdict.p == pytest.approx(2 * stats.norm.cdf(-distance * 3.92 / (high - low)), rel=2e-3)
+    assert verdict.p == pytest.approx(2 * stats.t.cdf(-distance / error, freedom), rel=2e-3)
     assert (verdict.p < 0.05) == (not low <= threshold <= high) == (verdict.status != "inconclusive")
     differences = np.array(scores["ticket"]) - np.array(scores["reinit"])
     assert verdict.values == pytest.approx(dict(enumerate(differences.mean(axis=0))))

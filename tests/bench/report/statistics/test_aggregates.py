@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import trim_mean
 
+from bench.report.statistics import aggregates
 from bench.report.statistics.aggregates import area, improvement, iqm, stratified
+from bench.report.statistics.seeds import resampled
 
 tables = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 3)), elements=st.integers(-3, 3).map(float))
 
@@ -60,6 +62,19 @@ def test_the_stratified_bootstrap_covers_what_it_says():
         for found in (stratified(lambda x: float(x.mean()), generator.normal((0, 1), 1, (12, 2))) for _ in range(60))
     ]
     assert np.mean(covered) >= 0.85
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_a_few_seeds_of_three_tasks_reject_what_is_true_as_often_as_they_say(seeds, monkeypatch):
+    """By the bootstrap's own quantiles three seeds do so in 13 cases of 100."""
+    monkeypatch.setattr(aggregates, "RESAMPLES", 150)
+    generator, worlds = np.random.default_rng(0), 300
+    rejected = 0
+    for _ in range(worlds):
+        own, other = generator.normal(size=(2, seeds, 3))
+        limits = stratified(lambda one, another: iqm(one) - iqm(another), own, other)
+        rejected += resampled(limits, samples=3).p_value() < 0.05
+    assert 0.02 < rejected / worlds < 0.08
 
 
 def test_the_area_is_the_mean_over_log_density():
