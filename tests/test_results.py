@@ -27,9 +27,11 @@ def test_there_are_published_records():
         "cifar",
         "classic-control",
         "inputs",
+        "instability",
         "language-modelling",
         "levels",
         "lth-mnist",
+        "masks",
         "teacher",
         "transfer",
         "translation",
@@ -72,7 +74,8 @@ def test_the_page_follows_from_the_records(tmp_path):
     own = tmp_path / RESULTS.name
     for name in ("records", "measured"):
         shutil.copytree(RESULTS / name, own / name)
-    shutil.copy(RESULTS / "README.md", own)
+    for name in ("README.md", "speed.jsonl"):
+        shutil.copy(RESULTS / name, own)
     shutil.copytree(RESULTS.parent / "docs", tmp_path / "docs")
     site(own / "records", own / "index.html")
     assert (own / "index.html").read_bytes() == (RESULTS / "index.html").read_bytes(), "run `tox -e results`"

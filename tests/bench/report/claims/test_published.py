@@ -27,8 +27,8 @@ def test_a_claim_alone_says_what_the_table_says(records):
     for name in asked.values():
         (alone,) = judge([small[name]], records)
         _, _, verdict, scale, _, _, n, p, *_ = table[name]
-        told = alone.interval and (str(alone.interval.n), f"{alone.p:.2g}")
-        assert (alone.status, alone.scale, told or ("", "")) == (verdict, scale, (n, p))
+        told = "" if alone.p is None else f"{alone.p:.2g}"
+        assert (alone.status, alone.scale, str(alone.interval.n), told) == (verdict, scale, n, p)
 
 
 def test_the_interval_of_a_decided_claim_clears_its_threshold(records):
@@ -38,5 +38,6 @@ def test_the_interval_of_a_decided_claim_clears_its_threshold(records):
     for verdict in decided:
         claim, limits = verdict.claim, verdict.interval
         assert verdict.p < 0.05
-        threshold = -claim.margin if claim.test == "not-worse" else claim.threshold
-        assert not limits.low <= threshold <= limits.high, claim.id
+        margins = {"not-worse": (-1,), "equivalent": (-1, 1)}.get(claim.test)
+        for threshold in (claim.threshold,) if margins is None else (sign * claim.margin for sign in margins):
+            assert not limits.low <= threshold <= limits.high, claim.id
