@@ -49,6 +49,7 @@ class Inspection:
         findings: what contradicts itself or a rule, one line each.
         doubts: what is not installed here, told otherwise than it is installed, or cannot be trained again.
         missing: what should be here; fine in one's own store, not in a submission.
+        submitted: whether it is one: an archive, or a store that was unpacked from one.
         notes: what nothing here can show, and nobody asks for.
         believed: units whose masks nothing but their own word stands for.
         units: how many folders were looked at.
@@ -58,6 +59,7 @@ class Inspection:
     findings: list[str]
     doubts: list[str]
     missing: list[str]
+    submitted: bool
     notes: list[str]
     believed: int
     units: int
@@ -120,6 +122,7 @@ def _inspected(
         findings=[_plain(line) for line in findings],
         doubts=[_plain(line) for line in doubts],
         missing=[_plain(line) for line in missing],
+        submitted=store.suite is not None,
         notes=[_plain(line) for line in notes],
         believed=sum(submission.believes_mask(entry) for entry in submission.entries.values()),
         units=sum(1 for _ in store.folders()),

@@ -472,6 +472,22 @@ def test_missing_seeds_are_notes(runs, forge):
     assert found.missing == ["toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"]
 
 
+def test_a_seed_that_was_left_out_is_a_finding_of_the_archive_and_of_the_store_that_is_made_of_it(
+    command, runs, suite_file, tmp_path
+):
+    """The way of whoever keeps a board: unpack, verify, publish."""
+    lacks = "toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"
+    shutil.rmtree(next((runs / "toy/chain/random-ticket/s1").glob("L03*")))
+    archive, theirs = tmp_path / "own.zip", tmp_path / "theirs"
+    assert command("verify", runs)[:2] == (0, f"note: {lacks}\n{runs}: 15 units, no findings\n"), "it may yet come"
+    assert command("pack", suite_file, "--store", runs, "--output", archive, "--weights")[0] == 0
+    assert command("verify", archive)[:2] == (1, f"{lacks}\n{archive}: 15 units, 1 finding\n")
+    code, out, _ = command("unpack", archive, "--into", theirs)
+    told = f"{theirs}: 15 units of suite toy, 1 finding: no whole submission; next: ticketbench verify {theirs}\n"
+    assert (code, out) == (0, f"{lacks}\n{told}")
+    assert command("verify", theirs)[:2] == (1, f"{lacks}\n{theirs}: 15 units, 1 finding\n")
+
+
 def test_a_seed_whose_ancestor_diverged_is_not_missing(template, tmp_path, toys, trouble, forge, runs):
     def diverge(units):
         record = units["ticket", 3, 1].record
