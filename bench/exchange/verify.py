@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.exchange.checks import budgets, chance, definition, masks, scores, seeds, states
+from bench.exchange.checks import budgets, chance, counts, definition, masks, scores, seeds, states
 from bench.exchange.draw import obstacle
 from bench.exchange.submission import Check, Submission, SubmittedUnit, read
 from bench.store.integrity import verify as contradictions
@@ -25,6 +25,10 @@ CHECKS: dict[str, Check] = {
     "magnitudes": masks.ranked,
     "survivors": masks.survived,
     "totals": masks.totals,
+    "derived counts": counts.derived,
+    "densities": counts.densities,
+    "width": counts.narrowed,
+    "operations": counts.flops,
     "ticket's mask": masks.paired,
     "overlap": chance.overlap,
     "layer counts": chance.layers,
@@ -76,7 +80,7 @@ def findings_of(root: Path) -> Inspection:
     if store.is_empty:
         raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
-    missing = [*seeds.missing(submission), *_untaken(submission)]
+    missing = [*seeds.missing(submission), *_untaken(submission), *counts.unmeasured(submission)]
     return _inspected(store, submission, contradictions(store), CHECKS, missing=missing)
 
 
