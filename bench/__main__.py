@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 
-from bench.errors import FULL, MISTAKE
+from bench.errors import FULL, MISTAKE, UNREACHABLE
 from bench.stopping import Stopped, stoppable
 
 BROKEN = 70
@@ -49,6 +49,11 @@ def _told(cause: BaseException, error: BaseException) -> int:
     if isinstance(cause, OSError) and cause.errno in FULL:
         _print(f"ticketbench: no room left ({cause}): make some, then try again")
         _close_output()
+        return MISTAKE
+    if isinstance(cause, OSError) and cause.errno in UNREACHABLE and cause.filename is not None:
+        _print(
+            f"ticketbench: {cause.filename}: {cause.strerror}: name another path, or give yourself access to this one"
+        )
         return MISTAKE
     traceback.print_exception(error)
     _print("ticketbench: this is a mistake in ticketbench: please report it with the text above to its issue tracker")

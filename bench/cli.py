@@ -348,7 +348,7 @@ def unpack(
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="What `ticketbench pack` made.")],
     into: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder, which becomes a store.")],
 ) -> None:
-    """Make a store of an archive that stands every check."""
+    """Make a store of an archive that contradicts itself nowhere."""
     _verbs("exchange").unpack(archive, into)
 
 

@@ -10,6 +10,9 @@ MISTAKE = 2
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says where there is no room left, on the disk or for this user."""
 
+UNREACHABLE = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP})
+"""What it says of a path that leads nowhere for this user: below a folder that is closed to him, overlong, or a circle of links."""
+
 
 class TicketBenchError(Exception):
     """Base of every error that a user can cause and mend; the command line prints it and exits with `MISTAKE`."""

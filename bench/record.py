@@ -5,10 +5,15 @@ it through `bench.schema`, which holds it to these types and their bounds.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, cast
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
-from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, json_of
-from bench.spec import Direction, Method, Role, Task
+import msgspec
+
+from bench.errors import SpecError
+from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, decode, json_of
+from bench.spec import LATER, Direction, Method, Role, Task
 
 FORMAT: Final = 2
 """Version of the store's layout and of these records; a store with a higher one is refused.
@@ -157,7 +162,7 @@ else:
         """`Unit.spec()`, as JSON."""
 
         spec_version: Literal[1]  # `bench.spec.SPEC_VERSION`
-        task: json_of(Task)
+        task: json_of(Task, later=LATER)
         method: json_of(Method)
         level: Level
         seed: Seed
@@ -201,6 +206,44 @@ class Record(TypedDict):
     parents: dict[Digest, Digest]  # unit id of a parent -> its result digest
     provenance: Provenance
     digests: Digests
+
+
+Recorded = TypeVar("Recorded", bound=Record)
+
+
+def decode_record(data: bytes | str, kind: type[Recorded]) -> Recorded:
+    """A record from anybody: of its types and bounds, of a task and a method that may be, made at times that there are.
+
+    Args:
+        data: the JSON.
+        kind: `Record`, or what holds more.
+
+    Raises:
+        ValueError: in one line, if it is none.
+    """
+    record = decode(data, kind)
+    for part, of in (("task", Task), ("method", Method)):
+        _check_definition(msgspec.json.encode(record["spec"][part]), of)
+    for moment in ("start", "end"):
+        _check_time(str(dict(record["provenance"]).get(moment, "")))
+    return record
+
+
+@lru_cache(maxsize=1024)
+def _check_definition(data: bytes, kind: type[Task] | type[Method]) -> None:
+    """Whether a task or a method does not contradict itself; many records have the same."""
+    try:
+        msgspec.json.decode(data, type=kind)
+    except SpecError as error:
+        raise ValueError(str(error)) from error
+
+
+def _check_time(text: str) -> None:
+    try:
+        if text:
+            datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"there is no time {text}") from error
 
 
 class CurvePoint(TypedDict):

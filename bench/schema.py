@@ -7,7 +7,7 @@ takes to parse them; what comes out is what was written, number by number, so th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import (
     TYPE_CHECKING,
@@ -27,8 +27,8 @@ from msgspec import Meta
 
 LONGEST = 2_000
 """Characters of a text; the longest of the built-in tasks has a tenth of that."""
-LARGEST = 1e100
-"""Of a number: sums and squares of such ones stay finite, and nothing that is measured comes near."""
+LARGEST = 1e60
+"""Of a number: sums and fourth powers of such ones, as Welch's test has, stay finite; nothing that is measured comes near."""
 DEEPEST = 6
 """Lists and objects inside each other, where a field may hold any JSON."""
 
@@ -66,14 +66,18 @@ else:
 Kind = TypeVar("Kind")
 
 
-def json_of(kind: type) -> Any:
-    """The type of the JSON that a frozen dataclass is written as; a field that has a default may be missing."""
+def json_of(kind: type, *, later: Collection[str] = ()) -> Any:
+    """The type of the JSON that a frozen dataclass is written as.
+
+    Args:
+        kind: the class.
+        later: fields that may be missing, as it did not always have them; a default counts for code alone, and is written.
+    """
     hints = get_type_hints(kind, include_extras=True)
     fields = {}
     for each in dataclasses.fields(kind):
         hint = _as_json(hints[each.name])
-        needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-        fields[each.name] = hint if needed else NotRequired[hint]
+        fields[each.name] = NotRequired[hint] if each.name in later else hint
     return TypedDict(kind.__name__, fields)  # type: ignore[operator]
 
 

@@ -25,6 +25,8 @@ SPEC_VERSION = 1
 
 SCALES = ("smoke", "quick", "small", "paper")
 DENSE = "dense"
+VALIDATION = "val"
+"""The split on which `Task.select` is measured."""
 WILDCARDS = frozenset("*?[")
 """Of patterns."""
 DIGITS = 10
@@ -170,7 +172,7 @@ class Task(_Identified):
     metric: Name
     directions: Mapping[Name, Direction]
     split: Name = "test"
-    splits: tuple[Name, ...] = ("val", "test")
+    splits: tuple[Name, ...] = (VALIDATION, "test")
     at: tuple[Name, ...] = ("final",)
     select: Name | None = None
     evaluation: Mapping[Name, Json] = field(default_factory=dict)
@@ -198,6 +200,20 @@ class Task(_Identified):
             raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
         if self.split not in self.splits:
             raise SpecError(f"task {self.name} scores split {self.split!r}: evaluated are {', '.join(self.splits)}")
+        self._check_readings()
+
+    def _check_readings(self) -> None:
+        if not self.at:
+            raise SpecError(f"task {self.name} reads no score: name in `at` when it is read, `final` for the end")
+        if self.select is not None and self.select not in self.directions:
+            raise SpecError(
+                f"task {self.name} selects by {self.select!r}: measured are {', '.join(self.directions)}, choose one of them"
+            )
+        if self.select is not None and VALIDATION not in self.splits:
+            raise SpecError(
+                f"task {self.name} selects by {self.select!r} on {VALIDATION!r}, which it does not evaluate: evaluated are "
+                f"{', '.join(self.splits)}; add it to splits"
+            )
         if ("early-stop" in self.at) != (self.select is not None):
             raise SpecError(f"task {self.name}: `early-stop` in `at` and a metric in `select` go together")
         for at in self.at:
@@ -248,6 +264,9 @@ REPORTED_ONLY = (
 )
 """Fields of a task that change how results read, never what is trained; not part of a unit's identity."""
 
+LATER = ("fewest_seeds",)
+"""Those that the first records do not have; all other fields stand in every spec that was ever written."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method(_Identified):
@@ -278,6 +297,13 @@ class Method(_Identified):
     options: Mapping[Name, Json] = field(default_factory=dict)
     version: Version = 1
     about: Text = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options.get("source", ""), str):
+            raise SpecError(f"method {self.name} has source {self.options['source']!r}: it is the name of a task")
+        code = self.options.get(CODE, {})
+        if not isinstance(code, Mapping) or not all(isinstance(digest, str) for digest in code.values()):
+            raise SpecError(f"method {self.name} has {CODE} {code!r}: it is a table, file -> sha256")
 
     @property
     def is_chain(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.digests import canonical_json
 from bench.exchange.submission import SubmittedUnit
@@ -22,6 +23,9 @@ NEGLIGIBLE = 0.1
 """How far stored weights may score elsewhere, and what shift turns no verdict, as a share of the tolerance."""
 
 NUMBERS = ("density", "density_weights", "density_total", "effective_density", "flops", "flops_dense")
+COUNTED = ("counts", "density", "density_weights", "density_total", "flops", "flops_dense")
+SIZES: tuple[Literal["all", "weights", "prunable", "level_asks"], ...] = ("all", "weights", "prunable", "level_asks")
+"""Those counts that no mask changes."""
 TRAINED = ("status", "metrics", "steps", "updates", "env_steps", "overlap")
 WHERE = ("device", "threads", "machine", "cpu", "capability")
 DECISIVE = ("ticketbench", "numpy", "torch")
@@ -167,11 +171,27 @@ def _of_one(unit: Remeasured, others: Sequence[float]) -> Iterator[str]:
     if unit.is_exact:
         if differing:
             yield f"{both}: on the same kind of machine with the same versions it has another {', '.join(differing)}"
+    elif counted := _counted(unit):
+        yield f"{both}: wherever it is measured it has another {', '.join(counted)}"
     elif unit.difference is None:
         if claimed != measured:
             yield both
     elif abs(unit.difference) > (room := allowed(unit, others)):
         yield f"{both}: {abs(unit.difference):.3g} apart, {room:.3g} is allowed"
+
+
+def _counted(unit: Remeasured) -> list[str]:
+    """What follows from the network and its mask, is the same on every machine, and differs.
+
+    How many weights each layer keeps may round otherwise where gradients choose, or the mask changes while training.
+    """
+    assert unit.record is not None
+    ours, theirs = dict(unit.record), dict(unit.entry.record)
+    mask, training = unit.entry.columns.mask, unit.entry.columns.training
+    if not training.dynamic and (mask.whole or mask.drawn or mask.ranked or mask.taken):
+        return [name for name in COUNTED if canonical_json(ours[name]) != canonical_json(theirs[name])]
+    counts = unit.record["counts"], unit.entry.record["counts"]
+    return ["counts"] if any(counts[0][name] != counts[1][name] for name in SIZES) else []
 
 
 def allowed(unit: Remeasured, others: Sequence[float]) -> float:

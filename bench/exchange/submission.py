@@ -132,12 +132,32 @@ class Submission:
 
     @cached_property
     def models(self) -> Mapping[str, SubmittedUnit]:
-        """Task, as JSON -> the first entry of it whose network is the task's own."""
+        """Task, as JSON -> the first entry of it whose network is the task's own; of a method that is known, if there is one."""
         models: dict[str, SubmittedUnit] = {}
-        for entry in self.entries.values():
+        for entry in sorted(self.entries.values(), key=lambda entry: entry.installed.method is None):
             if not entry.columns.weights.narrower:
                 models.setdefault(canonical_json(entry.record["spec"]["task"]), entry)
         return models
+
+    def whole(self, entry: SubmittedUnit) -> SubmittedUnit | None:
+        """The entry that tells the network of the task of another, to which densities refer."""
+        return self.models.get(canonical_json(entry.record["spec"]["task"]))
+
+    @cached_property
+    def _widths(self) -> Mapping[str, list[int]]:
+        """Task, as JSON -> prunable weights of its networks of all widths, in order."""
+        widths: dict[str, set[int]] = {}
+        for entry in self.entries.values():
+            if self.whole(entry) is entry or entry.columns.weights.narrower:
+                task = canonical_json(entry.record["spec"]["task"])
+                widths.setdefault(task, set()).add(entry.record["counts"]["prunable"])
+        return {task: sorted(counts) for task, counts in widths.items()}
+
+    def nearest_width(self, entry: SubmittedUnit, asked: int) -> int:
+        """How near the network of another's task comes, of those widths that were submitted, to so many weights."""
+        counts = self._widths[canonical_json(entry.record["spec"]["task"])]
+        place = bisect_left(counts, asked)
+        return min(abs(count - asked) for count in counts[max(0, place - 1) : place + 1])
 
     def beside(
         self, entry: SubmittedUnit, method: str, *, level: int | None = None, seed: int | None = None

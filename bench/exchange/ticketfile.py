@@ -24,7 +24,7 @@ from bench.digests import canonical_json, file_digest
 from bench.errors import StoreError, SubmissionError, TicketBenchError
 from bench.exchange.manifest import check_path
 from bench.record import FORMAT as RECORD_FORMAT
-from bench.record import CurvePoint, Record, StateRest
+from bench.record import CurvePoint, Record, StateRest, decode_record
 from bench.schema import Count, Name, decode
 from bench.spec import DIGITS, Method, Unit
 from bench.store import files
@@ -197,7 +197,7 @@ def _parse(found: Tensors) -> TicketFile:
         raise SubmissionError(
             f"it lacks {', '.join(sorted(KEYS - told.keys())) or 'nothing, and says more than it may'}"
         )
-    record, points = decode(told["record"], Record), decode(told["curve"], list[CurvePoint])
+    record, points = decode_record(told["record"], Record), decode(told["curve"], list[CurvePoint])
     shapes, rest = decode(told["shapes"], dict[Name, Shape]), decode(told["state"], StateRest)
     unit = Unit.from_spec(record["spec"])
     check_path(f"{unit.path}/{RECORD}")

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from bench.errors import SubmissionError, TicketBenchError
 from bench.exchange.manifest import MOST_FILES, NAME, Manifest, Sealed, check_path, quoted
@@ -47,7 +47,19 @@ SYSTEMS = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Where systems note things beside the files of somebody who packs a folder."""
 
 
-def unpack(path: Path, into: Path) -> Manifest:
+class Unpacked(NamedTuple):
+    """A store that was made of an archive.
+
+    Args:
+        manifest: of the archive.
+        missing: what a submission should hold and this one does not, one line each: parts of a suite travel too.
+    """
+
+    manifest: Manifest
+    missing: list[str]
+
+
+def unpack(path: Path, into: Path) -> Unpacked:
     """Make a store of an archive.
 
     Args:
@@ -65,14 +77,16 @@ def unpack(path: Path, into: Path) -> Manifest:
     try:
         with _draft(into) as draft:
             manifest = extract(path, draft)
-            findings = findings_of(draft).findings
-            if findings:
-                more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-                raise SubmissionError(f"{path} is not believed: {findings[0]}{more}; see `ticketbench verify {path}`")
+            found = findings_of(draft)
+            if found.findings:
+                more = f" (and {len(found.findings) - 1} more)" if len(found.findings) > 1 else ""
+                raise SubmissionError(
+                    f"{path} is not believed: {found.findings[0]}{more}; see `ticketbench verify {path}`"
+                )
             draft.rename(into)
     except OSError as error:
         raise SubmissionError(f"cannot unpack into {into}: {error.strerror or error}; name another --into") from error
-    return manifest
+    return Unpacked(manifest, found.missing)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.exchange.checks import budgets, chance, definition, masks, scores, seeds, states
+from bench.exchange.checks import budgets, chance, counts, definition, masks, scores, seeds, states
 from bench.exchange.draw import obstacle
 from bench.exchange.submission import Check, Submission, SubmittedUnit, read
 from bench.store.integrity import verify as contradictions
@@ -25,6 +25,10 @@ CHECKS: dict[str, Check] = {
     "magnitudes": masks.ranked,
     "survivors": masks.survived,
     "totals": masks.totals,
+    "derived counts": counts.derived,
+    "densities": counts.densities,
+    "width": counts.narrowed,
+    "operations": counts.flops,
     "ticket's mask": masks.paired,
     "overlap": chance.overlap,
     "layer counts": chance.layers,
@@ -49,6 +53,7 @@ class Inspection:
         findings: what contradicts itself or a rule, one line each.
         doubts: what is not installed here, told otherwise than it is installed, or cannot be trained again.
         missing: what should be here; fine in one's own store, not in a submission.
+        submitted: whether it is one: an archive, or a store that was unpacked from one.
         notes: what nothing here can show, and nobody asks for.
         believed: units whose masks nothing but their own word stands for.
         units: how many folders were looked at.
@@ -58,6 +63,7 @@ class Inspection:
     findings: list[str]
     doubts: list[str]
     missing: list[str]
+    submitted: bool
     notes: list[str]
     believed: int
     units: int
@@ -74,7 +80,7 @@ def findings_of(root: Path) -> Inspection:
     if store.is_empty:
         raise StoreError(f"{root} holds no unit, so nothing was verified: name a store, an archive or a ticket file")
     submission = read(store)
-    missing = [*seeds.missing(submission), *_untaken(submission)]
+    missing = [*seeds.missing(submission), *_untaken(submission), *counts.unmeasured(submission)]
     return _inspected(store, submission, contradictions(store), CHECKS, missing=missing)
 
 
@@ -120,6 +126,7 @@ def _inspected(
         findings=[_plain(line) for line in findings],
         doubts=[_plain(line) for line in doubts],
         missing=[_plain(line) for line in missing],
+        submitted=store.suite is not None,
         notes=[_plain(line) for line in notes],
         believed=sum(submission.believes_mask(entry) for entry in submission.entries.values()),
         units=sum(1 for _ in store.folders()),

@@ -8,9 +8,8 @@ from typing import Any
 from msgspec.json import encode
 
 from bench.errors import StoreError
-from bench.record import Record
+from bench.record import Record, decode_record
 from bench.report.table.merge import merged
-from bench.schema import decode
 
 RECORDS = ".jsonl"
 
@@ -51,7 +50,7 @@ def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:
 
 def _record(line: bytes, held: dict[str | bytes, Any], where: str) -> Record:
     try:
-        return _shared(decode(line, Record), held)
+        return _shared(decode_record(line, Record), held)
     except ValueError as error:
         raise StoreError(f"{where}: not a record ({error}); publish the suite again") from error
 

@@ -68,10 +68,17 @@ class Selection:
 
         Raises:
             UnknownName: if no record is of a task or method that is asked for.
+            SpecError: if none has a level or seed that is asked for.
         """
         known = list(records)
-        _check_names("task among the records", self.tasks, (record["spec"]["task"]["name"] for record in known))
-        _check_names("method among the records", self.methods, (record["spec"]["method"]["name"] for record in known))
+        specs = [record["spec"] for record in known]
+        _check_names("task among the records", self.tasks, (spec["task"]["name"] for spec in specs))
+        _check_names("method among the records", self.methods, (spec["method"]["name"] for spec in specs))
+        of_tasks = [spec for spec in specs if _admits(self.tasks, spec["task"]["name"])]
+        for what, wanted in (("level", self.levels), ("seed", self.seeds)):
+            if of_tasks:
+                there = {spec[what] for spec in of_tasks}
+                _check_numbers(f"{what}s", wanted, there, "the records have", "ask for some of these")
         return [record for record in known if self._admits_spec(record["spec"])]
 
     def of_arms(self, arms: Collection[Arm]) -> set[Arm]:

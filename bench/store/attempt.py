@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from bench.digests import file_digest
 from bench.errors import AttemptVanished, StoreError
-from bench.record import Record, StoredRecord, is_stacked
-from bench.schema import decode
+from bench.record import Record, StoredRecord, decode_record, is_stacked
 from bench.spec import DIGITS, Unit
 from bench.store import files
 from bench.store.claims import ATTEMPTS
@@ -192,7 +191,7 @@ def parse_record(text: bytes | str) -> StoredRecord:
     Raises:
         ValueError: if it is none.
     """
-    record = decode(text, StoredRecord)
+    record = decode_record(text, StoredRecord)
     if ("curve" in record) != (record["format"] > 1):
         raise ValueError(f"a record of format {record['format']} holds {'no' if 'curve' in record else 'its'} curve")
     return record

@@ -24,6 +24,12 @@ Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
 Family = Mapping[str, tuple[Path, Record]]
 """Unit id -> folder and record, of all records of a store."""
 
+DENSITIES = (
+    ("density", "kept", "prunable"),
+    ("density_weights", "kept_weights", "weights"),
+    ("density_total", "kept_all", "all"),
+)
+"""Density -> the count that it is of, and the one that it is a share of."""
 BESIDE = {
     "items": "test items",
     "nodes": "nodes",
@@ -167,15 +173,19 @@ def _counts(_family: Family, folder: Path, _unit: Unit, record: Record) -> Itera
     yield from _densities(record)
 
 
+def keeps_everything(record: Record) -> bool:
+    """Whether nothing of its network is pruned at a level that asks for it, as of a narrower one.
+
+    Its densities refer to the network of full width, which stands in other records.
+    """
+    return record["counts"]["kept"] == record["counts"]["prunable"] and record["spec"]["level"] > 0
+
+
 def _densities(record: Record) -> Iterator[str]:
     counts = record["counts"]
-    if counts["kept"] == counts["prunable"] and record["spec"]["level"] > 0:
-        return  # a narrower network: its densities refer to the network of full width
-    for density, kept, of in (
-        ("density", "kept", "prunable"),
-        ("density_weights", "kept_weights", "weights"),
-        ("density_total", "kept_all", "all"),
-    ):
+    if keeps_everything(record):
+        return  # `bench.exchange.checks.counts` knows the network that its densities refer to
+    for density, kept, of in DENSITIES:
         told, found = dict(record)[density], counts[kept] / counts[of]  # type: ignore[literal-required]
         if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
             yield f"its {density} is {found:.6g} by its counts, the record says {told}"

@@ -1,7 +1,7 @@
 """From a curve to the numbers that are recorded: nothing is ever selected on test data."""
 
 from bench.record import CurvePoint, Metric
-from bench.spec import Task, share_of_budget
+from bench.spec import VALIDATION, Task, share_of_budget
 
 
 def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) -> list[Metric]:
@@ -47,4 +47,4 @@ def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:
     """The first point of the curve with the best validation value of `task.select`."""
     assert task.select is not None
     sign = 1 if task.directions[task.select] == "min" else -1
-    return min(curve, key=lambda point: sign * point["metrics"]["val"][str(task.select)])
+    return min(curve, key=lambda point: sign * point["metrics"][VALIDATION][str(task.select)])

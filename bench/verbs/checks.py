@@ -68,9 +68,9 @@ def verify(submission: Path, audit: Audit) -> int:
         _append(audit.output, [])  # what was measured for hours must find its place
     with _opened(submission) as inspection:
         # in one's own store a seed may still be missing; what is submitted is complete
-        missing = inspection.missing if submission.is_file() else []
+        missing, lacking = (inspection.missing, []) if inspection.submitted else ([], inspection.missing)
         findings = [*inspection.findings, *inspection.doubts, *missing]
-        notes = inspection.notes if submission.is_file() else [*inspection.missing, *inspection.notes]
+        notes = [*lacking, *inspection.notes]
         if inspection.believed:
             believed = f"mask believed of {inspection.believed} units: the weights that ranked it were not submitted"
             notes = [*notes, believed]

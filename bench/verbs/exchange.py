@@ -10,7 +10,7 @@ from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
 from bench.runs.plan import plan
 from bench.store.store import Store
-from bench.verbs.request import Request, existing, say, writing
+from bench.verbs.request import Request, command_line, existing, say, writing
 
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
@@ -22,11 +22,16 @@ def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
 
 
 def unpack(archive: Path, into: Path) -> None:
-    """Make a store of an archive."""
+    """Make a store of an archive, and say what a submission of it would lack."""
     with writing(into, "--into"):
-        manifest = read(archive, into)
+        manifest, missing = read(archive, into)
     units = len({path.rpartition("/")[0] for path in manifest.files})
-    say(f"{into}: {units} units of suite {manifest.suite['name']}, checked; next: ticketbench publish --store {into}")
+    what = f"{into}: {units} units of suite {manifest.suite['name']}"
+    if missing:
+        found = f"{len(missing)} finding{'s' * (len(missing) != 1)}"
+        say(*missing, f"{what}, {found}: no whole submission; next: {command_line('verify', into)}")
+    else:
+        say(f"{what}, checked; next: {command_line('publish', '--store', into)}")
 
 
 def import_(path: Path, root: Path) -> None:

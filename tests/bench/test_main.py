@@ -1,5 +1,6 @@
 """How the command ends: with which code, after which line, and with nothing left behind."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore it
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one under nohup this
 """
+LONG = "n" * 300
 TOY = f"{STARTED_LIKE_A_SHELL}import toy; toy.main()"
 
 
@@ -137,6 +139,45 @@ def test_whatever_a_verb_raises_is_not_worse_or_findings(command, monkeypatch, e
     monkeypatch.setattr(cli, "_verbs", broken)
     code, out, err = command("tasks")
     assert (code, out) == (70, "")
+    assert type(error).__name__ in err
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP])
+def test_a_path_that_leads_nowhere_for_this_user_is_one_line(command, monkeypatch, number):
+    def closed(self, **_):
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    told = "name another path, or give yourself access to this one"
+    assert command("verify", "closed/runs") == (2, "", f"ticketbench: closed/runs: {os.strerror(number)}: {told}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify", LONG), ("compare", LONG, LONG), ("plan", f"{LONG}.toml"), ("table", "--store", LONG),
+        ("site", "--records", LONG, "--output", "x.html"), ("unpack", LONG, "--into", LONG),
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_an_overlong_name_is_one_line(command, words):
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("ticketbench: ")
+    assert "File name too long" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error", "x"), PermissionError(errno.EPERM, "no")])
+def test_other_errors_of_the_system_are_not_called_the_users(command, monkeypatch, error):
+    """A disk that breaks is none, nor is a process that may not be asked: no path was named."""
+
+    def broken(_):
+        raise error
+
+    monkeypatch.setattr(cli, "_verbs", broken)
+    code, _, err = command("tasks")
+    assert code == 70
     assert type(error).__name__ in err
 
 

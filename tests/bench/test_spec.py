@@ -141,6 +141,9 @@ def test_parents_are_part_of_the_id():
         ({"metric": "f1"}, "without a direction"),
         ({"select": None}, "go together"),
         ({"split": "train"}, "evaluated are val, test"),
+        ({"at": (), "select": None}, "reads no score: name in `at` when it is read"),
+        ({"select": "nope"}, "selects by 'nope': measured are accuracy, loss"),
+        ({"splits": ("test",)}, "selects by 'loss' on 'val', which it does not evaluate: evaluated are test; add it"),
         *(
             ({"at": ("final", "early-stop", at)}, f"reads scores at '{at}': write final, .* share of the budget as 5%")
             for at in (
@@ -165,6 +168,19 @@ def test_parents_are_part_of_the_id():
 def test_a_task_that_contradicts_itself_is_refused(wrong, said):
     with pytest.raises(SpecError, match=said):
         replace(LENET, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"source": ["mnist"]}, r"method mine has source \['mnist'\]: it is the name of a task"),
+        ({"code_sha256": 5}, "method mine has code_sha256 5: it is a table"),
+        ({"code_sha256": {"mine.py": 5}}, "it is a table, file -> sha256"),
+    ],
+)
+def test_options_that_everybody_reads_have_one_type(options, said):
+    with pytest.raises(SpecError, match=said):
+        replace(OWN, options=options)
 
 
 @pytest.mark.parametrize("at", ["final", "last-100", "last-5", "1%", "5%", "99%", "0.5%", "12.25%"])

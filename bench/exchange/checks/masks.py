@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.digests import canonical_json
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.store.attempt import STATES
 from bench.store.tensors import read_tensors
@@ -18,7 +17,7 @@ from bench.tickets.survival import survival
 
 def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """It has the layers that every unit of its task has."""
-    model = submission.models.get(canonical_json(entry.record["spec"]["task"]))
+    model = submission.whole(entry)
     if model is None or entry.columns.weights.narrower:
         return
     ours, theirs = model.record["counts"], entry.record["counts"]

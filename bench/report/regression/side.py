@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from bench import registry
 from bench.record import Record
@@ -17,6 +18,7 @@ from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.rows import OPPONENTS
+from bench.schema import LARGEST, Count
 from bench.spec import CODE, DENSE, Task, method_from_json, method_identity, task_identity
 from bench.tickets.columns import Columns
 
@@ -193,7 +195,7 @@ def of_table(name: str, lines: Iterable[str], *, tasks: Mapping[str, Task]) -> S
         version = _versions(row)["task"]
         headline = headlines.setdefault((row["task"], row["scale"], version), (row["metric"], row["at"]))
         if (row["metric"], row["at"]) == headline:
-            key = Key(row["task"], row["scale"], row["method"], int(row["level"]))
+            key = Key(row["task"], row["scale"], row["method"], _count(row["level"]))
             shown.setdefault((key, row["versions"]), row)
     arms: dict[Key, list[ArmSummary]] = defaultdict(list)
     for (key, _), row in shown.items():
@@ -209,17 +211,17 @@ def _tabulated(
     gaps = {
         f"vs_{column}": Gap(gap, _told(rival) if rival else {})
         for column, rival in rivals.items()
-        if key.method == TICKET and (gap := _sample(row, f"vs_{column}", int((rival or row)["n"])))
+        if key.method == TICKET and (gap := _sample(row, f"vs_{column}", _count((rival or row)["n"])))
     }
     return ArmSummary(
         key=key,
         protocol=_told(row),
         quantity=f"{row['metric']} {row['at']}",
         direction=row["direction"],
-        score=_sample(row, "", int(row["n"])),
+        score=_sample(row, "", _count(row["n"])),
         gaps=gaps,
         density=_number(row["density"]),
-        diverged=int(row["n_diverged"]),
+        diverged=_count(row["n_diverged"]),
         tolerance=task.tolerance if task and known else None,
         fewest=max(FEWEST, task.fewest_seeds) if task and known else FEWEST,
     )
@@ -228,13 +230,17 @@ def _tabulated(
 def _sample(row: Mapping[str, str], column: str, n: int) -> Sample | None:
     names = (column, f"{column}_low", f"{column}_high") if column else ("mean", "low", "high")
     mean, low, high = (_number(row[each]) if row[each] else None for each in names)
-    return None if mean is None else tabulated(mean, low, high, min(n, int(row["n"])))
+    return None if mean is None else tabulated(mean, low, high, min(n, _count(row["n"])))
 
 
 def _number(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is not a finite number")
+    if not abs(number := float(text)) <= LARGEST:  # NaN is not either
+        raise ValueError(f"{text[:80]} is no number that is measured")
     return number
+
+
+def _count(text: str) -> int:
+    return msgspec.convert(int(text), Count)
 
 
 def _told(row: Mapping[str, str]) -> dict[str, Any]:

@@ -248,7 +248,8 @@ def deciding_apart(first: Estimate, second: Estimate, *, tests: int = 1) -> int 
     if first.error is None or second.error is None:
         return None
     one, two = (each.error**2 * each.n for each in (first, second) if each.error is not None)
-    freedoms = (one + two) ** 2 / (one**2 + two**2) if one + two > 0 else 1.0
+    most = max(one, two)  # by which they are divided: of very small ones the squares are zero
+    freedoms = (one / most + two / most) ** 2 / ((one / most) ** 2 + (two / most) ** 2) if most > 0 else 1.0
     return _enough(abs(first.mean - second.mean), math.sqrt(one + two), freedoms, tests)
 
 

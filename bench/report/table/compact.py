@@ -10,6 +10,7 @@ from bench.report.table.arms import Arm
 from bench.report.table.notes import COLLAPSED, DIVERGED, UNKNOWN, collapsed
 from bench.report.table.rows import OPPONENTS, Row, Section
 
+MOST_DECIMALS = 6
 ARROWS = {"max": "↑", "min": "↓"}
 
 Text = Callable[[Row, Arm, int], str]
@@ -140,4 +141,4 @@ def decimals_of(rows: list[Row]) -> int:
     bounds = [row.bounds(name) for row in rows for name in ("mean", *(f"vs_{column}" for column in OPPONENTS))]
     halves = [(high - low) / 2 for _, low, high in bounds if low is not None and high is not None and high > low]
     scale = median(halves) if halves else max((abs(row.mean) / 100 for row in rows if row.mean), default=0.01)
-    return min(max(1 - math.floor(math.log10(scale)), 0), 6)
+    return min(max(1 - math.floor(math.log10(max(scale, 10.0**-MOST_DECIMALS))), 0), MOST_DECIMALS)

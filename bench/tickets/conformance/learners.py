@@ -10,7 +10,7 @@ import torch
 from bench.doors import ForwardsOnes, Interpolates, NamesNodes
 from bench.errors import LeakedMask
 from bench.learner import Domain, Learner, State
-from bench.spec import Task
+from bench.spec import VALIDATION, Task
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
@@ -147,7 +147,7 @@ def _observing(build: Build, _: Streams, task: Task, length: int) -> Iterator[st
     if task.metric not in looked.evaluate(task.split):
         yield f"evaluate({task.split!r}) does not report {task.metric} at the end of the budget"
     looked.load(begin)
-    if task.select and task.select not in looked.evaluate("val"):
+    if task.select and task.select not in looked.evaluate(VALIDATION):
         yield f"evaluate('val') does not report {task.select}"
     for split in task.splits:
         if looked.evaluate(split) != looked.evaluate(split):

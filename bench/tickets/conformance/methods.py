@@ -10,7 +10,7 @@ import torch
 
 from bench.chance import FALSE_ALARM, Draw, moments, p_value
 from bench.learner import Domain, Mask
-from bench.spec import DENSE, Method, Task, share_of_budget
+from bench.spec import DENSE, VALIDATION, Method, Task, share_of_budget
 from bench.store.integrity import revived
 from bench.tickets import masks
 from bench.tickets.columns import columns
@@ -269,7 +269,7 @@ def _selection(case: Case) -> Iterator[str]:
         chosen = trained.curve[-1]
         if metric["at"] == "early-stop" and select is not None:
             sign = 1 if case.task.directions[select] == "min" else -1
-            values = [sign * point["metrics"]["val"][select] for point in trained.curve]
+            values = [sign * point["metrics"][VALIDATION][select] for point in trained.curve]
             chosen = trained.curve[values.index(min(values))]
         elif (share := share_of_budget(metric["at"])) is not None:
             late = (p for p in trained.curve if p["step"] >= share * case.task.budget)

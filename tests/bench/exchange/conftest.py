@@ -104,6 +104,8 @@ class Part:
         counts["kept"] = sum(layer["kept"] for layer in counts["layers"].values())
         counts["kept_all"] += counts["kept"] - before
         counts["kept_weights"] += counts["kept"] - before - thin
+        if counts == self.was[0]["counts"]:
+            return  # nor do the densities change, which a narrower network refers to another one
         for density, kept, of in (
             ("density", "kept", "prunable"),
             ("density_weights", "kept_weights", "weights"),

@@ -57,6 +57,32 @@ def test_on_the_same_kind_of_machine_everything_must_be_equal(template, name):
     assert line.endswith(f"on the same kind of machine with the same versions it has another {name}")
 
 
+@pytest.mark.parametrize("how", ["retrain", "replay"])
+@pytest.mark.parametrize("method", ["small-dense", "random-ticket", "shuffled", "one-shot"])
+@pytest.mark.parametrize("name", ["counts", "density", "density_weights", "density_total", "flops", "flops_dense"])
+def test_what_follows_from_the_network_and_its_mask_must_be_equal_everywhere(template, method, name, how):
+    """The scores are the same: a network of more weights than it says has them honestly."""
+    unit = measured(template[method, 2], 90.0, 90.0, how=how)
+    assert findings([unit]) == []
+    if name == "counts":
+        unit.record["counts"]["layers"]["0.weight"]["kept"] += 1
+    else:
+        unit.record[name] += 0.01
+    (line,) = findings([unit])
+    assert line.endswith(f"claimed 90, measured 90: wherever it is measured it has another {name}")
+
+
+@pytest.mark.parametrize("method", ["snip", "rigl", "gmp"])
+def test_elsewhere_layers_may_keep_other_numbers_of_weights_where_rounding_chooses(template, method):
+    unit = measured(template[method, 2], 90.0, 90.0)
+    unit.record["counts"]["layers"]["0.weight"]["kept"] += 1
+    unit.record["flops"] += 1
+    assert findings([unit]) == []
+    unit.record["counts"]["level_asks"] += 1
+    (line,) = findings([unit])
+    assert line.endswith("wherever it is measured it has another counts")
+
+
 def test_one_and_one_point_zero_are_not_equal_to_the_bit(template):
     unit = measured(template["snip", 2], 90.0, 90, elsewhere=False)
     assert unit.differing == ["metrics"]

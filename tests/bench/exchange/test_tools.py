@@ -100,7 +100,7 @@ def test_python_packs_a_folder_again(members, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         archive.extractall(tmp_path / "by-hand")
     shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path, "by-hand")
-    assert unpack(tmp_path / "b.zip", tmp_path / "new").files
+    assert unpack(tmp_path / "b.zip", tmp_path / "new").manifest.files
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,10 @@ def listing(folder):
 
 
 def test_a_round_trip_gives_the_same_store(archive, tmp_path):
-    manifest = unpack(archive, tmp_path / "new")
+    made = unpack(archive, tmp_path / "new")
+    assert made.missing == []
     assert content(tmp_path / "new") == content(tmp_path / "original")
-    assert set(manifest.files) == set(content(tmp_path / "new"))
+    assert set(made.manifest.files) == set(content(tmp_path / "new"))
 
 
 def test_an_archive_of_an_older_version_is_unpacked_as_it_is(filled, tmp_path):

@@ -18,8 +18,10 @@ from bench.store.store import Store
 from bench.tickets.methods import METHODS
 
 TICKET, CONTROL, RANDOM, DENSE = ("ticket", 3, 0), ("reinit", 3, 0), ("random-ticket", 3, 0), ("dense", 0, 0)
-DISHONEST = ("shuffled", "shuffled-values", "fine-tune", "one-shot", "one-shot-reinit", "one-shot-untrained")
-"""Methods that the toy does not imitate: it shuffles nothing, fine-tunes from step 0, and shoots at random."""
+DISHONEST = (
+    "shuffled", "shuffled-values", "fine-tune", "one-shot", "one-shot-reinit", "one-shot-untrained", "small-dense",
+)  # fmt: skip
+"""Methods that the toy does not imitate: it shuffles and narrows nothing, fine-tunes from step 0, and shoots at random."""
 
 
 def said(root):
@@ -317,7 +319,10 @@ CHEATS = {
     ),
     "another level": (
         other_level,
-        ["its parent (ticket) is", "only dense stands at level 0", "its mask keeps 28 weights, level 0 leaves 56"],
+        [
+            "its parent (ticket) is", "only dense stands at level 0", "its mask keeps 28 weights, level 0 leaves 56",
+            "its level asks for 56 weights, the record says 28",
+        ],
     ),
     "a larger layer": (larger_layer, ["its layer 'a.bias' has another size than that of"]),
     "more weights in all": (fewer_weights, ["it counts 66 weights,"]),
@@ -450,6 +455,134 @@ def test_a_cheat_of_another_method_is_found(moons, forge, change, expected):
     assert all(expected in line for line in found), found
 
 
+# Narrower networks, whose densities refer to another one.
+
+NARROW = ("small-dense", 2, 0)
+DENSITIES = ("density", "density_weights", "density_total")
+
+
+def relabelled(units):
+    """Dense's own counts and metrics, with densities by wish."""
+    dense, small = units["dense", 0, 0], units[NARROW]
+    small.record["counts"] = {**dense.record["counts"], "level_asks": 1}
+    small.curve = dense.curve
+    small.record.update(dict.fromkeys(DENSITIES, 1e-6), flops=dense.record["flops"])
+
+
+def as_wide_as_dense(units):
+    """The same with what follows from these counts."""
+    relabelled(units)
+    small = units[NARROW].record
+    small["counts"]["level_asks"] = 44
+    small.update(dict.fromkeys(DENSITIES, 1.0))
+
+
+def resized(units, weights):
+    """Another number of weights in its first layer than it has, and all that follows."""
+    record, dense = units[NARROW].record, units["dense", 0, 0].record["counts"]
+    layer, counts = record["counts"]["layers"]["0.weight"], record["counts"]
+    change = weights - layer["all"]
+    layer.update(all=weights, prunable=weights, kept=weights)
+    for name in ("all", "weights", "prunable", "kept", "kept_weights", "kept_all"):
+        counts[name] += change
+    record["density"] = counts["kept"] / dense["prunable"]
+    record["density_weights"] = counts["kept_weights"] / dense["weights"]
+    record["density_total"] = counts["kept_all"] / dense["all"]
+
+
+def lighter(units):
+    """Fewer numbers that count as weights, and more as biases."""
+    record, dense = units[NARROW].record, units["dense", 0, 0].record["counts"]
+    record["counts"]["weights"] -= 10
+    record["counts"]["kept_weights"] -= 10
+    record["density_weights"] = record["counts"]["kept_weights"] / dense["weights"]
+
+
+def renamed(units):
+    layers = units[NARROW].record["counts"]["layers"]
+    layers["5.weight"] = layers.pop("4.weight")
+
+
+NARROWED = {
+    "dense by another name": (
+        relabelled,
+        ["its effective_density is", "its density is 1 by its counts and those of 'example/moons@smoke dense L0 s0', the record says 1e-06",
+         "its density_weights is 1 by", "its density_total is 1 by", "its level asks for 46 weights, the record says 1",
+         "it has 64 weights, level 2 leaves 46: another width comes nearer"],
+    ),
+    "dense with its own densities": (
+        as_wide_as_dense,
+        ["it has 64 weights, level 2 leaves 46: another width", "its level asks for 46 weights, the record says 44"],
+    ),
+    "a density by wish": (
+        set_record("density", 1e-6, NARROW),
+        ["its density is 0.6875 by its counts and those of", "its effective_density is"],
+    ),
+    "far too narrow": (
+        lambda units: resized(units, 1),
+        ["it has 23 weights, level 2 leaves 46: another width", "its effective_density is 0.6875, its density"],
+    ),
+    "a layer that is wider": (lambda units: resized(units, 34), ["its layer '0.weight' is none of a narrower"]),
+    "fewer weights, more biases": (lighter, ["it counts 34 weights, its layers and"]),
+    "another layer": (renamed, ["its layer '4.weight' is none of a narrower"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cheat", NARROWED)
+def test_a_narrower_network_is_held_against_that_of_its_task(moons, forge, cheat):
+    change, expected = NARROWED[cheat]
+    forge(moons, change)
+    found = said(moons)
+    for each in expected:
+        assert any(each in line for line in found), (each, found)
+    assert [line for line in found if not any(each in line for each in expected)] == []
+
+
+def test_a_narrower_network_alone_is_no_submission(moons):
+    """Nothing tells what its densities refer to."""
+    for folder in (moons / "example/moons").iterdir():
+        if folder.name != "small-dense":
+            shutil.rmtree(folder)
+    found = findings_of(moons)
+    assert found.findings == []
+    assert [line for line in found.missing if "no unit with that network is here" in line] == found.missing
+    assert len(found.missing) == 2
+
+
+# Counts and operations that follow from the layers.
+
+
+def set_counts(name, value, unit=RANDOM):
+    return lambda units: units[unit].record["counts"].update({name: value})
+
+
+def cheaper(units):
+    units["one-shot", 2, 0].record["flops"] //= 10
+
+
+def cheapest_dense(units):
+    units["one-shot", 2, 0].record.update(flops=60, flops_dense=80)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (set_counts("level_asks", 1, ("random-ticket", 2, 0)), "its level asks for 46 weights, the record says 1"),
+        (set_counts("collapsed", ["0.weight"], ("snip", 2, 0)), "its layers without a weight are none, the record says '0.weight'"),
+        (set_counts("groups", {"head": {"all": 1, "prunable": 1, "kept": 1}}, ("snip", 2, 0)), "its group 'head' has None by its layers"),
+        (set_counts("groups", {"relevant inputs": {"all": 64, "prunable": 64, "kept": 64}}, ("snip", 2, 0)), "its weights that read inputs are more than"),
+        (cheaper, "or more"),
+        (cheapest_dense, "its flops_dense is 80, that of 'example/moons@smoke"),
+    ],
+    ids=["asks", "collapsed", "groups", "inputs", "operations", "dense operations"],
+)  # fmt: skip
+def test_what_follows_from_the_layers_is_not_believed(moons, forge, change, expected):
+    forge(moons, change)
+    found = said(moons)
+    assert found
+    assert all(expected in line for line in found), found
+
+
 @pytest.mark.parametrize("method", ["random-ticket", "random-erk", "shuffled"])
 def test_every_random_control_is_held_against_the_ticket(moons, forge, method):
     def copy(units):
@@ -470,6 +603,22 @@ def test_missing_seeds_are_notes(runs, forge):
     found = findings_of(runs)
     assert found.findings == []
     assert found.missing == ["toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"]
+
+
+def test_a_seed_that_was_left_out_is_a_finding_of_the_archive_and_of_the_store_that_is_made_of_it(
+    command, runs, suite_file, tmp_path
+):
+    """The way of whoever keeps a board: unpack, verify, publish."""
+    lacks = "toy/chain@smoke random-ticket L3 lacks seeds 1, which other arms have"
+    shutil.rmtree(next((runs / "toy/chain/random-ticket/s1").glob("L03*")))
+    archive, theirs = tmp_path / "own.zip", tmp_path / "theirs"
+    assert command("verify", runs)[:2] == (0, f"note: {lacks}\n{runs}: 15 units, no findings\n"), "it may yet come"
+    assert command("pack", suite_file, "--store", runs, "--output", archive, "--weights")[0] == 0
+    assert command("verify", archive)[:2] == (1, f"{lacks}\n{archive}: 15 units, 1 finding\n")
+    code, out, _ = command("unpack", archive, "--into", theirs)
+    told = f"{theirs}: 15 units of suite toy, 1 finding: no whole submission; next: ticketbench verify {theirs}\n"
+    assert (code, out) == (0, f"{lacks}\n{told}")
+    assert command("verify", theirs)[:2] == (1, f"{lacks}\n{theirs}: 15 units, 1 finding\n")
 
 
 def test_a_seed_whose_ancestor_diverged_is_not_missing(template, tmp_path, toys, trouble, forge, runs):

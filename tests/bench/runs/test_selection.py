@@ -48,3 +48,26 @@ def test_parts_of_records(filled):
     assert Selection(scale="paper").of_records(records) == []
     with pytest.raises(UnknownName, match="unknown method among the records 'snip'"):
         Selection(methods=("snip",)).of_records(records)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"levels": (3, 99)}, "levels 99 asked, the records have 0, 1, 2, 3: ask for some of these"),
+        ({"seeds": (0, 7)}, "seeds 7 asked, the records have 0:"),
+    ],
+)
+def test_numbers_that_no_record_has_are_an_error_and_no_table_of_dense_alone(filled, wanted, said):
+    with pytest.raises(SpecError, match=said):
+        Selection(**wanted).of_records(filled[0].records())
+
+
+def test_levels_are_looked_for_in_the_records_of_the_tasks_that_are_asked_for(filled):
+    records = filled[0].records()
+    other = [
+        {**each, "spec": {**each["spec"], "task": {**each["spec"]["task"], "name": "toy/other"}}} for each in records
+    ]
+    other = [each for each in other if each["spec"]["level"] < 3]
+    with pytest.raises(SpecError, match="levels 3 asked, the records have 0, 1, 2:"):
+        Selection(tasks=("toy/other",), levels=(3,)).of_records([*records, *other])
+    assert Selection(levels=(3,)).of_records([]) == [], "that there is no record at all is told by others"

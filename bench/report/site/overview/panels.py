@@ -109,17 +109,15 @@ def _panel(page: Page) -> Panel | None:
     if not gain or at_chance(comparison, task.at[0]):
         return None
     sign = 1 if task.direction == "max" else -1
-    drawn = [
-        (arm, row) for arm, row in page.section.headline if arm.installed and row.mean is not None and row.density > 0
-    ]
-    few = {name: [pair for pair in drawn if pair[0].method == name] for name in FEW}
-    if not any(few.values()):
+    known = [(arm, row) for arm, row in page.section.headline if arm.installed and row.mean is not None]
+    few = {name: [(arm, row) for arm, row in known if arm.method == name and row.density > 0] for name in FEW}
+    dense = next((row for arm, row in known if arm.method == DENSE), None)
+    if dense is None or not any(few.values()):
         return None
 
     def share(score: float) -> float:
         return sign * (score - task.chance) / gain
 
-    dense = next(row for arm, row in drawn if arm.method == DENSE)
     return _drawn(page, {name: pairs for name, pairs in few.items() if pairs}, dense, share)
 
 

@@ -295,3 +295,10 @@ def test_two_means_that_nothing_tells_apart():
     assert deciding_apart(apart, two_seeds) is None
     assert deciding_apart(apart, estimate([1.01, 2.0, 3.0])) is None
     assert deciding_apart(estimate([1.0] * 3), estimate([2.0] * 3)) == 3
+
+
+def test_seeds_that_decide_are_counted_of_errors_whose_squares_are_no_longer_numbers():
+    """Only the ratio of the errors counts, and that of the distance to them."""
+    usual = [Estimate(mean, error, 2, 3) for mean, error in ((1.0, 0.5), (0.0, 0.25))]
+    tiny = [Estimate(each.mean * 2.0**-300, each.error * 2.0**-300, 2, 3) for each in usual]
+    assert deciding_apart(*tiny) == deciding_apart(*usual) > 3
