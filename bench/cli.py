@@ -120,10 +120,11 @@ def plan(
     stack: options.Stacked = "auto",
 ) -> None:
     """Show what a run would do, and how long; or list the suites."""
+    asked = _asked(suite, part, scale)
     if suite is None:
+        _verbs("request").refuse_without_suite(asked, store, {"workers": workers, "stack": stack != "auto"})
         _verbs("lists").suites()
         return
-    asked = _asked(suite, part, scale)
     _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers, stack=stack))
 
 
@@ -201,13 +202,14 @@ def publish(
     store: options.StorePath = options.DEFAULT_STORE,
     output: options.Published = options.RESULTS,
     name: options.SuiteAlias = None,
+    replace: options.Replacing = False,
     submitter: options.Submitter = None,
     part: options.Part,
     scale: options.Scale = None,
 ) -> None:
     """Add a suite to what others read, or make that again."""
     asked = _asked(suite, part, scale)
-    _verbs("reports").publish(asked, store, folder=output, name=name, submitter=submitter)
+    _verbs("reports").publish(asked, store, folder=output, name=name, replace=replace, submitter=submitter)
 
 
 @app.command(epilog="Example: ticketbench tasks lenet; ticketbench tasks vision/lenet-mnist")

@@ -68,6 +68,10 @@ class Remeasured:
             beside.append("fit")
         if "interpolation" in self.record:  # measured again where its twin's weights were submitted too
             beside.append("interpolation")
+        if (
+            "survival" in self.record and "survival" in self.entry.record
+        ):  # likewise of dense; earlier records have none
+            beside.append("survival")
         return parts + [name for name in beside if digests[0].get(name) != digests[1].get(name)]
 
     @property

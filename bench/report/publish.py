@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from bench.digests import canonical_json
-from bench.errors import SpecError
+from bench.errors import Conflict, SpecError
 from bench.record import Record
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.folder import fill
-from bench.report.published import RECORDS, read
+from bench.report.published import RECORDS, read, read_files, standing
 from bench.report.submitters import SUBMITTERS, submitters, written
 from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
@@ -22,7 +23,13 @@ ADDED = "what is to be published"
 
 
 def publish(
-    records: Iterable[Record], folder: Path, *, name: str, apart: bool = False, submitter: str | None = None
+    records: Iterable[Record],
+    folder: Path,
+    *,
+    name: str,
+    apart: bool = False,
+    replace: bool = False,
+    submitter: str | None = None,
 ) -> list[Path]:
     """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`: all of them, or none.
 
@@ -36,32 +43,38 @@ def publish(
         folder: `results`.
         name: of the suite.
         apart: the suite is somebody's who chose its name: it joins nothing that stands under it.
+        replace: what was published under that name before makes place: its records, tables and figures.
         submitter: who made the records, as the page tells it; None: as it was told before.
 
     Returns:
         The files, in that order.
 
     Raises:
-        Conflict: if a record contradicts one that is published there, in whatever suite.
+        Conflict: if a record contradicts one that is published there, in whatever suite that stays.
         SpecError: if it is to be apart, and units of others stand under its name; if a file of something else does; or if nobody
             is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
-    added, published = list(records), folder / "records"
-    before = read(published) if any(published.glob(f"*{RECORDS}")) else {}
-    merged({**_named(before), ADDED: added})
-    _refuse_place(folder, name, published=name in before)
-    if apart and (others := _ids(before.get(name, [])) - _ids(added)):
-        where, units = published / f"{name}{RECORDS}", f"{len(others)} unit{'s' * (len(others) > 1)}"
+    added, published = list(records), sorted((folder / "records").glob(f"*{RECORDS}"))
+    suites = {path.stem for path in published}
+    staying = read_files(path for path in published if not (replace and path.stem == name))
+    _refuse_contradictions(staying, added, name, replaceable=not apart)
+    _refuse_place(folder, name, published=name in suites)
+    before = staying.get(name, [])
+    if apart and (others := _ids(before) - _ids(added)):
+        where, units = folder / "records" / f"{name}{RECORDS}", f"{len(others)} unit{'s' * (len(others) > 1)}"
         raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
-    own = merged({**_named({name: before.get(name, [])}), ADDED: added})
+    own = merged({**standing({name: before}), ADDED: added})
     named = None if submitter is None else written({**submitters(folder), name: submitter})
 
     def make(draft: Path) -> list[Path]:
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
         return [*_suite(draft, name, own.values()), *told]
 
-    return fill(folder, make)
+    files = fill(folder, make)
+    for path in _made_of(folder, name, suites) - set(files) if replace else ():
+        path.unlink()
+    return files
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -93,21 +106,46 @@ def verdicts(records: Iterable[Record]) -> str:
     return verdict_table(shown(judge(load_claims(), records)))
 
 
+def _refuse_contradictions(
+    published: Mapping[str, list[Record]], added: list[Record], name: str, *, replaceable: bool
+) -> None:
+    """See that what is published contradicts neither itself nor what is added, and say if replacing would mend it."""
+    try:
+        merged({**standing(published), ADDED: added})
+    except Conflict as conflict:
+        if not replaceable or name not in published:
+            raise
+        others = {suite: records for suite, records in published.items() if suite != name}
+        merged({**standing(others), ADDED: added})
+        raise Conflict(f"{conflict}; or put these in the place of all that is published of {name}: --replace") from None
+
+
 def _refuse_place(folder: Path, name: str, *, published: bool) -> None:
     """See that a suite that is published for the first time writes over nothing: `claims` and `x-bootstrap` are tables, too."""
     tables = (f"{name}.csv", f"{name}.md", f"{name}-bootstrap.csv")
     places = [folder / "records" / f"{name}{RECORDS}", *(folder / "tables" / table for table in tables)]
     there = next((place for place in places if place.exists()), None)  # be it by another case of its letters
     if there and not published:
-        raise SpecError(f"{there} is there already, and is not of a suite {name}: give it another name, --name")
+        raise SpecError(
+            f"{there} is there already, and no records of a suite {name} are: give it another name, --name, or remove that file"
+        )
+
+
+def _made_of(folder: Path, name: str, suites: AbstractSet[str]) -> set[Path]:
+    """The tables and figures of a suite that is published; another one may be called like one of its figures."""
+    made = [*(folder / "tables").glob(f"{name}*"), *(folder / "plots").glob(f"{name}-*")]
+    owner = {path: max((suite for suite in suites if _is_of(path, suite)), key=len, default=None) for path in made}
+    return {path for path in made if owner[path] == name}
+
+
+def _is_of(path: Path, suite: str) -> bool:
+    if path.parent.name == "plots":
+        return path.name.startswith(f"{suite}-")
+    return path.stem in (suite, f"{suite}-bootstrap")
 
 
 def _ids(records: Iterable[Record]) -> set[str]:
     return {record["unit_id"] for record in records}
-
-
-def _named(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:
-    return {f"{suite}{RECORDS}": records for suite, records in suites.items()}
 
 
 def _suite(folder: Path, name: str, records: Iterable[Record]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from msgspec.json import encode
 
 from bench.errors import StoreError
 from bench.record import Record, decode_record
-from bench.report.table.merge import merged
+from bench.report.table.merge import merged, refuse_additions
 
 RECORDS = ".jsonl"
 
@@ -25,15 +26,27 @@ def read(path: Path) -> dict[str, list[Record]]:
 
     Raises:
         StoreError: if there is none, or a line is no record.
-        Conflict: if two records contradict each other.
+        Conflict: if two records contradict each other, or one tells more of a unit than the other.
     """
     paths = sorted(path.glob(f"*{RECORDS}")) if path.is_dir() else [path]
     if not paths or not all(file.is_file() for file in paths):
         raise StoreError(f"no published records in {path}: name a folder of *{RECORDS} files, or one of them")
-    held: dict[str | bytes, Any] = {}
-    suites = {file.stem: _read(file, held) for file in paths}
-    merged({f"{suite}{RECORDS}": records for suite, records in suites.items()})
+    suites = read_files(paths)
+    sources = standing(suites)
+    merged(sources)
+    refuse_additions(sources)
     return suites
+
+
+def read_files(paths: Iterable[Path]) -> dict[str, list[Record]]:
+    """The same of files that need not agree with each other: they are about to be published again, one after another."""
+    held: dict[str | bytes, Any] = {}
+    return {file.stem: _read(file, held) for file in paths}
+
+
+def standing(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:
+    """By the names of their files: where to look for what contradicts."""
+    return {f"{suite}{RECORDS}": records for suite, records in suites.items()}
 
 
 def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:

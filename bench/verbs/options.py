@@ -116,6 +116,9 @@ Published = Annotated[Path, typer.Option(metavar="FOLDER", help="Where records/,
 SuiteAlias = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="What the suite is called there; else its own name.")
 ]
+Replacing = Annotated[
+    bool, typer.Option("--replace", help="What was published of the suite before makes place, records and figures.")
+]
 Submitter = Annotated[
     str | None, typer.Option("--from", metavar="WHO", help="Who made these records: a name, as the page shows it.")
 ]

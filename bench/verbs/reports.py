@@ -16,7 +16,17 @@ from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import PLAIN, Store, curve
 from bench.verbs.options import FIGURES, RESULTS
-from bench.verbs.request import Request, again, command_line, existing, kept_suite, say, some, writing
+from bench.verbs.request import (
+    Request,
+    again,
+    command_line,
+    existing,
+    kept_suite,
+    refuse_without_suite,
+    say,
+    some,
+    writing,
+)
 
 if TYPE_CHECKING:
     from bench.report.results import Results
@@ -124,7 +134,15 @@ def _found(asked: Request, store: Store) -> Results:
     return Results(name=name, store=store, records=some(asked.records(store), asked, store.root))
 
 
-def publish(asked: Request, root: Path, *, folder: Path, name: str | None = None, submitter: str | None = None) -> None:
+def publish(
+    asked: Request,
+    root: Path,
+    *,
+    folder: Path,
+    name: str | None = None,
+    replace: bool = False,
+    submitter: str | None = None,
+) -> None:
     """Write what others read, under the suite's name or another; without a suite, make it again from the records that lie there."""
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415
@@ -134,21 +152,24 @@ def publish(asked: Request, root: Path, *, folder: Path, name: str | None = None
     suite = Path(asked.suite).stem if asked.suite else kept_suite(root)
     where = [] if folder == RESULTS else ["--output", str(folder)]
     if suite is None:
-        for option, given in (("--name", name), ("--from", submitter)):
-            if given is not None:
-                raise SpecError(
-                    f"{option} is of a suite, and none is asked for: name one, or a --store that was unpacked"
-                )
+        way = "name one, or a --store that was unpacked"
+        refuse_without_suite(asked, root, {"name": name, "replace": replace, "from": submitter}, way=way)
         with writing(folder):
             written = refresh(folder)
         say(*map(str, written))
         again(command_line("publish", *where))
         return
+    if replace and kept_suite(root):
+        raise SpecError(
+            f"--replace is for units of your own: {root} was unpacked, give its suite a name of its own, --name"
+        )
     store = existing(root)
     records = some(asked.records(store), asked, root)
     tell_conflicts(store)
     with writing(folder):
-        written = write(records, folder, name=name or suite, apart=asked.suite is None, submitter=submitter)
+        written = write(
+            records, folder, name=name or suite, apart=asked.suite is None, replace=replace, submitter=submitter
+        )
     say(*map(str, written))
     again(asked.command("publish", root, *where, *(["--name", name] if name else [])))
 

@@ -160,6 +160,23 @@ def kept_suite(root: Path) -> str | None:
     return suite["name"] if suite else None
 
 
+def refuse_without_suite(asked: Request, root: Path, others: Mapping[str, object], *, way: str = "name one") -> None:
+    """Refuse what was typed of a suite where none is asked for: it would be passed over, and look as if it were done.
+
+    Args:
+        asked: without a suite.
+        root: the store.
+        others: option -> what was given, nothing if it is None or false.
+        way: what to do, besides.
+    """
+    typed = {**asdict(asked), "store": elsewhere(root), **others}
+    if given := ", ".join(
+        f"--{name}" for name, value in typed.items() if value is not None and value not in (False, [])
+    ):
+        verb = "are" if "," in given else "is"
+        raise SpecError(f"{given} {verb} of a suite, and none is asked for: {way}")
+
+
 @contextmanager
 def writing(place: Path, option: str = "--output") -> Iterator[None]:
     """The block writes to a place that the option names; if that cannot be, it is told in one line."""

@@ -36,7 +36,7 @@ OPTIONS = {
     "table": ["[SUITE]", "--store", "--format", "--output", *FILTERS],
     "plot": ["[SUITE]", "--store", "--output", *FILTERS],
     "export": ["[SUITE]", "--tensorboard", "--store", *FILTERS],
-    "publish": ["[SUITE]", "--store", "--output", "--name", "--from", *FILTERS],
+    "publish": ["[SUITE]", "--store", "--output", "--name", "--replace", "--from", *FILTERS],
     "tasks": ["[PATTERN]", "--domain", "--scale"],
     "methods": [],
     "claims": ["[CLAIM]", "--scale", "--records", "--verdict", "--cost", "--format"],
@@ -220,6 +220,7 @@ CONTRADICTIONS = {
     "another id": {"unit_id": "0" * 64},
     "a divergence": {"status": "diverged", "metrics": []},
     "a cheaper search": {"search_cost": 1},
+    "a copy that was trained in a stack": {"provenance": {"stack": 2}, "digests": {"result": "0" * 64}},
 }
 
 
@@ -368,6 +369,49 @@ def test_a_unit_that_diverged_does_not(command, suite_file, tmp_path, trouble):
     code, out, _ = command("run", suite_file, "--store", tmp_path / "runs")
     assert code == 0
     assert "15 of 16 units done, 1 diverged, 1 blocked" in out
+
+
+def test_a_suite_that_was_run_again_is_published_in_one_line(command, suite_file, finished, tmp_path):
+    results = ("--output", tmp_path / "results")
+    publish = ("publish", suite_file, "--store", finished, *results)
+    assert command(*publish)[0] == 0
+    path = tmp_path / "results/records/toy.jsonl"
+    ours = path.read_bytes()
+    first, *rest = path.read_text().splitlines()
+    earlier = json.loads(first)
+    earlier["digests"]["result"] = "0" * 64
+    path.write_text("\n".join([json.dumps(earlier), *rest]))
+    code, out, err = command(*publish)
+    assert (code, out) == (2, "")
+    assert err.endswith("; or put these in the place of all that is published of toy: --replace\n")
+    assert command(*publish, "--replace")[0] == 0
+    assert path.read_bytes() == ours
+
+
+OF_A_SUITE = {
+    "--tasks": "nope", "--methods": "ticket", "--levels": "1", "--seeds": "0", "--scale": "bogus", "--store": "elsewhere"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"),
+    [("publish", {"--name": "x", "--replace": "", "--from": "x"}), ("plan", {"--workers": "1", "--stack": "off"})],
+)
+def test_what_is_of_a_suite_is_refused_where_none_is_asked_for(command, suite_file, finished, tmp_path, verb, more):
+    results = ("--output", tmp_path / "results") if verb == "publish" else ()
+    assert command("publish", suite_file, "--store", finished, "--output", tmp_path / "results")[0] == 0
+    (tmp_path / "results/tables/toy.md").write_text("touched")
+    for option, value in {**OF_A_SUITE, **more}.items():
+        code, out, err = command(verb, *results, option, *([value] if value else []))
+        assert (code, out) == (2, "")
+        assert err.startswith(f"ticketbench: {option} is of a suite, and none is asked for: name one")
+        assert len(err.splitlines()) == 1
+    both = command(verb, *results, "--tasks", "nope", "--scale", "bogus")
+    assert both[0] == 2
+    assert "--tasks, --scale are of a suite, and none is asked for: name one" in both[2]
+    assert (tmp_path / "results/tables/toy.md").read_text() == "touched"
+    if verb == "publish":
+        assert command(verb, *results)[0] == 0, "without any it does what it did"
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,8 @@ def panel(axes: Axes, section: Section, limits: Limits) -> None:
     """
     task, found = section.comparison.task, lines(section)
     lowest = min((row.density for line in found for _, row in line.points), default=0.5)
-    for pair in section.headline:
-        if pair[1].method == DENSE:
-            _dense(axes, *pair)
+    if section.dense:
+        _dense(axes, *section.dense)
     for line in found:
         _line(axes, line)
     axes.set_xscale("log", base=2)
@@ -156,10 +155,10 @@ def _holding(section: Section, core: Limits) -> Limits:
 
 def _dense_score(section: Section, sign: int) -> tuple[float, float] | None:
     """Mean, negated where less is better, and half width of the dense network's score."""
-    found = [row for _, row in section.headline if row.method == DENSE]
-    if not found or found[0].mean is None:
+    _, row = section.dense or (None, None)
+    if row is None or row.mean is None:
         return None
-    return sign * found[0].mean, 0.0 if found[0].high is None else found[0].high - found[0].mean
+    return sign * row.mean, 0.0 if row.high is None else row.high - row.mean
 
 
 def _padded(low: float, high: float) -> Limits:

@@ -79,8 +79,7 @@ def figure(section: Section) -> Figure:
 
 def _entries(section: Section) -> list[frame.Entry]:
     """Of the legend: dense, then the methods family by family."""
-    dense = any(row.method == DENSE for _, row in section.headline)
-    entries = [frame.line(DENSE, color=DENSE_COLOUR, linewidth=1.0)] if dense else []
+    entries = [frame.line(DENSE, color=DENSE_COLOUR, linewidth=1.0)] if section.dense else []
     family = ""
     for line in lines(section):
         if line.look.family != family:

@@ -72,7 +72,7 @@ def chart(page: Page, styles: Mapping[str, dict[str, Any]]) -> dict[str, Any] | 
         "score": label(f"{task.metric} on {task.split}, {task.at[0]} ({ARROWS[task.direction]} better)"),
         "worse": -1 if task.direction == "max" else 1,
         "tolerance": task.tolerance,
-        "dense": next((_numbers(page, place, arm, row)[1:] for place, arm, row in scored if arm.method == DENSE), None),
+        "dense": next((_numbers(page, *each)[1:] for each in scored if each[1:] == page.section.dense), None),
         "ranges": [list(map(short, limits)) for limits in ranges(page.section)],
         "methods": [{"name": label(name), **styles[name]} for name in methods],
         "arms": [[places[method(arm)], row.level, *_numbers(page, place, arm, row)] for place, arm, row in pruned],

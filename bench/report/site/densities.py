@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.record import LayerCount, Record
 from bench.report.table.arms import Arm
+from bench.report.table.compact import method
 from bench.spec import DENSE
 
 ALIKE = 5e-4
@@ -22,18 +23,22 @@ def layers_of(by_level: Mapping[int, Allocation]) -> list[str]:
 
 
 def families(arms: Sequence[Arm]) -> list[tuple[list[str], dict[int, Allocation]]]:
-    """The methods that keep as many weights in every layer as each other, with level -> allocation."""
+    """The methods that keep as many weights in every layer as each other, with level -> allocation; the installed ones first."""
+    return [family for kind in (True, False) for family in _families([arm for arm in arms if arm.installed is kind])]
+
+
+def _families(arms: Sequence[Arm]) -> list[tuple[list[str], dict[int, Allocation]]]:
     by_method: dict[str, dict[int, Allocation]] = {}
     for arm in arms:
         if arm.method != DENSE:
-            by_method.setdefault(arm.method, {})[arm.level] = allocation(arm)
+            by_method.setdefault(method(arm), {})[arm.level] = allocation(arm)
     alike: list[tuple[list[str], dict[int, Allocation]]] = []
-    for method, by_level in by_method.items():
+    for name, by_level in by_method.items():
         same = next((family for family in alike if _are_alike(family[1], by_level)), None)
         if same is None:
-            alike.append(([method], dict(by_level)))
+            alike.append(([name], dict(by_level)))
         else:
-            same[0].append(method)
+            same[0].append(name)
             same[1].update({level: shares for level, shares in by_level.items() if level not in same[1]})
     return alike
 

@@ -89,7 +89,7 @@ def resampled(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Resampl
 
 def cells(section: Section) -> list[tuple[str, ...]]:
     """The ticket against its controls, a column per seed, the header first; empty if no record keeps its items."""
-    tickets = tuple(arm for arm in section.arms if arm.method == TICKET)
+    tickets = tuple(arm for arm in section.arms if arm.method == TICKET and arm.installed)
     found: dict[tuple[int, str], dict[int, str]] = {}
     for row in resampled(section.comparison, tickets):
         if row.opponent != DENSE:

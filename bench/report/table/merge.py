@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 from bench.digests import canonical_json
@@ -11,11 +12,13 @@ from bench.record import Record, is_stacked
 from bench.report.escaping import plain
 from bench.spec import method_identity, task_identity
 
-BESIDE = (
-    "format", "spec", "reason", "nulls", "items", "nodes", "fit", "interpolation", "survival", "wall_seconds", "peak_memory_bytes",
-    "provenance", "digests",
-)  # fmt: skip
+MEASURED = ("items", "nodes", "fit", "interpolation", "survival")
+"""What is measured beside a result: earlier records of the same result lack some of it."""
+
+BESIDE = ("format", "spec", "reason", "nulls", *MEASURED, "wall_seconds", "peak_memory_bytes", "provenance", "digests")
 """Where two records of one result may differ: who trained when and where, how long it took, what is said in words."""
+
+RESULT = "result"
 
 
 class Replicate(NamedTuple):
@@ -34,27 +37,50 @@ Standing = tuple[str, Record]
 def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
     """The records of all sources, each unit once: of equal results the record that tells most, then the first to end, stays.
 
-    A unit that was trained in a stack in one place and by itself in another has two right results: what the first source
-    has stays.
+    A unit that was trained in a stack in one place and by itself in another has two results like any other: both are right,
+    but no order of files or times says which one is to stand, that who writes a file could not choose.
 
     Args:
         sources: where records stand, in words, such as a suite or a file ("": nobody knows) -> its records.
 
     Raises:
-        Conflict: if one unit has two results, or one method, level and seed of a task has two units.
+        Conflict: if one unit has two results or two measurements beside them, or one method, level and seed of a task has
+            two units.
     """
     kept: dict[Replicate, Standing] = {}
-    seen: dict[tuple[Replicate | str, bool], Standing] = {}
-    for standing in ((place, record) for place, records in sources.items() for record in records):
-        replicate, unit, stacked = _replicate(standing[1]), standing[1]["unit_id"], is_stacked(standing[1])
-        for key in ((name, execution) for name in (replicate, unit) for execution in (stacked, not stacked)):
-            if key in seen and _contradict(seen[key][1], standing[1]):
-                raise Conflict(_told(*sorted((seen[key], standing), key=_age)))
-        seen[replicate, stacked] = seen[unit, stacked] = standing
-        known = kept.setdefault(replicate, standing)
-        if known is not standing and is_stacked(known[1]) == stacked:
-            kept[replicate] = min(known, standing, key=_rank)
+    seen: dict[tuple[Replicate | str, str], Standing] = {}
+    for standing in _standings(sources):
+        replicate = _replicate(standing[1])
+        names: tuple[Replicate | str, ...] = replicate, standing[1]["unit_id"]
+        for key in product(names, (RESULT, *_beside(standing[1]))):
+            first = seen.setdefault(key, standing)
+            if first is not standing and _part(first[1], key[1]) != _part(standing[1], key[1]):
+                raise Conflict(_told(*sorted((first, standing), key=_age), part=key[1]))
+        kept[replicate] = min(kept.get(replicate, standing), standing, key=_rank)
     return {replicate: record for replicate, (_, record) in kept.items()}
+
+
+def refuse_additions(sources: Mapping[str, Iterable[Record]]) -> None:
+    """See that no copy of a unit tells more than another: else a file could add to what claims read of somebody's unit.
+
+    Args:
+        sources: as in `merged`.
+
+    Raises:
+        Conflict: if one does.
+    """
+    seen: dict[str, Standing] = {}
+    for place, record in _standings(sources):
+        first, known = seen.setdefault(record["unit_id"], (place, record))
+        for part in MEASURED:
+            if (part in known) != (part in record):
+                has, lacks = (first, place) if part in known else (place, first)
+                where = f"{part} in {has}, and not in {lacks}"
+                raise Conflict(plain(f"{_unit(record)} has {where}: publish both again, from one store"))
+
+
+def _standings(sources: Mapping[str, Iterable[Record]]) -> Iterator[Standing]:
+    return ((place, record) for place, records in sources.items() for record in records)
 
 
 def _replicate(record: Record) -> Replicate:
@@ -68,10 +94,17 @@ def _result(record: Record) -> dict[str, Any]:
     return {**told, "result": record["digests"]["result"]}
 
 
-def _contradict(one: Record, other: Record) -> bool:
-    """Whether two records cannot both be right; a unit of a stack and the same by itself may round otherwise."""
-    may_differ = one["unit_id"] == other["unit_id"] and is_stacked(one) != is_stacked(other)
-    return not may_differ and _result(one) != _result(other)
+def _beside(record: Record) -> Iterator[str]:
+    return (part for part in MEASURED if part in record)
+
+
+def _part(record: Record, part: str) -> Any:
+    """What two records cannot tell differently if both are right."""
+    if part == RESULT:
+        return _result(record)
+    if part == "items":
+        return {name: told for name, told in record["items"].items() if name != "signature"}
+    return dict(record)[part]
 
 
 def _rank(standing: Standing) -> tuple[int, tuple[str, str, str]]:
@@ -84,12 +117,20 @@ def _age(standing: Standing) -> tuple[str, str, str]:
     return str(record["provenance"].get("end", "")), canonical_json(record), place
 
 
-def _told(first: Standing, second: Standing) -> str:
-    spec = first[1]["spec"]
-    unit = f"{spec['task']['name']}@{spec['task']['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}"
+def _told(first: Standing, second: Standing, *, part: str) -> str:
     same = first[1]["digests"]["result"] == second[1]["digests"]["result"]
-    results = "two results under one digest" if same else "two results"
-    return plain(f"{unit} has {results}, {_where(*first)} and {_where(*second)}: remove the one that is wrong")
+    results = f"two results{' under one digest' * same}" if part == RESULT else f"one result with two {part}"
+    way = "remove the one that is wrong"
+    if is_stacked(first[1]) != is_stacked(second[1]):
+        way = (
+            "a stack rounds otherwise than a unit by itself; publish both suites from one store, or remove one of them"
+        )
+    return plain(f"{_unit(first[1])} has {results}, {_where(*first)} and {_where(*second)}: {way}")
+
+
+def _unit(record: Record) -> str:
+    spec = record["spec"]
+    return f"{spec['task']['name']}@{spec['task']['scale']} {spec['method']['name']} L{spec['level']} s{spec['seed']}"
 
 
 def _where(place: str, record: Record) -> str:

@@ -159,7 +159,7 @@ def _fewer(section: Section) -> list[str]:
 
 
 def _not_run(comparison: Comparison) -> list[str]:
-    task, run = comparison.task, {arm.method for arm in comparison.arms}
+    task, run = comparison.task, {arm.method for arm in comparison.arms if arm.installed}
     aliases = {name: same for name in METHODS if name not in run and (same := coincident(name, task)) in run}
     reasons = {"ticket-init": " (rewind step 0)", "fine-tune": " (constant learning rate)"}
     return [

@@ -108,6 +108,12 @@ class Section:
         return list(zip(self.arms, self.rows, strict=False))
 
     @property
+    def dense(self) -> tuple[Arm, Row] | None:
+        """The dense network with its row of the headline score, if it is shown; one that is not installed stands for nobody's."""
+        known = self.comparison.arm(DENSE, 0)
+        return next((pair for pair in self.headline if pair[0] is known), None)
+
+    @property
     def besides(self) -> dict[str, list[Row]]:
         """What else was measured, metric -> its rows at the headline's `at`, one per arm."""
         task = self.comparison.task

@@ -15,7 +15,7 @@ def transfers(task: Task, arms: Sequence[Arm]) -> list[str]:
     by_source: dict[str, list[tuple[Method, Arm]]] = defaultdict(list)
     for arm in arms:
         method = method_from_json(next(iter(arm.records.values()))["spec"]["method"])
-        if method.source:
+        if method.source and arm.installed:
             by_source[method.source].append((method, arm))
     return [_sentences(task, source, pairs) for source, pairs in by_source.items()]
 

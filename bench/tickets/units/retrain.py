@@ -28,7 +28,7 @@ from bench.tickets.columns import columns
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.protocol import Report, Trained, evaluate, look_closer, measure, run_unit
 from bench.tickets.units import artifacts
-from bench.tickets.units.work import Clock, finish
+from bench.tickets.units.work import Clock, add_survival, finish
 
 ROUNDING = 1e-4
 """Of the weights' own length: how far the same draw may be off on another machine."""
@@ -103,6 +103,8 @@ def retrain(
         asked = replace(unit, method=replace(unit.method, mask=f"{__name__}:{submitted_mask.__name__}"))
     result = run_unit(asked, kind, family, device=device, report=report)
     record = finish(unit, result, named, folder, device=device, clock=clock)
+    if "dense" in parents and (parents["dense"] / "final.safetensors").exists():
+        add_survival(record, unit, result, family)
     if seats:
         record["provenance"]["stack"] = 1  # the results of all stacks are one
     return record

@@ -18,7 +18,7 @@ from bench.digests import json_digest
 from bench.doors import StacksUnits
 from bench.errors import SpecError
 from bench.learner import State
-from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord, Survival
+from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost
 from bench.tickets.columns import columns
@@ -120,17 +120,17 @@ def _finish_with_survival(
     unit: Unit, result: Result, family: Mapping[Role, Parent], folder: Path, *, device: str, clock: Clock | Share
 ) -> StoredRecord:
     record = finish(unit, result, family, folder, device=device, clock=clock)
-    if survived := _survival(unit, result, family):
-        record["survival"], record["digests"]["survival"] = survived, json_digest(survived)
+    add_survival(record, unit, result, family)
     return record
 
 
-def _survival(unit: Unit, result: Result, family: Mapping[Role, Parent]) -> Survival | None:
-    """Of a mask that ranks trained weights, beside dense."""
+def add_survival(record: StoredRecord, unit: Unit, result: Result, family: Mapping[Role, Parent]) -> None:
+    """Say how survivors differed in the dense network, of a mask that ranks trained weights; dense must have its states."""
     if not columns(unit.method).mask.ranked or "dense" not in family:
-        return None
+        return
     initial, final = (artifacts.arrays(family["dense"].state(name).weights) for name in ("initial", "final"))
-    return survival(artifacts.arrays(result.trained.mask), initial, final, result.counts["layers"])
+    if survived := survival(artifacts.arrays(result.trained.mask), initial, final, result.counts["layers"]):
+        record["survival"], record["digests"]["survival"] = survived, json_digest(survived)
 
 
 class Clock:

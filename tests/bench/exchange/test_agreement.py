@@ -83,6 +83,21 @@ def test_elsewhere_layers_may_keep_other_numbers_of_weights_where_rounding_choos
     assert line.endswith("wherever it is measured it has another counts")
 
 
+def test_how_survivors_differed_is_compared_where_both_tell_it(template):
+    """Records that were made before it have none, nor has one that was trained again without the dense states."""
+    unit = measured(template["ticket", 2], 90.0, 90.0, elsewhere=False)
+    ours, theirs = unit.record, unit.entry.record
+    assert "survival" in ours
+    ours["digests"]["survival"] = "0" * 64
+    (line,) = findings([unit])
+    assert line.endswith("it has another survival")
+    del theirs["survival"], theirs["digests"]["survival"]
+    assert findings([unit]) == []
+    unit = measured(template["ticket", 2], 90.0, 90.0, elsewhere=False)
+    del unit.record["survival"], unit.record["digests"]["survival"]
+    assert findings([unit]) == []
+
+
 def test_one_and_one_point_zero_are_not_equal_to_the_bit(template):
     unit = measured(template["snip", 2], 90.0, 90, elsewhere=False)
     assert unit.differing == ["metrics"]

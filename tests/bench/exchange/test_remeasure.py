@@ -299,6 +299,19 @@ def test_a_line_between_twins_that_was_edited_is_found(moons, forge, here):
     assert found.differing == ["interpolation"]
 
 
+def test_how_survivors_differed_is_found_again_where_the_dense_states_are(moons, here):
+    (found,) = again(submission_of(moons), ("retrain", "one-shot"))
+    assert found.record["survival"] == found.entry.record["survival"]
+    assert found.record["digests"]["survival"] == found.entry.record["digests"]["survival"]
+    found.entry.record["digests"]["survival"] = "0" * 64
+    assert found.differing == ["survival"]
+    for path in moons.glob("example/moons/dense/s0/L00-*/final.safetensors"):
+        path.unlink()
+    (found,) = again(submission_of(moons), ("retrain", "ticket"))
+    assert found.differing == []
+    assert "survival" not in found.record
+
+
 def test_a_twin_whose_weights_stayed_behind_is_trained_again_without_the_line(moons, here):
     for path in moons.glob("example/moons/ticket/s0/L02-*/final.safetensors"):
         path.unlink()

@@ -164,5 +164,10 @@ def test_an_unpacked_suite_joins_none_of_its_name(command, suite_file, finished,
     assert submitters(tmp_path / "results") == {"theirs": "Ada L."}, "as it was told before"
     for option in ("--name", "--from"):
         assert f"{option} is of a suite, and none is asked for" in command("publish", *results, option, "x")[2]
+    for named in ((), (suite_file,)):
+        code, out, err = command("publish", *named, "--store", tmp_path / "theirs", *results, "--replace")
+        assert (code, out) == (2, "")
+        assert "--replace is for units of your own: " in err
+    assert board.read_bytes() == ours
     (tmp_path / "results/submitters.json").write_text('["Ada"]')
     assert "submitters.json is not read" in command(*theirs, "--name", "theirs", "--from", "x")[2]

@@ -116,8 +116,81 @@ def test_a_first_suite_of_a_name_writes_over_no_file_of_something_else(study, tm
     (tmp_path / "tables" / "SOME.md").touch()  # where letters have no case, it is that of `some`
     before = _content(tmp_path)
     with pytest.raises(
-        SpecError, match=rf"tables/{name}.* is there already, and is not of a suite {name}: give it another"
+        SpecError, match=rf"tables/{name}.* is there already, and no records of a suite {name} are: give it another"
     ):
         publish(records, tmp_path, name=name)
     assert _content(tmp_path) == before
     assert publish(records, tmp_path, name="some"), "its own are"
+
+
+def test_what_is_measured_since_is_published_suite_by_suite(study, tmp_path):
+    """In between, copies tell more and less of one unit: whoever reads them all is told which suite is left."""
+    records = study({"dense": 0.0, "ticket": 0.01})
+    newer = [{**each, "survival": {"initial": 0.5, "movement": 0.0}} for each in records]
+    for name in ("one", "two"):
+        publish(records, tmp_path, name=name)
+    publish(newer, tmp_path, name="two")
+    with pytest.raises(Conflict, match=r"has survival in two.jsonl, and not in one.jsonl: publish both again"):
+        refresh(tmp_path)
+    publish(newer, tmp_path, name="one")
+    assert all("survival" in each for suite in read(tmp_path / "records").values() for each in suite)
+
+
+# A suite of one's own that was run again.
+
+
+@pytest.fixture(name="rerun")
+def published_and_run_again(study, tmp_path):
+    """A suite and another whose name begins alike are published; the first comes again with other results, and less."""
+    items = {"metric": "bleu", "split": "test", "signature": "", "statistics": ["10 10 9 8 7 6"] * 3}
+    first = [{**each, "items": items} for each in study({"dense": 0.0, "ticket": 0.01})]
+    publish([*first, *study({"dense": 0.0}, name="rl/toy")], tmp_path, name="mine")
+    publish(study({"dense": 0.0, "ticket": 0.01}, name="vision/other"), tmp_path, name="mine-too")
+    return study({"dense": -0.1, "ticket": -0.2})
+
+
+def test_a_rerun_takes_the_place_of_all_that_was_published_of_the_suite(rerun, tmp_path):
+    before = _content(tmp_path)
+    gone = {tmp_path / "tables/mine-bootstrap.csv", *(tmp_path / "plots").glob("mine-rl-toy.*")}
+    assert gone < set(before)
+    assert len(gone) == 3
+    with pytest.raises(Conflict, match=r"in mine.jsonl.*or put these in the place of all .* of mine: --replace$"):
+        publish(rerun, tmp_path, name="mine")
+    assert _content(tmp_path) == before
+    written = publish(rerun, tmp_path, name="mine", replace=True)
+    after = _content(tmp_path)
+    assert set(after) == set(before) - gone
+    others = {path for path in before if path.name.startswith("mine-too")}
+    assert {path for path in after if after[path] == before[path]} == others
+    fresh = publish(rerun, tmp_path / "fresh", name="mine")
+    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in fresh]
+    assert publish(rerun, tmp_path, name="mine", replace=True) == written
+    assert _content(tmp_path / "tables").keys() == {path for path in after if path.parent.name == "tables"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_replacing_is_no_way_around_a_conflict_with_another_suite(rerun, study, tmp_path, replace):
+    stays = study({"dense": 0.0, "ticket": 0.01}, seeds=1)
+    publish(stays, tmp_path, name="theirs")
+    before = _content(tmp_path)
+    with pytest.raises(Conflict, match=r"in theirs.jsonl.*remove the one that is wrong$"):
+        publish(rerun, tmp_path, name="mine", replace=replace)
+    assert _content(tmp_path) == before
+
+
+def test_nothing_makes_place_before_everything_is_made(rerun, tmp_path, monkeypatch):
+    before = _content(tmp_path)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.report.figures.plots.plot", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        publish(rerun, tmp_path, name="mine", replace=True)
+    assert _content(tmp_path) == before
+
+
+def test_a_suite_that_cannot_be_read_any_more_can_be_replaced(rerun, tmp_path):
+    (tmp_path / "records" / "mine.jsonl").write_bytes(b"{spoilt")
+    publish(rerun, tmp_path, name="mine", replace=True)
+    assert len(read(tmp_path / "records")["mine"]) == len(rerun)

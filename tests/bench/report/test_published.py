@@ -69,3 +69,26 @@ def test_suites_that_contradict_each_other_are_refused(study, record, tmp_path):
     (tmp_path / "b" / "records" / "some.jsonl").write_bytes((tmp_path / "a" / "records" / "some.jsonl").read_bytes())
     with pytest.raises(Conflict, match=r"ticket L1 s0 has two results, .*in (some|more).jsonl.*in (some|more).jsonl"):
         read(tmp_path / "b" / "records")
+
+
+@pytest.mark.parametrize("name", ["aaa", "zzz"])
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"provenance": {"stack": 2}, "digests": {"result": "0" * 64}}, "has two results"),
+        ({"survival": {"initial": 0.1, "movement": -3.0}}, "has one result with two survival"),
+        ({"fit": {"accuracy": 0.5}}, r"has fit in (aaa|zzz).jsonl, and not in some.jsonl"),
+    ],
+    ids=["stack", "survival", "fit"],
+)
+def test_no_file_of_another_replaces_or_adds_to_what_is_published(study, tmp_path, name, changes, told):
+    """Whatever it is called, whenever it says that it ended: it is told, in one line."""
+    ours = [{**each, "survival": {"initial": 0.5, "movement": 0.0}} for each in study(ARMS)]
+    publish(ours, tmp_path, name="some")
+    copy = {**ours[-1], "provenance": {**ours[-1]["provenance"], "end": "1999-01-01"}}
+    (tmp_path / "records" / f"{name}.jsonl").write_text(json.dumps(copy))
+    assert read(tmp_path / "records")[name] == [copy], "an equal one counts once"
+    digests = {**copy["digests"], **changes.get("digests", {})}
+    (tmp_path / "records" / f"{name}.jsonl").write_text(json.dumps({**copy, **changes, "digests": digests}))
+    with pytest.raises(Conflict, match=told):
+        read(tmp_path / "records")

@@ -98,7 +98,7 @@ def groups(section: Section) -> list[Group]:
     group, without narrower networks only the second, without others only the first.
     """
     found = [told for arm in section.arms if (told := _told(arm))]
-    dense = [told for told in found if told.arm.method == DENSE]
+    dense = sorted((told for told in found if told.arm.method == DENSE), key=lambda told: not told.arm.installed)
     narrower = [told for told in found if _is_narrower(told.arm)]
     others = [told for told in found if told not in dense and told not in narrower]
     room = ARMS - len(dense[:1])

@@ -235,6 +235,19 @@ def test_a_stranger_called_like_a_method_is_a_line_of_its_own(study, record, tmp
     assert any("‖ Not installed here" in text for text in texts)
 
 
+@pytest.mark.parametrize("changes", [{"version": 99}, {"weights": "fresh"}], ids=str)
+def test_a_strangers_dense_network_is_not_the_line_that_others_are_read_by(study, record, changes):
+    forged = [record(replace(METHODS["dense"], **changes), 0, seed, 0.2) for seed in range(3)]
+    lines_at = []
+    for found in (study(EFFECTS), [*study(EFFECTS), *forged], [*study(EFFECTS)[3:], *forged]):
+        axes, (section,) = Figure().add_subplot(), sections(found)
+        panel(axes, section, (0.0, 1.0))
+        lines_at.append([round(line.get_ydata()[0], 3) for line in axes.lines if list(line.get_xdata()) == [0, 1]])
+    assert lines_at[0] == lines_at[1]
+    assert len(lines_at[0]) == 1
+    assert lines_at[2] == []
+
+
 def _octaves(section):
     """Of the axis, and from the first to the last point of each level."""
     axes = Figure().add_subplot()

@@ -290,6 +290,23 @@ def test_the_chart_has_every_seed_and_interval(records):
         assert [seed for seed, _ in arm[-1]] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("changes", [{"version": 2}, {"weights": "fresh"}], ids=str)
+def test_no_number_of_an_installed_method_is_a_strangers_of_the_same_name(records, record, changes):
+    dense, ticket = (replace(METHODS[name], **changes) for name in ("dense", "ticket"))
+    sparser = record("ticket", 5, 0, 0.1)["counts"]
+    forged = [record(dense, 0, seed, 0.2) for seed in range(4)]
+    forged += [record(ticket, level, seed, 0.3, counts=sparser) for level in (1, 3, 4) for seed in range(4)]
+    honest = pages({"some": records})[0].section.arms
+    mixed = pages({"some": [*records, *forged]})[0].section.arms
+    assert families(mixed)[: len(families(honest))] == families(honest)
+    ((names, by_level),) = families(mixed)[len(families(honest)) :]
+    assert names == [f"ticket (version {ticket.version}) ‖"]
+    assert by_level[4]["fc1.weight"] == 0.03125
+    told, alone = drawn([*records, *forged]), drawn(records)
+    assert told["dense"][:5] == alone["dense"][:5]
+    assert drawn([*records[4:], *forged])["dense"] is None, "nobody's opponent"
+
+
 def test_no_two_methods_are_drawn_alike(study):
     told = drawn(study(dict.fromkeys(METHODS, 0.0), seeds=2))
     assert len(told["methods"]) == len(METHODS) - 1

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from bench.errors import StoreError
 from bench.report.publish import publish
 from bench.report.published import read
 from bench.report.table import bootstrap
-from bench.report.table.bootstrap import bleu, p_value, resampled, statistics
+from bench.report.table.bootstrap import bleu, cells, p_value, resampled, statistics
 from bench.report.table.render import render, resamples
 from bench.report.table.rows import sections
+from bench.spec import task_from_json
+from bench.tickets.methods import METHODS
 
 GAINS = {"dense": 0.3, "ticket": 0.3, "reinit": 0.15, "random-ticket": 0.0}
 N = 200
@@ -133,6 +136,19 @@ def test_a_seed_without_items_leaves_its_cell_empty(world):
     )
     assert line.split("|")[6].strip() == ""
     assert line.split("|")[5].strip() != ""
+
+
+def test_a_method_that_is_not_installed_is_in_no_cell_of_its_namesake(world, record):
+    task = task_from_json(world[0]["spec"]["task"])
+    dense, ticket, reinit = (replace(METHODS[name], version=2) for name in ("dense", "ticket", "reinit"))
+    forged = [
+        record(method, level, seed, 40.0, task=task, items=items(0.95, 7 + seed))
+        for method, levels in ((dense, (0,)), (ticket, (1, 2, 3)), (reinit, (1, 2)))
+        for level in levels
+        for seed in range(3)
+    ]
+    honest, mixed = (cells(sections(each)[0]) for each in (world, [*world, *forged]))
+    assert mixed == honest
 
 
 def test_the_headline_and_the_uniform_rows_are_the_same_with_and_without_items(world):

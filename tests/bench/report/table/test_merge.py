@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from bench.errors import Conflict
-from bench.report.table.merge import BESIDE, merged
+from bench.report.table.merge import BESIDE, MEASURED, merged, refuse_additions
 from bench.report.table.rows import rows
 from bench.spec import Method
 from bench.tickets.methods import METHODS
@@ -85,18 +85,51 @@ def test_any_other_number_is_a_conflict_even_under_the_same_digest(record, chang
             merged(sources)
 
 
-def test_a_unit_of_a_stack_and_the_same_by_itself_are_no_conflict(record):
-    """Both are right, and the first that is read stays, whatever it says of its age: nobody's record replaces another."""
-    alone = record("ticket", 1, 0, 0.5, provenance={"end": "2026"}, digests={"result": "1" * 64})
-    stacked = record("ticket", 1, 0, 0.6, provenance={"stack": 8, "end": "2025"}, digests={"result": "2" * 64})
-    assert one({"a": [alone], "b": [stacked]}) is alone
-    assert one({"a": [stacked], "b": [alone]}) is stacked
-    other = record("ticket", 1, 0, 0.7, provenance={"stack": 2}, digests={"result": "3" * 64})
-    with pytest.raises(Conflict, match="has two results"):
-        merged({"a": [stacked], "b": [other]})
-    for order in itertools.permutations([alone, stacked, other]):
-        with pytest.raises(Conflict, match="has two results"):
-            merged({"": order})
+@pytest.mark.parametrize("place", ["aaa.jsonl", "zzz.jsonl"])
+def test_a_unit_of_a_stack_and_the_same_by_itself_are_a_conflict_like_any_other(record, place):
+    """Both may be right, but whoever names a file, or says when it ended, must not choose which of them stands."""
+    alone = record("ticket", 1, 0, 0.5, digests={"result": "1" * 64})
+    for end in ("1999", "2099"):
+        stacked = record("ticket", 1, 0, 0.4, provenance={"stack": 2, "end": end}, digests={"result": "2" * 64})
+        for sources in ({"lth-mnist.jsonl": [alone], place: [stacked]}, {place: [stacked], "lth-mnist.jsonl": [alone]}):
+            with pytest.raises(Conflict, match=r"has two results, .*: a stack rounds otherwise .* from one store, or"):
+                merged(sources)
+    same = record("ticket", 1, 0, 0.5, provenance={"stack": 2}, digests={"result": "1" * 64})
+    assert len(merged({"lth-mnist.jsonl": [alone], place: [same]})) == 1, "to the bit"
+
+
+BESIDE_A_RESULT = {
+    "items": [{"metric": "bleu", "split": "test", "signature": "", "statistics": each} for each in (["1 1"], ["2 1"])],
+    "nodes": [[{"layer": "1"}], [{"layer": "2"}]],
+    "fit": [{"accuracy": 0.5}, {"accuracy": 0.6}],
+    "interpolation": [{"accuracy": [0.5]}, {"accuracy": [0.6]}],
+    "survival": [{"initial": 0.5, "movement": 0.0}, {"initial": 0.1, "movement": -3.0}],
+}
+
+
+@pytest.mark.parametrize("part", MEASURED)
+def test_what_both_measured_beside_a_result_contradicts_if_it_differs(record, part):
+    ours, theirs = (record("ticket", 1, 0, 0.5, **{part: told}) for told in BESIDE_A_RESULT[part])
+    neither = record("ticket", 1, 0, 0.5, provenance={"end": "1999"})
+    assert one({"a": [ours], "b": [neither]}) is ours
+    for order in itertools.permutations([ours, theirs, neither]):
+        with pytest.raises(Conflict, match=f"L1 s0 has one result with two {part}, .*remove the one that is wrong"):
+            merged({str(place): [each] for place, each in enumerate(order)})
+
+
+def test_another_version_that_computed_the_same_items_is_no_conflict(record):
+    told = {"metric": "bleu", "split": "test", "statistics": ["1 1"]}
+    merged({each: [record("ticket", 1, 0, 0.5, items={**told, "signature": each})] for each in ("2.5", "2.6")})
+
+
+@pytest.mark.parametrize("part", MEASURED)
+def test_no_file_adds_to_what_is_told_of_a_unit(record, part):
+    less, more = record("ticket", 1, 0, 0.5), record("ticket", 1, 0, 0.5, **{part: BESIDE_A_RESULT[part][0]})
+    for sources in ({"a": [less], "b": [more]}, {"b": [more], "a": [less]}):
+        with pytest.raises(Conflict, match=f"L1 s0 has {part} in b, and not in a: publish both again, from one store$"):
+            refuse_additions(sources)
+    refuse_additions({"a": [less], "b": [less, record("ticket", 2, 0, 0.5, **{part: BESIDE_A_RESULT[part][0]})]})
+    refuse_additions({"a": [more], "b": [more]})
 
 
 def test_a_conflict_names_the_unit_both_digests_and_where_they_stand(record):

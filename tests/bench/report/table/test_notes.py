@@ -1,9 +1,12 @@
 """The sentences under a table."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.report.table.notes import collapsed, notes
 from bench.report.table.rows import sections
+from bench.tickets.methods import METHODS
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
 BRACKETS = "Brackets: 95 % t interval over seeds."
@@ -136,6 +139,13 @@ def test_what_cannot_run_is_told_unless_it_did(study):
         "Deviation: Adam.",
         "Deviation: Less.",
     ]
+
+
+def test_a_namesake_that_is_not_installed_was_not_run(record, study, task):
+    forged = replace(METHODS["ticket-init"], version=99)
+    theirs = record(forged, 1, 0, 0.9, task=task(rewind_step=0))
+    (section,) = sections([*study({"dense": 0.0, "ticket": 0.01}, rewind_step=0), theirs])
+    assert "`ticket-init` is `ticket` here (rewind step 0)." in notes(section)
 
 
 def test_only_what_is_shown_is_marked(record, study):

@@ -1,5 +1,7 @@
 """The sentences about tickets of other tasks."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import registry
@@ -37,6 +39,21 @@ def test_the_sources_share_is_told_level_by_level_and_once_for_all_arms_of_a_sou
         "`transfer+there`, `transfer-reinit+there`: 2,500 updates (L1), 7,500 updates (L3) of the search cost are the "
         "source's, paid once for all targets. "
     )
+
+
+def test_a_namesake_that_is_not_installed_says_nothing_of_the_cost(record, task, install, told):
+    (honest,) = told("transfer+there")
+    records = [
+        record(each, level, seed, 0.9, search_cost=cost)
+        for each, level, cost in (
+            (registry.method("dense"), 0, 1000),
+            (registry.method("transfer+there"), 1, 3500),
+            (replace(registry.method("transfer+there"), version=99), 1, 9000),
+        )
+        for seed in range(3)
+    ]
+    (section,) = sections(records)
+    assert [note for note in notes(section) if note.startswith("`transfer")] == [honest]
 
 
 def test_the_mask_alone_brings_no_weights_to_tell_of(told):

@@ -74,6 +74,13 @@ def test_of_many_widths_the_first_and_the_last_are_shown(study):
     assert len(labels) == ARMS
 
 
+@pytest.mark.parametrize("changes", [{"version": 99}, {"weights": "fresh"}], ids=str)
+def test_a_strangers_dense_network_stands_before_nobody(study, record, changes):
+    forged = with_nodes([record(replace(METHODS["dense"], **changes), 0, seed, 0.9) for seed in range(3)])
+    honest = with_nodes(study({"dense": 0.0, "ticket": 0.0}))
+    assert told([*honest, *forged]) == told(honest)
+
+
 def test_a_strangers_arm_says_so(study, record):
     stranger = with_nodes([record("a-method", 1, seed, 0.9) for seed in range(3)])
     assert told([*with_nodes(study({"dense": 0.0})), *stranger])[-1][1] == ["dense", "a-method (version 1) ‖ L1"]
