@@ -48,6 +48,8 @@ def choose(inputs: MethodInputs) -> Start:
     column = columns(inputs.unit.method)
     mask: Mask = _function(column.mask)(inputs)
     _check_mask(inputs, mask)
+    if mask and inputs.entries.keys() - mask.keys():
+        mask = {**masks.ones(inputs.entries), **mask}
     weights: State | Learner = _function(column.weights)(inputs, mask)
     state = weights if isinstance(weights, State) else weights.snapshot()
     start: Start = _function(column.training)(inputs, mask, state)

@@ -529,6 +529,31 @@ def test_a_mask_of_another_kind_is_refused_by_name(monkeypatch, family, mask, sa
         family.start("random-ticket")
 
 
+@pytest.mark.parametrize("weights", ["permuted", "initial", "noisy"])
+def test_a_layer_that_a_mask_leaves_out_is_kept_whole_to_the_end(monkeypatch, family, weights):
+    def first_layer(inputs):
+        alone = {"0.weight": inputs.entries["0.weight"]}
+        return masks.uniform(alone, inputs.count - inputs.entries["4.weight"].numel(), inputs.generator(7))
+
+    broken_column(monkeypatch, MASKS, "uniform", first_layer)
+    options = {"deviations": 1.0} if weights == "noisy" else {}
+    method = replace(
+        METHODS["random-ticket"], weights=weights, parents=("ticket", "dense"), options=options, name="first-layer"
+    )
+    result = family.run(method, level=1)
+    mask = result.trained.mask
+    assert bool(mask["4.weight"].all())
+    assert result.counts["kept"] == result.counts["level_asks"]
+    ticket = family.run(METHODS["ticket"], level=1).trained.mask
+    assert result.overlap == sum(masks.sizes({name: mask[name] & ticket[name] for name in ticket}).values()) / sum(
+        masks.sizes(ticket).values()
+    )
+
+
+def test_an_empty_mask_stays_empty(family):
+    assert family.start("dense", level=0).mask == {}
+
+
 def test_another_network_is_trained_without_touching_the_inputs(family):
     inputs = family.setting("small-dense")
     before = inputs.learner
