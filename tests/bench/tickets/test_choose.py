@@ -1,5 +1,6 @@
 """Each column of a method chooses what its name says: the mask, the weights, the training."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +16,13 @@ from bench.spec import CODE, Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
 from bench.tickets.attach import Attached
-from bench.tickets.choose import choose
+from bench.tickets.choose import ERK, NOISE, PERMUTED, SHUFFLED, UNIFORM, choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
+from domains.teacher.choose import NODES
 
 DOMAIN = ExampleDomain()
 LEVEL = 3
@@ -155,6 +157,57 @@ def test_masks_drawn_at_random_share_no_draw_and_change_with_level_and_seed(fami
         assert equal(drawn[name], family.start(name).mask)
         assert not contains(drawn[name], family.start(name, seed=1).mask)
         assert not contains(drawn[name], family.start(name, level=2).mask)
+
+
+REGROWN = 4
+DRAWS = {
+    "random-ticket": {UNIFORM},
+    "random-erk": {ERK},
+    "set": {ERK, REGROWN},
+    "rigl": {ERK, REGROWN},
+    "shuffled": {SHUFFLED},
+    "magnitude-shuffled": {SHUFFLED},
+    "snip-shuffled": {SHUFFLED},
+    "shuffled-values": {SHUFFLED, PERMUTED},
+    "permuted": {PERMUTED},
+    "ticket-noise": {NOISE},
+}
+"""Arm -> the substreams of `mask` that it opens. Who adds one here says in `choose` with whom it shares, and why."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_arm_shares_the_substreams_that_are_told_and_no_other(family, monkeypatch, name):
+    level = int(name != "dense")
+    family.parents(METHODS[name], level)
+    opened, sequence = set(), Streams.sequence
+
+    def seen(self, stream, *index):
+        if stream == "mask":
+            opened.add(index[0] if index else UNIFORM)
+        return sequence(self, stream, *index)
+
+    monkeypatch.setattr(Streams, "sequence", seen)
+    family.run(METHODS[name], level)
+    assert opened == DRAWS.get(name, set())
+
+
+def test_the_substreams_of_different_draws_are_different():
+    kinds = [UNIFORM, SHUFFLED, ERK, PERMUTED, REGROWN, NODES, NOISE]
+    assert sorted(kinds) == list(range(7))
+
+
+def test_arms_that_draw_the_same_thing_draw_it_alike(family):
+    start = {name: family.start(name) for name in DRAWS}
+    for name in ("set", "rigl"):
+        assert equal(start[name].mask, start["random-erk"].mask)
+    shuffles = [start[name].mask for name in ("shuffled", "magnitude-shuffled", "snip-shuffled")]
+    for one, other in itertools.combinations(shuffles, 2):
+        assert all(contains({name: one[name]}, {name: other[name]}) for name in one), (
+            "they differ by their counts alone"
+        )
+    permuted, both, ticket = start["permuted"], start["shuffled-values"], family.start("ticket")
+    for name, kept in ticket.mask.items():
+        assert torch.equal(permuted.state.weights[name][kept], both.state.weights[name][both.mask[name]])
 
 
 @pytest.mark.parametrize("name", ["random-erk", "set", "rigl"])
