@@ -21,7 +21,8 @@ class ForwardsOnes(Protocol):
     """What a learner may offer besides: one all-ones example through the module.
 
     SynFlow, the effective density and theoretical FLOPs follow from it; without it they are null with a reason. A domain
-    whose learners offer it says `forwards_ones = True`; without that, SynFlow is refused when planning.
+    whose learners offer it says `forwards_ones = True`; without that, SynFlow is refused when planning. Of networks with
+    layers without flow (see `bench.tickets.saliency.undefined`) they are not taken.
     """
 
     def forward_ones(self) -> Tensor:

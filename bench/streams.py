@@ -45,6 +45,9 @@ class Streams:
     def sequence(self, name: str, *index: int) -> np.random.SeedSequence:
         """The seed sequence of stream `name`; `index` (an epoch, a round) selects a substream.
 
+        A single index 0 selects the stream itself: numpy fills entropy of less than four words up with zeros (a seed below
+        2 ** 32 is one). Whoever takes both from one stream draws the same numbers twice, unless by generators of two kinds.
+
         Raises:
             ValueError: if there is no stream of that name.
         """

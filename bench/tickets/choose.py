@@ -34,7 +34,13 @@ from bench.tickets.inputs import MethodInputs, Start
 
 UNIFORM, SHUFFLED, ERK, PERMUTED = range(4)
 NOISE = 6
-"""Substreams of `mask`: two arms of one level never share a draw. (`dynamic` uses 4, `domains.teacher.choose` 5.)"""
+"""Substreams of `mask`, one for each kind of draw. (`dynamic` uses 4, `domains.teacher.choose` 5.)
+
+Arms of one level that draw the same thing share the draw, so that they differ in nothing but what is asked about: `random-erk`,
+`set` and `rigl` start from one ERK mask; every shuffle orders a layer's places by the same numbers, so that `shuffled-values` has
+the mask of `shuffled`, and the shuffled saliencies differ from it by their layers' counts alone; `permuted` and `shuffled-values`
+hand out a layer's values in one order. Draws of different kinds are independent.
+"""
 
 
 def choose(inputs: MethodInputs) -> Start:
@@ -48,6 +54,8 @@ def choose(inputs: MethodInputs) -> Start:
     column = columns(inputs.unit.method)
     mask: Mask = _function(column.mask)(inputs)
     _check_mask(inputs, mask)
+    if mask and inputs.entries.keys() - mask.keys():
+        mask = {**masks.ones(inputs.entries), **mask}
     weights: State | Learner = _function(column.weights)(inputs, mask)
     state = weights if isinstance(weights, State) else weights.snapshot()
     start: Start = _function(column.training)(inputs, mask, state)

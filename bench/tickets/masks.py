@@ -145,6 +145,7 @@ def erk(entries: Mask, total: int) -> dict[str, int]:
 
 def overlap(mask: Mask, other: Mask, entries: Mask) -> float | None:
     """Share of the weights kept by `other` that `mask` keeps too; None if `other` keeps none."""
-    common = sum(sizes({name: mask[name] & other[name] & layer for name, layer in entries.items()}).values())
+    both = {name: mask.get(name, layer) & other.get(name, layer) & layer for name, layer in entries.items()}
+    common = sum(sizes(both).values())
     total = sum(kept(other, entries).values())
     return common / total if total else None

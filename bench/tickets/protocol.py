@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.doors import CountsEnvSteps, ExplainsAbsence, ForwardsOnes, KeepsItems, KeepsNodes, MeasuresFit, StacksUnits
-from bench.errors import Diverged, WrongCount
+from bench.errors import Diverged, Unsupported, WrongCount
 from bench.learner import Domain, Learner, Mask, State
 from bench.record import Counts, CurvePoint, Items, NodeLayer
 from bench.schema import LARGEST
@@ -292,9 +292,14 @@ def measure(inputs: MethodInputs, learner: Learner, trained: Trained) -> Result:
     nulls = dict(trained.absent)
     effective = flops = flops_dense = None
     if isinstance(learner, ForwardsOnes):
-        effective = accounting.effective_kept(learner, mask, entries)
-        flops = accounting.flops(learner, mask)
-        flops_dense = accounting.flops(whole, {})
+        try:
+            effective = accounting.effective_kept(learner, mask, entries)
+        except Unsupported as error:
+            nulls["effective_density"] = str(error)
+        try:
+            flops, flops_dense = accounting.flops(learner, mask), accounting.flops(whole, {})
+        except Unsupported as error:
+            nulls |= dict.fromkeys(("flops", "flops_ratio"), str(error))
     else:
         nulls |= dict.fromkeys(("effective_density", "flops", "flops_ratio"), "the learner does not forward ones")
     ticket = inputs.parents.get("ticket")

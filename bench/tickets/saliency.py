@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils.parametrize import is_parametrized
+from torch.overrides import TorchFunctionMode
 
 from bench.doors import ForwardsOnes
 from bench.errors import Unsupported
@@ -12,6 +17,24 @@ from bench.learner import Learner, Mask
 from bench.tickets import masks
 
 Scores = dict[str, Tensor]
+
+NORMALISING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+SOFTMAX = (nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.Softmin, nn.LogSoftmax)
+WITHOUT_FLOW: dict[tuple[type[nn.Module], ...], str] = {
+    NORMALISING: "normalises by what it sees, and gives equal features no gradient",
+    SOFTMAX: "takes a softmax, and gives equal scores no gradient",
+    (nn.RNNBase, nn.RNNCellBase): "is recurrent: its gates make products of paths, and no sum over them",
+}
+"""Layers through which no flow of ones is defined, and why; `undefined` knows more that are told by no type."""
+AVERAGES: dict[Any, Callable[..., Tensor]] = {
+    F.max_pool1d: F.avg_pool1d,
+    F.max_pool2d: F.avg_pool2d,
+    F.max_pool3d: F.avg_pool3d,
+    F.adaptive_max_pool1d: F.adaptive_avg_pool1d,
+    F.adaptive_max_pool2d: F.adaptive_avg_pool2d,
+    F.adaptive_max_pool3d: F.adaptive_avg_pool3d,
+}
+"""Pool that follows its largest input, the first of equal ones -> the pool of the same shape that follows all of them."""
 
 
 def magnitude(weights: Mapping[str, Tensor], entries: Mask) -> Scores:
@@ -64,7 +87,7 @@ def synflow(learner: Learner, entries: Mask, *, keep: int, rounds: int) -> dict[
         rounds: one is the single pass that collapses layers; the paper takes 100.
 
     Raises:
-        Unsupported: if the learner cannot forward ones.
+        Unsupported: if the learner cannot forward ones, or its network has layers without flow (see `undefined`).
     """
     total = sum(masks.sizes(entries).values())
     mask = masks.ones(entries)
@@ -80,12 +103,13 @@ def connected(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     """Which kept weights lie on a path from input to output: Vysogorets & Kempe (2107.02306).
 
     Every kept weight is made positive and every bias zero, so a weight carries flow if and only if such a path exists;
-    a unit without inputs counts as dead even if its bias is not, and a bias counts with its unit.
+    a unit without inputs counts as dead even if its bias is not, and a bias counts with its unit. Pools average here: a
+    maximum passes on one of its inputs, and what leads to the others lies on a path as well.
 
     Raises:
-        Unsupported: if the learner cannot forward ones.
+        Unsupported: if the learner cannot forward ones, or its network has layers without flow (see `undefined`).
     """
-    with _replaced(learner.module, _unit_gain):
+    with _replaced(learner.module, _unit_gain), _Averaging():
         gradients = _flow_gradients(learner, mask, entries)
     return {name: (gradients[name].cpu() != 0) & mask.get(name, layer) for name, layer in entries.items()}
 
@@ -97,9 +121,34 @@ def flow(learner: Learner, mask: Mask, entries: Mask) -> Scores:
     return {name: (weights[name] * gradient).detach().abs() for name, gradient in gradients.items()}
 
 
+def undefined(network: nn.Module) -> str | None:
+    """Why no flow of ones is defined through a network, by the first layer that is in its way; None if it is.
+
+    It is a sum over paths as long as layers are homogeneous and their gradients are not negative: linear and convolutional ones,
+    batch norm by statistics that it was given, rectifiers, pools, and products of these. What a network calls as a function, and
+    not as a module, is not seen.
+    """
+    for name, layer in network.named_modules():
+        if why := _obstacle(layer):
+            return f"no flow of ones is defined through {name or 'the network'} ({type(layer).__name__}): it {why}"
+    return None
+
+
+def _obstacle(layer: nn.Module) -> str | None:
+    weight = getattr(layer, "weight", None)
+    held = (*layer.parameters(recurse=False), *layer.buffers(recurse=False))
+    if is_parametrized(layer) or (isinstance(weight, Tensor) and not any(weight is each for each in held)):
+        return "computes its weights from other numbers"
+    if isinstance(layer, _NormBase) and layer.running_mean is None:
+        return WITHOUT_FLOW[NORMALISING]
+    return next((why for kinds, why in WITHOUT_FLOW.items() if isinstance(layer, kinds)), None)
+
+
 def _flow_gradients(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     if not isinstance(learner, ForwardsOnes):
         raise Unsupported("this task's learner has no forward_ones: synaptic flow is not defined for it")
+    if reason := undefined(learner.module):
+        raise Unsupported(reason)
     parameters = dict(learner.module.named_parameters())
     with torch.no_grad():
         for name, kept in mask.items():
@@ -127,6 +176,20 @@ def _unit_gain(name: str, tensor: Tensor) -> Tensor:
 
 def _is_offset(name: str, tensor: Tensor) -> bool:
     return tensor.ndim <= 1 and name.endswith(("bias", "running_mean"))
+
+
+class _Averaging(TorchFunctionMode):
+    """Puts the average in the place of every maximum that a pool takes."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call what was called, or its average; of a dilated pool there is none."""
+        given = dict(kwargs or {})
+        if func in AVERAGES and given.get("dilation", 1) == 1:
+            told = {name: value for name, value in given.items() if name not in {"dilation", "return_indices"}}
+            return AVERAGES[func](*args, **told)
+        return func(*args, **given)
 
 
 @contextmanager

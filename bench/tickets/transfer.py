@@ -23,11 +23,21 @@ def new_head(learner: Learner, domain: Domain, *, source: Task, target: Task) ->
 
     Empty where the outputs of both mean the same, as between two halves of one data set or two optimizers: the target's own
     ticket keeps its output layer, too. Empty as well where the learner names no head.
+
+    Raises:
+        Unsupported: if the learner names a head, and no parameter is called so.
     """
     if not isinstance(learner, NamesHead) or outputs(domain, source) == outputs(domain, target):
         return frozenset()
-    names = (name for name, _ in learner.module.named_parameters())
-    return frozenset(name for name in names if any(fnmatchcase(name, pattern) for pattern in learner.head))
+    names = [name for name, _ in learner.module.named_parameters()]
+    head = frozenset(name for name in names if any(fnmatchcase(name, pattern) for pattern in learner.head))
+    if not head:
+        layers = " or ".join(f"`{pattern.removesuffix('.*')}`" for pattern in learner.head)
+        raise Unsupported(
+            f"the outputs of {source.key} and {target.key} mean different things, and no parameter of the network is in "
+            f"{' or '.join(learner.head)}, the last is {names[-1]}: call the output layer {layers}, which is then not taken over"
+        )
+    return head
 
 
 def state(source: State, *, own: State, head: Collection[str], learner: Learner) -> State:

@@ -13,13 +13,26 @@ TABLES = ("*class_token", "*pos_embedding", "*relative_position_bias_table", "*l
 ANY_SHAPE = ("lenet-300-100",)
 """Built-in models that flatten what they see."""
 
-ONE_WIDTH = {"small-dense": "torchvision's models have one width"}
-"""Method -> why tasks with such a model cannot run it."""
+NORMALISED = ("convnext_*", "maxvit_t", "swin_*", "vit_*")
+"""Patterns of torchvision's models through which no flow of ones is defined (`bench.tickets.saliency.undefined`)."""
 
 
 def is_own(model: str) -> bool:
     """Whether a model is the user's own: `module:function`."""
     return is_code(model) and model.partition(":")[0] != KIND
+
+
+def unsupported(model: str) -> dict[str, str]:
+    """Method -> why tasks with such a model cannot run it, as far as is known here: of the user's own SynFlow is asked later."""
+    if is_own(model):
+        return {"small-dense": "a network of your own has one width"}
+    kind, _, name = model.partition(":")
+    if kind != KIND:
+        return {}
+    told = {"small-dense": "torchvision's models have one width"}
+    if any(fnmatchcase(name, pattern) for pattern in NORMALISED):
+        told["synflow"] = f"{name} normalises over features, and no flow of ones is defined through that"
+    return told
 
 
 SIDES: dict[str, tuple[int, int | None]] = {

@@ -64,6 +64,15 @@ def test_a_stream_is_seeded_by_seed_name_level_and_index(name, index):
     assert (generator.device, generator.initial_seed()) == (torch.device("cpu"), seed)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_index_zero_is_the_stream_itself_and_no_other_index_is(name):
+    """Seeds, and so published runs, hang on it."""
+    streams = Streams(3, 2)
+    assert streams.integer(name) == streams.integer(name, 0)
+    others = [(1,), (0, 0), (0, 1), (1, 0), (2,), (0, 0, 0)]
+    assert len({streams.integer(name, *index) for index in [(), *others]}) == 1 + len(others)
+
+
 def test_level_zero_is_meant_where_none_is_said():
     assert Streams(3) == Streams(3, 0, "init")
 

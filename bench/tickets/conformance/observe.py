@@ -43,7 +43,7 @@ class Case:
         source_dense: of a transfer, the source task's dense unit, if the method looks at it.
         statistics: names of the buffers of the network itself, such as those of batch norm.
         hidden: the layers of hidden nodes, of a learner that names them.
-        new_head: of a transfer, the parameters that start from the task's own initial weights.
+        new_head: of a transfer of weights, the parameters that start from the task's own initial ones.
         fresh: the level's shared draw of fresh weights.
         written: weights of its parents that the method changed.
     """
@@ -207,7 +207,7 @@ def observe(method: Method, domain: Domain, task: Task, *, level: int, device: s
         source_dense=source_dense,
         statistics=frozenset(name for name, _ in learner.module.named_buffers()),
         hidden=learner.hidden if isinstance(learner, NamesNodes) else (),
-        new_head=family.new_head(method, learner) if method.source else frozenset(),
+        new_head=family.new_head(method, learner) if source_dense else frozenset(),
         fresh=learner.snapshot(),
         written=family.written(method),
     )

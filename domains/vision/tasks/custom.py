@@ -13,13 +13,12 @@ from bench.spec import Pruning, Scale, Task
 from domains.vision import datasets
 from domains.vision.datasets import DIGESTS, functions, large
 from domains.vision.datasets import own as own_images
-from domains.vision.kinds import KIND, ONE_WIDTH, TABLES, is_own, obstacle
+from domains.vision.kinds import KIND, TABLES, is_own, obstacle, unsupported
 from domains.vision.pruning import PRUNING
 
 BATCH = 128
 VALIDATION, TEST = 10, 5
 """One training example in so many is held out, where there is no split of that name."""
-OWN_WIDTH = {"small-dense": "a network of your own has one width"}
 UNPUBLISHED = "Data or a network of your own: nothing is published to compare with."
 
 
@@ -119,7 +118,7 @@ def own(
         tolerance=tolerance,
         chance=known.chance,
         constant_rate=schedule == "constant",
-        unsupported=OWN_WIDTH if is_own(network) else ONE_WIDTH if ":" in network else {},
+        unsupported=unsupported(network),
         source=f"own task of {data} and {network}",
         deviations=(UNPUBLISHED, *_told(known.counts["train"], held), *deviations),
     )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from bench.spec import Pruning, Scale, Task
 from domains.vision.datasets import DIGESTS
-from domains.vision.kinds import KIND, ONE_WIDTH
+from domains.vision.kinds import KIND, unsupported
 from domains.vision.tasks.sets import SETS
 
 BATCH = 512
@@ -108,7 +108,7 @@ def _task(net_name: str, dataset: str, optimizer: str, scale: Scale, *, pruning:
         tolerance=0.5,
         chance=facts.chance,
         constant_rate=False,
-        unsupported=ONE_WIDTH if net.model.startswith(KIND) else {},
+        unsupported=unsupported(net.model),
         source="Morcos, Yu, Paganini & Tian 2019 (1906.02773), section 3",
         deviations=tuple(said),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.spec import Pruning, Task
 from domains.vision.datasets import DIGESTS, own
-from domains.vision.kinds import KIND, ONE_WIDTH, TABLES, obstacle
+from domains.vision.kinds import KIND, TABLES, obstacle, unsupported
 
 OURS = "slim-vgg"
 """The model of the task that every set has."""
@@ -66,7 +66,7 @@ def _task(images: own.Set, name: str, model: str) -> Task:
         tolerance=1.0,
         chance=100 * max(facts.test) / sum(facts.test),
         constant_rate=False,
-        unsupported={} if model == OURS else ONE_WIDTH,
+        unsupported=unsupported(model),
         source="this suite",
         deviations=("Images of your own: nothing is published to compare with.",),
     )

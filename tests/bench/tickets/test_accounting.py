@@ -7,6 +7,7 @@ import torch
 from example import MOONS, ExampleDomain, Moons, variant
 from torch import nn
 
+from bench.errors import Unsupported
 from bench.spec import Pruning, Unit
 from bench.streams import Streams
 from bench.tickets import accounting, masks
@@ -231,6 +232,66 @@ def test_each_layer_costs_what_its_own_mask_leaves_at_every_place_it_is_used():
 
 def test_a_tied_weight_costs_where_it_multiplies_and_not_where_it_looks_up():
     assert accounting.flops(Ones(Tied(), 3), {}) == 3 * (16 + 28)
+
+
+class Sequence(nn.Module):
+    """What reads (n, 5, 4) and ends in a linear layer."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.inner, self.output = kind(), nn.Linear(4, 3)
+
+    def forward(self, x):
+        inner = self.inner(x, x, x) if isinstance(self.inner, nn.MultiheadAttention) else self.inner(x)
+        return self.output((inner if isinstance(inner, torch.Tensor) else inner[0])[:, -1])
+
+
+class ByHand(nn.Module):
+    """Multiplies by a matrix of its own, by a layer's that it does not call, or scales and shifts."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.layer = how, nn.Linear(4, 4, bias=False)
+        self.matrix, self.scale = nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(1, 1, 4))
+
+    def forward(self, x):
+        if self.how == "scale":
+            return x * self.scale
+        return nn.functional.linear(x, self.matrix if self.how == "matrix" else self.layer.weight)
+
+
+@pytest.mark.parametrize(("inner", "said"), [
+    (lambda: nn.LSTM(4, 4, batch_first=True), r"inner.weight_ih_l0 \(LSTM\) is used outside of them"),
+    (lambda: nn.GRU(4, 4, batch_first=True), r"inner.weight_ih_l0 \(GRU\)"),
+    (lambda: nn.MultiheadAttention(4, 2, batch_first=True), r"inner.in_proj_weight \(MultiheadAttention\)"),
+    (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), r"inner.parametrizations.weight.original1"),
+    (lambda: ByHand("matrix"), r"inner.matrix \(ByHand\)"),
+    (lambda: ByHand("layer"), r"inner.layer.weight \(Linear\)"),
+])  # fmt: skip
+def test_no_multiply_adds_are_told_where_a_matrix_is_used_that_is_not_counted(inner, said):
+    with pytest.raises(Unsupported, match=said):
+        accounting.flops(Ones(Sequence(inner).eval(), 5, 4), {})
+
+
+@pytest.mark.parametrize("inner", [
+    lambda: nn.LayerNorm((5, 4)), lambda: nn.RMSNorm((5, 4)), lambda: ByHand("scale"), nn.Identity,
+], ids=["LayerNorm", "RMSNorm", "scale", "none"])  # fmt: skip
+def test_what_multiplies_number_by_number_costs_as_little_as_batch_norm(inner):
+    assert accounting.flops(Ones(Sequence(inner), 5, 4), {}) == 12
+
+
+def test_a_matrix_that_the_outputs_do_not_need_costs_nothing():
+    module = Sequence(nn.Identity)
+    module.critic = nn.LSTM(4, 4)
+    assert accounting.flops(Ones(module, 5, 4), {}) == 12
+
+
+def test_a_table_that_is_looked_up_costs_nothing():
+    class Words(nn.Sequential):
+        def forward(self, ones):
+            return super().forward(ones.long())
+
+    assert accounting.flops(Ones(Words(nn.Embedding(7, 4), nn.Linear(4, 2)), 3), {}) == 3 * 8
 
 
 def test_counting_leaves_no_hook_behind():

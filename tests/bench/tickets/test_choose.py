@@ -1,5 +1,6 @@
 """Each column of a method chooses what its name says: the mask, the weights, the training."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +16,13 @@ from bench.spec import CODE, Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
 from bench.tickets.attach import Attached
-from bench.tickets.choose import choose
+from bench.tickets.choose import ERK, NOISE, PERMUTED, SHUFFLED, UNIFORM, choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
+from domains.teacher.choose import NODES
 
 DOMAIN = ExampleDomain()
 LEVEL = 3
@@ -155,6 +157,57 @@ def test_masks_drawn_at_random_share_no_draw_and_change_with_level_and_seed(fami
         assert equal(drawn[name], family.start(name).mask)
         assert not contains(drawn[name], family.start(name, seed=1).mask)
         assert not contains(drawn[name], family.start(name, level=2).mask)
+
+
+REGROWN = 4
+DRAWS = {
+    "random-ticket": {UNIFORM},
+    "random-erk": {ERK},
+    "set": {ERK, REGROWN},
+    "rigl": {ERK, REGROWN},
+    "shuffled": {SHUFFLED},
+    "magnitude-shuffled": {SHUFFLED},
+    "snip-shuffled": {SHUFFLED},
+    "shuffled-values": {SHUFFLED, PERMUTED},
+    "permuted": {PERMUTED},
+    "ticket-noise": {NOISE},
+}
+"""Arm -> the substreams of `mask` that it opens. Who adds one here says in `choose` with whom it shares, and why."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_arm_shares_the_substreams_that_are_told_and_no_other(family, monkeypatch, name):
+    level = int(name != "dense")
+    family.parents(METHODS[name], level)
+    opened, sequence = set(), Streams.sequence
+
+    def seen(self, stream, *index):
+        if stream == "mask":
+            opened.add(index[0] if index else UNIFORM)
+        return sequence(self, stream, *index)
+
+    monkeypatch.setattr(Streams, "sequence", seen)
+    family.run(METHODS[name], level)
+    assert opened == DRAWS.get(name, set())
+
+
+def test_the_substreams_of_different_draws_are_different():
+    kinds = [UNIFORM, SHUFFLED, ERK, PERMUTED, REGROWN, NODES, NOISE]
+    assert sorted(kinds) == list(range(7))
+
+
+def test_arms_that_draw_the_same_thing_draw_it_alike(family):
+    start = {name: family.start(name) for name in DRAWS}
+    for name in ("set", "rigl"):
+        assert equal(start[name].mask, start["random-erk"].mask)
+    shuffles = [start[name].mask for name in ("shuffled", "magnitude-shuffled", "snip-shuffled")]
+    for one, other in itertools.combinations(shuffles, 2):
+        assert all(contains({name: one[name]}, {name: other[name]}) for name in one), (
+            "they differ by their counts alone"
+        )
+    permuted, both, ticket = start["permuted"], start["shuffled-values"], family.start("ticket")
+    for name, kept in ticket.mask.items():
+        assert torch.equal(permuted.state.weights[name][kept], both.state.weights[name][both.mask[name]])
 
 
 @pytest.mark.parametrize("name", ["random-erk", "set", "rigl"])
@@ -527,6 +580,31 @@ def test_a_mask_of_another_kind_is_refused_by_name(monkeypatch, family, mask, sa
     broken_column(monkeypatch, MASKS, "uniform", mask)
     with pytest.raises(SpecError, match=f"the mask of method 'random-ticket' {said}"):
         family.start("random-ticket")
+
+
+@pytest.mark.parametrize("weights", ["permuted", "initial", "noisy"])
+def test_a_layer_that_a_mask_leaves_out_is_kept_whole_to_the_end(monkeypatch, family, weights):
+    def first_layer(inputs):
+        alone = {"0.weight": inputs.entries["0.weight"]}
+        return masks.uniform(alone, inputs.count - inputs.entries["4.weight"].numel(), inputs.generator(7))
+
+    broken_column(monkeypatch, MASKS, "uniform", first_layer)
+    options = {"deviations": 1.0} if weights == "noisy" else {}
+    method = replace(
+        METHODS["random-ticket"], weights=weights, parents=("ticket", "dense"), options=options, name="first-layer"
+    )
+    result = family.run(method, level=1)
+    mask = result.trained.mask
+    assert bool(mask["4.weight"].all())
+    assert result.counts["kept"] == result.counts["level_asks"]
+    ticket = family.run(METHODS["ticket"], level=1).trained.mask
+    assert result.overlap == sum(masks.sizes({name: mask[name] & ticket[name] for name in ticket}).values()) / sum(
+        masks.sizes(ticket).values()
+    )
+
+
+def test_an_empty_mask_stays_empty(family):
+    assert family.start("dense", level=0).mask == {}
 
 
 def test_another_network_is_trained_without_touching_the_inputs(family):

@@ -303,6 +303,15 @@ def test_overlap_is_the_share_of_the_other_masks_weights():
     assert masks.overlap(half, masks.uniform(entries, 0, seeded()), entries) is None
 
 
+def test_a_layer_that_a_mask_leaves_out_overlaps_as_a_whole_one():
+    entries = with_padding(entries_of(SHAPES))
+    mask, other = masks.uniform(entries, 100, seeded()), masks.uniform(entries, 40, seeded(1))
+    name = next(iter(entries))
+    whole, left_out = {**mask, name: entries[name]}, {each: mask[each] for each in mask if each != name}
+    assert masks.overlap(left_out, other, entries) == masks.overlap(whole, other, entries)
+    assert masks.overlap(other, left_out, entries) == masks.overlap(other, whole, entries)
+
+
 # Erdos-Renyi-kernel densities.
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from broken import broken_column
 from example import MOONS, ExampleDomain, Moons, variant
+from torch import nn
 
-from bench.errors import Diverged, LeakedMask, WrongCount
+from bench.errors import Diverged, LeakedMask, Unsupported, WrongCount
 from bench.spec import Method, Unit
 from bench.streams import Streams
 from bench.tickets import masks
@@ -487,6 +488,45 @@ def test_a_learner_without_ones_has_nulls_with_a_reason():
     assert result.effective_density is result.flops is result.flops_dense is None
     assert set(result.nulls) == {"effective_density", "flops", "flops_ratio"}
     assert all("ones" in reason for reason in result.nulls.values())
+
+
+def with_middle(layer):
+    """A learner with another layer in the place of its third."""
+
+    class Changed(Moons):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.module[2] = layer()
+            self.optimizer = torch.optim.SGD(self.module.parameters(), lr=0.1)
+
+    return Changed
+
+
+@pytest.mark.parametrize(
+    ("layer", "nulls", "flops"),
+    [
+        (lambda: nn.LayerNorm(16), {"effective_density": "LayerNorm"}, 64),
+        (
+            lambda: nn.utils.parametrizations.weight_norm(nn.Linear(16, 16)),
+            {"effective_density": "Parametrized", "flops": "original1", "flops_ratio": "original1"},
+            None,
+        ),
+    ],
+)
+def test_what_is_not_defined_for_a_network_is_null_with_the_layer_as_its_reason(layer, nulls, flops):
+    task = variant(pruning=replace(MOONS.pruning, exempt=("2.*",)))
+    result = Lab(with_middle(layer), task)("dense", 0)
+    assert result.trained.steps == MOONS.budget
+    assert (result.effective_density, result.flops, result.flops_dense) == (None, flops, flops)
+    assert result.nulls.keys() == nulls.keys()
+    assert all(nulls[name] in reason for name, reason in result.nulls.items())
+
+
+def test_synflow_is_refused_before_any_training_where_no_flow_is_defined():
+    lab = Lab(with_middle(lambda: nn.LayerNorm(16)))
+    with pytest.raises(Unsupported, match=r"no flow of ones is defined through 2 \(LayerNorm\)"):
+        lab("synflow")
+    assert list(lab.reports.values()) == [[]], "it is told before training begins"
 
 
 def test_what_is_left_is_measured_of_the_mask_in_the_end(lab):

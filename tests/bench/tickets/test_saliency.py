@@ -1,6 +1,7 @@
 """Saliencies equal what their papers define, computed another way."""
 
 import itertools
+import warnings
 from copy import deepcopy
 from functools import partial
 
@@ -16,6 +17,7 @@ from torch.nn.functional import max_pool2d, mse_loss
 from bench.errors import Unsupported
 from bench.streams import Streams
 from bench.tickets import accounting, masks, saliency
+from domains.vision.models import build
 
 
 class Net:
@@ -490,6 +492,129 @@ def test_units_that_saturate_do_not_hide_a_path():
     net = Net(mlp(60, 300, 300, 2, activation=nn.Tanh), 60)
     entries = weights_of(net.module)
     assert bool(flat(saliency.connected(net, masks.ones(entries), entries)).all())
+
+
+def everything_of(net):
+    entries = weights_of(net.module)
+    return flat(saliency.connected(net, masks.ones(entries), entries))
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.AdaptiveMaxPool2d(1), nn.AvgPool2d(2)], ids=str)
+def test_a_pool_passes_on_what_leads_to_any_of_its_inputs(pool):
+    """Equal weights make ties, of which a maximum follows the first: a corner, that most of a padded kernel does not reach."""
+    net = Net(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), pool, nn.Flatten(), nn.Linear(2, 2)), 1, 2, 2)
+    assert bool(everything_of(net).all())
+
+
+@pytest.mark.parametrize("name", ["slim-vgg", "conv-4"])
+def test_the_last_convolution_before_a_pool_to_one_pixel_is_whole(name):
+    network = build(name, width=0.25, classes=3, image=(3, 4, 4), generator=torch.Generator().manual_seed(0))
+    net = Net(network, 3, 4, 4)
+    assert bool(saliency.connected(net, {}, weights_of(network))["conv.3.weight"].all())
+
+
+def test_a_dilated_pool_has_no_average_and_stays_a_maximum():
+    net = Net(nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2, dilation=3), nn.Flatten(), nn.Linear(1, 1)), 1, 4, 4)
+    assert bool(everything_of(net).all())
+
+
+def test_synflow_follows_the_maximum_as_its_authors_do():
+    """Its masks are of the network as it is. Here the pool sees 1 + 3 and 3 + 2, and passes on the second alone."""
+    module = nn.Sequential(nn.Conv2d(1, 1, (1, 2)), nn.MaxPool2d((1, 2)), nn.Flatten(), nn.Linear(1, 1))
+    net, image = Net(module, 1, 1, 3), torch.tensor([[[[1.0, 3.0, 2.0]]]], dtype=torch.float64)
+    with torch.no_grad():
+        for each in module.parameters():
+            each.fill_(1.0)
+    net.forward_ones = lambda: module(image)
+    mask = saliency.synflow(net, weights_of(module), keep=2, rounds=1)
+    assert mask["0.weight"].flatten().tolist() == [True, False], "3 and not 2; the average has 2 and 2.5"
+
+
+# Layers without flow.
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.cell, self.output = kind(4, 8, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.output(self.cell(x)[0][:, -1])
+
+
+class Attending(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.output = nn.MultiheadAttention(4, 2, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.output(self.attention(x, x, x)[0][:, -1])
+
+
+def between(*layers, image=(2, 4, 4)):
+    return nn.Sequential(nn.Conv2d(2, 4, 3), *layers, nn.Flatten(), nn.Linear(16, 2)), image
+
+
+def old_weight_norm(layer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.utils.weight_norm(layer)
+
+
+NORMALISES = "it normalises by what it sees"
+COMPUTES = "it computes its weights from other numbers"
+WITHOUT = {
+    "LayerNorm": (lambda: between(nn.LayerNorm((4, 2, 2))), rf"through 1 \(LayerNorm\): {NORMALISES}"),
+    "RMSNorm": (lambda: between(nn.RMSNorm((4, 2, 2))), rf"through 1 \(RMSNorm\): {NORMALISES}"),
+    "GroupNorm": (lambda: between(nn.GroupNorm(2, 4)), rf"through 1 \(GroupNorm\): {NORMALISES}"),
+    "InstanceNorm": (lambda: between(nn.InstanceNorm2d(4)), rf"through 1 \(InstanceNorm2d\): {NORMALISES}"),
+    "batch": (lambda: between(nn.BatchNorm2d(4, track_running_stats=False)), rf"\(BatchNorm2d\): {NORMALISES}"),
+    "Softmax": (lambda: between(nn.Softmax(1)), r"through 1 \(Softmax\): it takes a softmax"),
+    "attention": (lambda: (Attending(), (5, 4)), r"through attention \(MultiheadAttention\): it takes a softmax"),
+    "LSTM": (lambda: (Recurrent(nn.LSTM), (5, 4)), r"through cell \(LSTM\): it is recurrent"),
+    "GRU": (lambda: (Recurrent(nn.GRU), (5, 4)), r"through cell \(GRU\): it is recurrent"),
+    "weight_norm": (
+        lambda: (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), nn.Linear(4, 2)), (4,)),
+        rf"through 0 \(ParametrizedLinear\): {COMPUTES}",
+    ),
+    "spectral_norm": (lambda: between(nn.utils.parametrizations.spectral_norm(nn.Conv2d(4, 4, 1))), COMPUTES),
+    "old": (lambda: (nn.Sequential(old_weight_norm(nn.Linear(4, 4)), nn.Linear(4, 2)), (4,)), COMPUTES),
+    "itself": (lambda: (nn.LayerNorm((3, 2)), (3, 2)), r"through the network \(LayerNorm\)"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT)
+def test_no_flow_is_told_where_layers_have_none_and_nothing_is_touched(kind):
+    make, said = WITHOUT[kind]
+    module, shape = make()
+    net = Net(module, *shape)
+    before = deepcopy(module.state_dict())
+    entries = weights_of(module)
+    with pytest.raises(Unsupported, match=said):
+        saliency.connected(net, masks.ones(entries), entries)
+    with pytest.raises(Unsupported, match=said):
+        saliency.synflow(net, entries, keep=3, rounds=2)
+    assert all(torch.equal(each, before[name]) for name, each in module.state_dict().items())
+
+
+class Fixed(nn.Module):
+    """A scale that is no parameter, as torchvision's frozen batch norm has it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.ones(4, 1, 1))
+
+    def forward(self, x):
+        return x * self.weight
+
+
+@pytest.mark.parametrize("layer", [
+    nn.BatchNorm2d(4), nn.InstanceNorm2d(4, track_running_stats=True), Fixed(), nn.Dropout(), nn.GELU(), nn.Identity(),
+], ids=str)  # fmt: skip
+def test_what_scales_by_given_numbers_has_flow(layer):
+    module, shape = between(layer)
+    assert saliency.undefined(module) is None
+    assert bool(everything_of(Net(module, *shape)).all())
 
 
 # Nothing is left behind.

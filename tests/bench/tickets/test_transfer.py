@@ -9,6 +9,7 @@ from example import MOONS, TURNED, ExampleDomain, Moons, variant
 from bench.errors import Unsupported
 from bench.spec import Unit
 from bench.tickets.choose import choose
+from bench.tickets.conformance import check_method
 from bench.tickets.inputs import MethodInputs, Parent
 from bench.tickets.methods import METHODS, TEMPLATES
 from bench.tickets.protocol import run_unit
@@ -88,6 +89,33 @@ def test_a_learner_that_names_no_head_transfers_the_whole_network():
     )  # of a new class: Python 3.12 remembers what a class was asked before
     headless = type("Headless", (), {name: each for name, each in vars(Moons).items() if name not in left_out})
     assert Family(ExampleDomain(headless)).setting().new_head == frozenset()
+
+
+class Renamed(Moons):
+    """A network of somebody's own, whose output layer is not called as the learner thinks."""
+
+    head = ("output.*",)
+
+
+def test_a_head_that_no_parameter_is_called_by_is_refused_where_outputs_differ(monkeypatch):
+    domain = ExampleDomain(Renamed)
+    setting = Family(domain).setting()
+    with pytest.raises(
+        Unsupported,
+        match=r"example/turned@smoke and example/moons@smoke mean different things.* in output\.\*, the last is 4\.bias: "
+        "call the output layer `output`",
+    ) as told:
+        choose(setting)
+    assert "\n" not in str(told.value)
+    monkeypatch.setattr(domain, "outputs", lambda task: "sides", raising=False)
+    assert Family(domain).setting().new_head == frozenset()
+
+
+def test_the_mask_alone_needs_no_head():
+    """It starts from fresh weights in every layer."""
+    setting = Family(ExampleDomain(Renamed)).setting("transfer-reinit")
+    assert choose(setting).mask is setting.parents["source"].mask
+    assert check_method(setting.unit.method, ExampleDomain(Renamed), MOONS, level=LEVEL) == []
 
 
 def test_batch_norm_statistics_travel_with_the_weights(family):

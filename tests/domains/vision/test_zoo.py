@@ -6,8 +6,9 @@ from torch import nn
 from torchvision import models
 
 from bench.errors import SpecError, UnknownName, Unsupported
+from bench.tickets.saliency import undefined
 from domains.vision import zoo
-from domains.vision.kinds import obstacle
+from domains.vision.kinds import obstacle, unsupported
 from domains.vision.models import build
 
 SIDE = {"inception_v3": 96, "vit_h_14": 224, "maxvit_t": 224}
@@ -132,3 +133,24 @@ def test_what_images_a_model_can_see_is_known_without_it(name, least, most):
         assert sees(model, side, side) == can
         assert (obstacle(f"torchvision:{name}", (3, side, side)) is None) == can
     assert (obstacle(f"torchvision:{name}", (3, least, 300)) is None) == sees(model, least, 300)
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "maxvit_t", "mnasnet0_5", "swin_t", "swin_v2_t",
+    "resnet18", "shufflenet_v2_x0_5", "vgg11_bn", "vit_b_16"]
+)  # fmt: skip
+def test_through_which_models_no_flow_is_defined_is_known_without_them(name):
+    """So SynFlow is refused when planning."""
+    with torch.device("meta"):
+        model = models.get_model(name, num_classes=3)
+    assert ("synflow" in unsupported(f"torchvision:{name}")) == (undefined(model) is not None)
+    assert "small-dense" in unsupported(f"torchvision:{name}")
+
+
+def test_every_model_without_flow_is_of_a_known_family():
+    assert {name for name in models.list_models(module=models) if "synflow" in unsupported(f"torchvision:{name}")} == {
+        name
+        for name in models.list_models(module=models)
+        if name.partition("_")[0] in ("convnext", "maxvit", "swin", "vit")
+    }
+    assert unsupported("slim-vgg") == {}
