@@ -47,7 +47,7 @@ class TextLearner:
         config = task.config
         if config["objective"] not in OBJECTIVES:
             raise UnknownName("objective", config["objective"], OBJECTIVES)
-        self._schedule = Schedule.of(config)
+        self._schedule = Schedule.of(config, task.budget)
         if task.constant_rate != self._schedule.is_constant:
             raise SpecError(f"task {task.name} and its {config['schedule']} schedule disagree on constant_rate")
         self._task, self._streams, self._clip = task, streams, config["clip"]
