@@ -40,7 +40,7 @@ class TextLearner:
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such objective, architecture, schedule or precision.
-        SpecError: if the task calls a changing learning rate constant.
+        SpecError: if the task calls a changing learning rate constant, or its batches do not fit its text.
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> None:
