@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from bench.learner import Domain, Mask
+from bench.learner import Domain, Mask, State
 from bench.record import Items, NodeLayer
 from bench.spec import Task
 from bench.streams import Streams
@@ -39,6 +39,18 @@ class CountsEnvSteps(Protocol):
 
     env_steps: int
     """Environment steps so far, over all environments; restored by `load` with the rest of the state."""
+
+
+@runtime_checkable
+class KeepsAccount(Protocol):
+    """What a learner offers besides some of whose metrics tell of its training, as an agent's of the episodes it has played."""
+
+    def unaccounted(self, state: State) -> State:
+        """`state` as the beginning of another training: its account is empty, all else as it is. Changes nothing.
+
+        Asked of trained weights that a method trains on: what earned them is not its own.
+        """
+        ...
 
 
 @runtime_checkable

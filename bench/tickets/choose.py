@@ -25,6 +25,7 @@ import torch
 
 from bench.code import own
 from bench.code.named import named
+from bench.doors import KeepsAccount
 from bench.errors import SpecError
 from bench.learner import Learner, Mask, State
 from bench.tickets import masks, saliency, transfer
@@ -58,6 +59,8 @@ def choose(inputs: MethodInputs) -> Start:
         mask = {**masks.ones(inputs.entries), **mask}
     weights: State | Learner = _function(column.weights)(inputs, mask)
     state = weights if isinstance(weights, State) else weights.snapshot()
+    if column.weights.state == "trained" and isinstance(inputs.learner, KeepsAccount):
+        state = inputs.learner.unaccounted(state)
     start: Start = _function(column.training)(inputs, mask, state)
     if unread := inputs.options.unread:
         raise SpecError(

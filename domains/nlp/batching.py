@@ -22,7 +22,7 @@ def ordered(pairs: Pairs, generator: np.random.Generator) -> NDArray[np.int64]:
 def batches(
     rows: NDArray[np.int64], lengths: NDArray[np.int64], *, max_tokens: int, multiple: int = MULTIPLE
 ) -> list[NDArray[np.int64]]:
-    """Cut `rows` into batches whose size times longest sentence is at most `max_tokens`.
+    """Cut `rows` into batches whose size times longest sentence is at most `max_tokens`; none is empty.
 
     A batch is closed at the last size below `multiple`, or a multiple of it, that still fits; what came after begins
     the next one.
@@ -30,7 +30,7 @@ def batches(
     Args:
         rows: (n,) in the order they are batched.
         lengths: of every sentence of the corpus, the longer of its two sides.
-        max_tokens: with the padding; at least the longest sentence.
+        max_tokens: with the padding; a longer sentence is a batch of its own.
         multiple: see `MULTIPLE`.
     """
     sizes = lengths[rows].tolist()
@@ -43,7 +43,7 @@ def batches(
         if over:
             cuts.append(good)
             start, widest = good, 0
-            if (end - start) * tail > max_tokens:
+            if end - 1 > start and (end - start) * tail > max_tokens:
                 cuts.append(end - 1)
                 start, tail = end - 1, size
         if over or end - start < multiple or (end - start) % multiple == 0:

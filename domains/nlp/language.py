@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.errors import SpecError
 from bench.spec import Task
 from bench.streams import Streams
 from domains.nlp import border, corpora, models
@@ -33,6 +34,9 @@ class LanguageModel:
         streams: `init` gives the weights, `data` where in the text an epoch begins.
         device: where everything lives.
         width: multiplies every width of the model.
+
+    Raises:
+        SpecError: if a text is too short for its columns.
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float) -> None:
@@ -41,6 +45,7 @@ class LanguageModel:
         self._batch, self._window = config["batch"], config["window"]
         self._held_out = task.evaluation
         self._text = corpora.text(task.data, config["corpus"])
+        self._check_lengths(task.name)
         vocabularies = border.Vocabularies(self._text.dictionary, self._text.dictionary)
         model = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
         self.module: nn.Module = model.to(device)
@@ -88,6 +93,18 @@ class LanguageModel:
             self._memory = after
         logits = logits if temperature == 1.0 else logits / temperature
         return Loss(F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum"), target.numel())
+
+    def _check_lengths(self, name: str) -> None:
+        """Every column that is read has a token to predict."""
+        for split, tokens in self._text.splits.items():
+            columns, limit = (
+                (self._batch, None) if split == "train" else (self._held_out[key] for key in ("columns", "limit"))
+            )
+            if (count := len(tokens[:limit])) < 2 * columns:
+                raise SpecError(
+                    f"task {name} reads the {count:,} tokens of its {split} split in {columns} columns, and a column needs "
+                    "two: take a longer text, or fewer columns"
+                )
 
     def _laid(self, tokens: NDArray[np.int64], columns: int) -> Tensor:
         """The text as columns: (columns, length), what does not fill a row dropped."""

@@ -40,14 +40,14 @@ class TextLearner:
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such objective, architecture, schedule or precision.
-        SpecError: if the task calls a changing learning rate constant.
+        SpecError: if the task calls a changing learning rate constant, or its batches do not fit its text.
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> None:
         config = task.config
         if config["objective"] not in OBJECTIVES:
             raise UnknownName("objective", config["objective"], OBJECTIVES)
-        self._schedule = Schedule.of(config)
+        self._schedule = Schedule.of(config, task.budget)
         if task.constant_rate != self._schedule.is_constant:
             raise SpecError(f"task {task.name} and its {config['schedule']} schedule disagree on constant_rate")
         self._task, self._streams, self._clip = task, streams, config["clip"]

@@ -18,16 +18,18 @@ class Schedule:
 
     Args:
         rate: the highest one.
+        budget: the length of a full training, in updates.
         warmup: updates of the linear rise from `start`; None holds `rate` throughout.
         start: the rate before the first update.
     """
 
     rate: float
+    budget: int
     warmup: int | None = None
     start: float = 1e-7
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Schedule:
+    def of(cls, config: Mapping[str, Any], budget: int) -> Schedule:
         """The schedule that a task's `config` describes: `schedule`, `rate`, and the `warmup` of `inverse-sqrt`.
 
         Raises:
@@ -35,7 +37,8 @@ class Schedule:
         """
         if config["schedule"] not in SCHEDULES:
             raise UnknownName("schedule", config["schedule"], SCHEDULES)
-        return cls(rate=config["rate"], warmup=config["warmup"] if config["schedule"] == "inverse-sqrt" else None)
+        warmup = config["warmup"] if config["schedule"] == "inverse-sqrt" else None
+        return cls(rate=config["rate"], budget=budget, warmup=warmup)
 
     @property
     def is_constant(self) -> bool:
@@ -43,7 +46,7 @@ class Schedule:
         return self.warmup is None
 
     def at(self, step: int, origin: int = 0) -> float:
-        """The rate of the update that starts at `step`, as fairseq's `inverse_sqrt` has it.
+        """The rate of the update that starts at `step`, as fairseq's `inverse_sqrt` has it; beyond the budget, the last one.
 
         Args:
             step: updates so far.
@@ -51,7 +54,7 @@ class Schedule:
         """
         if self.warmup is None:
             return self.rate
-        done = step - origin
+        done = min(step, self.budget - 1) - origin
         if done < self.warmup:
             return self.start + (self.rate - self.start) * done / self.warmup
         return self.rate * math.sqrt(self.warmup / done)

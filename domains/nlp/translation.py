@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.errors import SpecError
 from bench.spec import Task
 from bench.streams import Streams
 from domains.nlp import border, corpora, models
@@ -33,12 +34,16 @@ class Translation:
         streams: `init` gives the weights, `data` the batches and their order.
         device: where everything lives.
         width: multiplies every width of the model.
+
+    Raises:
+        SpecError: if a sentence is longer than a batch may be.
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float) -> None:
         self._task, self._streams, self._device = task, streams, device
         config = task.config
         self._corpus = corpora.parallel(task.data, config["corpus"])
+        self._check_lengths()
         vocabularies = border.Vocabularies(self._corpus.source, self._corpus.target)
         model: Any = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
         self.module: nn.Module = model.to(device)
@@ -117,6 +122,20 @@ class Translation:
         logits = self._output(features.flatten(0, 1).index_select(0, real))
         return logits, target.to(self._device).flatten()[real]
 
+    def _check_lengths(self) -> None:
+        """Every sentence fits into a batch."""
+        most = self._task.config["max_tokens"]
+        for split, pairs in self._corpus.splits.items():
+            if (longest := int(_longer(pairs).max())) > most:
+                raise SpecError(
+                    f"task {self._task.name} has max_tokens {most}, yet a sentence of its {split} split has {longest} "
+                    f"tokens: raise max_tokens to {longest}, or leave long sentences out by max_words"
+                )
+
     def _cut(self, pairs: corpora.Pairs, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        longer = np.maximum(pairs.source.lengths, pairs.target.lengths)
-        return batches(rows, longer, max_tokens=self._task.config["max_tokens"])
+        return batches(rows, _longer(pairs), max_tokens=self._task.config["max_tokens"])
+
+
+def _longer(pairs: corpora.Pairs) -> NDArray[np.int64]:
+    """(n,) tokens of the longer side of each pair, `</s>` included."""
+    return np.maximum(pairs.source.lengths, pairs.target.lengths)

@@ -1,24 +1,30 @@
 """Measures what a policy that acts uniformly at random scores.
 
-python -m domains.rl.chance TASK [EPISODES], or, of an environment of your own, ID EPISODES LIMIT.
+python -m domains.rl.chance TASK [EPISODES], or, of an environment of your own, ID EPISODES LIMIT [--options JSON].
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from gymnasium import spaces
 
 from bench.code.pinned import digests
+from bench.errors import MISTAKE, SpecError, TicketBenchError
 from domains.rl.environments import envs
 from domains.rl.environments.episodes import Array
+from domains.rl.evaluation import play
 from domains.rl.tasks import TASKS
 
 COPIES = 50
 """Each copy plays its share of the episodes, so that short ones are not favoured."""
+FEWEST = 2
+"""Episodes that have a standard error."""
 
 
 def random_returns(env: Mapping[str, Any], *, episodes: int, seed: int = 0) -> list[float]:
@@ -26,22 +32,14 @@ def random_returns(env: Mapping[str, Any], *, episodes: int, seed: int = 0) -> l
 
     Args:
         env: as in a task's `config`.
-        episodes: a multiple of `COPIES`.
+        episodes: in all.
         seed: of episodes and actions.
     """
     played = envs.make(env, n=COPIES)
     generator = np.random.default_rng(seed)
-    played.reset_from(envs.seeds(np.random.SeedSequence(seed), COPIES))
-    space = played.action_space
-    share = np.full(COPIES, episodes // COPIES)
-    returns: list[float] = []
-    while share.any():
-        *_, infos = played.act(_drawn(space, generator))
-        for index, info in enumerate(infos):
-            if "episode" in info and share[index]:
-                share[index] -= 1
-                returns.append(info["episode"]["r"])
-    return returns
+    seeds = envs.seeds(np.random.SeedSequence(seed), COPIES)
+    [found] = play(lambda _: _drawn(played.action_space, generator), played, seeds, [episodes])
+    return [episode.score for episode in found]
 
 
 def _drawn(space: spaces.Space[Any], generator: np.random.Generator) -> Array:
@@ -52,13 +50,45 @@ def _drawn(space: spaces.Space[Any], generator: np.random.Generator) -> Array:
     return generator.integers(0, int(space.n), COPIES)
 
 
-def main(key: str, episodes: str = "1000", limit: str | None = None) -> None:
-    """Print mean and standard error of the random returns of the environment of task `key`, or of gymnasium's id `key`."""
-    own = {"kind": "gymnasium", "id": key, "max_episode_steps": limit and int(limit), "code": digests(key)}
-    returns = random_returns(TASKS[key].config["env"] if key in TASKS else own, episodes=int(episodes))
+def measure(
+    key: Annotated[str, typer.Argument(metavar="TASK", help="A task, or gymnasium's id of an environment.")],
+    episodes: Annotated[int, typer.Argument(metavar="EPISODES", help=f"To play, at least {FEWEST}.")] = 1_000,
+    limit: Annotated[
+        int | None, typer.Argument(metavar="LIMIT", help="Steps that cut off an episode of an id.")
+    ] = None,
+    options: Annotated[str, typer.Option(metavar="JSON", help="Keyword arguments of an id's environment.")] = "{}",
+) -> None:
+    """Print mean and standard error of the returns of random play."""
+    if episodes < FEWEST:
+        raise SpecError(
+            f"{episodes} episodes of {key} were asked for, which have no standard error: take at least {FEWEST}"
+        )
+    own = {**_keywords(options), "kind": "gymnasium", "id": key, "max_episode_steps": limit, "code": digests(key)}
+    returns = random_returns(TASKS[key].config["env"] if key in TASKS else own, episodes=episodes)
     error = np.std(returns, ddof=1) / np.sqrt(len(returns))
     print(f"{key} {np.mean(returns):.2f} +- {error:.2f} ({len(returns)} episodes)")  # noqa: T201  a command's answer
 
 
+def _keywords(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SpecError(f"the options {text} are no JSON object: write '{{\"name\": value}}'")
+    return found
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's is one line and exit code 2."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(epilog="Example: python -m domains.rl.chance CartPole-v1 1000 200")(measure)
+    try:
+        app(prog_name="python -m domains.rl.chance")
+    except TicketBenchError as error:
+        sys.stderr.write(f"ticketbench: {error}\n")
+        sys.exit(MISTAKE)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

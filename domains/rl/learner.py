@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from domains.rl.environments.padded import PaddedCartPoles
 from domains.rl.evaluation import HELD_OUT, Evaluator
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD, Randomness
-from domains.rl.returns import Returns
+from domains.rl.returns import NOTHING, Returns
 from domains.rl.rollouts import OffPolicy, OnPolicy, Rollouts
 from domains.rl.scoring import Scorer
 
@@ -142,6 +143,10 @@ class AgentLearner:
             buffers={**self._returns.tensors(), **self._normaliser.tensors()},
             scalars={**self._returns.scalars(), "env_steps": self.env_steps},
         )
+
+    def unaccounted(self, state: State) -> State:
+        """The state without the episodes and environment steps that led to it (see `bench.doors.KeepsAccount`)."""
+        return replace(state, scalars={**state.scalars, **NOTHING, "env_steps": 0})
 
     def load(self, state: State) -> None:
         """Go on from `state` with a fresh optimizer, new episodes and an empty replay buffer."""

@@ -14,6 +14,9 @@ from domains.rl.environments.episodes import Finished
 WINDOW = 100
 """Episodes in the running mean (1906.02768, appendix A: L)."""
 
+NOTHING: dict[str, Any] = {"area": 0.0, "weight": 0, "reached": None}
+"""The scalars of a training before its first episode has ended."""
+
 
 class Returns:
     """What is known of the training episodes so far.
@@ -78,9 +81,9 @@ class Returns:
         return {"area": self._area, "weight": self._weight, "reached": self._reached}
 
     def restore(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        """Go on from what `tensors` and `scalars` gave."""
+        """Go on from what `tensors` and `scalars` gave; a window beside the scalars of `NOTHING` is another training's."""
         scores, lengths = tensors["returns.window"].tolist()
-        filled = int(tensors["returns.filled"])
+        filled = int(tensors["returns.filled"]) if scalars["weight"] else 0
         self._scores.clear()
         self._scores.extend(scores[:filled])
         self._lengths.clear()

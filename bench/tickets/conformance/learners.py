@@ -223,6 +223,20 @@ def _segmented(build: Build, _: Streams, __: Task, length: int) -> Iterator[str]
         yield f"training in three calls differs in {differs} from training in one"
 
 
+def _held(build: Build, _: Streams, task: Task, __: int) -> Iterator[str]:
+    """Beyond the budget the learning rate is that of the budget's last update, where methods train on at the last rate."""
+    if task.constant_rate or "fine-tune" in task.unsupported:
+        return
+    learner = build()
+    begin = learner.snapshot()
+    seen = watch(learner)
+    for end in (task.budget, 2 * task.budget):
+        learner.load(replace(begin, step=end - 1))
+        learner.train(end)
+    if len(rates := {rate for _, rate in seen.rates}) > 1:
+        yield f"learning rates at the end of the budget and beyond are {sorted(rates)}: hold the budget's last one"
+
+
 def _masked(build: Build, streams: Streams, task: Task, length: int) -> Iterator[str]:
     """Half a network keeps every pruned weight, gradient and moment at zero; a full mask changes nothing."""
     learner = build()
@@ -254,6 +268,7 @@ LEARNER_CHECKS: tuple[tuple[str, LearnerCheck], ...] = (
     ("C10", _seeded),
     ("C9", _segmented),
     ("C9", _reordered),
+    ("C9", _held),
     ("C2", _masked),
     ("C15", _full_mask),
 )

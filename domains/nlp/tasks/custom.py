@@ -13,10 +13,10 @@ from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
     TRANSFORMER_GROUPS,
-    UNSUPPORTED,
     directions,
     pruning,
     search,
+    unsupported,
 )
 
 MODEL: dict[str, Any] = {
@@ -139,7 +139,7 @@ def own(
         chance=0.0,
         constant_rate=False,
         groups=TRANSFORMER_GROUPS,
-        unsupported=UNSUPPORTED,
+        unsupported=unsupported("bleu"),
         source=f"own task of {' and '.join(files)}, {source} to {target}",
         deviations=(UNPUBLISHED, _told(counts), *deviations),
     )

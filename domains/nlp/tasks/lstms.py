@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bench.spec import Scale, Task
 from domains.nlp.corpora import declared
-from domains.nlp.tasks.recipe import LSTM_GROUPS, NO_AVERAGE, UNSUPPORTED, pruning
+from domains.nlp.tasks.recipe import LSTM_GROUPS, NO_AVERAGE, pruning, unsupported
 
 
 class Recipe(NamedTuple):
@@ -119,7 +119,7 @@ def _task(name: str, scale: Scale, recipe: Recipe) -> Task:
         chance=round(math.log(recipe.symbols), 3),
         constant_rate=True,
         groups=LSTM_GROUPS,
-        unsupported=UNSUPPORTED,
+        unsupported=unsupported("nll"),
         source="Yu, Edunov, Tian & Morcos 2019 (1906.02768), the LSTM language model",
         deviations=recipe.deviations,
     )

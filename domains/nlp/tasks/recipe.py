@@ -30,7 +30,8 @@ SCOPES: dict[str, dict[str, Any]] = {
 }
 """What is pruned: everything with the biases and gains pooled (1906.02768), or every matrix; all, or all but the embeddings."""
 
-UNSUPPORTED = {"synflow": "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none."}
+NO_ONES = "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none."
+UNSEARCHED = "Translations are searched for at the end of training only, so what is not trained has no score."
 
 PLAIN_ADAM: dict[str, Any] = {"betas": [0.9, 0.98], "eps": 1e-8}
 """Of 1706.03762, but for its epsilon, which is fairseq's."""
@@ -47,6 +48,12 @@ def pruning(what: str) -> Pruning:
     if what not in SCOPES:
         raise UnknownName("pruning scope", what, SCOPES)
     return Pruning(rate=0.2, scope="global", **SCOPES[what])
+
+
+def unsupported(metric: str) -> dict[str, str]:
+    """Method -> why no text task that is scored by `metric` can run it."""
+    untrained = {"one-shot-untrained": UNSEARCHED} if metric in SIGNATURES else {}
+    return {"synflow": NO_ONES, **untrained}
 
 
 def directions(*, tokenised: bool = False) -> dict[str, Direction]:

@@ -10,10 +10,10 @@ from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
     TRANSFORMER_GROUPS,
-    UNSUPPORTED,
     directions,
     pruning,
     search,
+    unsupported,
 )
 
 
@@ -182,7 +182,7 @@ def _paper(recipe: Recipe, *, layers: bool) -> Task:
         reference=recipe.reference,
         constant_rate=False,
         groups=TRANSFORMER_GROUPS,
-        unsupported=UNSUPPORTED,
+        unsupported=unsupported("bleu_tok"),
         source=recipe.source,
         deviations=recipe.deviations,
     )
@@ -234,7 +234,7 @@ def _own(folder: folders.Folder) -> Task:
         chance=0.0,
         constant_rate=False,
         groups=TRANSFORMER_GROUPS,
-        unsupported=UNSUPPORTED,
+        unsupported=unsupported("bleu"),
         source="this suite",
         deviations=("A corpus of your own: nothing is published to compare with.",),
     )

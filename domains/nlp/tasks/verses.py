@@ -12,10 +12,10 @@ from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
     TRANSFORMER_GROUPS,
-    UNSUPPORTED,
     directions,
     pruning,
     search,
+    unsupported,
 )
 
 
@@ -118,7 +118,7 @@ def _task(name: str, scale: Scale, size: Size, corpus: dict[str, Any], *deviatio
         chance=0.0,
         constant_rate=False,
         groups=TRANSFORMER_GROUPS,
-        unsupported=UNSUPPORTED,
+        unsupported=unsupported("bleu"),
         source="this suite, after Yu et al. 2019 (1906.02768), the Transformer",
         deviations=(UNPUBLISHED, MATRICES, *deviations),
     )
@@ -133,7 +133,8 @@ def _bible(scale: Scale) -> Task:
     )
     task = _task("transformer-bible", scale, size, corpus, verses)
     if scale == "quick":
-        return replace(task, metric="nll", tolerance=0.02, chance=round(math.log(size.pieces), 3))
+        chance = round(math.log(size.pieces), 3)
+        return replace(task, metric="nll", tolerance=0.02, chance=chance, unsupported=unsupported("nll"))
     return task
 
 

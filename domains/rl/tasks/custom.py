@@ -97,7 +97,8 @@ def own(
         algorithm: `ppo`, `a2c` or `dqn`, of stable-baselines3.
         budget: environment steps; rounded up to whole rollouts.
         limit: steps after which an episode is cut off.
-        chance: mean return of random play: `python -m domains.rl.chance ENV 1000 LIMIT` measures it.
+        chance: mean return of random play: `python -m domains.rl.chance ENV 1000 LIMIT` measures it, with your `options` as
+            `--options JSON`.
         threshold: mean return of a hundred training episodes that counts as learned.
         tolerance: how much less return counts as no worse.
         n_envs: copies to train in.

@@ -625,3 +625,17 @@ def test_nothing_is_chosen_by_another_file_than_the_unit_was_planned_with(brings
     brings(mine="thing = 20\n")
     with pytest.raises(SpecError, match="mine.py is another file now than the one that was planned with"):
         choose(MethodInputs(unit, DOMAIN, "cpu", {}))
+
+
+class KeepsBooks(Moons):
+    def unaccounted(self, state):
+        return replace(state, scalars={"account": 0})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_weights_that_were_trained_come_without_the_account_of_their_training(family, name):
+    method = METHODS[name]
+    unit = Unit(task=MOONS, method=method, level=LEVEL if name != "dense" else 0, seed=0)
+    inputs = MethodInputs(unit, ExampleDomain(KeepsBooks), "cpu", family.parents(method, unit.level))
+    emptied = {"account": 0} if name in ("lr-rewind", "fine-tune") else {}
+    assert choose(inputs).state.scalars == emptied

@@ -173,6 +173,13 @@ class StretchesTheSchedule(Moons):
         super().train(until)
 
 
+class FallsBeyondTheBudget(Moons):
+    """As the inverse square root does that never learns the budget."""
+
+    def rate(self):
+        return super().rate() / max(1, self.step + 1 - self.task.budget)
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
@@ -190,6 +197,7 @@ class StretchesTheSchedule(Moons):
         (EvaluatesInTrainingMode, "C13"),
         (TrainsOnScores, "C13"),
         (StretchesTheSchedule, "C9"),
+        (FallsBeyondTheBudget, "C9"),
     ],
 )
 def test_a_broken_learner_is_caught(broken, check):

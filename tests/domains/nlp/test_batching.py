@@ -37,7 +37,7 @@ def naive(sizes, *, max_tokens, multiple):
 
 @given(
     st.lists(st.integers(1, 12), min_size=1, max_size=120),
-    st.integers(12, 90),
+    st.integers(3, 90),
     st.sampled_from([1, 4, 8]),
     st.booleans(),
 )
@@ -46,7 +46,17 @@ def test_batches_follow_fairseqs_rules(sizes, max_tokens, multiple, sort):
     found = batches(np.arange(len(sizes)), sizes, max_tokens=max_tokens, multiple=multiple)
     assert [each.tolist() for each in found] == naive(sizes.tolist(), max_tokens=max_tokens, multiple=multiple)
     assert np.concatenate(found).tolist() == list(range(len(sizes)))
-    assert all(len(each) * sizes[each].max() <= max_tokens for each in found)
+    assert all(len(each) * sizes[each].max() <= max_tokens or len(each) == 1 for each in found)
+
+
+def test_a_sentence_that_is_longer_than_a_batch_is_one_of_its_own_and_none_is_empty():
+    for sizes, expected in (
+        ([5, 5, 100], [[0, 1], [2]]),
+        ([100, 5, 5], [[0], [1, 2]]),
+        ([100, 100, 5, 100], [[0], [1], [2], [3]]),
+    ):
+        found = batches(np.arange(len(sizes)), np.array(sizes), max_tokens=20)
+        assert [rows.tolist() for rows in found] == expected
 
 
 def test_a_tail_that_does_not_fit_with_the_next_sentence_is_a_batch_of_its_own():

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from bench.errors import SpecError
 from bench.streams import Streams
-from domains.nlp import domain
+from domains.nlp import corpora, domain
 from domains.nlp.language import logits_of, updates
 
 KEY = "nlp/lstm-bible@smoke"
@@ -197,3 +198,22 @@ def test_dropout_is_fairseqs_between_the_layers_and_behind_the_last(learner):
 
 def test_updates_of_wikitext_2():
     assert updates(2_088_628, batch=30, window=50) == 1_393
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_text_that_does_not_fill_two_rows_of_its_columns_is_told_in_one_line(learner, split, monkeypatch):
+    """Four columns are trained on, and twenty are read of what is held out."""
+    text, columns = learner._objective._text, 4 if split == "train" else 20
+
+    def short(tokens):
+        splits = {**text.splits, split: text.splits[split][:tokens]}
+        monkeypatch.setattr(corpora, "text", lambda *_: replace(text, splits=splits))
+        return domain.learner(domain.tasks()[KEY], streams=Streams(0), device="cpu")
+
+    enough = short(2 * columns)
+    enough.train(3)
+    assert all(math.isfinite(value) for each in ("val", "test") for value in enough.evaluate(each).values())
+    said = f"the {2 * columns - 1} tokens of its {split} split in {columns} columns"
+    with pytest.raises(SpecError, match=said) as error:
+        short(2 * columns - 1)
+    assert "\n" not in str(error.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import DataError, SpecError, UnknownName
+from bench.runs.plan import refusal
 from bench.spec import Unit, task_from_json, to_json
 from bench.tickets.conformance import check_learner
 from bench.tickets.methods import METHODS
@@ -86,6 +87,11 @@ def read(task):
 def test_two_files_and_one_of_columns_conform(text):
     assert check_learner(nlp.domain, text(rewind_step=4)) == []
     assert check_learner(nlp.domain, text(("talks.tsv",), source="de")) == []
+
+
+def test_what_is_not_trained_is_refused_when_planning(text):
+    assert "at the end of training only" in refusal(text(), METHODS["one-shot-untrained"])
+    assert refusal(text(), METHODS["one-shot"]) is None
 
 
 def test_two_files_and_one_of_columns_are_parted_alike(text):

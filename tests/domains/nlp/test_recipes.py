@@ -27,13 +27,17 @@ TRANSFORMER_GROUPS = {
 }  # fmt: skip
 LSTM_GROUPS = {"*bias*": "biases", "*embed*": "embeddings", "*fc_out*": "output", "*.layers.*": "recurrent"}
 """What the densities of a record are told apart by; the first that matches counts."""
-UNSUPPORTED = {"synflow": "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none."}
+UNSUPPORTED = {
+    "synflow": "SynFlow sends an all-ones input through the network (2006.05467), and token ids have none.",
+    "one-shot-untrained": "Translations are searched for at the end of training only, so what is not trained has no score.",
+}
 
 
 def task(name, scale, *, budget, every, rewind, **more):
     common = {
         "version": 1, "unit": "updates", "schedule": "resume", "split": "test", "splits": ["val", "test"], "at": ["final"],
-        "select": None, "reference": None, "fewest_seeds": 3, "unsupported": UNSUPPORTED,
+        "select": None, "reference": None, "fewest_seeds": 3,
+        "unsupported": UNSUPPORTED if "bleu" in more["metric"] else {"synflow": UNSUPPORTED["synflow"]},
     }  # fmt: skip
     return {
         "name": name,

@@ -1,9 +1,10 @@
 import pytest
 
 from bench.errors import UnknownName
+from domains.nlp import border
 from domains.nlp.schedule import Schedule
 
-SQRT = Schedule.of({"schedule": "inverse-sqrt", "rate": 5e-4, "warmup": 4_000})
+SQRT = Schedule.of({"schedule": "inverse-sqrt", "rate": 5e-4, "warmup": 4_000}, budget=50_000)
 
 
 def test_it_is_fairseqs_inverse_square_root():
@@ -18,7 +19,8 @@ def test_it_is_fairseqs_inverse_square_root():
 def test_it_equals_fairseqs_scheduler_at_every_update():
     from argparse import Namespace
 
-    from fairseq.optim.lr_scheduler.inverse_square_root_schedule import InverseSquareRootSchedule
+    with border.quietly():
+        from fairseq.optim.lr_scheduler.inverse_square_root_schedule import InverseSquareRootSchedule
 
     class Optimizer:
         def set_lr(self, rate):
@@ -31,7 +33,7 @@ def test_it_equals_fairseqs_scheduler_at_every_update():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fairseq.optim.lr_scheduler.fairseq_lr_scheduler.FairseqOptimizer", Optimizer)
         theirs = InverseSquareRootSchedule(config, Optimizer())
-    ours = Schedule.of({"schedule": "inverse-sqrt", "rate": 2e-3, "warmup": 30})
+    ours = Schedule.of({"schedule": "inverse-sqrt", "rate": 2e-3, "warmup": 30}, budget=200)
     for step in range(200):
         assert ours.at(step) == pytest.approx(theirs.step_update(step))
 
@@ -42,12 +44,20 @@ def test_a_restart_warms_up_again():
     ]
 
 
+@pytest.mark.parametrize("origin", [0, 1_000])
+def test_beyond_the_budget_the_rate_is_that_of_its_last_update(origin):
+    """What trains on at the last learning rate trains there; fairseq's own goes on falling."""
+    last = SQRT.at(49_999, origin)
+    assert last == 5e-4 * (4_000 / (49_999 - origin)) ** 0.5 < SQRT.at(49_998, origin)
+    assert {SQRT.at(step, origin) for step in (50_000, 50_001, 99_000)} == {last}
+
+
 def test_a_constant_rate_is_constant():
-    schedule = Schedule.of({"schedule": "constant", "rate": 1e-3})
+    schedule = Schedule.of({"schedule": "constant", "rate": 1e-3}, budget=100)
     assert schedule.is_constant
     assert {schedule.at(step) for step in (0, 10, 10_000)} == {1e-3}
 
 
 def test_an_unknown_schedule_names_those_that_exist():
     with pytest.raises(UnknownName, match="known are constant, inverse-sqrt"):
-        Schedule.of({"schedule": "cosine", "rate": 1.0})
+        Schedule.of({"schedule": "cosine", "rate": 1.0}, budget=1)

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from bench.errors import UnknownName
-from bench.spec import to_json
+from bench.errors import UnknownName, Unsupported
+from bench.runs.plan import plan
+from bench.spec import Entry, Suite, to_json
+from bench.tickets.methods import METHODS
 from domains.nlp import corpora, domain
 from domains.nlp.evaluation import scores
 from domains.nlp.language import updates
@@ -80,8 +82,23 @@ def test_every_task_is_well_formed(key):
     assert task.deviations
     assert all(sentence.endswith(".") and len(sentence) < 250 for sentence in task.deviations)
     assert task.config["schedule"] == ("constant" if task.constant_rate else "inverse-sqrt")
-    assert "synflow" in task.unsupported
+    assert task.unsupported.keys() == {"synflow"} | ({"one-shot-untrained"} if "bleu" in task.metric else set())
     assert task.budget % task.evaluate_every == 0
+
+
+@pytest.mark.parametrize(("key", "runs"), [
+    ("nlp/transformer-reverse@smoke", False), ("nlp/transformer-base-wmt14@paper", False),
+    ("nlp/transformer-bible@quick", True), ("nlp/lstm-bible@smoke", True),
+])  # fmt: skip
+def test_what_is_not_trained_is_planned_where_it_has_a_score(key, runs):
+    """Before the end of the budget a translation has its nats per token, and no BLEU."""
+    entry = Entry(task=TASKS[key], methods=(METHODS["one-shot-untrained"],), levels=(1,), seeds=(0,))
+    suite = Suite(name="untrained", title="", entries=(entry,))
+    if runs:
+        assert [unit.method.name for unit in plan(suite).units.values()] == ["dense", "one-shot-untrained"]
+        return
+    with pytest.raises(Unsupported, match="one-shot-untrained.*at the end of training only"):
+        plan(suite)
 
 
 def test_signatures_are_part_of_what_is_asked():
@@ -130,5 +147,6 @@ def test_a_folder_of_the_users_is_a_task(data_folder, write_text):
     task = tasks["nlp/transformer-mine@small"]
     assert task.config["corpus"]["kind"] == "folder"
     assert list(task.data) == ["mine"]
+    assert task.unsupported.keys() == {"synflow", "one-shot-untrained"}
     (data_folder / "mine" / "train.en").write_text("another\n")
     assert domain.tasks()["nlp/transformer-mine@small"].data != task.data

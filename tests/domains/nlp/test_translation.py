@@ -9,8 +9,9 @@ import sacrebleu
 import torch
 from torch.nn import functional as F
 
+from bench.errors import SpecError
 from bench.streams import Streams
-from domains.nlp import border, domain, translation
+from domains.nlp import border, corpora, domain, translation
 from domains.nlp.corpora import bible
 from domains.nlp.corpora.sentences import PAD
 
@@ -176,6 +177,21 @@ def test_tokenised_bleu_is_scored_where_the_task_has_it(monkeypatch):
     learner = build(budget=1, rewind_step=0, directions={**task.directions, "bleu_tok": "max"})
     learner.train(1)
     assert learner.evaluate("test").keys() == {"bleu", "chrf", "nll", "bleu_tok"}
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_sentence_that_fits_into_no_batch_is_told_in_one_line(learner, split, monkeypatch):
+    corpus = learner._objective._corpus
+    pairs = corpus.splits[split]
+    longest = max(*pairs.source.lengths, *pairs.target.lengths)
+    monkeypatch.setattr(corpora, "parallel", lambda *_: replace(corpus, splits={split: pairs}))
+    config = domain.tasks()[REVERSE].config
+    said = f"max_tokens {longest - 1}, yet a sentence of its {split} split has {longest} tokens: raise max_tokens to {longest}"
+    with pytest.raises(SpecError, match=said) as error:
+        build(config={**config, "max_tokens": longest - 1})
+    assert "\n" not in str(error.value)
+    monkeypatch.undo()
+    build(config={**config, "max_tokens": max(each.target.lengths.max() for each in corpus.splits.values())})
 
 
 def test_batches_hold_at_most_max_tokens_of_the_longer_side(learner):

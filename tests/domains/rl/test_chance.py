@@ -32,7 +32,54 @@ def test_each_copy_plays_its_share_at_random(walks, monkeypatch):
     assert not any(np.array_equal(env.simulations.acted[0], acted) for acted in env.simulations.acted[1:])
 
 
+@pytest.mark.parametrize("episodes", [2, 20, 50, 120])
+def test_as_many_episodes_are_played_as_were_asked_for(episodes):
+    """Whether or not every copy has as many."""
+    env = domain.tasks()["rl/cartpole-a2c@smoke"].config["env"]
+    assert len(chance.random_returns(env, episodes=episodes)) == episodes
+
+
+def call(monkeypatch, *words):
+    """The exit code of the command."""
+    monkeypatch.setattr("sys.argv", ["chance", *words])
+    with pytest.raises(SystemExit) as left:
+        chance.main()
+    return left.value.code
+
+
 def test_the_command_prints_mean_and_standard_error(capsys, monkeypatch):
     monkeypatch.setattr(chance, "random_returns", lambda _, episodes: [1.0, 2.0, 3.0, 6.0][:episodes])
-    chance.main("rl/cartpole-a2c@paper", "4")
+    assert call(monkeypatch, "rl/cartpole-a2c@paper", "4") == 0
     assert capsys.readouterr().out == "rl/cartpole-a2c@paper 3.00 +- 1.08 (4 episodes)\n"
+
+
+def test_an_id_has_its_limit_and_its_options(capsys, monkeypatch):
+    made = []
+    monkeypatch.setattr(chance, "random_returns", lambda env, episodes: made.append(env) or [1.0] * episodes)
+    assert call(monkeypatch, "Taxi-v3", "2", "7", "--options", '{"is_rainy": true}') == 0
+    assert made == [{"is_rainy": True, "kind": "gymnasium", "id": "Taxi-v3", "max_episode_steps": 7, "code": {}}]
+    assert capsys.readouterr().out == "Taxi-v3 1.00 +- 0.00 (2 episodes)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["CartPole-v1", "1"],
+            "1 episodes of CartPole-v1 were asked for, which have no standard error: take at least 2",
+        ),
+        (["CartPole-v1", "0"], "0 episodes of CartPole-v1"),
+        (
+            ["CartPole-v1", "2", "9", "--options", "rain"],
+            "the options rain are no JSON object: write '{\"name\": value}'",
+        ),
+        (["CartPole-v1", "2", "9", "--options", "[1]"], "the options [1] are no JSON object"),
+        (["CartPol-v1", "2", "9"], "unknown environment 'CartPol-v1': did you mean 'CartPole-v1'"),
+    ],
+)
+def test_a_mistake_is_one_line(capsys, monkeypatch, words, said):
+    assert call(monkeypatch, *words) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith(f"ticketbench: {said}")
+    assert err.count("\n") == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.doors import CountsEnvSteps, ForwardsOnes
+from bench.doors import CountsEnvSteps, ForwardsOnes, KeepsAccount
 from bench.errors import UnknownName
 from bench.learner import Learner
 from bench.streams import Streams
@@ -16,6 +16,7 @@ def test_it_offers_all_that_a_learner_may_offer(task, build):
     assert isinstance(agent, Learner)
     assert isinstance(agent, ForwardsOnes)
     assert isinstance(agent, CountsEnvSteps)
+    assert isinstance(agent, KeepsAccount)
 
 
 def test_the_inputs_that_are_noise_are_told_where_there_are_some(task, build):

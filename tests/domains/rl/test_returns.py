@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.stacks.alone import SeatedDomain
 from bench.streams import Streams
+from bench.tickets.conformance.equality import differing
+from bench.tickets.conformance.observe import Lineage
+from bench.tickets.methods import METHODS
 from domains.rl import domain
 from domains.rl.environments.episodes import Finished
 from domains.rl.learner import longest
@@ -115,6 +119,80 @@ def test_a_rewound_agent_forgets_the_episodes_after_its_rewind_step(a2c):
     assert agent.evaluate("train")["return"] == pytest.approx(np.mean([score for score, *_ in window]), rel=1e-12)
     assert agent.step == len(ended) + len(account.ended) - first
     assert agent.env_steps == agent.updates * 4 * 32
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Every rollout that any agent's account takes in: the episodes that ended in it, and its environment steps."""
+    add, rollouts = Returns.add, []
+
+    def listen(self, episodes, *, env_steps, new_steps):
+        rollouts.append((list(episodes), new_steps))
+        add(self, rollouts[-1][0], env_steps=env_steps, new_steps=new_steps)
+
+    monkeypatch.setattr(Returns, "add", listen)
+    return rollouts
+
+
+def told_of(rollouts, task):
+    """What an agent reports that has had these rollouts, and no others."""
+    returns, total = Returns(threshold=task.config["threshold"], censored=longest(task), nothing=task.chance), 0
+    for episodes, steps in rollouts:
+        total += steps
+        returns.add(episodes, env_steps=total, new_steps=steps)
+    return returns.metrics()
+
+
+@pytest.mark.parametrize("kind", [domain, SeatedDomain(domain)], ids=["alone", "seat"])
+@pytest.mark.parametrize("name", ["lr-rewind", "fine-tune"])
+@pytest.mark.parametrize(
+    ("key", "budget"),
+    [("rl/cartpole-a2c@smoke", 150), ("rl/cartpole-a2c-steps@smoke", 5_120)],
+    ids=["episodes", "steps"],
+)
+def test_who_trains_on_from_trained_weights_reports_its_own_training(kind, name, key, budget, heard):
+    """Dense has reached the threshold with a hundred episodes; who trains on needs a hundred of its own."""
+    task = within(key, 0.0, budget=budget, evaluate_every=budget)
+    lineage = Lineage(kind, task, device="cpu", seed=0)
+    dense, _ = lineage.run(METHODS["dense"], 0)
+    assert dense.trained.curve[-1]["metrics"]["train"]["reached"] == 1.0
+    for level in (1, 2):
+        heard.clear()
+        result, _ = lineage.run(METHODS[name], level)
+        rollouts, told = list(heard), result.trained.curve[-1]["metrics"]["train"]
+        assert told == told_of(rollouts, task)
+        assert told["reached"] == (sum(len(episodes) for episodes, _ in rollouts) >= 100)
+
+
+@pytest.mark.parametrize("kind", [domain, SeatedDomain(domain)], ids=["alone", "seat"])
+def test_a_tickets_account_goes_on_from_the_rewind_step(kind, heard):
+    """The dense network's training up to there is part of its own."""
+    task = within("rl/cartpole-a2c@smoke", 0.0, budget=150, rewind_step=120, evaluate_every=150)
+    lineage = Lineage(kind, task, device="cpu", seed=0)
+    dense, _ = lineage.run(METHODS["dense"], 0)
+    rewind = dense.trained.states["rewind"]
+    before = [heard[0]]
+    while sum(steps for _, steps in before) < rewind.scalars["env_steps"]:
+        before.append(heard[len(before)])
+    heard.clear()
+    result, _ = lineage.run(METHODS["ticket"], 1)
+    own = told_of([*before, *heard], task)
+    assert result.trained.curve[-1]["metrics"]["train"] == own
+    assert own["steps_to_threshold"] <= rewind.scalars["env_steps"], "dense had a hundred episodes by then"
+
+
+def test_an_account_that_is_emptied_leaves_the_rest_of_the_state(a2c):
+    agent = domain.learner(a2c, streams=Streams(0), device="cpu")
+    agent.train(a2c.budget)
+    state, reported = agent.snapshot(), agent.evaluate("train")
+    emptied = agent.unaccounted(state)
+    assert (agent.evaluate("train"), agent.snapshot().scalars) == (reported, state.scalars), "it changes nothing"
+    assert differing(state, emptied) == ["scalars"]
+    agent.load(emptied)
+    assert agent.evaluate("train") == told_of([], a2c)
+    assert agent.env_steps == 0
+    agent.load(state)
+    assert agent.evaluate("train") == reported
 
 
 def test_random_play_that_fills_a_replay_buffer_is_no_training(dqn):
