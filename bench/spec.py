@@ -207,7 +207,7 @@ class Task(_Identified):
             raise SpecError(f"task {self.name} reads no score: name in `at` when it is read, `final` for the end")
         if self.select is not None and self.select not in self.directions:
             raise SpecError(
-                f"task {self.name} selects by {self.select!r}: measured are {', '.join(self.directions)}, choose one of them"
+                f"task {self.name} selects by {self.select!r}: measured are {', '.join(self.directions)}; choose one of these"
             )
         if self.select is not None and VALIDATION not in self.splits:
             raise SpecError(

@@ -235,7 +235,7 @@ def _sample(row: Mapping[str, str], column: str, n: int) -> Sample | None:
 
 def _number(text: str) -> float:
     if not abs(number := float(text)) <= LARGEST:  # NaN is not either
-        raise ValueError(f"{text[:80]} is no number that is measured")
+        raise ValueError(f"{text[:80]} is not a finite number, or larger than {LARGEST:g}")
     return number
 
 

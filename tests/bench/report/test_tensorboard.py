@@ -1,5 +1,7 @@
 """Curves as event files, read back by TensorBoard's own reader."""
 
+import json
+
 import pytest
 
 from bench.report import results
@@ -18,6 +20,19 @@ def read(folder):
     tags = found.Tags()["scalars"]
     points = {tag: [(each.step, each.value) for each in found.Scalars(tag)] for tag in tags}
     return points, [each.wall_time for each in found.Scalars(tags[0])]
+
+
+def test_a_record_of_no_time_that_there_is_counts_as_none(command, suite_file, finished, tmp_path):
+    path = next(finished.rglob("random-ticket/s1/L03*")) / "record.json"
+    record = json.loads(path.read_text())
+    record["provenance"]["start"] = "2024-13-45T00:00:00"
+    path.write_text(json.dumps(record))
+    code, out, err = command("export", suite_file, "--store", finished, "--tensorboard", tmp_path / "curves")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{tmp_path / 'curves'}: 15 curves;")
+    code, out, _ = command("verify", finished)
+    assert code == 1
+    assert "record.json cannot be read: there is no time 2024-13-45T00:00:00\n" in out
 
 
 def test_every_point_of_every_curve_comes_back(command, suite_file, finished, tmp_path):

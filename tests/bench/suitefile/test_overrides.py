@@ -119,6 +119,12 @@ def test_without_a_name_it_has_one_that_follows_from_the_changes_alone():
         ({"rewind_step": True}, "rewind_step", "is True: expected `int`, got `bool`"),
         ({"rewind_step": 5.5}, "rewind_step", "is 5.5: expected `int`, got `float`"),
         ({"budget": -1}, "budget", "is -1: expected `int` >= 0"),
+        ({"at": []}, "at", "reads no score"),
+        (
+            {"at": ["final", "early-stop"], "select": "accuracy"},
+            "at",
+            "selects by 'accuracy' on 'val', which it does not",
+        ),
         ({"tolerance": float("nan")}, "tolerance", "only finite numbers"),
         ({"config": {"rate": float("inf")}}, "config.rate", "only finite numbers"),
         ({"schedule": "again"}, "schedule", "is 'again': invalid enum value 'again'"),
