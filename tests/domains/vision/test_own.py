@@ -12,6 +12,7 @@ from bench.spec import Unit, task_from_json, to_json
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
+from bench.tickets.protocol import run_unit
 from domains import vision
 from domains.vision import examples
 
@@ -272,6 +273,51 @@ def test_what_are_no_examples_is_refused_in_one_line(write_code, digits, body):
 def test_a_batch_larger_than_the_training_part_is_refused(digits):
     with pytest.raises(SpecError, match="a batch of 141 of 140 training examples"):
         digits(batch=141)
+
+
+FROZEN = """
+import torch
+from torch import nn
+
+def net():
+    network = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 4))
+    network[0].requires_grad_(False)
+    return network
+
+def stone():
+    return net().requires_grad_(False)
+"""
+
+
+@pytest.mark.parametrize("name", ["ticket", "snip", "grasp", "synflow", "rigl", "gmp"])
+def test_a_frozen_layer_is_not_pruned_and_all_else_is(write_code, digits, name):
+    write_code("frozen.py", FROZEN)
+    task = digits(network="frozen:net")
+    assert check_method(METHODS[name], vision.domain, task) == []
+
+
+def test_a_frozen_layer_stays_as_it_was_and_counts_among_all_weights(write_code, digits):
+    write_code("frozen.py", FROZEN)
+    task = digits(network="frozen:net")
+    assert check_learner(vision.domain, task) == []
+    counts = run_unit(Unit(task=task, method=METHODS["snip"], level=3, seed=0), vision.domain, {}).counts
+    assert (counts["weights"], counts["prunable"]) == (24 * 64 + 16 * 24 + 4 * 16, 16 * 24 + 4 * 16)
+    assert counts["kept"] == round(counts["prunable"] * 0.8**3)
+    assert counts["layers"]["0.weight"] == {"all": 24 * 64, "prunable": 0, "kept": 0}
+    agent = learner(task)
+    before = agent.snapshot().weights
+    agent.train(5)
+    after = agent.snapshot().weights
+    assert {name for name in before if not torch.equal(before[name], after[name])} == before.keys() - {
+        "0.weight",
+        "0.bias",
+    }
+
+
+def test_a_network_that_is_frozen_whole_is_refused(write_code, digits):
+    write_code("frozen.py", FROZEN)
+    with pytest.raises(SpecError, match="has no weights .* that are not frozen: there is nothing to prune"):
+        learner(digits(network="frozen:stone"))
 
 
 def test_numbers_are_seen_as_they_are_and_not_augmented(digits):
