@@ -20,6 +20,7 @@ from domains.vision.batches import Batches
 from domains.vision.examples import CLASSES, load
 from domains.vision.models import build
 from domains.vision.optimizers import OPTIMIZERS
+from domains.vision.parts import held_out, shortage
 from domains.vision.schedule import Schedule
 
 EVALUATION_BATCH = 1_000
@@ -46,7 +47,8 @@ class VisionLearner:
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such model, optimizer or schedule.
-        SpecError: if the task calls a changing learning rate constant, or its model cannot see its images.
+        SpecError: if the task calls a changing learning rate constant, its model cannot see its images, or fewer of them than a
+            batch are left to train on.
     """
 
     head = ("output.*",)
@@ -64,6 +66,8 @@ class VisionLearner:
         self._device = torch.device(device)
         self._splits = load(task, device)
         self._batch = config["batch"]
+        if reason := shortage(config, len(self._splits["train"]) + sum(held_out(config).values())):
+            raise SpecError(reason)
         self._augmentation = Augmentation(**config["augment"]) if "augment" in config else None
         self._epoch = -1
         self._order: tuple[Tensor, ...] = ()

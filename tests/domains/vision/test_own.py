@@ -271,8 +271,15 @@ def test_what_are_no_examples_is_refused_in_one_line(write_code, digits, body):
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(digits):
-    with pytest.raises(SpecError, match="a batch of 141 of 140 training examples"):
+    told = r"vision/digits: 140 of 200 examples are left to train on \(validation is 20, test is 40, batch is 141\): take more"
+    with pytest.raises(SpecError, match=told):
         digits(batch=141)
+    with pytest.raises(
+        SpecError,
+        match="39 of 99 examples are left to train on .limit is 99, validation is 20, test is 40, batch is 40",
+    ):
+        digits(batch=40, config={"limit": 99})
+    assert digits(config={"limit": 100}).config["batch"] == 20, "half of what is left"
 
 
 FROZEN = """
