@@ -380,6 +380,13 @@ def test_the_fit_is_measured_on_the_training_images_themselves_and_changes_nothi
     assert found.keys() == learner.evaluate("test").keys()
 
 
+@pytest.mark.parametrize("data", ["mnist", "cifar-10", "cifar10-jpeg", "images-of-ones-own"])
+def test_the_fit_is_of_the_first_images_where_their_classes_are_mixed(task, monkeypatch, data):
+    """As published."""
+    monkeypatch.setattr("domains.vision.learner.FIT", 50)
+    assert build(replace(task, data={data: "0" * 64}))._fitted().tolist() == list(range(50))
+
+
 def test_statistics_are_estimated_anew_from_training_images_alone(convolving):
     learner = build(convolving)
     learner.train(25)

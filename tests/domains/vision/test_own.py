@@ -282,6 +282,58 @@ def test_a_batch_larger_than_the_training_part_is_refused(digits):
     assert digits(config={"limit": 100}).config["batch"] == 20, "half of what is left"
 
 
+SORTED = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3), nn.Linear(3, 5))
+
+def rows(n, order):
+    labels = order(torch.arange(n) % 5)
+    return torch.randn(n, 3, generator=torch.Generator().manual_seed(0)) + 4 * labels[:, None], labels
+
+def by_class():
+    return {split: rows(n, lambda labels: labels.sort().values) for split, n in (("train", 1_001), ("val", 20), ("test", 20))}
+
+def in_turn():
+    return {split: rows(n, lambda labels: labels) for split, n in (("train", 1_001), ("val", 20), ("test", 20))}
+"""
+
+
+@pytest.mark.parametrize("data", ["by_class", "in_turn"])
+@pytest.mark.parametrize("most", [100, 10_000])
+def test_what_the_fit_is_measured_on_is_like_all_examples_whatever_their_order(write_code, monkeypatch, data, most):
+    """Every tenth example of classes in turn would be of one class; a thousand and one end in a batch of one."""
+    write_code("ordered.py", SORTED)
+    monkeypatch.setattr("domains.vision.learner.FIT", most)
+    monkeypatch.setattr("domains.vision.learner.EVALUATION_BATCH", 100)
+    task = vision.own("ordered", network="ordered:net", data=f"ordered:{data}", budget=4, rate=1e-3, scale="smoke")
+    agents = [learner(task, seed) for seed in (0, 1)]
+    train, fitted = agents[0]._splits["train"], agents[0]._fitted()
+    assert len(set(fitted.tolist())) == min(most, 1_001)
+    assert fitted.equal(agents[1]._fitted()), "one choice for all seeds"
+    values, labels = train.at(fitted)
+    assert torch.bincount(labels).min() > 0.1 * len(fitted)
+    agents[0].module.eval()
+    found = (agents[0].module(values).argmax(1) == labels).float().mean()
+    assert agents[0].fit()["accuracy"] == pytest.approx(100 * float(found))
+    agents[0].reestimate()
+    buffers = agents[0].snapshot().buffers
+    everything = train.at(torch.arange(1_001))[0]
+    assert torch.allclose(buffers["1.running_var"], everything.var(0), rtol=0.2)
+    assert torch.allclose(buffers["1.running_mean"], everything.mean(0), atol=1.0)
+
+
+def test_a_few_examples_are_one_batch_of_what_statistics_are_estimated_on(digits, monkeypatch):
+    agent, seen = learner(digits()), []
+    agent.module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    agent.reestimate()
+    monkeypatch.setattr("domains.vision.learner.EVALUATION_BATCH", 60)
+    agent.reestimate()
+    assert seen == [140, 60, 60]
+
+
 FROZEN = """
 import torch
 from torch import nn
