@@ -209,6 +209,27 @@ class StacksUnits(Domain, Protocol):
 
 
 @runtime_checkable
+class AlignsSeats(StacksUnits, Protocol):
+    """What a domain says besides of stacks whose seats must be at one step of training though the learning rate never changes."""
+
+    def aligned(self, task: Task) -> bool:
+        """Whether anything else that a stack of the task has in common follows the step: the size of a batch, a clipping range.
+
+        Light, as `tasks`. Without it nothing does.
+        """
+        ...
+
+
+@runtime_checkable
+class RefusesTasks(Domain, Protocol):
+    """What a domain says besides that knows before any training of some tasks that they contradict themselves."""
+
+    def refusal(self, task: Task) -> str | None:
+        """Why no learner can be built of the task, in a sentence; None if nothing tells so without its data. Light, as `tasks`."""
+        ...
+
+
+@runtime_checkable
 class ChecksPackages(Domain, Protocol):
     """What a domain offers besides that tells before any training what is not installed here."""
 

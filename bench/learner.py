@@ -135,8 +135,15 @@ class Domain(Protocol):
 
 
 def every_entry(module: nn.Module) -> dict[str, Tensor]:
-    """What `prunable` gives where nothing is exempt: parameter name -> bool tensor of its shape, all True."""
-    return {name: torch.ones_like(parameter, dtype=torch.bool) for name, parameter in module.named_parameters()}
+    """What `prunable` gives where nothing is exempt: name of each parameter that is trained -> bool tensor of its shape, all True.
+
+    One that is frozen (`requires_grad` is False) is never pruned: it counts among all weights, as exempt ones do.
+    """
+    return {
+        name: torch.ones_like(parameter, dtype=torch.bool)
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def copy_state(

@@ -276,6 +276,18 @@ def seats(task: Task, device: str) -> int | str:
     return offered(task, device) if offered else f"domain {task.domain!r} trains one unit at a time"
 
 
+def aligned(task: Task) -> bool:
+    """Whether units of the task that sit in one stack must be at one step of training; see `bench.doors.AlignsSeats`."""
+    says: Callable[[Task], bool] | None = getattr(domains().get(task.domain), "aligned", None)
+    return not task.constant_rate or bool(says and says(task))
+
+
+def refusal(task: Task) -> str | None:
+    """Why no learner can be built of the task, where its domain knows that without its data; see `bench.doors.RefusesTasks`."""
+    told: Callable[[Task], str | None] | None = getattr(domains().get(task.domain), "refusal", None)
+    return told(task) if told else None
+
+
 def missing(task: Task) -> str | None:
     """What is not installed here that the task needs, by its domain; see `bench.doors.ChecksPackages`."""
     check: Callable[[Task], None] | None = getattr(domains().get(task.domain), "check", None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench import registry
-from bench.errors import UnknownName, Unsupported
+from bench.errors import SpecError, UnknownName, Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
 from bench.tickets.columns import Columns, columns
 
@@ -64,9 +64,12 @@ def plan(suite: Suite) -> Plan:
 
     Raises:
         Unsupported: if a task cannot run a method that is asked of it.
+        SpecError: if a task contradicts itself, as far as its domain knows without its data.
     """
     planner = _Planner()
     for entry in suite.entries:
+        if reason := registry.refusal(entry.task):
+            raise SpecError(f"{entry.task.key}: {reason}")
         for method in entry.methods:
             planner.add(entry, method)
     asked = frozenset(planner.asked)

@@ -99,7 +99,7 @@ def _lockstep(unit: Unit) -> Lockstep | None:
     if weights.narrower:
         return None
     task = unit.task
-    if task.constant_rate:
+    if not registry.aligned(task):
         return Lockstep(task.key)
     if training.begins is None or training.length is None:
         return None

@@ -7,7 +7,7 @@ looks at a seat sees a learner, and whoever leaves takes along what is his.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
@@ -81,6 +81,7 @@ class Seat:
 
 
 AnySeat = TypeVar("AnySeat", bound=Seat)
+Value = TypeVar("Value")
 
 
 class Stack(ABC, Generic[AnySeat]):
@@ -135,7 +136,8 @@ class Stack(ABC, Generic[AnySeat]):
             until: place in `seats` -> the step that it is to be trained to.
 
         Raises:
-            SpecError: if some of them have trained since they were loaded, and others have not.
+            SpecError: if some of them have trained since they were loaded, and others have not; or if what is one for all
+                is not the same for each (see `common`).
         """
         company = tuple(self.seats[place] for place in until)
         self.gather(company)
@@ -202,6 +204,25 @@ class Stack(ABC, Generic[AnySeat]):
             masking.updated()
         except (LeakedMask, Diverged) as error:
             seat.trouble = error
+
+    def common(self, what: str, values: Iterable[Value]) -> Value:
+        """What is one for the whole company in an update, and would be wrong for some if it were not the same for each.
+
+        Args:
+            what: to call it.
+            values: of each seat.
+
+        Raises:
+            SpecError: if they differ.
+        """
+        different = set(values)
+        if len(different) > 1:
+            told = ", ".join(sorted(map(str, different)))
+            raise SpecError(
+                f"seats of a stack train together that differ in {what} ({told}): seat those together that are at one step "
+                "of training, or run with --stack off"
+            )
+        return different.pop()
 
     def check_losses(self, losses: Tensor, name: str) -> None:
         """Whoever's loss is no longer finite has diverged.

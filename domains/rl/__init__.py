@@ -80,10 +80,14 @@ class ReinforcementLearning:
             return "the emulator takes most of the time, and a network of Atari's fills a core"
         if task.config["env"].keys() & {"code", "max_episode_steps"}:
             return "only the environments of this package are stacked: others may have continuous actions"
-        if task.unit == "episodes" and not task.constant_rate:
+        if task.unit == "episodes" and (not task.constant_rate or self.aligned(task)):
             return "its schedules follow the episodes, of which agents finish different numbers in a rollout"
         convolves = task.config["network"]["name"] == "minatar"
         return 1 if convolves and task.config["algorithm"] == "ppo" and device == "cpu" else SEATS
+
+    def aligned(self, task: Task) -> bool:
+        """Whether a hyper-parameter falls, be it the clipping range alone (see `bench.doors.AlignsSeats`)."""
+        return any(isinstance(value, Mapping) for value in task.config.get("hyperparameters", {}).values())
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> AgentStack:
         """A stack of agents at step 0; raises what `learner` does."""

@@ -40,6 +40,11 @@ class TeacherStudent:
         del task, device
         return SEATS
 
+    def aligned(self, task: Task) -> bool:
+        """Whether the last batch of an epoch is a short one (see `bench.doors.AlignsSeats`)."""
+        config = task.config
+        return bool(config["sampling"] == "epochs" and config["samples"] % config["batch"])
+
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> StudentStack:
         """A stack of students at step 0."""
         from domains.teacher.stack import StudentStack  # noqa: PLC0415  the planner lists tasks without torch

@@ -50,9 +50,15 @@ class StudentStack(Stack[StudentSeat]):
 
     @torch.no_grad()
     def advance(self) -> None:
-        """One update; the way back is written out, because autograd takes as long again for networks as small as these."""
-        pairs = zip(*(seat.batch() for seat in self.company), strict=True)
-        inputs, targets = (self.filled(torch.cat(each)).unflatten(0, (self.rows, -1)) for each in pairs)
+        """One update; the way back is written out, because autograd takes as long again for networks as small as these.
+
+        Raises:
+            SpecError: if the seats' batches differ in size: rows of one would be another's.
+        """
+        pairs = [seat.batch() for seat in self.company]
+        self.common("the size of their batches", (len(inputs) for inputs, _ in pairs))
+        parts = zip(*pairs, strict=True)
+        inputs, targets = (self.filled(torch.cat(each)).unflatten(0, (self.rows, -1)) for each in parts)
         layers, activations = zip(*self.module.layers(), strict=True)
         weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
         values = forward(activations, inputs, [each for pair in zip(weights, biases, strict=True) for each in pair])

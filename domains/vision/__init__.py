@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.datasets.places import VARIABLE, root
+from domains.vision.parts import shortage
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 
@@ -48,6 +49,11 @@ class Vision:
         """Module -> sha256 of its file, of the user's own network and examples."""
         found: Mapping[str, str] = task.config.get("code", {})
         return found
+
+    def refusal(self, task: Task) -> str | None:
+        """That too few examples are left to train on, where `limit` says how many there are (see `bench.doors.RefusesTasks`)."""
+        limit = task.config.get("limit")
+        return shortage(task.config, limit) if limit else None
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

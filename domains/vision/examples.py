@@ -18,6 +18,7 @@ from domains.vision import datasets
 from domains.vision.batches import Batches, Examples, Values
 from domains.vision.datasets import functions, large
 from domains.vision.datasets.arrays import Arrays, splits
+from domains.vision.parts import held_out, shortage
 from domains.vision.streamed import Streamed
 
 CLASSES = 10
@@ -48,7 +49,7 @@ def load(task: Task, device: str) -> Mapping[str, Batches]:
 
     Raises:
         DataError: if the data are missing or are not what the task was defined on.
-        SpecError: if the task asks for what the data set does not have.
+        SpecError: if the task asks for what the data set does not have, or leaves nothing to train on.
     """
     ((name, digest),) = task.data.items()
     config = {"classes": CLASSES, **{key: task.config[key] for key in SELECTING if key in task.config}}
@@ -111,7 +112,9 @@ def _chosen(labels: Mapping[str, NDArray[Any]], config: Mapping[str, Any], devic
     rows = {split: np.flatnonzero(each >= 0) for split, each in classes.items()}
     rows["train"] = _taken(labels["train"], rows["train"], config)
     source = {split: split for split in labels}
-    held = {split: config[key] for split, key in (("val", "validation"), ("test", "test")) if config.get(key)}
+    held = held_out(config)
+    if reason := shortage(config, len(rows["train"])):
+        raise SpecError(reason)
     if held:
         order = np.random.default_rng(config["split_seed"]).permutation(rows["train"])
         *parts, rest = np.split(order, np.cumsum(list(held.values())))

@@ -47,9 +47,9 @@ def build(
         if not isinstance(network, nn.Module):
             raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
         _try(name, network, classes, image)
-    if not any(parameter.ndim > 1 for parameter in network.parameters()):
+    if not any(parameter.ndim > 1 and parameter.requires_grad for parameter in network.parameters()):
         raise SpecError(
-            f"network {name} has no weights (parameters of two or more dimensions): there is nothing to prune"
+            f"network {name} has no weights (parameters of two or more dimensions) that are not frozen: there is nothing to prune"
         )
     return network.train()
 

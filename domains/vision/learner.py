@@ -17,9 +17,11 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.augmentation import Augmentation
 from domains.vision.batches import Batches
+from domains.vision.datasets import is_mixed
 from domains.vision.examples import CLASSES, load
 from domains.vision.models import build
 from domains.vision.optimizers import OPTIMIZERS
+from domains.vision.parts import held_out, shortage
 from domains.vision.schedule import Schedule
 
 EVALUATION_BATCH = 1_000
@@ -29,6 +31,8 @@ EVALUATION_PIXELS = 1_000 * 28 * 28
 FEWEST = 64
 FIT = 10_000
 """Training images of which the fit is measured, and statistics are estimated anew, at most."""
+FIT_SEED = 0
+"""Draws which these are where the first are not like all: the same for every seed, so that arms and seeds compare."""
 
 
 class VisionLearner:
@@ -46,7 +50,8 @@ class VisionLearner:
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such model, optimizer or schedule.
-        SpecError: if the task calls a changing learning rate constant, or its model cannot see its images.
+        SpecError: if the task calls a changing learning rate constant, its model cannot see its images, or fewer of them than a
+            batch are left to train on.
     """
 
     head = ("output.*",)
@@ -64,6 +69,8 @@ class VisionLearner:
         self._device = torch.device(device)
         self._splits = load(task, device)
         self._batch = config["batch"]
+        if reason := shortage(config, len(self._splits["train"]) + sum(held_out(config).values())):
+            raise SpecError(reason)
         self._augmentation = Augmentation(**config["augment"]) if "augment" in config else None
         self._epoch = -1
         self._order: tuple[Tensor, ...] = ()
@@ -86,7 +93,7 @@ class VisionLearner:
         self.step = self.updates = self.origin = 0
 
     def prunable(self) -> dict[str, Tensor]:
-        """Every entry of every parameter: parameter name -> bool tensor of its shape, all True."""
+        """Every entry of every parameter that is not frozen: its name -> bool tensor of its shape, all True."""
         return every_entry(self.module)
 
     def train(self, until: int) -> None:
@@ -111,28 +118,39 @@ class VisionLearner:
         return found
 
     def fit(self) -> dict[str, float]:
-        """The same of training images, the first `FIT` of them, as they are."""
-        examples = self._splits["train"]
-        return self._measure(examples, min(FIT, len(examples)))
+        """The same of `FIT` training images, as they are, or of all if there are fewer."""
+        return self._measure(self._splits["train"], self._fitted())
 
     def reestimate(self) -> None:
-        """Statistics of batch norm as the present weights give them on the first `FIT` training images, as they are."""
-        examples = self._splits["train"]
-        rows = torch.arange(min(FIT, len(examples)), device=self._device).split(_at_once(examples.shape))
-        with mode(self.module, training=True), self._dropout("score", 0):
-            update_bn((self._seen(examples.at(each)) for each in rows), self.module)
+        """Statistics of batch norm as the present weights give them on these images, as they are.
 
-    def _measure(self, examples: Batches, count: int) -> dict[str, float]:
-        """Accuracy and cross-entropy of the first `count` examples."""
+        In batches of one size, each of which counts the same: what is left over is not seen, unless it is all there is.
+        """
+        examples, rows = self._splits["train"], self._fitted()
+        size = min(_at_once(examples.shape), len(rows))
+        with mode(self.module, training=True), self._dropout("score", 0):
+            batches = rows[: len(rows) // size * size].split(size)
+            update_bn((self._seen(examples.at(each)) for each in batches), self.module)
+
+    def _fitted(self) -> Tensor:
+        """(at most `FIT`,) rows of training images that are like all: the first, or some that are drawn and in that order."""
+        count = len(self._splits["train"])
+        (data,) = self._task.data
+        if is_mixed(data):
+            return torch.arange(min(FIT, count), device=self._device)
+        return torch.from_numpy(np.random.default_rng(FIT_SEED).permutation(count)[:FIT]).to(self._device)
+
+    def _measure(self, examples: Batches, rows: Tensor) -> dict[str, float]:
+        """Accuracy and cross-entropy of some examples."""
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         with mode(self.module, training=False), torch.no_grad():
-            for rows in torch.arange(count, device=self._device).split(_at_once(examples.shape)):
-                images, labels = self._seen(examples.at(rows))
+            for each in rows.split(_at_once(examples.shape)):
+                images, labels = self._seen(examples.at(each))
                 logits = self.module(images)
                 correct += (logits.argmax(1) == labels).sum()
                 total += F.cross_entropy(logits, labels, reduction="sum")
-        return {"accuracy": 100 * correct.item() / count, "loss": total.item() / count}
+        return {"accuracy": 100 * correct.item() / len(rows), "loss": total.item() / len(rows)}
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
         """`n` training losses with their graphs, each on its own random batch; the same at each call."""
@@ -216,12 +234,13 @@ class VisionLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = self._schedule.at(self.step, self.origin)
 
-    def _held_out(self, split: str) -> tuple[Batches, int]:
+    def _held_out(self, split: str) -> tuple[Batches, Tensor]:
         known = self._splits.keys() - {"train"}
         if split not in known:
             raise UnknownName("split", split, known)
         examples = self._splits[split]
-        return examples, min(self._task.evaluation.get(split, len(examples)), len(examples))
+        count = min(self._task.evaluation.get(split, len(examples)), len(examples))
+        return examples, torch.arange(count, device=self._device)
 
 
 def _at_once(shape: tuple[int, ...]) -> int:

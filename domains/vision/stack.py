@@ -50,8 +50,7 @@ class VisionStack(Stack[VisionSeat]):
 
     def advance(self) -> None:
         """One update."""
-        (rate,) = {seat.rate for seat in self.company}
-        self.set_rate(rate)
+        self.set_rate(self.common("their learning rate", (seat.rate for seat in self.company)))
         images, labels = (torch.cat(each) for each in zip(*(seat.batch() for seat in self.company), strict=True))
         self.module.train()
         logits = self.module(self.filled(images))[: len(labels)]

@@ -154,6 +154,8 @@ def test_every_entry_is_true_in_the_shape_of_its_parameter():
     entries = every_entry(module)
     assert {name: tuple(entry.shape) for name, entry in entries.items()} == {"weight": (2, 3), "bias": (2,)}
     assert all(entry.dtype == torch.bool and entry.all() for entry in entries.values())
+    module.weight.requires_grad_(requires_grad=False)
+    assert every_entry(module).keys() == {"bias"}, "what is frozen is not pruned"
 
 
 def test_a_masked_state_has_exact_zeros_and_shares_nothing():

@@ -108,12 +108,14 @@ class AgentStack(Stack[AgentSeat]):
         taken = self._model.n_steps * self._model.n_envs
         done = [seat.account(taken) for seat in self.company]
         remaining = [seat.remaining(step) for seat, step in zip(self.company, done, strict=True)]
-        (rate,) = {float(self._model.lr_schedule(share)) for share in remaining}
-        self.set_rate(rate)
+        self.set_rate(
+            self.common("their learning rate", (float(self._model.lr_schedule(share)) for share in remaining))
+        )
+        reach = self.common("their clipping range", map(self._losses.reach, remaining))
         self.module.train()
         for batch in self._batches():
             logits, values = given or self._of(batch.observations.flatten(0, 1))
-            losses = self._losses(batch, self._each(logits), self._each(values), remaining=remaining[0])
+            losses = self._losses(batch, self._each(logits), self._each(values), reach=reach)
             self.update(losses)
         self.check_losses(losses, "train/loss")
         for seat, step in zip(self.company, done, strict=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from bench.code.pinned import is_code
 from bench.digests import json_digest
 from domains.vision.datasets import cifar, images, large, mnist, own, svhn
 from domains.vision.datasets.arrays import Arrays, shaped
@@ -29,6 +30,14 @@ READERS: dict[str, Callable[[str, str], Arrays]] = {
 
 DECODED = 1
 """Raised when the same files come to be decoded or shaped to other arrays."""
+
+
+def is_mixed(name: str) -> bool:
+    """Whether the classes of a data set's examples are known to be mixed, so that the first of them are like all.
+
+    What is streamed is listed class by class, and a function of the user's gives its examples in any order.
+    """
+    return name not in large.DIGESTS and not is_code(name)
 
 
 def read(name: str, digest: str, *, channels: int | None = None, side: int | None = None) -> Arrays:

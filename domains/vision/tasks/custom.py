@@ -14,6 +14,7 @@ from domains.vision import datasets
 from domains.vision.datasets import DIGESTS, functions, large
 from domains.vision.datasets import own as own_images
 from domains.vision.kinds import KIND, TABLES, is_own, obstacle, unsupported
+from domains.vision.parts import shortage
 from domains.vision.pruning import PRUNING
 
 BATCH = 128
@@ -84,10 +85,10 @@ def own(
     if reason := obstacle(network, known.shape):
         raise SpecError(f"vision/{name}: {reason}")
     held = _held(known.counts, config)
-    train = known.counts["train"] - held.validation - held.test
-    batch = batch or min(BATCH, max(1, train // 2))
-    if batch > train:
-        raise SpecError(f"vision/{name}: a batch of {batch} of {train} training examples: take a smaller one")
+    examples = config.get("limit") or known.counts["train"]
+    batch = batch or min(BATCH, max(1, (examples - held.validation - held.test) // 2))
+    if reason := shortage({**held._asdict(), "batch": batch, **config}, examples):
+        raise SpecError(f"vision/{name}: {reason}")
     return Task(
         name=f"vision/{name}",
         scale=scale,

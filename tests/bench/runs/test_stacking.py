@@ -48,6 +48,15 @@ def test_without_a_schedule_all_of_a_task_may_sit_together():
 
 
 @pytest.mark.usefixtures("toys")
+def test_without_a_schedule_those_begin_together_of_whom_the_domain_says_so(monkeypatch):
+    monkeypatch.setattr(toy.Toy, "aligned", lambda _, task: task.name == "toy/stack", raising=False)
+    known = company(Stacking(), constant_rate=True)
+    assert known.pop(None) == {"small-dense"}
+    assert sorted(known.values(), key=len) == [{"ticket", "lr-rewind"}, {"dense", "reinit", "gmp"}]
+    assert len(company(Stacking(), constant_rate=True, name="toy/other").keys() - {None}) == 1
+
+
+@pytest.mark.usefixtures("toys")
 def test_a_training_that_promises_nothing_of_its_steps_sits_alone_where_there_is_a_schedule(monkeypatch):
     monkeypatch.setitem(TRAININGS, "full", replace(TRAININGS["full"], begins=None))
     assert Stacking().lockstep(units()["dense"]) is None

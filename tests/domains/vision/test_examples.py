@@ -59,6 +59,19 @@ def test_a_batch_of_bytes_is_to_the_bit_what_normalising_everything_gave(loaded)
         assert labels.tolist() == arrays["train-labels"][rows].tolist()
 
 
+@pytest.mark.parametrize(("config", "left", "told"), [
+    ({"validation": 40}, 0, r"^0 of 40 examples are left to train on \(validation is 40\): take more, hold out fewer"),
+    ({"limit": 20, "validation": 21}, 0, r"^0 of 20 examples are left to train on \(limit is 20, validation is 21\)"),
+    ({"limit": 20, "validation": 19}, 1, None),
+])  # fmt: skip
+def test_what_is_held_out_leaves_something(loaded, config, left, told):
+    if told is None:
+        assert len(loaded(**config)[1]["train"]) == left
+        return
+    with pytest.raises(SpecError, match=told):
+        loaded(**config)
+
+
 def test_images_stay_bytes_and_splits_share_them(loaded):
     _, splits = loaded(40, 20, validation=10)
     assert splits["train"].images.dtype == torch.uint8

@@ -6,8 +6,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.errors import Diverged, SpecError, UnknownName
+from bench.runs.plan import plan
+from bench.spec import Entry, Suite
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner
+from bench.tickets.methods import METHODS
 from domains.vision import domain
 from domains.vision.examples import load
 
@@ -80,6 +83,29 @@ def test_a_snapshot_is_not_changed_by_training(either):
     assert all((moved.weights[name] != weight).any() for name, weight in state.weights.items())
     assert all((moved.buffers[name] != buffer).any() for name, buffer in state.buffers.items())
     assert moved.step == moved.updates == 5
+
+
+def test_fewer_examples_than_a_batch_are_refused(task):
+    told = r"^59 of 159 examples are left to train on \(limit is 159, validation is 100, batch is 60\): take more, hold out"
+    with pytest.raises(SpecError, match=told):
+        build(variant(task, limit=159))
+    build(variant(task, limit=160)).train(2)
+
+
+def test_what_a_limit_leaves_is_known_when_planning(task):
+    def asked(**config):
+        return Suite(
+            name="few",
+            title="",
+            entries=(Entry(task=variant(task, **config), methods=(METHODS["dense"],), levels=(0,), seeds=(0,)),),
+        )
+
+    with pytest.raises(
+        SpecError, match=r"^vision/lenet-mnist@smoke: 0 of 80 examples .*limit is 80, validation is 100, batch is 60"
+    ):
+        plan(asked(limit=80))
+    for fine in (asked(limit=160), asked()):
+        assert len(plan(fine).units) == 1
 
 
 def test_a_state_of_another_model_or_width_is_refused(task, normed):
@@ -352,6 +378,13 @@ def test_the_fit_is_measured_on_the_training_images_themselves_and_changes_nothi
     assert learner.fit()["accuracy"] == pytest.approx(100 * float((logits.argmax(1) == labels).float().mean()))
     assert learner.fit()["loss"] == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-4)
     assert found.keys() == learner.evaluate("test").keys()
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar-10", "cifar10-jpeg", "images-of-ones-own"])
+def test_the_fit_is_of_the_first_images_where_their_classes_are_mixed(task, monkeypatch, data):
+    """As published."""
+    monkeypatch.setattr("domains.vision.learner.FIT", 50)
+    assert build(replace(task, data={data: "0" * 64}))._fitted().tolist() == list(range(50))
 
 
 def test_statistics_are_estimated_anew_from_training_images_alone(convolving):

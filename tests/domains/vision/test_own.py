@@ -12,6 +12,7 @@ from bench.spec import Unit, task_from_json, to_json
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
+from bench.tickets.protocol import run_unit
 from domains import vision
 from domains.vision import examples
 
@@ -270,8 +271,112 @@ def test_what_are_no_examples_is_refused_in_one_line(write_code, digits, body):
 
 
 def test_a_batch_larger_than_the_training_part_is_refused(digits):
-    with pytest.raises(SpecError, match="a batch of 141 of 140 training examples"):
+    told = r"vision/digits: 140 of 200 examples are left to train on \(validation is 20, test is 40, batch is 141\): take more"
+    with pytest.raises(SpecError, match=told):
         digits(batch=141)
+    with pytest.raises(
+        SpecError,
+        match="39 of 99 examples are left to train on .limit is 99, validation is 20, test is 40, batch is 40",
+    ):
+        digits(batch=40, config={"limit": 99})
+    assert digits(config={"limit": 100}).config["batch"] == 20, "half of what is left"
+
+
+SORTED = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3), nn.Linear(3, 5))
+
+def rows(n, order):
+    labels = order(torch.arange(n) % 5)
+    return torch.randn(n, 3, generator=torch.Generator().manual_seed(0)) + 4 * labels[:, None], labels
+
+def by_class():
+    return {split: rows(n, lambda labels: labels.sort().values) for split, n in (("train", 1_001), ("val", 20), ("test", 20))}
+
+def in_turn():
+    return {split: rows(n, lambda labels: labels) for split, n in (("train", 1_001), ("val", 20), ("test", 20))}
+"""
+
+
+@pytest.mark.parametrize("data", ["by_class", "in_turn"])
+@pytest.mark.parametrize("most", [100, 10_000])
+def test_what_the_fit_is_measured_on_is_like_all_examples_whatever_their_order(write_code, monkeypatch, data, most):
+    """Every tenth example of classes in turn would be of one class; a thousand and one end in a batch of one."""
+    write_code("ordered.py", SORTED)
+    monkeypatch.setattr("domains.vision.learner.FIT", most)
+    monkeypatch.setattr("domains.vision.learner.EVALUATION_BATCH", 100)
+    task = vision.own("ordered", network="ordered:net", data=f"ordered:{data}", budget=4, rate=1e-3, scale="smoke")
+    agents = [learner(task, seed) for seed in (0, 1)]
+    train, fitted = agents[0]._splits["train"], agents[0]._fitted()
+    assert len(set(fitted.tolist())) == min(most, 1_001)
+    assert fitted.equal(agents[1]._fitted()), "one choice for all seeds"
+    values, labels = train.at(fitted)
+    assert torch.bincount(labels).min() > 0.1 * len(fitted)
+    agents[0].module.eval()
+    found = (agents[0].module(values).argmax(1) == labels).float().mean()
+    assert agents[0].fit()["accuracy"] == pytest.approx(100 * float(found))
+    agents[0].reestimate()
+    buffers = agents[0].snapshot().buffers
+    everything = train.at(torch.arange(1_001))[0]
+    assert torch.allclose(buffers["1.running_var"], everything.var(0), rtol=0.2)
+    assert torch.allclose(buffers["1.running_mean"], everything.mean(0), atol=1.0)
+
+
+def test_a_few_examples_are_one_batch_of_what_statistics_are_estimated_on(digits, monkeypatch):
+    agent, seen = learner(digits()), []
+    agent.module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    agent.reestimate()
+    monkeypatch.setattr("domains.vision.learner.EVALUATION_BATCH", 60)
+    agent.reestimate()
+    assert seen == [140, 60, 60]
+
+
+FROZEN = """
+import torch
+from torch import nn
+
+def net():
+    network = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 4))
+    network[0].requires_grad_(False)
+    return network
+
+def stone():
+    return net().requires_grad_(False)
+"""
+
+
+@pytest.mark.parametrize("name", ["ticket", "snip", "grasp", "synflow", "rigl", "gmp"])
+def test_a_frozen_layer_is_not_pruned_and_all_else_is(write_code, digits, name):
+    write_code("frozen.py", FROZEN)
+    task = digits(network="frozen:net")
+    assert check_method(METHODS[name], vision.domain, task) == []
+
+
+def test_a_frozen_layer_stays_as_it_was_and_counts_among_all_weights(write_code, digits):
+    write_code("frozen.py", FROZEN)
+    task = digits(network="frozen:net")
+    assert check_learner(vision.domain, task) == []
+    counts = run_unit(Unit(task=task, method=METHODS["snip"], level=3, seed=0), vision.domain, {}).counts
+    assert (counts["weights"], counts["prunable"]) == (24 * 64 + 16 * 24 + 4 * 16, 16 * 24 + 4 * 16)
+    assert counts["kept"] == round(counts["prunable"] * 0.8**3)
+    assert counts["layers"]["0.weight"] == {"all": 24 * 64, "prunable": 0, "kept": 0}
+    agent = learner(task)
+    before = agent.snapshot().weights
+    agent.train(5)
+    after = agent.snapshot().weights
+    assert {name for name in before if not torch.equal(before[name], after[name])} == before.keys() - {
+        "0.weight",
+        "0.bias",
+    }
+
+
+def test_a_network_that_is_frozen_whole_is_refused(write_code, digits):
+    write_code("frozen.py", FROZEN)
+    with pytest.raises(SpecError, match="has no weights .* that are not frozen: there is nothing to prune"):
+        learner(digits(network="frozen:stone"))
 
 
 def test_numbers_are_seen_as_they_are_and_not_augmented(digits):

@@ -60,6 +60,14 @@ def test_a_set_is_tested_on_its_validation_images(task):
     assert labels.tolist() == [0, 0, 1, 1, 2, 2]
 
 
+def test_the_fit_is_measured_on_all_classes_though_they_are_listed_one_by_one(task, monkeypatch):
+    monkeypatch.setattr("domains.vision.learner.FIT", 8)
+    learner = domain.learner(task, streams=Streams(0), device="cpu")
+    _, labels = streamed(task).at(learner._fitted())
+    assert len(labels) == 8
+    assert set(labels.tolist()) == {0, 1, 2}
+
+
 def test_without_augmentation_the_middle_is_seen(task, folder):
     batches = streamed(task)
     images, labels = batches.at(ALL)

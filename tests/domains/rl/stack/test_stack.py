@@ -7,6 +7,7 @@ import pytest
 import torch
 from company import alone, check_company, check_leaving, check_trouble, check_units, distance, half, trained
 
+from bench.errors import SpecError
 from bench.runs.plan import refusal
 from bench.stacks.alone import SeatedDomain
 from bench.streams import Streams
@@ -123,6 +124,33 @@ ROUNDING = 1e-4
 def test_agents_are_those_of_stable_baselines3(monkeypatch, algorithm):
     """Its own rollouts and updates, with cut episodes, clipping, normalised advantages and minibatches in each."""
     assert Short(monkeypatch, algorithm).distance() < ROUNDING
+
+
+class Narrowing(Short):
+    """The same with a clipping range that falls, and a learning rate that does not."""
+
+    def __init__(self, monkeypatch):
+        super().__init__(monkeypatch, "ppo")
+        hyperparameters = {**self.task.config["hyperparameters"], "clip_range": {"linear": 0.05}}
+        config, rollout = {**self.task.config, "hyperparameters": hyperparameters}, 20 * self.task.config["n_envs"]
+        self.task = replace(self.task, config=config, budget=4 * rollout, rewind_step=rollout)
+
+
+def test_a_clipping_range_falls_as_it_does_alone(monkeypatch):
+    assert Narrowing(monkeypatch).distance() < ROUNDING
+
+
+def test_agents_whose_clipping_range_falls_are_at_one_step_of_it(monkeypatch):
+    """Whoever is further would be clipped as the first of the company is."""
+    task = Narrowing(monkeypatch).task
+    assert domain.aligned(task)
+    assert not domain.aligned(TASKS["rl/cartpole-a2c@smoke"])
+    stack = domain.stack(task, streams=[Streams(0), Streams(1)], device="cpu")
+    for seat, step in zip(stack.seats, (0, task.rewind_step), strict=True):
+        seat.load(replace(seat.snapshot(), step=step))
+    with pytest.raises(SpecError, match="differ in their clipping range"):
+        stack.train({0: 10_000, 1: 10_000})
+    assert "episodes" in str(domain.seats(replace(task, unit="episodes"), "cpu"))
 
 
 def no_bootstrap(monkeypatch):
