@@ -33,8 +33,8 @@ def ask(words, shell="bash", **environment):
     ("typed", "offered"),
     [
         (["pl"], ["plan", "plot"]),
-        (["run", "le"], ["levels"]),
-        (["table", "l"], ["language-modelling", "levels", "lth-mnist"]),
+        (["run", "lev"], ["levels"]),
+        (["table", "l"], ["language-modelling", "lenet-seeds", "levels", "lth-mnist"]),
         (["run", "first", "--tasks", "vision/lenet-m"], ["vision/lenet-mnist"]),
         (["run", "first", "--methods", "reinit"], ["reinit", "reinit-signed"]),
         (["run", "first", "--methods", "ticket,dense,re"], ["ticket,dense,reinit", "ticket,dense,reinit-signed"]),
