@@ -1,15 +1,15 @@
 """What is published was trained by the tasks and methods that are installed: a recipe never changes under its version."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from bench import registry
+from bench.report.published import files, read
 from bench.runs.plan import plan
 from bench.spec import Entry, Suite
 
-RECORDS = sorted((Path(__file__).parents[1] / "results" / "records").glob("*.jsonl"))
+RECORDS = files(Path(__file__).parents[1] / "results" / "records")
 
 
 def replanned(asked):
@@ -24,11 +24,10 @@ def replanned(asked):
     return {unit.label: unit.id for unit in plan(Suite(name="again", title="", entries=tuple(entries))).units.values()}
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_every_published_unit_is_planned_again_under_its_id(path):
+@pytest.mark.parametrize("suite", RECORDS)
+def test_every_published_unit_is_planned_again_under_its_id(suite):
     published = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
+    for record in read(RECORDS[suite])[suite]:
         spec = record["spec"]
         asked = (f"{spec['task']['name']}@{spec['task']['scale']}", spec["method"]["name"], spec["level"], spec["seed"])
         published[asked] = record["unit_id"]

@@ -11,14 +11,14 @@ from bench.record import FORMAT
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge, shown
 from bench.report.publish import STYLES, verdicts
-from bench.report.published import read
+from bench.report.published import files, read
 from bench.report.site.measured import measurements
 from bench.report.table.render import render, resamples
 from bench.spec import Unit, unit_id
 from bench.verbs.site import site
 
 RESULTS = Path(__file__).parents[1] / "results"
-RECORDS = sorted((RESULTS / "records").glob("*.jsonl"))
+RECORDS = files(RESULTS / "records")
 
 
 def test_there_are_published_records():
@@ -36,30 +36,30 @@ def test_there_are_published_records():
         "transfer",
         "translation",
     ]
-    assert [path.stem for path in RECORDS] == names
+    assert list(RECORDS) == names
 
 
-def published(path):
-    (records,) = read(path).values()
+def published(suite):
+    (records,) = read(RECORDS[suite]).values()
     return records
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_tables_follow_from_the_records(path):
-    records = published(path)
+@pytest.mark.parametrize("suite", RECORDS)
+def test_tables_follow_from_the_records(suite):
+    records = published(suite)
     for style in STYLES:
-        assert (RESULTS / "tables" / f"{path.stem}.{style}").read_text(encoding="utf-8") == render(records, style)
-    bootstrap = RESULTS / "tables" / f"{path.stem}-bootstrap.csv"
+        assert (RESULTS / "tables" / f"{suite}.{style}").read_text(encoding="utf-8") == render(records, style)
+    bootstrap = RESULTS / "tables" / f"{suite}-bootstrap.csv"
     assert (bootstrap.read_text(encoding="utf-8") if bootstrap.exists() else "") == resamples(records)
 
 
 def test_the_verdicts_follow_from_all_records_together():
-    told = verdicts([record for path in RECORDS for record in published(path)])
+    told = verdicts([record for suite in RECORDS for record in published(suite)])
     assert (RESULTS / "tables" / "claims.md").read_text(encoding="utf-8") == told
 
 
 def test_the_readme_tells_the_verdict_of_every_claim_of_the_five_papers():
-    records = [record for path in RECORDS for record in published(path)]
+    records = [record for suite in RECORDS for record in published(suite)]
     told = defaultdict(lambda: {status: [] for status in ("holds", "fails", "inconclusive", "not run")})
     for verdict in shown(judge(load_claims(), records)):
         told[verdict.claim.paper][verdict.status].append(verdict.claim.id)
@@ -88,16 +88,16 @@ def test_what_was_measured_again_belongs_to_published_records():
     assert all(line["equal"] for line in again.believed.values()), "on the machine that trained them"
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_records_are_of_this_protocol(path):
-    for record in published(path):
+@pytest.mark.parametrize("suite", RECORDS)
+def test_records_are_of_this_protocol(suite):
+    for record in published(suite):
         assert record["format"] in (1, FORMAT)
         assert record["unit_id"] == unit_id(record["spec"]) == Unit.from_spec(record["spec"]).id
         assert "-dirty" not in record["provenance"]["commit"]
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_the_readme_names_command_machine_duration_and_date(path):
+@pytest.mark.parametrize("suite", RECORDS)
+def test_the_readme_names_command_machine_duration_and_date(suite):
     text = (RESULTS / "README.md").read_text(encoding="utf-8")
-    assert f"`{path.stem}`" in text
-    assert f"ticketbench run {path.stem}" in text
+    assert f"`{suite}`" in text
+    assert f"ticketbench run {suite}" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
 from bench.report.folder import fill
-from bench.report.published import RECORDS, read, read_files, standing
+from bench.report.published import PACKED, RECORDS, files, read, read_files, standing, twin, write
 from bench.report.submitters import SUBMITTERS, submitters, written
 from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
@@ -33,7 +33,7 @@ def publish(
 ) -> list[Path]:
     """Write `records/<name>.jsonl`, `tables/<name>.csv` and `.md`, and `plots/<name>-<task>.svg`: all of them, or none.
 
-    `tables/<name>-bootstrap.csv` comes with them where records keep their test items.
+    `tables/<name>-bootstrap.csv` comes with them where records keep their test items; many records are `<name>.jsonl.gz`.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
     machines; a unit that comes again with an equal result changes nothing.
@@ -55,14 +55,13 @@ def publish(
             is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
-    added, published = list(records), sorted((folder / "records").glob(f"*{RECORDS}"))
-    suites = {path.stem for path in published}
-    staying = read_files(path for path in published if not (replace and path.stem == name))
+    added, published = list(records), files(folder / "records")
+    staying = read_files(path for suite, path in published.items() if not (replace and suite == name))
     _refuse_contradictions(staying, added, name, replaceable=not apart)
-    _refuse_place(folder, name, published=name in suites)
+    _refuse_place(folder, name, published=name in published)
     before = staying.get(name, [])
     if apart and (others := _ids(before) - _ids(added)):
-        where, units = folder / "records" / f"{name}{RECORDS}", f"{len(others)} unit{'s' * (len(others) > 1)}"
+        where, units = published[name], f"{len(others)} unit{'s' * (len(others) > 1)}"
         raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
     own = merged({**standing({name: before}), ADDED: added})
     named = None if submitter is None else written({**submitters(folder), name: submitter})
@@ -71,10 +70,10 @@ def publish(
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
         return [*_suite(draft, name, own.values()), *told]
 
-    files = fill(folder, make)
-    for path in _made_of(folder, name, suites) - set(files) if replace else ():
+    made = _filled(folder, make)
+    for path in _made_of(folder, name, published.keys()) - set(made) if replace else ():
         path.unlink()
-    return files
+    return made
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -98,7 +97,16 @@ def refresh(folder: Path) -> list[Path]:
         told = verdicts([record for records in suites.values() for record in records])
         return [*made, _text(draft / "tables" / "claims.md", told)]
 
-    return fill(folder, make)
+    return _filled(folder, make)
+
+
+def _filled(folder: Path, make: Callable[[Path], list[Path]]) -> list[Path]:
+    """Put files into their places, and away what stood there in another form."""
+    made = fill(folder, make)
+    for path in made:
+        if path.parent.name == "records":
+            twin(path).unlink(missing_ok=True)
+    return made
 
 
 def verdicts(records: Iterable[Record]) -> str:
@@ -123,7 +131,10 @@ def _refuse_contradictions(
 def _refuse_place(folder: Path, name: str, *, published: bool) -> None:
     """See that a suite that is published for the first time writes over nothing: `claims` and `x-bootstrap` are tables, too."""
     tables = (f"{name}.csv", f"{name}.md", f"{name}-bootstrap.csv")
-    places = [folder / "records" / f"{name}{RECORDS}", *(folder / "tables" / table for table in tables)]
+    places = [
+        *(folder / "records" / f"{name}{kind}" for kind in (RECORDS, PACKED)),
+        *(folder / "tables" / table for table in tables),
+    ]
     there = next((place for place in places if place.exists()), None)  # be it by another case of its letters
     if there and not published:
         raise SpecError(
@@ -152,8 +163,7 @@ def _suite(folder: Path, name: str, records: Iterable[Record]) -> list[Path]:
     from bench.report.figures.plots import plot  # noqa: PLC0415  reading what is published must not wait for matplotlib
 
     ordered = sorted(records, key=lambda record: record["unit_id"])
-    lines = "".join(canonical_json(record) + "\n" for record in ordered)
-    written = [_text(folder / "records" / f"{name}{RECORDS}", lines)]
+    written = [write(folder / "records", name, map(canonical_json, ordered))]
     written += [_text(folder / "tables" / f"{name}.{style}", render(ordered, style)) for style in STYLES]
     if bootstrap := resamples(ordered):
         written.append(_text(folder / "tables" / f"{name}-bootstrap.csv", bootstrap))

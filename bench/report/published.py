@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,12 @@ from bench.errors import StoreError
 from bench.record import Record, decode_record
 from bench.report.table.merge import merged, refuse_additions
 
-RECORDS = ".jsonl"
+RECORDS, PACKED = ".jsonl", ".jsonl.gz"
+"""What ends the name of a suite's file: of plain records, and of those that would be large."""
+LARGE = 2_000_000
+"""Bytes of records beyond which a suite is compressed: a repository keeps them for ever."""
+LONGEST, MOST = 2**26, 2**33
+"""Bytes of a record, and of what a compressed file may hold: a small one from anybody could hold anything."""
 
 SHARED = (("spec", "task"), ("spec", "method"), ("counts",), ("nulls",), ("provenance", "versions"))
 """Parts that many records have in common, as paths into a record."""
@@ -22,13 +29,13 @@ def read(path: Path) -> dict[str, list[Record]]:
     """What is published, suite by suite.
 
     Args:
-        path: a file `<suite>.jsonl`, or a folder of them. Blank lines say nothing.
+        path: a file `<suite>.jsonl` or `<suite>.jsonl.gz`, or a folder of them. Blank lines say nothing.
 
     Raises:
         StoreError: if there is none, or a line is no record.
         Conflict: if two records contradict each other, or one tells more of a unit than the other.
     """
-    paths = sorted(path.glob(f"*{RECORDS}")) if path.is_dir() else [path]
+    paths = list(files(path).values()) if path.is_dir() else [path]
     if not paths or not all(file.is_file() for file in paths):
         raise StoreError(f"no published records in {path}: name a folder of *{RECORDS} files, or one of them")
     suites = read_files(paths)
@@ -38,10 +45,54 @@ def read(path: Path) -> dict[str, list[Record]]:
     return suites
 
 
+def files(folder: Path) -> dict[str, Path]:
+    """Suite -> its file.
+
+    Raises:
+        StoreError: if one has two.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(each for each in folder.glob(f"*{RECORDS}*") if is_records(each)):
+        if (first := found.setdefault(_suite(path), path)) is not path:
+            raise StoreError(f"{first} and {path.name} are of one suite: remove the older one")
+    return found
+
+
+def is_records(path: Path) -> bool:
+    """Whether a file is called like one of records."""
+    return path.name.endswith((RECORDS, PACKED))
+
+
+def is_packed(folder: Path, suite: str) -> bool:
+    """Whether a suite's file in a folder is compressed."""
+    return (folder / f"{suite}{PACKED}").is_file()
+
+
+def write(folder: Path, suite: str, lines: Iterable[str]) -> Path:
+    """Write a suite's file, plain or compressed; the same lines make the same file.
+
+    Args:
+        folder: of the records; it is made.
+        suite: its name.
+        lines: a record each.
+    """
+    text = "".join(f"{line}\n" for line in lines).encode()
+    is_large = len(text) > LARGE
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{suite}{PACKED if is_large else RECORDS}"
+    path.write_bytes(gzip.compress(text, mtime=0) if is_large else text)
+    return path
+
+
+def twin(path: Path) -> Path:
+    """Where the same suite stands in the other form."""
+    return path.with_name(f"{_suite(path)}{RECORDS if path.name.endswith(PACKED) else PACKED}")
+
+
 def read_files(paths: Iterable[Path]) -> dict[str, list[Record]]:
     """The same of files that need not agree with each other: they are about to be published again, one after another."""
     held: dict[str | bytes, Any] = {}
-    return {file.stem: _read(file, held) for file in paths}
+    return {_suite(file): _read(file, held) for file in paths}
 
 
 def standing(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:
@@ -49,16 +100,30 @@ def standing(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Recor
     return {f"{suite}{RECORDS}": records for suite, records in suites.items()}
 
 
+def _suite(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(RECORDS)
+
+
 def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:
-    records = []
     try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    records.append(_record(line, held, f"{path}, line {number}"))
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}; name another file") from error
-    return records
+        return [_record(line, held, f"{path}, line {number}") for number, line in _lines(path)]
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"cannot read {path}: {why}; name another file") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbers and contents of the lines that say something."""
+    packed, size, number = path.name.endswith(PACKED), 0, 0
+    with gzip.open(path) if packed else path.open("rb") as file:
+        while line := file.readline(LONGEST + 1):
+            number, size = number + 1, size + len(line)
+            if len(line) > LONGEST or (packed and size > MOST):
+                raise StoreError(
+                    f"{path}, line {number}: larger than any record, or than all that are published together"
+                )
+            if line.strip():
+                yield number, line
 
 
 def _record(line: bytes, held: dict[str | bytes, Any], where: str) -> Record:

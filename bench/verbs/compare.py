@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.errors import StoreError
-from bench.report.published import RECORDS, read
+from bench.report.published import RECORDS, is_records, read
 from bench.report.regression.cells import FAILURES, Regression
 from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import review
@@ -70,7 +70,7 @@ def _side(path: Path, tasks: Mapping[str, Task]) -> Side:
     """What lies at `path`: a store, published records or a published table."""
     if not path.is_file():
         return of_records(str(path), existing(path, OTHERS).records())
-    if path.suffix == RECORDS:
+    if is_records(path):
         return of_records(str(path), [record for suite in read(path).values() for record in suite])
     if path.suffix != TABLE:
         raise StoreError(

@@ -21,7 +21,7 @@ def site(records: Path, output: Path) -> None:
     """Write the page of what is published."""
     from bench.report.claims.definitions import load_claims  # noqa: PLC0415  only tables need scipy
     from bench.report.claims.verdicts import judge  # noqa: PLC0415
-    from bench.report.published import read  # noqa: PLC0415
+    from bench.report.published import is_packed, read  # noqa: PLC0415
     from bench.report.site.measured import measurements  # noqa: PLC0415
     from bench.report.site.speed import published  # noqa: PLC0415
     from bench.report.site.write import site as page  # noqa: PLC0415
@@ -36,9 +36,9 @@ def site(records: Path, output: Path) -> None:
     near = {"manual_url": manual, "notes_url": records.absolute().parent / NOTES}
     urls = {name: _way(output, path) if path.is_file() else None for name, path in near.items()}
     urls["records_url"] = _from(output, records)
-    named = submitters(records.parent)
+    named, packed = submitters(records.parent), {suite for suite in suites if is_packed(records, suite)}
     with writing(output):
-        write(output, page(suites, verdicts, measured=measured, speeds=speeds, submitters=named, **urls))
+        write(output, page(suites, verdicts, measured=measured, speeds=speeds, submitters=named, packed=packed, **urls))
     say(str(output))
     again(command_line("site", "--records", records, "--output", output))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,7 @@ def site(
     speeds: Sequence[Speed] = (),
     submitters: Mapping[str, str] = MappingProxyType({}),
     records_url: str | None = None,
+    packed: Collection[str] = (),
     manual_url: str | None = None,
     notes_url: str | None = None,
 ) -> Iterator[str]:
@@ -81,6 +82,7 @@ def site(
         speeds: what sparsity is worth in seconds and bytes, of published units.
         submitters: suite -> who submitted it, of those that are named.
         records_url: path from the page to the folder of the published records; None if they are not beside it.
+        packed: suites whose file there is compressed.
         manual_url: path from the page to what tells how to submit; None if it is not beside it.
         notes_url: path from the page to what its publisher says of the runs; likewise.
     """
@@ -110,6 +112,7 @@ def site(
         measured=measured,
         speed_tables=lambda page: speed_tables(page, speeds),
         records_url=records_url,
+        packed=packed,
         manual_url=manual_url,
         notes_url=notes_url,
     )

@@ -1,10 +1,12 @@
 """The one reader of what is published."""
 
+import gzip
 import json
 
 import pytest
 
 from bench.errors import Conflict, StoreError
+from bench.report import published
 from bench.report.publish import publish
 from bench.report.published import read
 
@@ -55,6 +57,54 @@ def test_anything_else_is_told_by_file_and_line(study, tmp_path, line):
         with pytest.raises(StoreError, match=r"some.jsonl, line 3: not a record") as told:
             read(asked)
         assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.fixture(name="small")
+def limits(monkeypatch):
+    """A suite is large from a few records on."""
+    monkeypatch.setattr(published, "LARGE", 20_000)
+
+
+@pytest.mark.usefixtures("small")
+def test_large_suites_are_compressed_and_small_ones_plain(study, tmp_path):
+    few, many = study(ARMS, seeds=2), study(ARMS, seeds=20)
+    for name, records in (("few", few), ("many", many)):
+        publish(records, tmp_path, name=name)
+    assert sorted(path.name for path in (tmp_path / "records").iterdir()) == ["few.jsonl", "many.jsonl.gz"]
+    assert read(tmp_path / "records") == {"few": by_id(few), "many": by_id(many)}
+    packed = tmp_path / "records" / "many.jsonl.gz"
+    assert read(packed) == {"many": by_id(many)}
+    publish(many[::-1], tmp_path / "again", name="many")
+    again = (tmp_path / "again" / "records" / packed.name).read_bytes()
+    assert packed.read_bytes() == again, "the same records make the same file"
+    assert len(again) < len(gzip.decompress(again)) / 4
+
+
+@pytest.mark.usefixtures("small")
+def test_a_suite_that_grows_or_shrinks_stands_in_one_form(study, tmp_path):
+    few, many = study(ARMS, seeds=2), study(ARMS, seeds=20)
+    for records, replace, kind in ((few, False, ".jsonl"), (many, False, ".jsonl.gz"), (few, True, ".jsonl")):
+        publish(records, tmp_path, name="some", replace=replace)
+        assert [path.name for path in (tmp_path / "records").iterdir()] == [f"some{kind}"]
+    (tmp_path / "records" / "some.jsonl.gz").write_bytes(gzip.compress(b""))
+    with pytest.raises(StoreError, match=r"some\.jsonl and some\.jsonl\.gz are of one suite: remove the older one"):
+        read(tmp_path / "records")
+
+
+def test_what_cannot_be_decompressed_is_one_line(study, tmp_path, monkeypatch):
+    path = tmp_path / "some.jsonl.gz"
+    whole = gzip.compress("\n".join(map(json.dumps, study(ARMS))).encode())
+    for content in (whole[:-20], b"no archive", whole[:20] + b"?" * 40 + whole[60:], whole[:5]):
+        path.write_bytes(content)
+        with pytest.raises(StoreError) as told:
+            read(path)
+        assert len(str(told.value).splitlines()) == 1
+    monkeypatch.setattr(published, "LONGEST", 2**20)
+    monkeypatch.setattr(published, "MOST", 2**21)
+    for bomb in (b" " * 2**22, b"\n" * 2**22):
+        path.write_bytes(gzip.compress(bomb))
+        with pytest.raises(StoreError, match="larger than any record, or than all that are published together"):
+            read(path)
 
 
 def test_nothing_there_is_told(tmp_path):

@@ -442,3 +442,9 @@ def test_the_verb_needs_no_torch(records, tmp_path):
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert 'href="records/some.jsonl"' in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_links_lead_to_the_files_that_there_are(records):
+    for packed, name in (((), "some.jsonl"), ({"some"}, "some.jsonl.gz")):
+        found = Reader(site({"some": records}, [], records_url="records", packed=packed))
+        assert found.outside == {f"records/{name}"}
