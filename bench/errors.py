@@ -11,7 +11,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says where there is no room left, on the disk or for this user."""
 
 UNREACHABLE = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP})
-"""What it says of a path that leads nowhere for this user: below a folder that is closed to him, overlong, or a circle of links."""
+"""What it says of a path that leads nowhere for this user, as one below a closed folder, an overlong one, or a circle of links."""
 
 
 class TicketBenchError(Exception):

@@ -26,7 +26,7 @@ napoleon_use_rtype = False
 default_role = "code"
 nitpicky = True
 nitpick_ignore_regex = [
-    (r"py:class", r"bench\.schema\.Kind"),
+    (r"py:class", r"bench\.(schema\.Kind|record\.Recorded)"),
     (
         r"py:.*",
         r"(torch|numpy|np|nn|Tensor|NDArray|safetensors|pathlib|collections|datetime|concurrent|multiprocessing)(\..*)?",

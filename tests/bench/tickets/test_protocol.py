@@ -373,7 +373,7 @@ class Poisons(Moons):
                 self.module[0].weight.view(-1)[self.module[0].weight.view(-1) == 0] = self.poison
 
 
-@pytest.mark.parametrize(("value", "diverged"), [(1e99, False), (1e101, True), (-1e101, True), (float("nan"), True)])
+@pytest.mark.parametrize(("value", "diverged"), [(1e59, False), (1e61, True), (-1e61, True), (float("nan"), True)])
 def test_a_metric_that_no_record_may_hold_is_divergence(value, diverged):
     class Explodes(Moons):
         def evaluate(self, split):

@@ -266,7 +266,7 @@ def test_the_settings_are_stable_baselines3s_where_nothing_else_is_said(build):
 
 
 def test_random_play_of_ones_own_is_measured_by_a_command(grids, capsys):
-    chance.main("grids:Steered-v0", "100", "30")
+    chance.measure("grids:Steered-v0", 100, 30)
     assert capsys.readouterr().out.startswith("grids:Steered-v0 0.")
-    chance.main("Pendulum-v1", "50", "200")
+    chance.measure("Pendulum-v1", 50, 200)
     assert -1_400 < float(capsys.readouterr().out.split()[1]) < -1_000
