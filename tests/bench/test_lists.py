@@ -167,5 +167,5 @@ def test_a_verdict_that_cannot_be_told_is_one_line(listed, words, said):
 
 
 def test_no_claim_of_a_verdict_says_so(listed):
-    code, out, _ = listed("claims", "F1-4", "--records", "results/records/translation.jsonl", "--verdict", "fails")
+    code, out, _ = listed("claims", "F1-4", "--records", "results/records/levels.jsonl", "--verdict", "fails")
     assert (code, re.fullmatch(r"none of \d+: fails\n", out) is not None) == (0, True)
