@@ -1,5 +1,6 @@
 """What is read from anybody fits its types and their bounds, or is refused in one line that names the place."""
 
+import gzip
 import json
 import time
 from copy import deepcopy
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.record import CurvePoint, Measurement, Record
+from bench.report.published import files
 from bench.schema import LARGEST, decode
 from bench.spec import SPEC_VERSION, Method, Pruning, Task, Unit, to_json
 
@@ -16,7 +18,9 @@ RECORDS = Path(__file__).parents[2] / "results/records"
 
 @pytest.fixture(scope="module")
 def lines():
-    return [line for path in sorted(RECORDS.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    found = [(path, path.read_bytes()) for path in files(RECORDS).values()]
+    plain = [gzip.decompress(content) if path.suffix == ".gz" else content for path, content in found]
+    return [line for content in plain for line in content.splitlines()]
 
 
 @pytest.fixture
