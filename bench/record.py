@@ -4,7 +4,7 @@ A value that a task cannot give is null, and `nulls` says why. No number is NaN.
 it through `bench.schema`, which holds it to these types and their bounds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
@@ -206,6 +206,21 @@ class Record(TypedDict):
     parents: dict[Digest, Digest]  # unit id of a parent -> its result digest
     provenance: Provenance
     digests: Digests
+
+
+def grouped(task: Task, layers: Mapping[str, LayerCount]) -> dict[str, LayerCount]:
+    """Group of the task -> counts of its layers together."""
+    groups: dict[str, LayerCount] = {}
+    for name, layer in layers.items():
+        if (group := task.group_of(name)) is not None:
+            add_counts(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), layer)
+    return groups
+
+
+def add_counts(total: LayerCount, layer: LayerCount) -> None:
+    """Count what a layer has in a total."""
+    for key in total:
+        total[key] += layer[key]  # type: ignore[literal-required]
 
 
 Recorded = TypeVar("Recorded", bound=Record)

@@ -23,7 +23,7 @@ NEGLIGIBLE = 0.1
 """How far stored weights may score elsewhere, and what shift turns no verdict, as a share of the tolerance."""
 
 NUMBERS = ("density", "density_weights", "density_total", "effective_density", "flops", "flops_dense")
-COUNTED = ("counts", "density", "density_weights", "density_total", "flops", "flops_dense")
+COUNTED = ("counts", *(name for name in NUMBERS if name != "effective_density"))
 SIZES: tuple[Literal["all", "weights", "prunable", "level_asks"], ...] = ("all", "weights", "prunable", "level_asks")
 """Those counts that no mask changes."""
 TRAINED = ("status", "metrics", "steps", "updates", "env_steps", "overlap")
@@ -68,9 +68,7 @@ class Remeasured:
             beside.append("fit")
         if "interpolation" in self.record:  # measured again where its twin's weights were submitted too
             beside.append("interpolation")
-        if (
-            "survival" in self.record and "survival" in self.entry.record
-        ):  # likewise of dense; earlier records have none
+        if "survival" in self.record and "survival" in self.entry.record:  # likewise of dense; earlier ones have none
             beside.append("survival")
         return parts + [name for name in beside if digests[0].get(name) != digests[1].get(name)]
 

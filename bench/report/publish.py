@@ -56,14 +56,15 @@ def publish(
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
     added, published = list(records), files(folder / "records")
-    staying = read_files(path for suite, path in published.items() if not (replace and suite == name))
-    _refuse_contradictions(staying, added, name, replaceable=not apart)
+    staying = read_files({suite: path for suite, path in published.items() if not (replace and suite == name)})
+    sources = standing(staying, published)
+    _refuse_contradictions(sources, added, name, published.get(name), replaceable=not apart)
     _refuse_place(folder, name, published=name in published)
     before = staying.get(name, [])
     if apart and (others := _ids(before) - _ids(added)):
         where, units = published[name], f"{len(others)} unit{'s' * (len(others) > 1)}"
         raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
-    own = merged({**standing({name: before}), ADDED: added})
+    own = merged({published[name].name: before, ADDED: added} if before else {ADDED: added})
     named = None if submitter is None else written({**submitters(folder), name: submitter})
 
     def make(draft: Path) -> list[Path]:
@@ -115,16 +116,24 @@ def verdicts(records: Iterable[Record]) -> str:
 
 
 def _refuse_contradictions(
-    published: Mapping[str, list[Record]], added: list[Record], name: str, *, replaceable: bool
+    sources: Mapping[str, Iterable[Record]], added: list[Record], name: str, place: Path | None, *, replaceable: bool
 ) -> None:
-    """See that what is published contradicts neither itself nor what is added, and say if replacing would mend it."""
+    """See that what is published contradicts neither itself nor what is added, and say if replacing would mend it.
+
+    Args:
+        sources: what is published, by the names of its files.
+        added: of a suite.
+        name: of the suite.
+        place: its own file, if there is one.
+        replaceable: whether it may make place.
+    """
     try:
-        merged({**standing(published), ADDED: added})
+        merged({**sources, ADDED: added})
     except Conflict as conflict:
-        if not replaceable or name not in published:
+        if not replaceable or place is None or place.name not in sources:
             raise
-        others = {suite: records for suite, records in published.items() if suite != name}
-        merged({**standing(others), ADDED: added})
+        others = {file: records for file, records in sources.items() if file != place.name}
+        merged({**others, ADDED: added})
         raise Conflict(f"{conflict}; or put these in the place of all that is published of {name}: --replace") from None
 
 

@@ -35,11 +35,11 @@ def read(path: Path) -> dict[str, list[Record]]:
         StoreError: if there is none, or a line is no record.
         Conflict: if two records contradict each other, or one tells more of a unit than the other.
     """
-    paths = list(files(path).values()) if path.is_dir() else [path]
-    if not paths or not all(file.is_file() for file in paths):
+    paths = files(path) if path.is_dir() else {_suite(path): path}
+    if not paths or not all(file.is_file() for file in paths.values()):
         raise StoreError(f"no published records in {path}: name a folder of *{RECORDS} files, or one of them")
     suites = read_files(paths)
-    sources = standing(suites)
+    sources = standing(suites, paths)
     merged(sources)
     refuse_additions(sources)
     return suites
@@ -89,15 +89,15 @@ def twin(path: Path) -> Path:
     return path.with_name(f"{_suite(path)}{RECORDS if path.name.endswith(PACKED) else PACKED}")
 
 
-def read_files(paths: Iterable[Path]) -> dict[str, list[Record]]:
+def read_files(paths: Mapping[str, Path]) -> dict[str, list[Record]]:
     """The same of files that need not agree with each other: they are about to be published again, one after another."""
     held: dict[str | bytes, Any] = {}
-    return {_suite(file): _read(file, held) for file in paths}
+    return {suite: _read(file, held) for suite, file in paths.items()}
 
 
-def standing(suites: Mapping[str, Iterable[Record]]) -> dict[str, Iterable[Record]]:
-    """By the names of their files: where to look for what contradicts."""
-    return {f"{suite}{RECORDS}": records for suite, records in suites.items()}
+def standing(suites: Mapping[str, Iterable[Record]], paths: Mapping[str, Path]) -> dict[str, Iterable[Record]]:
+    """Records by the names of their suites' files: where to look for what contradicts."""
+    return {paths[suite].name: records for suite, records in suites.items()}
 
 
 def _suite(path: Path) -> str:

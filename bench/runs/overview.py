@@ -16,7 +16,7 @@ from bench.store.store import Failure, Store
 STATES = ("done", "diverged", "running", "failed", "blocked", "todo")
 
 
-def aligned(rows: Iterable[Sequence[object]]) -> str:
+def in_columns(rows: Iterable[Sequence[object]]) -> str:
     """Rows as lines of aligned cells; numbers to the right."""
     cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -56,7 +56,7 @@ def planned(plan: Plan, store: Store, pace: Pace, stacking: Stacking, *, workers
             )
         )
     time = f"{duration(_seconds(frontier, pace, workers))} with {_team(workers)}"
-    return "\n".join([title(plan), "", aligned(rows), "", *_aliases(plan), *_alone(why), f"time left: {time}"])
+    return "\n".join([title(plan), "", in_columns(rows), "", *_aliases(plan), *_alone(why), f"time left: {time}"])
 
 
 def forecast(frontier: Frontier, pace: Pace, *, workers: int) -> str | None:
@@ -110,7 +110,7 @@ def status(plan: Plan, store: Store) -> str:
     shown = [state for state in STATES if any(counter[state] for counter in counts.values())]
     rows: list[Sequence[object]] = [("task", "method", *shown)]
     rows += [(*key, *(counter[state] for state in shown)) for key, counter in counts.items()]
-    return "\n".join([title(plan), "", aligned(rows), *([""] if why else []), *why])
+    return "\n".join([title(plan), "", in_columns(rows), *([""] if why else []), *why])
 
 
 def lacking(plan: Plan, store: Store) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import DamagedUnit, TicketBenchError
-from bench.record import Record
+from bench.record import Counts, Record
 from bench.spec import Role, Unit
 from bench.store.attempt import RECORD, STATES, read_stored, without_curve
 from bench.store.store import Store, curve
@@ -181,14 +181,20 @@ def keeps_everything(record: Record) -> bool:
     return record["counts"]["kept"] == record["counts"]["prunable"] and record["spec"]["level"] > 0
 
 
+def wrong_densities(record: Record, whole: Counts) -> Iterator[tuple[str, float, object]]:
+    """Each density that is not the record's counts over those of the whole network, what it is by these, and what is told."""
+    for density, kept, of in DENSITIES:
+        told, found = dict(record)[density], record["counts"][kept] / whole[of]  # type: ignore[literal-required]
+        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
+            yield density, found, told
+
+
 def _densities(record: Record) -> Iterator[str]:
     counts = record["counts"]
     if keeps_everything(record):
         return  # `bench.exchange.checks.counts` knows the network that its densities refer to
-    for density, kept, of in DENSITIES:
-        told, found = dict(record)[density], counts[kept] / counts[of]  # type: ignore[literal-required]
-        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
-            yield f"its {density} is {found:.6g} by its counts, the record says {told}"
+    for density, found, told in wrong_densities(record, counts):
+        yield f"its {density} is {found:.6g} by its counts, the record says {told}"
 
 
 def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterator[str]:

@@ -15,7 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 from bench.doors import ForwardsOnes, KnowsInputs
 from bench.errors import Unsupported
 from bench.learner import Learner, Mask
-from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount
+from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount, add_counts, grouped
 from bench.spec import Task
 from bench.tickets import masks, saliency
 
@@ -35,14 +35,10 @@ def counts(learner: Learner, mask: Mask, entries: Mask, task: Task, *, level_ask
     """
     left = masks.kept(mask, entries)
     layers: dict[str, LayerCount] = {}
-    groups: dict[str, LayerCount] = {}
     for name, parameter in learner.module.named_parameters():
         prunable = int(entries[name].sum()) if name in entries else 0
-        layer: LayerCount = {"all": parameter.numel(), "prunable": prunable, "kept": left.get(name, 0)}
-        layers[name] = layer
-        group = task.group_of(name)
-        if group is not None:
-            _add(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), layer)
+        layers[name] = {"all": parameter.numel(), "prunable": prunable, "kept": left.get(name, 0)}
+    groups = grouped(task, layers)
     if isinstance(learner, KnowsInputs):
         groups |= _by_relevance(learner.relevant_inputs(), mask, entries)
     matrices = {name for name, parameter in learner.module.named_parameters() if parameter.ndim > 1}
@@ -72,14 +68,8 @@ def _by_relevance(reading: Mapping[str, Tensor], mask: Mask, entries: Mask) -> d
             prunable = entries[name][:, columns]
             kept = prunable & mask[name].to(prunable.device)[:, columns] if name in mask else prunable
             count: LayerCount = {"all": prunable.numel(), "prunable": int(prunable.sum()), "kept": int(kept.sum())}
-            _add(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), count)
+            add_counts(groups.setdefault(group, {"all": 0, "prunable": 0, "kept": 0}), count)
     return groups
-
-
-def _add(total: LayerCount, layer: LayerCount) -> None:
-    total["all"] += layer["all"]
-    total["prunable"] += layer["prunable"]
-    total["kept"] += layer["kept"]
 
 
 def effective_kept(learner: Learner, mask: Mask, entries: Mask) -> int:

@@ -145,7 +145,7 @@ def methods() -> None:
 def say_rows(rows: Sequence[Sequence[str]]) -> None:
     """Rows below their header: on a terminal within its width, wide columns folded; else each a plain line."""
     if not sys.stdout.isatty():
-        say(overview.aligned(rows))
+        say(overview.in_columns(rows))
         return
     head, *rest = rows
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -6,7 +6,6 @@ python -m domains.rl.chance TASK [EPISODES], or, of an environment of your own, 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,8 +13,9 @@ import numpy as np
 import typer
 from gymnasium import spaces
 
+from bench import command
 from bench.code.pinned import digests
-from bench.errors import MISTAKE, SpecError, TicketBenchError
+from bench.errors import SpecError
 from domains.rl.environments import envs
 from domains.rl.environments.episodes import Array
 from domains.rl.evaluation import play
@@ -81,13 +81,7 @@ def _keywords(text: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command; a mistake of the user's is one line and exit code 2."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(epilog="Example: python -m domains.rl.chance CartPole-v1 1000 200")(measure)
-    try:
-        app(prog_name="python -m domains.rl.chance")
-    except TicketBenchError as error:
-        sys.stderr.write(f"ticketbench: {error}\n")
-        sys.exit(MISTAKE)
+    command.run(measure, name="python -m domains.rl.chance", example="CartPole-v1 1000 200")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount
+from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount, grouped
 from bench.spec import Task
-from bench.store.integrity import DENSITIES, keeps_everything
+from bench.store.integrity import keeps_everything, wrong_densities
 
 UNIT = 16
 """Numbers of a layer that one hidden unit may stand for: an entry of each attention head, the gates of an LSTM."""
@@ -26,25 +25,16 @@ def derived(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     if set(counts["collapsed"]) != empty or len(counts["collapsed"]) != len(empty):
         told = ", ".join(map(ascii, counts["collapsed"])) or "none"
         yield f"its layers without a weight are {', '.join(map(ascii, sorted(empty))) or 'none'}, the record says {told}"
-    known = entry.installed.task
-    if (
-        known is not None and known.groups == unit.task.groups
-    ):  # whose patterns stand in order there: the first match wins
+    known = entry.installed.task  # whose patterns stand in order there: the first match wins
+    if known is not None and known.groups == unit.task.groups:
         yield from _groups(known, counts)
 
 
 def _groups(task: Task, counts: Counts) -> Iterator[str]:
-    found: dict[str, LayerCount] = {}
-    for name, layer in counts["layers"].items():
-        group = task.group_of(name)
-        if group is not None:
-            total = found.setdefault(group, {"all": 0, "prunable": 0, "kept": 0})
-            total["all"] += layer["all"]
-            total["prunable"] += layer["prunable"]
-            total["kept"] += layer["kept"]
+    found = grouped(task, counts["layers"])
     by_relevance = (
         counts["groups"].keys() & {RELEVANT, IRRELEVANT} - found.keys()
-    )  # of inputs, which only a learner knows
+    )  # of inputs: only a learner knows them
     if sum(counts["groups"][name]["kept"] for name in by_relevance) > counts["kept"]:
         yield f"its weights that read inputs are more than the {counts['kept']} that it keeps"
     told = {name: group for name, group in counts["groups"].items() if name not in by_relevance}
@@ -58,11 +48,8 @@ def densities(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     whole, record = submission.whole(entry), entry.record
     if whole is None or not keeps_everything(record):
         return  # the check of the store has it
-    for density, kept, of in DENSITIES:
-        told = dict(record)[density]
-        found = record["counts"][kept] / whole.record["counts"][of]  # type: ignore[literal-required]
-        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
-            yield f"its {density} is {found:.6g} by its counts and those of {whole.unit.label!a}, the record says {told}"
+    for density, found, told in wrong_densities(record, whole.record["counts"]):
+        yield f"its {density} is {found:.6g} by its counts and those of {whole.unit.label!a}, the record says {told}"
 
 
 def unmeasured(submission: Submission) -> Iterator[str]:

@@ -23,9 +23,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import __version__
+from bench import __version__, command
 from bench.digests import file_digest
-from bench.errors import DataError, TicketBenchError
+from bench.errors import DataError
 from domains.nlp.catalogues.messages import fault, gist, one_line, pair, words
 from domains.nlp.catalogues.mo import read_mo
 
@@ -75,13 +75,7 @@ Splits = Mapping[str, list[Catalogue]]
 
 def main() -> None:
     """Run the command; a mistake of the user's is one line and exit code 2."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(epilog="Example: python -m domains.nlp.catalogues de data/messages-de")(build)
-    try:
-        app(prog_name="python -m domains.nlp.catalogues")
-    except TicketBenchError as error:
-        sys.stderr.write(f"ticketbench: {error}\n")
-        sys.exit(2)
+    command.run(build, name="python -m domains.nlp.catalogues", example="de data/messages-de")
 
 
 def build(

@@ -91,6 +91,20 @@ def test_a_suite_that_grows_or_shrinks_stands_in_one_form(study, tmp_path):
         read(tmp_path / "records")
 
 
+@pytest.mark.usefixtures("small")
+def test_what_contradicts_is_looked_for_in_the_file_that_there_is(study, tmp_path):
+    many = study(ARMS, seeds=20)
+    publish(many, tmp_path, name="many")
+    other = {**many[0], "digests": {**many[0]["digests"], "result": "0" * 64}}
+    with pytest.raises(Conflict, match=r"in many\.jsonl\.gz, .*the place of all that is published of many: --replace$"):
+        publish([other], tmp_path, name="many")
+    (tmp_path / "records" / "other.jsonl").write_text(json.dumps(other))
+    with pytest.raises(
+        Conflict, match=r"in many\.jsonl\.gz,.* in other\.jsonl,|in other\.jsonl,.* in many\.jsonl\.gz,"
+    ):
+        read(tmp_path / "records")
+
+
 def test_what_cannot_be_decompressed_is_one_line(study, tmp_path, monkeypatch):
     path = tmp_path / "some.jsonl.gz"
     whole = gzip.compress("\n".join(map(json.dumps, study(ARMS))).encode())

@@ -1,14 +1,14 @@
 import toy
 
 from bench.runs.estimates.pace import Pace
-from bench.runs.overview import aligned, lacking, planned, status
+from bench.runs.overview import in_columns, lacking, planned, status
 from bench.runs.plan import plan as make_plan
 from bench.runs.stacking import Stacking
 from bench.spec import Suite
 
 
 def test_columns_are_aligned_and_numbers_stand_to_the_right():
-    assert aligned([("name", "n"), ("a", 1), ("bcdefg", 12_345)]) == "name         n\na            1\nbcdefg  12,345"
+    assert in_columns([("name", "n"), ("a", 1), ("bcdefg", 12_345)]) == "name         n\na            1\nbcdefg  12,345"
 
 
 def test_a_plan_says_what_is_done_what_is_left_and_how_long_it_takes(filled):
