@@ -56,7 +56,9 @@ def merged(sources: Mapping[str, Iterable[Record]]) -> dict[Replicate, Record]:
             first = seen.setdefault(key, standing)
             if first is not standing and _part(first[1], key[1]) != _part(standing[1], key[1]):
                 raise Conflict(_told(*sorted((first, standing), key=_age), part=key[1]))
-        kept[replicate] = min(kept.get(replicate, standing), standing, key=_rank)
+        known = kept.setdefault(replicate, standing)
+        if known is not standing:  # a record is written out to be ranked
+            kept[replicate] = min(known, standing, key=_rank)
     return {replicate: record for replicate, (_, record) in kept.items()}
 
 
