@@ -77,6 +77,7 @@ def test_large_suites_are_compressed_and_small_ones_plain(study, tmp_path):
     publish(many[::-1], tmp_path / "again", name="many")
     again = (tmp_path / "again" / "records" / packed.name).read_bytes()
     assert packed.read_bytes() == again, "the same records make the same file"
+    assert again[4:8] == bytes(4), "whenever they do: no time of its making is in it"
     assert len(again) < len(gzip.decompress(again)) / 4
 
 

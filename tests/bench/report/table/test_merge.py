@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from bench.errors import Conflict
+from bench.report.table import merge
 from bench.report.table.merge import BESIDE, MEASURED, merged, refuse_additions
 from bench.report.table.rows import rows
 from bench.spec import Method
@@ -172,3 +173,9 @@ def test_what_is_told_apart_is_no_conflict(record, task):
     ]
     assert list(merged({"": apart}).values()) == apart
     assert METHODS["ticket"] != newer
+
+
+def test_a_record_that_stands_once_is_not_written_out_to_be_ranked(record, monkeypatch):
+    """Of a hundred thousand that took longer than all tables."""
+    monkeypatch.setattr(merge, "canonical_json", lambda _: pytest.fail("written out"))
+    assert len(merged({"a": [record("ticket", level, 0, 0.5) for level in (1, 2)]})) == 2
