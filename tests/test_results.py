@@ -29,6 +29,7 @@ def test_there_are_published_records():
         "inputs",
         "instability",
         "language-modelling",
+        "lenet-seeds",
         "levels",
         "lth-mnist",
         "masks",
