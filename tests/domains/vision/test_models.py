@@ -178,6 +178,19 @@ def test_the_forward_pass_is_that_of_figure_2(name, by_hand):
         torch.testing.assert_close(model(images), by_hand(model.state_dict(), images), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["conv-2", "conv-4", "conv-6"])
+def test_where_conv_networks_pool_moves_no_bit(name):
+    """The paper pools behind the ReLU; so does what is written by hand."""
+    model = build(name, width=0.25, generator=generator()).to(memory_format=torch.channels_last)
+    images = torch.randn(8, 3, 32, 32, generator=generator(1)).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(8)
+    found = []
+    for forward in (model, lambda x: conv(dict(model.named_parameters()), x)):
+        loss = nn.functional.cross_entropy(forward(images), labels)
+        found.append([loss, *torch.autograd.grad(loss, list(model.parameters()))])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def test_the_layer_that_claims_read_sees_the_image():
     claims = [claim for claim in load_claims() if claim.layer and claim.scale]
     assert {claim.scale for claim in claims} == {"small", "paper"}
