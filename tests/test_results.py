@@ -26,6 +26,7 @@ def test_there_are_published_records():
         "baselines",
         "cifar",
         "classic-control",
+        "cloning",
         "inputs",
         "instability",
         "language-modelling",
