@@ -168,7 +168,7 @@ def _value(text, like):
 
 def _read(cell):
     """Value, low, high and the rest of a cell of numbers."""
-    found = re.fullmatch(r"([+-]?[\d.,]+)(?: \[(\S+), (\S+)\])?(?: (.+))?", cell)
+    found = re.fullmatch(r"([+-]?[\d.,]+(?:e-\d+)?)(?: \[(\S+), (\S+)\])?(?: (.+))?", cell)
     if not found:
         return [None, None, None, cell or None]
     *numbers, note = found.groups()
