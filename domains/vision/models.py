@@ -64,7 +64,7 @@ class Conv(nn.Module):
         features = images
         for index, layer in enumerate(self.conv):
             features = layer(features)
-            if index % 2:  # pooled before the ReLU, the same to the bit and a tenth faster
+            if index % 2:  # before the ReLU: the same bits in less time
                 features = F.max_pool2d(features, 2)
             features = F.relu(features)
         features = features.flatten(1)
