@@ -14,7 +14,7 @@ import pytest
 from pages import Reader, site, write_site
 
 from bench import registry
-from bench.report.claims.definitions import load_claims
+from bench.report.claims.definitions import find, load_claims
 from bench.report.claims.verdicts import ClaimVerdict, judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
@@ -233,8 +233,8 @@ def test_a_square_leads_to_its_claim_and_the_board_counts_them_all(study):
 
 
 def test_claims_come_with_verdicts_numbers_and_their_records(study):
-    claim = next(each for each in load_claims() if each.id == "F1-4" and each.scale == "small")
-    records = study(EFFECTS, levels=claim.levels, seeds=5, name=claim.tasks[0], at=("final",))
+    (claim,) = find("F1-4", scale="small")
+    records = study(EFFECTS, levels=claim.levels, seeds=claim.seeds, name=claim.tasks[0], at=("final",))
     found = read(records)
     board = [row for row in found.told if row and row[0].startswith("F1-4 ")]
     assert {row[1] for row in board} == {"✓ holds"}
@@ -246,10 +246,10 @@ def test_claims_come_with_verdicts_numbers_and_their_records(study):
 
 
 def test_a_claim_across_two_tasks_is_shown_at_both_with_the_records_of_each_side(study):
-    claim = next(each for each in load_claims() if each.id == "R-6" and each.scale == "small")
+    (claim,) = find("R-6", scale="small")
     (here,) = claim.tasks
     there = claim.comparator_task
-    records = [r for name in (here, there) for r in study(EFFECTS, levels=claim.levels, seeds=3, name=name)]
+    records = [r for name in (here, there) for r in study(EFFECTS, levels=claim.levels, seeds=claim.seeds, name=name)]
     found = read(records)
     board = [row for row in found.told if row and row[0].startswith("R-6 ")]
     assert len(board) == 3, "on the board, and at both tasks"
@@ -258,10 +258,11 @@ def test_a_claim_across_two_tasks_is_shown_at_both_with_the_records_of_each_side
 
 
 def test_what_is_not_installed_is_evidence_of_no_claim(study, task, install):
-    claim = next(each for each in load_claims() if each.id == "F1-4" and each.scale == "small")
+    (claim,) = find("F1-4", scale="small")
     install(task(name=claim.tasks[0]))
     honest, forged = (
-        study(EFFECTS, levels=claim.levels, seeds=5, name=claim.tasks[0], version=version) for version in (1, 99)
+        study(EFFECTS, levels=claim.levels, seeds=claim.seeds, name=claim.tasks[0], version=version)
+        for version in (1, 99)
     )
     text = site({"some": [*honest, *forged]}, judge(load_claims(), [*honest, *forged]))
     assert 'from <a href="#task-vision-lenet-mnist-small-v1.' in text
