@@ -41,7 +41,7 @@ class Claim:
         scale: of the tasks; None where nothing can be run.
         tasks: names, of the method; more than one for a statistic over tasks.
         levels: fixed in advance.
-        seeds: the fewest that carry a verdict; see `seeds_of`.
+        seeds: that carry a verdict, fixed before they are run; see `seeds_of`.
         first_look: what fewer seeds had said, before `seeds` was fixed by the power that they showed.
         expected: level -> value that the paper prints, for `exact`.
         blocked: why this version cannot run it.
@@ -84,7 +84,7 @@ class Claim:
         return {**dict.fromkeys(self.tasks, own), self.comparator_task: self.comparators}
 
     def seeds_of(self, *tasks: Task) -> int:
-        """How many seeds of all its tasks it needs: no fewer than any verdict on one of them, unless it is exact."""
+        """How many seeds of all its tasks it is judged by: no fewer than any verdict on one of them, unless it is exact."""
         return self.seeds if self.test == "exact" else max(self.seeds, *(task.fewest_seeds for task in tasks))
 
 

@@ -67,11 +67,15 @@ def claimed(claim: Claim) -> str:
 
 
 def notes_on(verdict: ClaimVerdict) -> list[str]:
-    """Why there is no verdict or what limits it, and what was seen before the number of seeds was fixed."""
-    looked = verdict.claim.first_look
-    return [
-        note for note in (verdict.reason, looked and f"a first look, before the seeds were fixed: {looked}") if note
-    ]
+    """Why there is no verdict or what limits it, what was seen before the number of seeds was fixed, and what was left out."""
+    looked, n = verdict.claim.first_look, verdict.interval.n if verdict.interval else 0
+    notes = (
+        verdict.reason,
+        looked and f"a first look, before the seeds were fixed: {looked}",
+        verdict.known > n
+        and f"judged by the lowest {n} of {verdict.known} seeds, as many as were fixed before any was run",
+    )
+    return [note for note in notes if note]
 
 
 def seeds_needed(verdict: ClaimVerdict) -> str:

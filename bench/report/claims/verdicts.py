@@ -52,6 +52,7 @@ class ClaimVerdict:
         scale: at which it was shown.
         reason: why there is no verdict, or what limits it.
         values: seed -> statistic, before it is turned into what is printed.
+        known: how many seeds have it; those beyond what the claim fixed are not judged by.
         p: after Holm's correction.
         tested: over how many claims it was corrected: those of the family that were run.
         family: how many claims of the paper could be tested at this scale.
@@ -66,6 +67,7 @@ class ClaimVerdict:
     scale: Scale | None = None
     reason: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
+    known: int = 0
     p: float | None = None
     tested: int = 0
     family: int = 0
@@ -112,7 +114,10 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
         tasks = [_comparison(comparisons, name, claim) for name in claim.arms]
-        return _across(claim, tasks) if claim.statistic == "iqm" else _within(claim, tasks)
+        seeds = sorted(_shared(claim, tasks) if claim.statistic == "iqm" else _values(claim, tasks))
+        fixed = [task.of_seeds(_fixed(claim, tasks, seeds)) for task in tasks]
+        verdict = _across(claim, fixed) if claim.statistic == "iqm" else _within(claim, fixed)
+        return replace(verdict, known=len(seeds))
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
@@ -129,10 +134,7 @@ def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, 
 
 def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     """The statistic of one task, or of one against another, seed by seed."""
-    assert claim.method is not None
-    own, other = side(claim, comparisons[0], claim.method), side(claim, comparisons[-1], *claim.comparators)
-    values = STATISTICS[claim.statistic].of(claim, own, other)
-    _enough(claim, comparisons, values)
+    values = _values(claim, comparisons)
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
@@ -145,16 +147,27 @@ def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     )
 
 
+def _values(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, float]:
+    """Seed -> statistic, of the seeds that have it."""
+    assert claim.method is not None
+    own, other = side(claim, comparisons[0], claim.method), side(claim, comparisons[-1], *claim.comparators)
+    return STATISTICS[claim.statistic].of(claim, own, other)
+
+
 def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     """The interquartile mean over runs and tasks, and its stratified bootstrap's standard error."""
+    shared = _shared(claim, comparisons)
+    own, other = (np.array(scores) for scores in zip(*shared.values(), strict=True))
+    gap = resampled(stratified(_iqm_gap, own, other), samples=len(comparisons))
+    values = {seed: float(np.mean(a - b)) for seed, (a, b) in shared.items()}
+    return replace(_tested(claim, gap.interval, gap.p_value), values=values)
+
+
+def _shared(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, tuple[Floats, Floats]]:
+    """Seed -> normalised scores of both sides, one a task; of the seeds that both have, ascending."""
     assert claim.method is not None
     own, other = (_normalised(claim, comparisons, method) for method in (claim.method, *claim.comparators))
-    shared = sorted(own.keys() & other.keys())
-    _enough(claim, comparisons, shared)
-    limits = stratified(_iqm_gap, *(np.array([scores[seed] for seed in shared]) for scores in (own, other)))
-    gap = resampled(limits, samples=len(comparisons))
-    values = {seed: float(np.mean(own[seed] - other[seed])) for seed in shared}
-    return replace(_tested(claim, gap.interval, gap.p_value), values=values)
+    return {seed: (own[seed], other[seed]) for seed in sorted(own.keys() & other.keys())}
 
 
 def _iqm_gap(own: Floats, other: Floats) -> float:
@@ -168,12 +181,22 @@ def _normalised(claim: Claim, comparisons: Sequence[Comparison], method: str) ->
     return {seed: np.array([column[seed] for column in columns]) for seed in common}
 
 
-def _enough(claim: Claim, comparisons: Sequence[Comparison], seeds: Iterable[int]) -> None:
-    """Raises Missing if there are fewer seeds than the claim and its tasks ask for."""
-    asked, known = claim.seeds_of(*(comparison.task for comparison in comparisons)), len(list(seeds))
-    if known < asked:
+def _fixed(claim: Claim, comparisons: Sequence[Comparison], seeds: Sequence[int]) -> Sequence[int]:
+    """As many seeds as the claim and its tasks ask for, the lowest: one that is added later moves no verdict.
+
+    Args:
+        claim: an exact one, which leaves nothing to chance, takes all.
+        comparisons: of its tasks.
+        seeds: that have its statistic, ascending.
+
+    Raises:
+        Missing: if there are fewer.
+    """
+    asked = claim.seeds_of(*(comparison.task for comparison in comparisons))
+    if len(seeds) < asked:
         what = f"seeds with {claim.metric}" if claim.metric else "seeds"
-        raise Missing(f"{asked} {what} of which there are {known}")
+        raise Missing(f"{asked} {what} of which there are {len(seeds)}")
+    return seeds if claim.test == "exact" else seeds[:asked]
 
 
 def _exact(claim: Claim, values: Mapping[int, float]) -> ClaimVerdict:

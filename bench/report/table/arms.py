@@ -1,16 +1,20 @@
 """Records brought together into comparisons: the arms of one task, each with its records by seed."""
 
+from __future__ import annotations
+
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from bench import registry
 from bench.record import Record, score_of
 from bench.report.table.merge import Replicate, merged
 from bench.spec import DENSE, SCALES, Task, method_from_json, task_from_json
 from bench.tickets.methods import METHODS
+
+Told = TypeVar("Told")
 
 _ORDER = {name: place for place, name in enumerate(METHODS)}
 
@@ -56,6 +60,11 @@ class Arm:
         """The mean of a number of the records, over the seeds that tell it."""
         return _mean([value for record in self.records.values() if (value := dict(record)[field]) is not None])
 
+    def of_seeds(self, seeds: Collection[int]) -> Arm:
+        """The same arm, as if only these seeds had been run."""
+        scores = {reading: _of_seeds(known, seeds) for reading, known in self.scores.items()}
+        return replace(self, records=_of_seeds(self.records, seeds), scores=scores)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -79,6 +88,11 @@ class Comparison:
     def arm(self, method: str, level: int) -> Arm | None:
         """The arm of the installed `method` at `level`: a stranger's of the same name is nobody's opponent."""
         return self._installed.get((method, 0 if method == DENSE else level))
+
+    def of_seeds(self, seeds: Collection[int]) -> Comparison:
+        """The same task, as if only these seeds had been run; without the arms that have none of them."""
+        arms = (arm.of_seeds(seeds) for arm in self.arms)
+        return replace(self, arms=tuple(arm for arm in arms if arm.records))
 
 
 def measured(task: Task) -> tuple[str, ...]:
@@ -142,6 +156,10 @@ def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     if record["status"] == "diverged":
         return task.chance if metric == task.metric else None
     return score_of(record, metric, at)
+
+
+def _of_seeds(by_seed: Mapping[int, Told], seeds: Collection[int]) -> dict[int, Told]:
+    return {seed: value for seed, value in by_seed.items() if seed in seeds}
 
 
 def _mean(values: list[Any]) -> float | None:

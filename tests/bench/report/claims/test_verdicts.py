@@ -89,6 +89,40 @@ def test_what_a_first_look_said_stays_on_record(sampled):
         assert "a first look, before the seeds were fixed: 3 seeds: 0.1" in text
 
 
+def test_seeds_that_are_added_move_no_verdict(sampled):
+    """Nobody adds seeds until a verdict appears, and nobody sends those that please him."""
+    gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
+    few, more = one(CLAIM, sampled(gaps)), one(CLAIM, sampled([*gaps, 0.3, 0.3, 0.3, 0.3, 0.3]))
+    assert (more.status, more.values, more.p, more.interval) == (few.status, few.values, few.p, few.interval)
+    told = "judged by the lowest 5 of 10 seeds, as many as were fixed before any was run"
+    assert all(told in text([more]) and told not in text([few]) for text in (blocks, verdict_table))
+    assert one(replace(CLAIM, seeds=10), sampled([*gaps, 0.3, 0.3, 0.3, 0.3, 0.3])).status == "holds"
+
+
+def test_seeds_that_are_added_choose_no_level(record, task):
+    """At level 2 the ticket is better, but for the seeds that nobody had fixed."""
+    scores = {("ticket", 1): [0.51] * 10, ("ticket", 2): [0.52] * 5 + [0.1] * 5}
+    scores |= {("reinit", level): [0.5] * 10 for level in (1, 2)}
+    records = [
+        record(name, level, seed, score, task=task())
+        for (name, level), all_ in scores.items()
+        for seed, score in enumerate(all_)
+    ]
+    claim = replace(CLAIM, statistic="best", levels=(1, 2))
+    assert one(claim, records).interval.mean == pytest.approx(0.02)
+    assert one(replace(claim, seeds=10), records).interval.mean == pytest.approx(0.01)
+
+
+def test_of_several_tasks_and_of_two_none_is_judged_by_more_seeds_than_were_fixed(study):
+    records, claim = iqm_world(study, 0.004, 0.002, seeds=9)
+    first = [record for record in records if record["spec"]["seed"] < 6]
+    few, more = (one(replace(claim, seeds=6), known) for known in (first, records))
+    assert (more.interval, more.p, few.known, more.known) == (few.interval, few.p, 6, 9)
+    here, there = world(study, ticket=0.05, seeds=9), world(study, ticket=0.0, seeds=7, name="vision/there")
+    across = one(ACROSS, here + there)
+    assert (sorted(across.values), across.known) == ([0, 1, 2, 3, 4], 7)
+
+
 def test_a_whole_family_takes_more_seeds_and_an_equivalence_those_of_its_nearer_margin(sampled):
     gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
     family = judge([replace(CLAIM, id=f"X-{k}") for k in range(10)], sampled(gaps))
@@ -211,6 +245,11 @@ def test_exact_claims_have_no_interval(study):
     told = 100 * next(r["density_weights"] for r in records if r["spec"]["level"] == 1)
     claim = replace(CLAIM, statistic="weights", comparator=None, test="exact", margin=0.1, seeds=1)
     assert one(replace(claim, expected={1: told + 0.05}), records).status == "holds"
+    more = study({"dense": 0.0, "ticket": 0.0}, levels=(1,), seeds=2)
+    assert one(replace(claim, expected={1: told + 0.05}), more).status == "holds"
+    more = [{**r, "density_weights": 0.4} if (r["spec"]["level"], r["spec"]["seed"]) == (1, 1) else r for r in more]
+    every = one(replace(claim, expected={1: told + 0.05}), more)
+    assert (every.status, every.interval.n) == ("fails", 2), "every seed that is there must be exact"
     failed = one(replace(claim, expected={1: told + 0.2}), records)
     assert (failed.status, failed.interval.low, failed.p) == ("fails", None, None)
 
@@ -260,11 +299,12 @@ TESTS = [
 @pytest.mark.parametrize("change", TESTS, ids=lambda change: change["test"])
 def test_a_claim_that_is_alone_never_blames_the_correction(sampled, change):
     """The p-value inverts the interval: by itself a claim is decided exactly where the interval clears the thresholds."""
-    rng, claim = np.random.default_rng(2), replace(CLAIM, seeds=3, **change)
+    rng, claim = np.random.default_rng(2), replace(CLAIM, **change)
     thresholds = {"not-worse": (-0.3,), "equivalent": (-0.8, 0.8)}.get(claim.test, (0.0,))
     seen = set()
     for n in (3, 5, 8, 9, 13, 20) * 5:
-        verdict = one(claim, sampled(rng.exponential(1, n) - rng.choice([0.3, 1.0, 1.5])))
+        verdict = one(replace(claim, seeds=n), sampled(rng.exponential(1, n) - rng.choice([0.3, 1.0, 1.5])))
+        assert verdict.interval.n == n
         low, high = verdict.interval.low, verdict.interval.high
         assert (verdict.status == "inconclusive") == any(low <= threshold <= high for threshold in thresholds)
         assert (verdict.reason, verdict.tested) == ("", 1)
@@ -306,7 +346,7 @@ def iqm_world(study, *gaps, seeds=6):
     records = [
         r for name, gap in zip(names, gaps, strict=True) for r in world(study, ticket=gap, seeds=seeds, name=name)
     ]
-    return records, replace(CLAIM, statistic="iqm", tasks=tuple(names))
+    return records, replace(CLAIM, statistic="iqm", tasks=tuple(names), seeds=seeds)
 
 
 def test_the_iqm_is_over_tasks(study):
