@@ -72,8 +72,7 @@ def notes_on(verdict: ClaimVerdict) -> list[str]:
     notes = (
         verdict.reason,
         looked and f"a first look, before the seeds were fixed: {looked}",
-        verdict.known > n
-        and f"judged by the lowest {n} of {verdict.known} seeds, as many as were fixed before any was run",
+        verdict.known > n and f"judged by the lowest {n} of {verdict.known} seeds, as many as the claim fixes",
     )
     return [note for note in notes if note]
 

@@ -114,10 +114,10 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         return ClaimVerdict(claim=claim, status="not run", reason=claim.blocked)
     try:
         tasks = [_comparison(comparisons, name, claim) for name in claim.arms]
-        seeds = sorted(_shared(claim, tasks) if claim.statistic == "iqm" else _values(claim, tasks))
-        fixed = [task.of_seeds(_fixed(claim, tasks, seeds)) for task in tasks]
-        verdict = _across(claim, fixed) if claim.statistic == "iqm" else _within(claim, fixed)
-        return replace(verdict, known=len(seeds))
+        per_seed, judged = (_shared, _across) if claim.statistic == "iqm" else (_values, _within)
+        seeds = sorted(per_seed(claim, tasks))
+        fixed = _fixed(claim, tasks, seeds)
+        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=len(seeds))
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:

@@ -14,7 +14,7 @@ from bench.report.table.merge import Replicate, merged
 from bench.spec import DENSE, SCALES, Task, method_from_json, task_from_json
 from bench.tickets.methods import METHODS
 
-Told = TypeVar("Told")
+_Value = TypeVar("_Value")
 
 _ORDER = {name: place for place, name in enumerate(METHODS)}
 
@@ -158,7 +158,7 @@ def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     return score_of(record, metric, at)
 
 
-def _of_seeds(by_seed: Mapping[int, Told], seeds: Collection[int]) -> dict[int, Told]:
+def _of_seeds(by_seed: Mapping[int, _Value], seeds: Collection[int]) -> dict[int, _Value]:
     return {seed: value for seed, value in by_seed.items() if seed in seeds}
 
 
