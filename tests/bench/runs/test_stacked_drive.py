@@ -197,9 +197,17 @@ def test_records_are_the_same_however_many_sit_together(store, one_by_one, go, s
 def test_a_worker_that_dies_in_mid_stack_loses_nothing_and_the_rest_goes_one_by_one(store, go, trouble, how):
     label = f"{NAME} dense L0 s2"
     trouble({label: "die" if how == "told" else "hang"})
-    launcher, killed = LocalLauncher(workers=1, progress=lambda *_: None), []
+    plan, is_hanging, killed = make_plan(DENSE), threading.Event(), []
+    (last,) = [(unit_id, unit.task.budget) for unit_id, unit in plan.units.items() if unit.label == label]
+
+    def progress(unit_id, step, _):
+        if (unit_id, step) == last:
+            is_hanging.set()
+
+    launcher = LocalLauncher(workers=1, progress=progress)
 
     def kill():
+        is_hanging.wait(60)
         while len(store.records()) < 2:
             time.sleep(0.02)
         (child,) = [each._process._child.pid for each in launcher._all]
@@ -209,7 +217,7 @@ def test_a_worker_that_dies_in_mid_stack_loses_nothing_and_the_rest_goes_one_by_
     thread = threading.Thread(target=kill if how == "killed" else lambda: None)
     thread.start()
     try:
-        frontier = drive(make_plan(DENSE), store, launcher, watch=Silent(), works=toy.WORKS)
+        frontier = drive(plan, store, launcher, watch=Silent(), works=toy.WORKS)
     finally:
         launcher.close()
         thread.join()

@@ -1,12 +1,29 @@
 """How fast a task trains, tried on a real learner."""
 
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from bench import registry
 from bench.tickets.units import trial as trials
 from bench.tickets.units.trial import trial
+
+
+class Clock:
+    """It stands while nobody sleeps, so that a busy machine is no slower than another."""
+
+    now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(trials, "time", SimpleNamespace(perf_counter=lambda: CLOCK.now))
 
 
 class Slow:
@@ -20,13 +37,13 @@ class Slow:
         self.chunks.append(until - self.step)
         for step in range(self.step, until):
             if step >= 16:
-                time.sleep(0.01)
+                CLOCK.sleep(0.01)
                 self.updates += 1
         self.step = until
 
     def evaluate(self, split):
         self.evaluated += 1
-        time.sleep(0.05)
+        CLOCK.sleep(0.05)
         return {"accuracy": 1.0}
 
     def snapshot(self):
@@ -36,11 +53,12 @@ class Slow:
         pass
 
     def learner(self, task, **_):
+        CLOCK.sleep(0.03)
         return self
 
 
 @pytest.fixture
-def slow(monkeypatch):
+def slow(monkeypatch, clock):
     learner = Slow()
     monkeypatch.setattr(trials, "domain", lambda _: learner)
     monkeypatch.setattr(trials, "ENOUGH", 0.1)
@@ -50,12 +68,11 @@ def slow(monkeypatch):
 def test_only_the_pace_of_learning_counts(slow):
     task = registry.task("vision/lenet-mnist", "smoke")
     found = trial(task, device="cpu")
-    assert found["step"] == pytest.approx(0.01, rel=0.5)
+    assert found["step"] == pytest.approx(0.01 * 15 / 16), "of the last sixteen, the first of which fills"
     assert slow.chunks == [1, 2, 4, 8, 16], "twice as long again and again"
     assert slow.evaluated == len(task.splits)
-    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits), rel=0.5)
-    assert found["start"] < 0.1
-    assert found["worker"] > 0
+    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits))
+    assert found["start"] == found["worker"] == pytest.approx(0.03)
 
 
 def test_nothing_is_trained_beyond_the_budget_or_for_ever(slow, monkeypatch):
@@ -79,13 +96,13 @@ class SlowStack:
         assert list(until) == list(range(len(self.seats)))
         self.untils.append(until[0])
         while all(seat.step < until[0] for seat in self.seats):
-            time.sleep(0.01)
+            CLOCK.sleep(0.01)
             for number, seat in enumerate(self.seats):
                 seat.updates += 1
                 seat.step += 1 if number else seat.updates % 2
 
 
-def test_a_seat_has_its_share_of_the_time_of_its_stack(monkeypatch):
+def test_a_seat_has_its_share_of_the_time_of_its_stack(monkeypatch, clock):
     task = registry.task("vision/lenet-mnist", "smoke")
     made = []
 
@@ -103,9 +120,9 @@ def test_a_seat_has_its_share_of_the_time_of_its_stack(monkeypatch):
     found = trial(task, device="cpu", seats=4)
     first, *others = (seat.step for seat in made[-1].seats)
     assert first == (others[0] + 1) // 2
-    assert found["step"] == pytest.approx(0.01 / 3.5, rel=0.5), "3.5 steps at each advance"
+    assert found["step"] == pytest.approx(0.01 / 3.5, rel=0.05), "3.5 steps at each advance"
     assert [seat.evaluated for seat in made[-1].seats] == [len(task.splits)] * 4
-    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits), rel=0.5)
+    assert found["evaluation"] == pytest.approx(0.05 * len(task.splits))
     monkeypatch.setattr(trials, "ENOUGH", 1e9)
     trial(task, device="cpu", seats=2)
     assert max(made[-1].untils) == task.budget == max(seat.step for seat in made[-1].seats)
@@ -118,7 +135,7 @@ class Waves(SlowStack):
 
     def train(self, until):
         while all(seat.step < until[0] for seat in self.seats):
-            time.sleep(0.002)
+            CLOCK.sleep(0.002)
             self.advances += 1
             self.seats[0].step += self.advances == 28
             for seat in self.seats:
@@ -126,7 +143,7 @@ class Waves(SlowStack):
                 seat.step += 30 * (self.advances % 30 == 0)
 
 
-def test_episodes_that_end_in_waves_are_timed_from_the_beginning(monkeypatch):
+def test_episodes_that_end_in_waves_are_timed_from_the_beginning(monkeypatch, clock):
     class Stacking(Slow):
         def tasks(self): ...
         def seats(self, task, device): ...
@@ -138,7 +155,7 @@ def test_episodes_that_end_in_waves_are_timed_from_the_beginning(monkeypatch):
     monkeypatch.setattr(trials, "ENOUGH", 0.01)
     monkeypatch.setattr(trials, "LONGEST", 0.03)  # before the first wave
     found = trial(registry.task("rl/cartpole-a2c", "quick"), device="cpu", seats=4)
-    assert found["step"] == pytest.approx(0.002 / 4, rel=0.5), "an episode of each seat takes an advance"
+    assert found["step"] == pytest.approx(0.002 / 4, rel=0.05), "an episode of each seat takes an advance"
 
 
 def test_a_real_stack():
