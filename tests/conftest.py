@@ -10,3 +10,9 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no worker is left alone with one in the end (`--no-loadscope-reorder`)."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
