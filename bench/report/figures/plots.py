@@ -92,7 +92,7 @@ def _entries(section: Section) -> list[frame.Entry]:
 def _caption(section: Section) -> list[str]:
     task, rows = section.comparison.task, [row for _, row in section.headline]
     sentences = [
-        "Lines: means over seeds; bars and the grey band: 95 % t intervals; ticks: seeds.",
+        "Lines: means over seeds; bars and the grey band: 95 % intervals; ticks: seeds.",
         "The methods of a level are drawn side by side.",
         "They share seeds: their paired differences, in the table, are sharper than their bars.",
     ]

@@ -55,7 +55,7 @@ def test_a_figure_names_every_method_and_what_to_know(every_method, tmp_path):
         "Scale quick: no verdict on a claim.",
         "Adam instead of SGD.",
         "counts at chance (0.1)",
-        "95 % t intervals",
+        "95 % intervals",
     ):
         assert said in caption
     assert imread(png).shape[0] > 700
