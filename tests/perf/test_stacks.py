@@ -1,4 +1,7 @@
-"""What stacks are worth: units per CPU second through the product, records written, against the same one by one."""
+"""What stacks are worth: units per CPU second through the product, records written, against the same one by one.
+
+The memory that is printed is right for the first case of a process: a peak that another has left hides all below it.
+"""
 
 import resource
 import time
