@@ -12,6 +12,14 @@ settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
 
+def pytest_configure(config):
+    """To each of several workers its share of the cores: what a test runs then has as many workers of its own, not all."""
+    if hasattr(config, "workerinput") and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        number, count = int(config.workerinput["workerid"][2:]), config.workerinput["workercount"]
+        os.sched_setaffinity(0, cores[number::count] or cores)
+
+
 def pytest_collection_modifyitems(items):
     """Files with slow tests first, so that no worker is left alone with one in the end (`--no-loadscope-reorder`)."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

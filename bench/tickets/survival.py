@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bench.record import LayerCount, Survival
 
@@ -57,11 +56,12 @@ def _layer(kept: NDArray[np.bool_], initial: NDArray[Any], final: NDArray[Any]) 
     pruned = kept.size - survivors
     if not survivors or not pruned or not scale:
         return
-    ranks = rankdata(np.abs(began))
-    above = float(ranks[kept].sum()) - survivors * (survivors + 1) / 2  # pairs won, ties half: Mann & Whitney 1947
+    size = np.abs(began)
+    ordered = np.sort(size[~kept])
+    won = sum(float(np.searchsorted(ordered, size[kept], side).sum()) for side in ("left", "right"))
     moved = np.abs(final.astype(np.float64) - began)
     yield _Layer(
         size=kept.size,
-        initial=above / (survivors * pruned),
+        initial=won / (2 * survivors * pruned),  # pairs won, ties half: Mann & Whitney 1947
         movement=float(moved[kept].mean() - moved[~kept].mean()) / scale,
     )
