@@ -100,7 +100,11 @@ def watch(learner: Learner) -> Seen:
             if parameter.grad is not None:
                 moving = parameter.grad != 0
                 seen.gradients[name] = seen.gradients.get(name, torch.zeros_like(moving)) | moving
-                _note_stale(learner, name, moving & (parameter.detach() == 0), seen)
+                if parameter.ndim > 1:
+                    grown = moving & (parameter.detach() == 0)
+                    seen.stale[name] = seen.stale.get(name, 0) + _stale(
+                        learner.optimizer.state.get(parameter, {}), grown
+                    )
 
     def after(*_: object) -> None:
         for name, parameter in learner.module.named_parameters():
@@ -112,12 +116,10 @@ def watch(learner: Learner) -> Seen:
     return seen
 
 
-def _note_stale(learner: Learner, name: str, grown: Tensor, seen: Seen) -> None:
+def _stale(state: Mapping[str, object], grown: Tensor) -> int:
     """A trained weight is hardly ever exactly zero: one that is, and has a gradient, has just been grown."""
-    parameter = dict(learner.module.named_parameters())[name]
-    for value in learner.optimizer.state.get(parameter, {}).values():
-        if isinstance(value, Tensor) and value.shape == parameter.shape and parameter.ndim > 1:
-            seen.stale[name] = seen.stale.get(name, 0) + int(value[grown].count_nonzero())
+    kept = [value for value in state.values() if isinstance(value, Tensor) and value.shape == grown.shape]
+    return sum(int(value[grown].count_nonzero()) for value in kept)
 
 
 def _watch_loads(learner: Learner, seen: Seen) -> None:
