@@ -14,7 +14,7 @@ from bench.errors import SpecError, UnknownName
 from bench.learner import State, copy_state, mode, restore, train_to
 from bench.record import Items
 from bench.spec import Task
-from bench.streams import Streams
+from bench.streams import Streams, drawing_from
 from domains.nlp import models
 from domains.nlp.averaging import Average
 from domains.nlp.language import LanguageModel
@@ -147,13 +147,9 @@ class TextLearner:
         """On a CPU fused attention is the slower one: sentences are short."""
         return _plain_kernels() if self._device.type == "cpu" else nullcontext()
 
-    @contextmanager
-    def _dropout(self, stream: str, index: int) -> Iterator[None]:
+    def _dropout(self, stream: str, index: int) -> AbstractContextManager[None]:
         """The global generators of torch, which dropout draws from, are at the start of a substream; outside they do not move."""
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self._streams.integer(stream, index))
-            yield
+        return drawing_from(self._streams.integer(stream, index), self._device)
 
 
 @contextmanager

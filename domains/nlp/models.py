@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import DataError, UnknownName
+from bench.streams import drawing_from
 from domains.nlp import border
 from domains.nlp.corpora.sentences import PAD
 
@@ -43,8 +44,7 @@ def build(config: Mapping[str, Any], vocabularies: border.Vocabularies, *, width
             "--joined-dictionary"
         )
     options = border.complete(architecture, {key: value for key, value in config.items() if key != "architecture"})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(seed):
         model: nn.Module = border.build(architecture, _scaled(options, width), vocabularies)
     return model
 

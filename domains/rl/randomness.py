@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.distributions import Distribution
 
+from bench.streams import seed_torch
+
 WORD = 2**32
 """numpy's legacy state and environments take seeds below this."""
 
@@ -37,7 +39,7 @@ class Randomness:
         try:
             random.seed(seed)
             np.random.seed(seed % WORD)  # noqa: NPY002  stable-baselines3 draws from this legacy state
-            torch.manual_seed(seed)
+            seed_torch(seed, self._cuda or "cpu")
             self._own = (*self._present()[:-1], False)
         finally:
             self._put(outside)

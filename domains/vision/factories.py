@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.code import pinned
 from bench.errors import SpecError, Unsupported
+from bench.streams import drawing_from
 
 SEEN = 2
 """Examples that a new network is tried with."""
@@ -41,8 +42,7 @@ def build(
     """
     if width != 1.0:
         raise Unsupported(f"network {name} has one width: leave out the methods that narrow it")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    with drawing_from(int(torch.randint(2**62, (), generator=generator))):
         network = pinned.called(name, modules)
         if not isinstance(network, nn.Module):
             raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")

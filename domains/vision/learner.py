@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.optim.swa_utils import update_bn
 from bench.errors import SpecError, UnknownName
 from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
 from bench.spec import Task
-from bench.streams import Streams
+from bench.streams import Streams, drawing_from
 from domains.vision.augmentation import Augmentation
 from domains.vision.batches import Batches
 from domains.vision.datasets import is_mixed
@@ -220,15 +220,11 @@ class VisionLearner:
         images, labels = batch
         return images.contiguous(memory_format=self._format), labels
 
-    @contextmanager
-    def _dropout(self, stream: str, *index: int) -> Iterator[None]:
+    def _dropout(self, stream: str, *index: int) -> AbstractContextManager[None]:
         """What layers of networks that are not built in draw from, torch's global generators, is at the start of a substream."""
         if not self._may_draw:
-            yield
-            return
-        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
-            torch.manual_seed(self._streams.integer(stream, *index))
-            yield
+            return nullcontext()
+        return drawing_from(self._streams.integer(stream, *index), self._device)
 
     def _set_rate(self) -> None:
         for group in self.optimizer.param_groups:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SpecError, UnknownName, Unsupported
+from bench.streams import drawing_from
 
 ANY = 1_000
 """Classes of the model whose output layer is taken off: the same for all tasks, so that a seed draws the same body."""
@@ -55,8 +56,7 @@ def build(name: str, *, width: float, classes: int, image: tuple[int, ...], gene
         raise UnknownName("model of torchvision", name, known)
     if width != 1.0:
         raise Unsupported(f"torchvision's {name} has one width: leave out the methods that narrow it")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    with drawing_from(int(torch.randint(2**62, (), generator=generator))):
         body = models.get_model(name, weights=None, num_classes=ANY, **_options(name))
         model = Body(body, _take_off(body), classes)
     nn.init.xavier_normal_(model.output.weight, generator=generator)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.streams import PER_LEVEL, PER_SEED, Streams
+from bench.streams import PER_LEVEL, PER_SEED, Streams, drawing_from, seed_torch
 
 
 def draw(streams, name, *index):
@@ -80,3 +80,35 @@ def test_level_zero_is_meant_where_none_is_said():
 def test_an_unknown_stream_is_refused():
     with pytest.raises(ValueError, match=f"no stream 'noise': streams are {', '.join(NAMES)}$"):
         Streams(0).numpy("noise")
+
+
+def test_global_draws_begin_at_the_seed_and_leave_no_trace():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    outside = torch.get_rng_state()
+    with drawing_from(5):
+        assert torch.equal(torch.rand(3), expected)
+    with pytest.raises(RuntimeError, match="negative dimension"), drawing_from(5):
+        torch.rand(-1)
+    assert torch.equal(torch.get_rng_state(), outside)
+
+
+def test_seeding_begins_where_torch_begins():
+    torch.manual_seed(5)
+    expected = torch.get_rng_state()
+    torch.rand(3)
+    seed_torch(5)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_its_generator_is_seeded_and_put_back_too():
+    torch.manual_seed(5)
+    expected = torch.rand(3, device="cuda")
+    torch.manual_seed(1)
+    outside = torch.cuda.get_rng_state()
+    with drawing_from(5, "cuda"):
+        assert torch.equal(torch.rand(3, device="cuda"), expected)
+    assert torch.equal(torch.cuda.get_rng_state(), outside)
