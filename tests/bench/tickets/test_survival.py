@@ -27,7 +27,7 @@ def test_equal_beginnings_share_their_pairs():
 
 def test_movement_is_in_standard_deviations_of_the_initial_weights():
     # Kept moved by 3 and 1, pruned ones by 1 and 0; the initial weights spread by 2.
-    found = one([1, 1, 0, 0], [2, -2, 2, -2], [5, -3, 1, -2])
+    found = one([1, 1, 0, 0], [2, -2, 2, -2], [5, -3, 3, -2])
     assert found["movement"] == pytest.approx((2 - 0.5) / 2)
 
 
@@ -38,7 +38,10 @@ def test_layers_count_by_their_sizes_and_are_never_ranked_together():
     weights = {"a": np.array(small), "b": np.array(large)}
     assert survival(mask, weights, weights, layers(a=2, b=4))["initial"] == 0.0
     mask["b"] = ~mask["b"]
-    assert survival(mask, weights, weights, layers(a=2, b=4))["initial"] == pytest.approx(4 / 6)
+    ends = {"a": weights["a"], "b": weights["b"] * [1, 1, 2, 2]}
+    found = survival(mask, weights, ends, layers(a=2, b=4))
+    assert found["initial"] == pytest.approx(4 / 6)
+    assert found["movement"] == pytest.approx(35 / np.std(large) * 4 / 6)
 
 
 def test_layers_that_tell_nothing_are_left_out():
@@ -64,3 +67,18 @@ def test_it_is_the_same_to_the_bit_whatever_the_order_of_the_layers():
     orders = [rng.permutation(names) for _ in range(30)]
     found = {str(survival({name: mask[name] for name in order}, weights, ends, sizes)) for order in orders}
     assert len(found) == 1
+
+
+def test_it_is_the_same_to_the_bit_whatever_the_order_in_memory():
+    """A network may hold its kernels with the channels last; a file holds them as they are indexed."""
+    rng = np.random.default_rng(0)
+    mask, began, ended = rng.random((40, 30)) < 0.5, rng.normal(size=(40, 30)), rng.normal(size=(40, 30))
+    sizes = layers(a=mask.size)
+    found = survival({"a": mask}, {"a": began}, {"a": ended}, sizes)
+    for order in "CF":
+        for which in range(3):
+            arrays = [
+                np.asarray(each, order=order if place == which else "C")
+                for place, each in enumerate((mask, began, ended))
+            ]
+            assert survival(*({"a": each} for each in arrays), sizes) == found
