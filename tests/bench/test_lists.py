@@ -138,18 +138,15 @@ def test_claims_are_chosen_by_paper_and_verdict(listed):
     of = {claim.id for claim in load_claims() if claim.paper == "1905.13405"}
     assert set(names(listed("claims", "1905.13405")[1])) == of
     records = ("--records", "results/records")
-    found = [
-        set(
-            re.findall(
-                rf"^(\S+) +{verdict}(?: at|$)", listed("claims", *records, "--verdict", verdict)[1], re.MULTILINE
-            )
-        )
-        for verdict in ("holds", "fails", "inconclusive", "no verdict", "not run")
-    ]
-    assert set.union(*found) == {claim.id for claim in load_claims()}
+    verdicts = ("holds", "fails", "inconclusive", "no verdict", "not run")
+    told = {verdict: listed("claims", *records, "--verdict", verdict)[1] for verdict in verdicts}
+    found = {
+        verdict: set(re.findall(rf"^(\S+) +{verdict}(?: at|$)", out, re.MULTILINE)) for verdict, out in told.items()
+    }
+    assert set.union(*found.values()) == {claim.id for claim in load_claims()}
     whole = listed("claims", *records)[1]
-    assert all(f"{name:<7} holds" in whole for name in found[0])
-    assert "fails at" not in listed("claims", *records, "--verdict", "holds")[1]
+    assert all(f"{name:<7} holds" in whole for name in found["holds"])
+    assert "fails at" not in told["holds"]
 
 
 @pytest.mark.parametrize(

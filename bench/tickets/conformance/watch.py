@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench import registry
@@ -99,7 +98,7 @@ def watch(learner: Learner) -> Seen:
         for name, parameter in learner.module.named_parameters():
             if parameter.grad is not None:
                 moving = parameter.grad != 0
-                seen.gradients[name] = seen.gradients.get(name, torch.zeros_like(moving)) | moving
+                seen.gradients[name] = moving | seen.gradients.get(name, False)
                 if parameter.ndim > 1:
                     grown = moving & (parameter.detach() == 0)
                     seen.stale[name] = seen.stale.get(name, 0) + _stale(
@@ -109,7 +108,7 @@ def watch(learner: Learner) -> Seen:
     def after(*_: object) -> None:
         for name, parameter in learner.module.named_parameters():
             present = parameter.detach() != 0
-            seen.weights[name] = seen.weights.get(name, torch.zeros_like(present)) | present
+            seen.weights[name] = present | seen.weights.get(name, False)
 
     learner.optimizer.register_step_pre_hook(before)
     learner.optimizer.register_step_post_hook(after)
