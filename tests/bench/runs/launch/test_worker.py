@@ -70,3 +70,45 @@ def test_what_a_unit_frees_is_kept_for_its_next_update_and_given_back_in_the_end
     assert kept > 150
     assert left < 50
     assert megabytes("give")[0] < 50
+
+
+JOBS = """
+import gc
+import weakref
+from multiprocessing import Pipe
+from types import SimpleNamespace
+
+from bench.runs.launch import worker
+
+
+class Knot:
+    def __init__(self):
+        self.end = self
+
+
+seen, tied, kept = [], [], []
+
+
+def run(job, tell):
+    kept.extend([number] for number in range(50_000))
+    seen.append(len(gc.get_objects()))
+    tied.append(weakref.ref(Knot()))
+
+
+worker.resolve, worker.run = lambda work: None, run
+ours, theirs = Pipe()
+for _ in range(3):
+    ours.send(SimpleNamespace(work=None))
+ours.close()
+worker.serve(theirs, 1)
+print(*seen, sum(knot() is not None for knot in tied))
+"""
+
+
+def test_what_a_first_job_leaves_is_not_looked_through_again_and_what_later_ones_leave_is_still_collected():
+    ran = subprocess.run([sys.executable, "-c", JOBS], check=True, capture_output=True, text=True)
+    first, second, third, knots = map(int, ran.stdout.split())
+    assert first > 50_000
+    assert 50_000 < second < first + 10_000, "its own objects, not the first job's too"
+    assert third > second + 40_000
+    assert knots == 0
