@@ -1,0 +1,371 @@
+"""Each silent bug of published lottery-ticket code, written on purpose, is caught by the check that exists for it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from broken import broken_column, method_checks
+from example import MOONS, ExampleDomain, Moons, variant
+
+from bench.chance import FALSE_ALARM
+from bench.registry import methods, templates
+from bench.streams import Streams
+from bench.tickets import attach, choose, dynamic, masks, metrics, protocol, saliency
+from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
+from bench.tickets.conformance import check_method
+from bench.tickets.methods import METHODS, TEMPLATES
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "task",
+    [
+        MOONS,
+        variant(pruning=replace(MOONS.pruning, scope="global", rates={}, biases=True)),
+        variant(schedule="restart", at=("final",), select=None),
+        variant(rewind_step=0, pruning=replace(MOONS.pruning, exempt=("4.*",))),
+    ],
+    ids=["late-rewind", "global-with-biases", "restart", "exempt-output"],
+)
+def test_every_method_conforms(name, task):
+    assert check_method(METHODS[name], ExampleDomain(), task) == []
+
+
+def test_every_registered_method_is_checked_here():
+    """But for those that prune whole nodes, which no network here has: see the tests of the teacher-student tasks."""
+    assert {name for name, method in methods().items() if not columns(method).mask.nodes} == set(METHODS)
+    assert set(templates()) == set(TEMPLATES)
+
+
+def test_no_rewinding_is_caught(monkeypatch):
+    broken_column(monkeypatch, WEIGHTS, "rewind", WEIGHTS["trained"].function)
+    assert "C1" in method_checks("ticket")
+
+
+def test_rewinding_to_the_wrong_step_is_caught(monkeypatch):
+    broken_column(monkeypatch, WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
+    assert "C1" in method_checks("ticket")
+
+
+@pytest.mark.parametrize("step", [0, 10])
+def test_rewinding_to_the_start_is_caught_on_a_task_that_itself_rewinds_to_the_start(monkeypatch, step):
+    """The task is varied: at rewind step 0 both are the same weights."""
+    broken_column(monkeypatch, WEIGHTS, "rewind", lambda setting, _: setting.parents["dense"].state("initial"))
+    assert "C1" in method_checks("ticket", task=variant(rewind_step=step))
+
+
+def test_training_from_the_start_that_promises_to_begin_at_the_rewind_step_is_caught_there_too(monkeypatch):
+    broken_column(monkeypatch, TRAININGS, "rewound", lambda setting, mask, state: choose.full_training(
+        setting, mask, replace(state, step=0, updates=0)))  # fmt: skip
+    assert "C9" in method_checks("ticket", task=variant(rewind_step=0))
+
+
+def test_rewinding_that_no_task_could_tell_is_noted():
+    once = variant(rewind_step=0, budget=20, evaluate_every=20)
+    (note,) = check_method(METHODS["ticket"], ExampleDomain(), once)
+    assert str(note) == (
+        "note: rewinding is promised and could not be told from starting at the first step: the weights of step 0 are the "
+        "initial ones; check it on a task of a later rewind step too"
+    )
+    assert check_method(METHODS["reinit"], ExampleDomain(), once) == [], "which rewinds nothing"
+
+
+def test_rewinding_that_forgets_buffers_is_caught(monkeypatch):
+    def forgetful(setting, _):
+        dense = setting.parents["dense"]
+        return replace(dense.state("rewind"), buffers=dense.state("final").buffers)
+
+    broken_column(monkeypatch, WEIGHTS, "rewind", forgetful)
+    assert "C1" in method_checks("ticket")
+
+
+class NoHooks(attach.Attached):
+    """The mask is applied once to the weights, and then lost."""
+
+    def __enter__(self):
+        return self
+
+    def check(self):
+        pass
+
+
+class AfterTheStepOnly(attach.Attached):
+    """Weights are masked after each step, gradients never: what most repositories do."""
+
+    def __enter__(self):
+        self._handles.append(self._learner.optimizer.register_step_post_hook(lambda *_: self.updated()))
+        self.after_update(self._again)
+        return self
+
+    @torch.no_grad()
+    def _again(self):
+        for name, parameter in self._parameters.items():
+            parameter.masked_fill_(~self.mask[name], 0.0)
+
+    def check(self):
+        pass
+
+
+@pytest.mark.parametrize("broken", [NoHooks, AfterTheStepOnly])
+def test_a_mask_without_gradient_masking_is_caught_under_momentum_and_decay(monkeypatch, broken):
+    monkeypatch.setattr(protocol, "Attached", broken)
+    assert "C2" in method_checks("ticket")
+
+
+class LeaksOnce(attach.Attached):
+    """Its third update has one more gradient of pruned entries, and all is as it should be before the fourth."""
+
+    def __enter__(self):
+        super().__enter__()
+        self._handles.append(self._learner.optimizer.register_step_pre_hook(self._before))
+        self._handles.append(self._learner.optimizer.register_step_post_hook(self._again))
+        return self
+
+    def _masked(self, tensors):
+        for name, parameter in self._parameters.items():
+            for tensor in tensors(parameter):
+                tensor.detach().mul_(self.keep[name])
+
+
+class LeaksOneGradient(LeaksOnce):
+    """It is there to be seen, and gone when the optimizer looks."""
+
+    def _masker(self, name):
+        mask_gradient = super()._masker(name)
+
+        def masked_but_once(parameter):
+            mask_gradient(parameter)
+            if self._updates == 2:
+                parameter.grad.add_(1 - self.keep[name])
+
+        return masked_but_once
+
+    def _before(self, *_):
+        self._masked(lambda parameter: [parameter.grad])
+
+    def _again(self, *_):
+        pass
+
+
+class LeaksOneWeight(LeaksOnce):
+    """The optimizer alone meets it; weight and moments are cleaned up after the update."""
+
+    def _before(self, *_):
+        if self._updates == 2:
+            for name, parameter in self._parameters.items():
+                parameter.grad.add_(1 - self.keep[name])
+
+    def _again(self, *_):
+        self._masked(lambda parameter: [parameter, *self._moments(parameter).values()])
+
+
+@pytest.mark.parametrize(("broken", "what"), [(LeaksOneGradient, "gradient"), (LeaksOneWeight, "weight")])
+def test_a_leak_at_a_single_update_is_caught(monkeypatch, broken, what):
+    monkeypatch.setattr(protocol, "Attached", broken)
+    found = check_method(METHODS["ticket"], ExampleDomain(Moons), MOONS)
+    leaks = [str(finding) for finding in found if finding.check == "C2"]
+    assert len(leaks) == 1
+    assert f"had a non-zero {what} during training" in leaks[0]
+
+
+def test_moments_kept_from_dense_training_are_caught():
+    assert "C2" in method_checks("ticket", KeepsDenseMoments)
+
+
+class KeepsDenseMoments(Moons):
+    """Loads the weights of the rewind step with the optimizer state of that step."""
+
+    def load(self, state):
+        super().load(state)
+        for parameter in self.module.parameters():
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.full_like(parameter, 0.01)
+
+
+def test_a_shuffle_that_shuffles_nothing_is_caught(monkeypatch):
+    broken_column(monkeypatch, MASKS, "shuffled", MASKS["ticket"].function)
+    assert "C8" in method_checks("shuffled")
+
+
+def test_a_shuffle_over_the_whole_network_is_caught(monkeypatch):
+    broken_column(monkeypatch, MASKS, "shuffled", MASKS["uniform"].function)
+    assert method_checks("shuffled") & {"C5", "C8"}
+
+
+@pytest.mark.parametrize("name", ["reinit", "random-ticket", "shuffled"])
+def test_a_control_that_equals_the_ticket_is_caught(monkeypatch, name):
+    broken_column(monkeypatch, WEIGHTS, "fresh", lambda setting, _: setting.learner.snapshot())
+    assert "C1" in method_checks(name, task=variant(rewind_step=0))
+
+
+def test_a_random_mask_that_is_the_tickets_is_caught():
+    method = replace(METHODS["random-ticket"], mask="bench.tickets.choose:ticket_mask", parents=("ticket",))
+    assert "C8" in method_checks(method)
+
+
+@pytest.mark.parametrize("name", ["permuted", "reinit-signed"])
+def test_a_control_with_the_tickets_own_values_is_caught(monkeypatch, name):
+    column = METHODS[name].weights
+    broken_column(monkeypatch, WEIGHTS, column, lambda setting, _: setting.parents["dense"].state("rewind"))
+    assert "C8" in method_checks(name)
+
+
+def strictly_above(scores, allowed, keep):
+    """`score > threshold`: one weight too many goes, and every tie with it."""
+    ranked = scores.masked_fill(~allowed, -torch.inf)
+    return ranked > ranked.kthvalue(ranked.numel() - keep + 1).values
+
+
+def test_off_by_one_and_tie_over_pruning_are_caught(monkeypatch):
+    monkeypatch.setattr(masks, "largest", strictly_above)
+    assert "C5" in method_checks("ticket")
+    assert "C5" in method_checks("random-ticket")
+
+
+def test_ranking_pruned_weights_again_is_caught(monkeypatch):
+    """Ties at zero: weights that are gone compete with survivors, so the mask is not nested."""
+
+    def forgets_survivors(setting):
+        previous = setting.parents["previous"]
+        scores = {name: -saliency.magnitude(previous.state("final").weights, setting.entries)[name]
+                  for name in setting.entries}  # fmt: skip
+        return masks.highest(scores, setting.entries, setting.entries, setting.keep)
+
+    broken_column(monkeypatch, MASKS, "iterative", forgets_survivors)
+    assert "C3" in method_checks("ticket")
+
+
+def test_ignored_layers_in_the_quota_are_caught(monkeypatch):
+    """The exempt layer's weights count as prunable, so the others lose more than the level asks."""
+
+    def counts_all(setting):
+        everything = {name: torch.ones_like(each, dtype=torch.bool)
+                      for name, each in setting.learner.module.named_parameters() if each.ndim > 1}  # fmt: skip
+        total = round(sum(masks.sizes(everything).values()) * 0.8**setting.unit.level)
+        exempt = sum(masks.sizes(everything).values()) - sum(masks.sizes(setting.entries).values())
+        scores = saliency.magnitude(setting.parents["dense"].state("final").weights, setting.entries)
+        return masks.highest(scores, setting.entries, setting.entries, {"": total - exempt})
+
+    broken_column(monkeypatch, MASKS, "one-shot", counts_all)
+    task = variant(pruning=replace(MOONS.pruning, rates={}, scope="global", exempt=("4.*",)))
+    assert "C5" in method_checks("one-shot", task=task)
+
+
+def test_pruning_an_exempt_layer_is_caught(monkeypatch):
+    def everywhere(setting):
+        mask = choose.one_shot_mask(setting)
+        shape = dict(setting.learner.module.named_parameters())["4.weight"].shape
+        return {**mask, "4.weight": torch.zeros(shape, dtype=torch.bool)}
+
+    broken_column(monkeypatch, MASKS, "one-shot", everywhere)
+    task = variant(pruning=replace(MOONS.pruning, exempt=("4.*",)))
+    assert method_checks("one-shot", task=task) & {"C5", "C6"}
+
+
+def test_selection_on_test_is_caught(monkeypatch):
+    def on_test(task, curve):
+        return max(curve, key=lambda point: point["metrics"]["test"]["accuracy"])
+
+    monkeypatch.setattr(metrics, "best", on_test)
+    assert "C13" in {finding for seed in range(3) for finding in method_checks("dense", seed=seed)}
+
+
+def test_an_early_score_from_the_end_is_caught(monkeypatch):
+    task = variant(at=("final", "5%"), select=None)
+    assert "C13" not in method_checks("dense", task=task)
+    monkeypatch.setattr(metrics, "_read", lambda task, curve, at: curve[-1])
+    assert "C13" in method_checks("dense", task=task)
+
+
+def test_fine_tuning_with_the_first_rate_is_caught(monkeypatch):
+    broken_column(monkeypatch, TRAININGS, "last-rate", TRAININGS["rewound"].function)
+    assert "C9" in method_checks("fine-tune")
+
+
+def test_a_rewound_run_of_full_length_is_caught(monkeypatch):
+    def all_over(setting, mask, state):
+        return choose.full_training(setting, mask, replace(state, step=0, updates=0))
+
+    broken_column(monkeypatch, TRAININGS, "rewound", all_over)
+    assert "C9" in method_checks("ticket")
+
+
+def test_a_schedule_that_restarts_unasked_is_caught(monkeypatch):
+    def restarted(setting, mask, state):
+        start = choose.rewound_training(setting, mask, state)
+        return replace(start, state=replace(start.state, origin=start.state.step))
+
+    broken_column(monkeypatch, TRAININGS, "rewound", restarted)
+    assert "C9" in method_checks("lr-rewind")
+
+
+def test_synflow_in_a_single_pass_is_caught(monkeypatch):
+    real = saliency.synflow
+    monkeypatch.setattr(saliency, "synflow", lambda learner, entries, *, keep, rounds: real(
+        learner, entries, keep=keep, rounds=1))  # fmt: skip
+    assert "C9" in method_checks("synflow")
+    monkeypatch.undo()
+    assert "C9" in method_checks(replace(METHODS["synflow"], options={"rounds": 1}))
+
+
+class KeepsOldMoments(attach.Attached):
+    """Grown weights go on with the moments of the weight that was dropped; the guard looks away."""
+
+    @torch.no_grad()
+    def change(self, name, mask):
+        state = self._learner.optimizer.state[self._parameters[name]]
+        kept = state["momentum_buffer"].clone()
+        super().change(name, mask)
+        state["momentum_buffer"].copy_(torch.where(mask, kept + 1e-3, 0.0))
+
+    def check(self):
+        pass
+
+
+def test_rigl_with_stale_moments_is_caught(monkeypatch):
+    monkeypatch.setattr(protocol, "Attached", KeepsOldMoments)
+    assert "C14" in method_checks("rigl")
+
+
+@pytest.mark.parametrize("name", ["gmp", "set", "rigl"])
+def test_dynamics_that_do_nothing_are_caught(monkeypatch, name):
+    for rule in (dynamic.GradualPruning, dynamic.Regrowth):
+        monkeypatch.setattr(rule, "bind", lambda *_: None)
+    assert method_checks(name) & {"C5", "C14"}
+
+
+def test_a_seed_applied_after_masks_are_drawn_is_caught(monkeypatch):
+    def unseeded(setting):
+        return masks.uniform(setting.entries, setting.count, torch.Generator().manual_seed(torch.initial_seed()))
+
+    broken_column(monkeypatch, MASKS, "uniform", unseeded)
+    assert "C10" in method_checks("random-ticket")
+
+
+def test_a_mask_that_ignores_the_seed_is_caught(monkeypatch):
+    broken_column(monkeypatch, MASKS, "uniform", lambda setting: masks.uniform(
+        setting.entries, setting.count, torch.Generator().manual_seed(0)))  # fmt: skip
+    assert "C10" in method_checks("random-ticket")
+
+
+def test_a_dead_signed_reinit_is_caught(monkeypatch):
+    broken_column(monkeypatch, WEIGHTS, "fresh-signed", WEIGHTS["fresh"].function)
+    assert "C8" in method_checks("reinit-signed")
+
+
+def test_a_copy_in_the_tickets_own_order_is_caught(monkeypatch):
+    monkeypatch.setattr("bench.tickets.inputs.streams_of", lambda unit: Streams(unit.seed, unit.level))
+    assert "C9" in method_checks("ticket-reordered")
+
+
+def test_chance_overlap_accepts_what_chance_gives():
+    for seed in range(5):
+        assert "C8" not in {each.check for each in check_method(
+            METHODS["random-ticket"], ExampleDomain(), MOONS, seed=seed)}  # fmt: skip
+    assert FALSE_ALARM < 1e-5
+
+
+def test_what_is_trained_is_told_on_the_way():
+    told = []
+    check_method(METHODS["reinit"], ExampleDomain(), MOONS, level=2, tell=told.append)
+    arms = ("dense L0", "ticket L1", "ticket L2", "reinit L2")
+    assert told == [f"training {MOONS.key} {arm} s{seed}" for seed in (0, 0, 1) for arm in arms]
