@@ -25,8 +25,9 @@ class Seen:
         gradients: parameter name -> entries that ever had a non-zero gradient when the optimizer stepped.
         weights: parameter name -> entries that were ever non-zero after an update.
         stale: parameter name -> number of newly grown weights that came with moments of an earlier life.
-        ones: how often all-ones examples were forwarded, before that too.
+        ones: how often all-ones examples were forwarded before that; measuring the trained network forwards them, too.
         changed: what of the learner that columns are shown was no longer as it was built when training began.
+        choosing: whether training has not begun.
     """
 
     loaded: list[State] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Seen:
     stale: dict[str, int] = field(default_factory=dict)
     ones: int = 0
     changed: list[str] = field(default_factory=list)
+    choosing: bool = True
 
 
 class WatchedDomain:
@@ -57,7 +59,7 @@ class WatchedDomain:
         learner, built = self._shown
         changed = differing(built, learner.snapshot())
         for seen in self.seen:
-            seen.changed = changed
+            seen.changed, seen.choosing = changed, False
             for noticed in (seen.loaded, seen.rates, seen.gradients, seen.weights, seen.stale):
                 noticed.clear()
 
@@ -135,7 +137,7 @@ def _watch_ones(learner: Learner, seen: Seen) -> None:
     forward = learner.forward_ones  # type: ignore[attr-defined]
 
     def noted() -> Tensor:
-        seen.ones += 1
+        seen.ones += seen.choosing
         output: Tensor = forward()
         return output
 

@@ -141,12 +141,15 @@ def test_a_schedule_that_restarts_unasked_is_caught(monkeypatch):
     assert "C9" in method_checks("lr-rewind")
 
 
-def test_synflow_in_a_single_pass_is_caught(monkeypatch):
+@pytest.mark.parametrize("fewer", [1, 99])
+def test_synflow_in_fewer_passes_is_caught(monkeypatch, fewer):
     real = saliency.synflow
     monkeypatch.setattr(saliency, "synflow", lambda learner, entries, *, keep, rounds: real(
-        learner, entries, keep=keep, rounds=1))  # fmt: skip
+        learner, entries, keep=keep, rounds=rounds - fewer))  # fmt: skip
     assert "C9" in method_checks("synflow")
-    monkeypatch.undo()
+
+
+def test_synflow_that_promises_a_single_pass_is_caught():
     assert "C9" in method_checks(replace(METHODS["synflow"], options={"rounds": 1}))
 
 

@@ -129,3 +129,16 @@ class KeepsOldMoments(attach.Attached):
 def test_rigl_with_stale_moments_is_caught(monkeypatch):
     monkeypatch.setattr(protocol, "Attached", KeepsOldMoments)
     assert "C14" in method_checks("rigl")
+
+
+class Idle(Moons):
+    """No loss reaches one of its parameters: the optimizer passes over it."""
+
+    def __init__(self, task, streams, width):
+        super().__init__(task, streams, width)
+        self.module.register_parameter("idle", torch.nn.Parameter(torch.ones(4, 3)))
+
+
+@pytest.mark.parametrize("name", ["ticket", "rigl"])
+def test_a_parameter_without_gradient_leaks_nothing(name):
+    assert method_checks(name, Idle) == set()
