@@ -122,7 +122,11 @@ def _told(section: Section) -> str:
 
 def _levels(section: Section) -> list[Level]:
     """Those with the most controls, the sparsest first."""
-    arms = [(arm, row) for arm, row in section.headline if arm.method == TICKET and arm.installed and row.n]
+    arms = [
+        (arm, row)
+        for arm, row in section.headline
+        if arm.method == TICKET and arm.installed and row.n and not arm.cut_off
+    ]
     task = section.comparison.task
     score, fewest = (task.metric, task.at[0]), max(FEWEST, task.fewest_seeds)
     levels = [

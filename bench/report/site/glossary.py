@@ -89,7 +89,7 @@ COLUMNS = {
     "normalised": "the score as a share of what the dense network learns: 0 is chance, 1 is dense.",
     "vs dense, vs random, vs reinit, vs shuffled": "difference to that method at the same level, paired by seed; positive is better.",
     "matching": "whether the lower bound of the difference to dense is not below the task's tolerance.",
-    "verdict": "★ winning: above random ticket, reinit and shuffled; ↑ better: above the random ticket, but not shown to be above both others; ↓ worse than it; ≈ inconclusive. It is against these controls only, not against dense: a winning network need not match.",
+    "verdict": "★ winning: above random ticket, reinit and shuffled; ↑ better: above the random ticket, but not shown to be above both others; ↓ worse than it; ≈ inconclusive. It is against these controls only, not against dense: a winning network need not match. None for networks that are cut off: no path from input to output is left.",
     "P_m %": "share of all weights that is kept, those exempt from pruning included: the papers' denominator.",
     "search cost": "optimizer updates spent to obtain the network, all rounds before it included.",
     "unbroken to %": "density down to which every network that was trained matches dense.",

@@ -56,6 +56,11 @@ class Arm:
         pairs = [(record["flops"], record["flops_dense"]) for record in self.records.values()]
         return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether no seed's network has a path from input to output: it answers the same to whatever it sees."""
+        return self.average("effective_density") == 0
+
     def average(self, field: str) -> float | None:
         """The mean of a number of the records, over the seeds that tell it."""
         return _mean([value for record in self.records.values() if (value := dict(record)[field]) is not None])

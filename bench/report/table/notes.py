@@ -5,7 +5,7 @@ from collections import defaultdict
 from bench.report.statistics.seeds import BOOTSTRAPPED, FEWEST
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.bootstrap import RESAMPLES, SEED
-from bench.report.table.rows import OPPONENTS, UNCLAIMED, Row, Section, at_chance
+from bench.report.table.rows import CUT_OFF, OPPONENTS, UNCLAIMED, Row, Section, at_chance
 from bench.report.table.transfers import transfers
 from bench.spec import DENSE, Task, coincident
 from bench.tickets.methods import METHODS
@@ -30,6 +30,7 @@ def notes(section: Section) -> list[str]:
         *marks(section),
         *_intervals(rows),
         *_verdicts(rows, task),
+        *_cut_off(rows),
         *strange(comparison),
         *hopeless(comparison),
         *_bootstrap(section.arms),
@@ -94,6 +95,13 @@ def _verdicts(rows: list[Row], task: Task) -> list[str]:
         if task.fewest_seeds > FEWEST:
             found.append(f"Seeds of this task fall apart into good and bad ones: no verdict below {task.fewest_seeds}.")
     return found
+
+
+def _cut_off(rows: list[Row]) -> list[str]:
+    if not any(row.verdict == f"none ({CUT_OFF})" for row in rows):
+        return []
+    sentence = "no path from input to output is left at any seed: such a network answers the same to whatever it sees"
+    return [f"`none ({CUT_OFF})`: {sentence}."]
 
 
 def strange(comparison: Comparison) -> list[str]:

@@ -12,6 +12,9 @@ from bench.spec import DENSE, Direction, Scale, Task
 UNCLAIMED = ("smoke", "quick")
 """Scales that spend too little of a source's budget to carry a verdict on its claims."""
 
+CUT_OFF = "cut off"
+"""Why an arm without a path from input to output has no verdict."""
+
 TICKET, RANDOM = "ticket", "random-ticket"
 OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
 """Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0. They are there to judge `TICKET`."""
@@ -174,6 +177,11 @@ def unjudged(comparison: Comparison, at: str) -> str | None:
     return "dense at chance" if at_chance(comparison, at) else None
 
 
+def _silent(comparison: Comparison, arm: Arm, at: str) -> str | None:
+    """Why the row of an arm may carry no verdict; None if it may."""
+    return unjudged(comparison, at) or (CUT_OFF if arm.cut_off else None)
+
+
 def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, why_none: str | None = None) -> str | None:
     """What the paired intervals say about a method.
 
@@ -182,7 +190,7 @@ def verdict(task: Task, method: str, gaps: Mapping[str, Interval | None], *, why
         method: the row's.
         gaps: `random`, `reinit`, `shuffled` -> paired interval, positive where the method is better; None where the
             opponent was not run or is the method itself.
-        why_none: what `unjudged` says.
+        why_none: what `unjudged` says, or that the network is cut off.
 
     Returns:
         `winning`: above the random ticket, reinit and shuffled; all three must have been run.
@@ -236,7 +244,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         direction=task.directions[metric],
         score_normalised=_normalised(comparison, at, mean) if judged else None,
         matching=not_worse(gaps["dense"], task.tolerance) if judged else None,
-        verdict=verdict(task, arm.method, gaps, why_none=unjudged(comparison, at)) if claims else None,
+        verdict=verdict(task, arm.method, gaps, why_none=_silent(comparison, arm, at)) if claims else None,
         flops_ratio=arm.flops_ratio,
         versions=_versions(comparison, arm),
         **averages,

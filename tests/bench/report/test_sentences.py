@@ -64,6 +64,15 @@ def test_where_nothing_is_told_it_is_the_sparsest():
     assert text.count("against") == 3
 
 
+def test_a_ticket_that_is_cut_off_does_not_speak():
+    found = world({1: LOST, 2: LOST})
+    for record in found:
+        if record["spec"]["level"] == 2 and record["spec"]["method"]["name"] == "ticket":
+            record["effective_density"] = 0
+    (text,) = said(found)
+    assert "At 50 % of the weights the ticket is " in text
+
+
 def test_levels_without_all_controls_do_not_speak():
     (text,) = said(world({1: GOOD, 2: GOOD, 3: {"ticket": 0.02}}))
     assert "At 25 % of the weights, the sparsest where it is not worse than dense," in text

@@ -96,6 +96,14 @@ def test_a_dense_network_at_chance_is_told(study, chance, said):
     assert (line in told(study(EFFECTS, chance=chance, tolerance=0.02))) is said
 
 
+def test_a_network_without_a_path_is_told(study):
+    found = study({"dense": 0.0, "ticket": 0.1, "random-ticket": 0.0})
+    assert not any("path from input to output" in note for note in told(found))
+    for record in found:
+        record["effective_density"] = 0
+    assert "`none (cut off)`: no path from input to output is left at any seed" in " ".join(told(found))
+
+
 def test_marks_name_arms_layers_and_seeds(record):
     found = [record("ticket", level, seed, 0.9) for level in (1, 2, 3) for seed in range(3)]
     found += [record("snip", 2, seed, None if seed else 0.8) for seed in range(3)]

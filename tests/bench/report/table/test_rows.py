@@ -91,6 +91,31 @@ def test_no_verdict_where_dense_learned_nothing(study):
     assert _row(rows(study(hopeless, chance=0.05)), "ticket").verdict == "winning"
 
 
+@pytest.mark.parametrize(
+    ("shares", "expected"), [((0, 0, 0), "none (cut off)"), ((0, 0.01, 0), "winning"), ((None, None, None), "winning")]
+)
+def test_a_ticket_without_a_path_from_input_to_output_at_any_seed_wins_nothing(study, shares, expected):
+    found = study(EFFECTS)
+    for record in found:
+        if record["spec"]["method"]["name"] == "ticket":
+            record["effective_density"] = shares[record["spec"]["seed"]]
+    table = rows(found)
+    assert _row(table, "ticket").verdict == expected
+    assert _row(table, "ticket").vs_random_low > 0, "what was measured stays"
+    assert _row(table, "reinit").verdict == "better", "others are not judged by it"
+
+
+def test_a_control_that_is_cut_off_is_still_lost_to(study):
+    found = study(EFFECTS)
+    for record in found:
+        if record["spec"]["method"]["name"] in ("random-ticket", "shuffled"):
+            record["effective_density"] = 0
+    verdicts = {row.method: row.verdict for row in rows(found)}
+    assert verdicts == {
+        "dense": None, "random-ticket": None, "ticket": "winning", "reinit": "better", "shuffled": "none (cut off)",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("seeds", "expected"), [(3, "n < 10"), (9, "n < 10"), (10, "winning")])
 def test_a_task_may_ask_for_more_seeds_before_any_verdict(study, seeds, expected):
     table = rows(study(EFFECTS, seeds=seeds, fewest_seeds=10))
