@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.spec import Task
 from bench.streams import Streams
+from domains.vision.config import misfit
 from domains.vision.datasets.places import VARIABLE, root
 from domains.vision.parts import shortage
 from domains.vision.tasks import tasks
@@ -51,9 +52,9 @@ class Vision:
         return found
 
     def refusal(self, task: Task) -> str | None:
-        """That too few examples are left to train on, where `limit` says how many there are (see `bench.doors.RefusesTasks`)."""
+        """What is wrong with its `config`, or that its `limit` leaves too few examples (see `bench.doors.RefusesTasks`)."""
         limit = task.config.get("limit")
-        return shortage(task.config, limit) if limit else None
+        return misfit(task.config) or (shortage(task.config, limit) if limit else None)
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

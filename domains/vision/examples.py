@@ -18,7 +18,7 @@ from domains.vision import datasets
 from domains.vision.batches import Batches, Examples, Values
 from domains.vision.datasets import functions, large
 from domains.vision.datasets.arrays import Arrays, splits
-from domains.vision.parts import held_out, shortage
+from domains.vision.parts import classes_of, held_out, shortage
 from domains.vision.streamed import Streamed
 
 CLASSES = 10
@@ -108,7 +108,7 @@ class _Chosen(NamedTuple):
 
 
 def _chosen(labels: Mapping[str, NDArray[Any]], config: Mapping[str, Any], device: str) -> dict[str, _Chosen]:
-    classes = {split: _classes(each, config) for split, each in labels.items()}
+    classes = {split: classes_of(each, config) for split, each in labels.items()}
     rows = {split: np.flatnonzero(each >= 0) for split, each in classes.items()}
     rows["train"] = _taken(labels["train"], rows["train"], config)
     source = {split: split for split in labels}
@@ -145,23 +145,6 @@ def _statistics(images: NDArray[Any]) -> tuple[list[float], list[float]]:
     mean = shares @ values
     variance = shares @ values**2 - mean**2
     return mean.tolist(), np.sqrt(np.maximum(variance, LEAST_VARIANCE)).tolist()
-
-
-def _classes(labels: NDArray[Any], config: Mapping[str, Any]) -> NDArray[Any]:
-    """The class of every image; -1 where it is in none."""
-    classes, groups = config["classes"], config.get("superclasses")
-    most = int(labels.max()) + 1
-    if groups is None:
-        if most > classes:
-            raise SpecError(f"classes is {classes}, but the data set has {most}: write {most}, or name superclasses")
-        return labels.astype(np.int64)
-    if len(groups) != classes:
-        raise SpecError(f"classes is {classes}, but there are {len(groups)} superclasses: make them as many")
-    table = np.full(most, -1, np.int64)
-    for number, group in enumerate(groups):
-        table[group] = number
-    found: NDArray[Any] = table[labels]
-    return found
 
 
 def _taken(labels: NDArray[Any], rows: NDArray[np.int64], config: Mapping[str, Any]) -> NDArray[np.int64]:

@@ -1,9 +1,14 @@
-"""What is left of a set of examples to train on. Imports no torch."""
+"""What a task takes of a set of examples: their classes, and what is left of them to train on. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import SpecError
 
 HELD_OUT = {"val": "validation", "test": "test"}
 """Split -> key of a `config` that says how many training examples are held out for it."""
@@ -12,6 +17,33 @@ HELD_OUT = {"val": "validation", "test": "test"}
 def held_out(config: Mapping[str, Any]) -> dict[str, int]:
     """Split -> how many training examples are held out for it, where some are."""
     return {split: config[key] for split, key in HELD_OUT.items() if config.get(key)}
+
+
+def classes_of(labels: NDArray[Any], config: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The class of every example; -1 where it is in none.
+
+    Args:
+        labels: of the data set, from 0 on.
+        config: of a task: its `classes` and perhaps `superclasses`.
+
+    Raises:
+        SpecError: if these are not the labels'.
+    """
+    classes, groups = config["classes"], config.get("superclasses")
+    most = int(labels.max()) + 1
+    if groups is None:
+        if most > classes:
+            raise SpecError(f"classes is {classes}, but the data set has {most}: write {most}, or name superclasses")
+        return labels.astype(np.int64)
+    if len(groups) != classes:
+        raise SpecError(f"classes is {classes}, but there are {len(groups)} superclasses: make them as many")
+    if (largest := max(label for group in groups for label in group)) >= most:
+        raise SpecError(f"superclasses have label {largest}, but the data set has {most}, from 0 on: leave it out")
+    table = np.full(most, -1, np.int64)
+    for number, group in enumerate(groups):
+        table[group] = number
+    found: NDArray[np.int64] = table[labels]
+    return found
 
 
 def shortage(config: Mapping[str, Any], examples: int) -> str | None:

@@ -27,7 +27,7 @@ class Seen:
         stale: parameter name -> number of newly grown weights that came with moments of an earlier life.
         ones: how often all-ones examples were forwarded before that; measuring the trained network forwards them, too.
         changed: what of the learner that columns are shown was no longer as it was built when training began.
-        choosing: whether training has not begun.
+        choosing: whether columns still choose, since training has not begun.
     """
 
     loaded: list[State] = field(default_factory=list)

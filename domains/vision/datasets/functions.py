@@ -12,6 +12,7 @@ from bench.code import pinned
 from bench.digests import tensors_digest
 from bench.errors import DataError
 from domains.vision.datasets.arrays import SPLITS, Arrays, splits
+from domains.vision.parts import classes_of
 
 FEWEST = 10
 """Examples to train with: fewer leave nothing to hold out."""
@@ -26,9 +27,9 @@ class Facts(NamedTuple):
     Args:
         digest: sha256 that stands for their content.
         shape: of one example.
-        classes: how many.
+        classes: how many labels.
         counts: split -> number of examples.
-        chance: accuracy in per cent of whoever says the most frequent class.
+        chance: accuracy in per cent of whoever says the most frequent class, or superclass.
         are_images: whether they are bytes, which are normalised.
     """
 
@@ -75,20 +76,27 @@ def examples(name: str, modules: Mapping[str, str]) -> Arrays:
     return arrays
 
 
-def facts(arrays: Arrays, digest: str) -> Facts:
+def facts(arrays: Arrays, digest: str, config: Mapping[str, Any]) -> Facts:
     """What there is to know.
 
     Args:
         arrays: of any data set.
         digest: what stands for its content.
+        config: of the task, which may group labels to `superclasses`.
+
+    Raises:
+        SpecError: if its classes are not those of the data.
     """
     train, labels = arrays["train-images"], arrays.get("test-labels", arrays["train-labels"])
+    classes = int(arrays["train-labels"].max()) + 1
+    taken = classes_of(labels, {"classes": classes, **config})
+    counts = np.bincount(taken[taken >= 0])
     return Facts(
         digest=digest,
         shape=train.shape[1:],
-        classes=int(arrays["train-labels"].max()) + 1,
+        classes=classes,
         counts={split: len(arrays[f"{split}-labels"]) for split in splits(arrays)},
-        chance=100 * int(np.bincount(labels).max()) / len(labels),
+        chance=100 * int(counts.max()) / int(counts.sum()),
         are_images=train.dtype == np.uint8,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import unicodedata
 import zlib
 from collections.abc import Iterable
@@ -32,6 +33,20 @@ MODES = {"L": 1, "RGB": 3}
 DEPTH = 3
 """Parts of `<split>/<class>/<image>`."""
 LAYOUT = "images lie in <split>/<class>/, with the splits train and test (and val, if there is one)"
+UNDECODABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises of damaged files."""
+DEPTH_OF_PNG = 24
+"""Where a PNG file says how many bits a channel has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ def listing(source: Source, *, needed: tuple[str, ...] = ("train", "test")) -> L
     Raises:
         DataError: if images lie elsewhere, names collide, or splits have other classes.
     """
-    images = sorted(name for name in source.names() if not is_passed_over(name) and _is_image(name))
+    images = sorted((name for name in source.names() if not is_passed_over(name) and _is_image(name)), key=_composed)
     _refuse_collisions(source.path, images)
     found: dict[str, dict[str, list[str]]] = {}
     for name in images:
@@ -66,8 +81,11 @@ def listing(source: Source, *, needed: tuple[str, ...] = ("train", "test")) -> L
             raise DataError(f"{source.path} has the image {name!a}: {LAYOUT}")
         found.setdefault(parts[0], {}).setdefault(parts[1], []).append(name)
     if missing := [split for split in needed if split not in found]:
-        raise DataError(f"{source.path} has no images of the split {missing[0]}: {LAYOUT}")
-    classes = tuple(sorted(found["train"]))
+        layout = (
+            LAYOUT if "test" in needed else f"images lie in <split>/<class>/, with the splits {' and '.join(needed)}"
+        )
+        raise DataError(f"{source.path} has no images of the split {missing[0]}: {layout}")
+    classes = tuple(sorted(found["train"], key=_composed))
     for split, inside in found.items():
         if odd := sorted(inside.keys() ^ set(classes)):
             where = f"the split {split} alone" if odd[0] in inside else f"train, not in {split}"
@@ -143,20 +161,24 @@ def decode(path: Path, name: str, content: bytes, *, like: tuple[int, ...] | Non
     Raises:
         DataError: if it is damaged, of another kind or of another size.
     """
-    from PIL import Image  # noqa: PLC0415  tasks are listed without it
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  tasks are listed without it
 
     refuse = partial(_refusal, path, name)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.mode not in MODES:
                 raise refuse(f"is of mode {image.mode}: save it as 8-bit grey or RGB")
+            if image.format == "PNG" and content[DEPTH_OF_PNG] > 8:
+                raise refuse(f"has {content[DEPTH_OF_PNG]} bits a channel: save it with 8")
             shape = (MODES[image.mode], image.height, image.width)
             if like is None and int(np.prod(shape)) > LARGEST_FILE:
                 raise refuse(f"has {image.width}x{image.height} pixels: make it smaller")
             if like is not None and shape != like:
                 raise refuse(f"is {_described(shape)} among {_described(like)}: make all images alike")
             pixels = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, zlib.error, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise refuse("is neither JPEG nor PNG, whatever its name says: replace it, or leave it out") from error
+    except (*UNDECODABLE, Image.DecompressionBombError) as error:
         raise refuse(f"cannot be decoded ({error}): replace it with a complete copy") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
@@ -181,7 +203,12 @@ def _content(source: Source, name: str) -> bytes:
 
 
 def _digest(digests: Iterable[tuple[str, str]]) -> str:
-    return json_digest(sorted([unicodedata.normalize("NFC", name), digest] for name, digest in digests))
+    return json_digest(sorted([_composed(name), digest] for name, digest in digests))
+
+
+def _composed(name: str) -> str:
+    """As its digest has it, however a system writes its accents: the order of classes follows from it, too."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_image(name: str) -> bool:
@@ -196,7 +223,7 @@ def _refuse_collisions(path: Path, names: list[str]) -> None:
             raise DataError(f"{path} has an image with the unprintable name {name!a}: rename it")
         *folders, _ = PurePosixPath(name).parts
         for part in ("/".join(folders), name):
-            same = seen.setdefault(unicodedata.normalize("NFC", part).casefold(), part)
+            same = seen.setdefault(_composed(part).casefold(), part)
             if same != part:
                 raise DataError(f"{path} has {same!a} and {part!a}, which some systems take for one: rename one")
 

@@ -72,7 +72,7 @@ def find(name: str) -> Path:
     """The folder or the zip.
 
     Raises:
-        DataError: naming every way to provide it, if there is none.
+        DataError: naming every way to provide it, if there is none; if there are two, or it cannot be read.
     """
     root = places.root()
     path = _place(root, name) if root and NAME.fullmatch(name) else None
@@ -101,10 +101,11 @@ def found(known: tuple[str, ...]) -> dict[str, Set]:
         return {}  # the one who lists corpora in the same folder says so
     sets = {}
     for name in names:
-        path = _place(root, name)
-        if path is None or name in known:
+        if name in known:
             continue
         try:
+            if (path := _place(root, name)) is None:
+                continue
             if not NAME.fullmatch(name):
                 raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
             sets[name] = Set(name=name, facts=_facts(path), models=_models(root / f"{name}.models"))
@@ -137,10 +138,16 @@ def facts(path: Path) -> Facts:
 
 def _place(root: Path, name: str) -> Path | None:
     folder = root / name
-    zips = sorted(folder.glob("*.zip"))
-    candidates = (folder if (folder / "train").is_dir() and _has_classes(folder / "train") else None, *zips[:2])
+    try:
+        zips = sorted(folder.glob("*.zip"))
+        candidates = (folder if (folder / "train").is_dir() and _has_classes(folder / "train") else None, *zips[:2])
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     inside = [each for each in candidates if each]
-    if len(inside) == 1:
+    if len(inside) > 1:
+        told = "train/" if inside[0] == folder else inside[0].name
+        raise DataError(f"{folder} holds two sets of images, {told} and {inside[1].name}: keep one of them there")
+    if inside:
         return inside[0]
     packed = root / f"{name}.zip"
     return packed if packed.is_file() else None
@@ -156,7 +163,7 @@ def _has_classes(train: Path) -> bool:
 
 def _models(path: Path) -> tuple[str, ...]:
     try:
-        names = path.read_text(encoding="utf-8").split() if path.is_file() else []
+        names = path.read_text(encoding="utf-8-sig").split() if path.is_file() else []
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
     if odd := [name for name in names if not MODEL.fullmatch(name)]:
@@ -168,7 +175,12 @@ def _facts(path: Path) -> Facts:
     try:
         return _facts_of(path, json_digest([_state(path), *map(_state, _below(path, images.DEPTH - 1))]))
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    """In a line that names the file, if the system does."""
+    return DataError(f"cannot read {error.filename or path}: {error.strerror}")
 
 
 @cache
@@ -194,7 +206,7 @@ def _below(folder: os.PathLike[str], depth: int) -> Iterator[os.DirEntry[str]]:
 def _state(file: Path | os.DirEntry[str]) -> list[object]:
     """What changes when a file does, or what lies in a folder: name, size, times and inode."""
     state = file.stat()
-    return [os.fspath(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+    return [ascii(os.fspath(file)), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
 
 
 def _remembered(key: str, make: Callable[[], Facts]) -> Facts:

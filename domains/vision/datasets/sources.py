@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections import Counter
@@ -19,7 +20,7 @@ LARGEST = 2**33
 """Bytes of all files of an archive, or of all decoded images: what is kept in memory."""
 MOST = 2**24
 """Files of an archive."""
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 """What `Source.read` may raise."""
 
 
@@ -48,9 +49,13 @@ class Folder:
         self.path = path
 
     def names(self) -> Iterable[str]:
-        """Of all files, at the depth of images or above."""
+        """Of all files; links to folders are followed down to the depth of images."""
         for pattern in ("*", "*/*", "*/*/*"):
             for file in self.path.glob(pattern):
+                if file.is_file():
+                    yield file.relative_to(self.path).as_posix()
+        for folder in self.path.glob("*/*/*/"):
+            for file in folder.rglob("*"):
                 if file.is_file():
                     yield file.relative_to(self.path).as_posix()
 
@@ -92,7 +97,10 @@ class Zip:
         info = self._infos[name]
         if info.file_size > LARGEST_FILE:
             raise OSError(f"it has {info.file_size:,} bytes")
-        return self._archive.read(info)
+        with self._archive.open(info) as file:
+            return file.read(
+                info.file_size + 1
+            )  # not all that it unpacks to: its size may be a lie, which its checksum tells
 
     def _below(self, name: str) -> str:
         return name.removeprefix(f"{self._top}/") if self._top else name

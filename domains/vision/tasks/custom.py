@@ -11,10 +11,11 @@ from bench.digests import tensors_digest
 from bench.errors import SpecError, UnknownName
 from bench.spec import Pruning, Scale, Task
 from domains.vision import datasets
+from domains.vision.config import misfit
 from domains.vision.datasets import DIGESTS, functions, large
 from domains.vision.datasets import own as own_images
 from domains.vision.kinds import KIND, TABLES, is_own, obstacle, unsupported
-from domains.vision.parts import shortage
+from domains.vision.parts import HELD_OUT, shortage
 from domains.vision.pruning import PRUNING
 
 BATCH = 128
@@ -72,7 +73,7 @@ def own(
         scale: `smoke`, `quick`, `small` or `paper`.
         version: raise it when you change what the digests do not see.
         config: more of what a `config` may say (docs/images.md): `momentum`, `weight_decay`, `milestones`, `warmup`,
-            `augment`, `validation`, ...
+            `augment`, `validation`, ...; what nothing reads is refused.
         deviations: sentences of yours to be printed under every table.
 
     Raises:
@@ -80,12 +81,21 @@ def own(
         SpecError: if the task contradicts itself, or names code that cannot be imported.
         UnknownName: if there is no such data set.
     """
+    asked = {"optimizer": optimizer, "rate": rate, **({} if batch is None else {"batch": batch}), **config}
+    if reason := misfit(asked):
+        raise SpecError(f"vision/{name}: {reason}")
     modules = pinned.digests(*filter(pinned.is_code, (data, *((network,) if is_own(network) else ()))))
     known = _facts(data, modules, config)
     if reason := obstacle(network, known.shape):
         raise SpecError(f"vision/{name}: {reason}")
     held = _held(known.counts, config)
     examples = config.get("limit") or known.counts["train"]
+    if missing := [
+        split for split, count in zip(HELD_OUT, held, strict=True) if not count and split not in known.counts
+    ]:
+        raise SpecError(
+            f"vision/{name}: there is no split {missing[0]}, and none held out: {HELD_OUT[missing[0]]} is 0"
+        )
     batch = batch or min(BATCH, max(1, (examples - held.validation - held.test) // 2))
     if reason := shortage({**held._asdict(), "batch": batch, **config}, examples):
         raise SpecError(f"vision/{name}: {reason}")
@@ -121,23 +131,22 @@ def own(
         constant_rate=schedule == "constant",
         unsupported=unsupported(network),
         source=f"own task of {data} and {network}",
-        deviations=(UNPUBLISHED, *_told(known.counts["train"], held), *deviations),
+        deviations=(UNPUBLISHED, *_told(examples, held), *deviations),
     )
 
 
 def _facts(data: str, modules: Mapping[str, str], config: Mapping[str, Any]) -> functions.Facts:
     if pinned.is_code(data):
         arrays = functions.examples(data, modules)
-        return functions.facts(arrays, tensors_digest(arrays))
+        return functions.facts(arrays, tensors_digest(arrays), config)
     if data in large.DIGESTS:
         raise SpecError(f"{data} does not fit into memory: override a task of it instead (`base` in a suite)")
     found = own_images.found(tuple(DIGESTS))
     if data not in DIGESTS and data not in found:
         raise UnknownName("data set", data, [*DIGESTS, *found, "module:function"])
     digest = DIGESTS[data] if data in DIGESTS else found[data].facts.digest
-    return functions.facts(
-        datasets.read(data, digest, channels=config.get("channels"), side=config.get("side")), digest
-    )
+    arrays = datasets.read(data, digest, channels=config.get("channels"), side=config.get("side"))
+    return functions.facts(arrays, digest, config)
 
 
 def _held(counts: Mapping[str, int], config: Mapping[str, Any]) -> _Held:

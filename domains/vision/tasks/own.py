@@ -12,6 +12,8 @@ EPOCHS = 30
 SHORTEST, LONGEST = 200, 10_000
 """Updates of a training."""
 BATCH = 128
+FEWEST = 4
+"""Images to train with: of one alone in a batch, normalisation over the batch leaves nothing."""
 
 
 def tasks() -> list[Task]:
@@ -20,16 +22,30 @@ def tasks() -> list[Task]:
     for images in own.found(tuple(DIGESTS)).values():
         for name in (OURS, *images.models):
             model = name if name == OURS else f"{KIND}:{name}"
-            if reason := obstacle(model, images.facts.shape):
+            if reason := _hopeless(images.facts) or obstacle(model, images.facts.shape):
                 own.warn(f"vision/{name}-{images.name} is not listed: {reason}")
             else:
                 made.append(_task(images, name, model))
     return made
 
 
+def _hopeless(facts: own.Facts) -> str | None:
+    """Why nothing can be learned of a set; None if something can."""
+    if facts.classes < 2:
+        return "all its images are of one class; two or more are needed"
+    if (left := sum(facts.train) - _validation(facts)) < FEWEST:
+        return f"{left} images are left to train with; {FEWEST} or more are needed"
+    return None
+
+
+def _validation(facts: own.Facts) -> int:
+    """How many training images are held out."""
+    return 0 if facts.has_val else max(1, sum(facts.train) // 10)
+
+
 def _task(images: own.Set, name: str, model: str) -> Task:
     facts = images.facts
-    validation = 0 if facts.has_val else max(1, sum(facts.train) // 10)
+    validation = _validation(facts)
     train = sum(facts.train) - validation
     batch = min(BATCH, max(1, train // 2))
     budget = min(max(EPOCHS * (train // batch), SHORTEST), LONGEST)

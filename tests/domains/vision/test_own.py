@@ -386,3 +386,57 @@ def test_numbers_are_seen_as_they_are_and_not_augmented(digits):
     assert given.numpy().tobytes() == np.asarray(given).tobytes()
     with pytest.raises(SpecError, match="leave `augment` out"):
         learner(digits(config={"augment": {"flip": True}})).train(1)
+
+
+MIXED = """
+import numpy as np
+from torch import nn
+
+def net():
+    return nn.Linear(3, 2)
+
+def rows():
+    labels = np.repeat(np.arange(4), [40, 30, 20, 10])
+    return np.random.default_rng(0).normal(size=(100, 3)), labels
+"""
+
+
+@pytest.mark.parametrize(
+    ("superclasses", "expected"), [([[0], [1, 2, 3]], 60.0), ([[0, 3], [1, 2]], 50.0), ([[3], [2]], 100 * 20 / 30)]
+)
+def test_chance_is_that_of_the_superclasses(write_code, superclasses, expected):
+    write_code("mixed.py", MIXED)
+    config = {"classes": 2, "superclasses": superclasses}
+    task = vision.own("mixed", network="mixed:net", data="mixed:rows", budget=2, rate=0.1, batch=5, config=config)
+    assert task.chance == pytest.approx(expected)
+
+
+def test_deviations_count_the_examples_that_are_taken(digits):
+    (told,) = (each for each in digits(config={"limit": 100}).deviations if each.startswith("Of "))
+    assert (
+        told
+        == "Of 100 examples 20 for validation and 40 for test are held out, drawn once and the same for every seed."
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"validation": 0}, "there is no split val, and none held out: validation is 0"),
+        ({"test": 0}, "there is no split test, and none held out: test is 0"),
+        ({"momentun": 0.9}, "unknown key of a config 'momentun': did you mean 'momentum'?"),
+        ({"momentum": 0.9}, "its config has a momentum, which Adam does not read"),
+        ({"classes": 2, "superclasses": [[0], [4]]}, "superclasses have label 4, but the data set has 4, from 0 on"),
+        ({"classes": 3, "superclasses": [[0], [1]]}, "classes is 3, but there are 2 superclasses"),
+    ],
+)
+def test_a_config_that_cannot_be_followed_is_refused(digits, config, told):
+    with pytest.raises(SpecError) as caught:
+        digits(config=config)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{"batch": 0}, {"batch": -3}, {"rate": -1.0}])
+def test_arguments_out_of_bounds_are_refused(digits, changes):
+    with pytest.raises(SpecError, match="its config does not fit: Expected"):
+        digits(**changes)

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import struct
+import tracemalloc
+import unicodedata
 import zipfile
 import zlib
 
@@ -78,6 +80,17 @@ def test_the_digest_is_of_names_and_bytes(write_images, tmp_path):
     assert digest_of(folder) == json_digest(expected)
 
 
+def test_one_digest_is_one_content_however_names_are_composed(write_images, tmp_path):
+    one, other = (write_images(tmp_path / name) for name in ("one", "other"))
+    for folder, form in ((one, "NFC"), (other, "NFD")):
+        for split in ("train", "test"):
+            (folder / split / "cat").rename(folder / split / "f")
+            (folder / split / "dog").rename(folder / split / unicodedata.normalize(form, "\xe9a"))
+    assert digest_of(one) == digest_of(other)
+    first, second = read(one), read(other)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
 def test_another_content_is_refused_with_both_digests(write_images, tmp_path):
     folder = write_images(tmp_path / "mine")
     before = digest_of(folder)
@@ -146,7 +159,31 @@ def test_a_truncated_image(write_images, tmp_path, content):
     path = folder / "train" / "dog" / "3.png"
     path.write_bytes(path.read_bytes()[:-40] if content is None else content)
     assert "the image 'train/dog/3.png' of" in (message := refusal(folder))
-    assert "cannot be decoded" in message
+    assert ("cannot be decoded" if content is None else "is neither JPEG nor PNG, whatever its name says") in message
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_a_broken_profile_behind_the_pixels(write_images, tmp_path):
+    folder = write_images(tmp_path / "mine")
+    path = folder / "train" / "dog" / "3.png"
+    png = path.read_bytes()
+    end = png.index(b"IEND") - 4
+    path.write_bytes(png[:end] + chunk(b"iCCP", b"\0") + png[end:])
+    assert "the image 'train/dog/3.png' of" in refusal(folder)
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_16_bits_a_channel_are_not_cut_to_8(write_images, tmp_path, kind):
+    folder = write_images(tmp_path / "mine")
+    rows = (b"\0" + bytes(16 * 2 * (1 + kind))) * 16
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, kind, 0, 0, 0))
+    (folder / "train" / "dog" / "3.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+    assert ("has 16 bits a channel: save it with 8" if kind else "is of mode I;16") in refusal(folder)
 
 
 def test_a_truncated_jpeg(write_images, tmp_path):
@@ -159,7 +196,7 @@ def test_a_truncated_jpeg(write_images, tmp_path):
 def test_another_format_under_an_images_name(write_images, tmp_path):
     folder = write_images(tmp_path / "mine")
     Image.new("RGB", (16, 16)).save(folder / "train" / "dog" / "3.png", format="GIF")
-    assert "cannot be decoded" in refusal(folder)
+    assert "is neither JPEG nor PNG, whatever its name says" in refusal(folder)
 
 
 def test_a_class_that_only_one_split_has(write_images, tmp_path):
@@ -178,7 +215,9 @@ def test_a_split_that_is_missing(write_images, tmp_path, split):
     assert f"has no images of the split {split}: images lie in <split>/<class>/" in refusal(folder)
 
 
-@pytest.mark.parametrize("name", ["train/0.png", "0.png", "extra/cat/0.png"])
+@pytest.mark.parametrize(
+    "name", ["train/0.png", "0.png", "extra/cat/0.png", "train/cat/a/0.png", "train/cat/a/b/0.png"]
+)
 def test_images_that_lie_elsewhere(write_images, tmp_path, name):
     folder = write_images(tmp_path / "mine")
     save(folder / name)
@@ -258,7 +297,8 @@ def test_a_file_that_inflates(entries, tmp_path):
     assert "it has 67,108,865 bytes" in message
 
 
-def test_an_archive_that_lies_about_its_sizes(entries, tmp_path):
+def test_an_archive_that_lies_about_its_sizes(entries, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LARGEST_FILE", 2**20)
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries:
@@ -267,7 +307,12 @@ def test_an_archive_that_lies_about_its_sizes(entries, tmp_path):
     raw = path.read_bytes()
     assert raw.count(struct.pack("<I", 2**22)) >= 2
     path.write_bytes(raw.replace(struct.pack("<I", 2**22), struct.pack("<I", 100)))
-    assert "'train/cat/bomb.png'" in refusal(path)
+    tracemalloc.start()
+    try:
+        assert "'train/cat/bomb.png'" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20, "what it lies about is not unpacked"
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_image_of_more_pixels_than_memory(write_images, tmp_path):
@@ -307,6 +352,19 @@ def test_a_flipped_bit_in_an_archive(entries, tmp_path):
     raw[raw.index(b"IDAT") + 20] ^= 1
     path.write_bytes(raw)
     assert "cannot be read (Bad CRC-32" in refusal(path)
+
+
+def test_a_flipped_bit_in_an_archive_of_another_compression(entries, tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+        start = archive.infolist()[0]
+    raw = bytearray(path.read_bytes())
+    place = start.header_offset + 30 + len(start.filename)
+    raw[place + 20 : place + 60] = bytes(byte ^ 255 for byte in raw[place + 20 : place + 60])
+    path.write_bytes(raw)
+    assert "cannot be read" in refusal(path)
 
 
 def test_an_encrypted_archive(entries, tmp_path):

@@ -1,5 +1,8 @@
 """The user's own images: found, listed as tasks, and read."""
 
+import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -188,3 +191,82 @@ def test_a_folder_under_the_name_of_a_built_in_set_is_that_set(data_folder, writ
 def test_a_name_that_leads_elsewhere_is_not_followed(flowers, name):
     with pytest.raises(DataError, match="was not found"):
         own.find(name)
+
+
+# What one set does not do to all others.
+
+
+def test_a_name_that_is_no_text_costs_no_other_task(flowers, capsys):
+    (Path(os.fsdecode(os.fsencode(flowers / "train" / "cat") + b"/caf\xe9"))).mkdir()
+    assert list(mine()) == ["vision/slim-vgg-flowers@small"]
+    (flowers / "train" / "dog" / "0.png").rename(os.fsdecode(os.fsencode(flowers / "train" / "dog") + b"/\xe9.png"))
+    assert "unprintable name" in warned(capsys)
+    assert mine() == {}
+    assert "vision/lenet-mnist@smoke" in domain.tasks()
+
+
+@pytest.mark.parametrize("closed", ["train", "flowers", "cat"])
+def test_a_closed_folder_is_told_and_costs_no_other_task(flowers, monkeypatch, capsys, closed):
+    def shut(real):
+        def opened(path, *args):
+            if Path(path).name == closed:
+                raise PermissionError(13, "Permission denied", os.fspath(path))
+            return real(path, *args)
+
+        return opened
+
+    monkeypatch.setattr(Path, "iterdir", shut(Path.iterdir))
+    monkeypatch.setattr(Path, "glob", shut(Path.glob))
+    monkeypatch.setattr(os, "scandir", shut(os.scandir))
+    assert re.search(rf"warning: cannot read \S+/{closed}: Permission denied\n", warned(capsys))
+    assert "vision/lenet-mnist@smoke" in domain.tasks()
+
+
+def test_a_broken_link_is_named(flowers, capsys):
+    (flowers / "train" / "cat" / "x.png").symlink_to("gone.png")
+    assert warned(capsys) == f"warning: cannot read {flowers}/train/cat/x.png: No such file or directory\n"
+
+
+@pytest.mark.parametrize("where", ["flowers", "two"])
+def test_a_set_that_lies_there_twice_is_told(data_folder, flowers, zipped, capsys, where):
+    (data_folder / where).mkdir(exist_ok=True)
+    zipped(flowers, data_folder / where / "a.zip")
+    if where == "two":
+        zipped(flowers, data_folder / where / "b.zip")
+    told = "a.zip and b.zip" if where == "two" else "train/ and a.zip"
+    assert (
+        warned(capsys) == f"warning: {data_folder / where} holds two sets of images, {told}: keep one of them there\n"
+    )
+    with pytest.raises(DataError, match="holds two sets of images"):
+        own.find(where)
+
+
+@pytest.mark.parametrize(
+    ("classes", "train", "told"),
+    [(1, 10, "all its images are of one class"), (2, 2, "3 images are left to train with; 4 or more are needed")],
+)
+def test_what_nothing_can_be_learned_of_is_told(data_folder, write_images, capsys, classes, train, told):
+    folder = write_images(data_folder / "flowers", train=train, test=1)
+    if classes == 1:
+        for split in ("train", "test"):
+            shutil.rmtree(folder / split / "dog")
+    assert told in warned(capsys)
+    assert mine() == {}
+
+
+def test_the_fewest_images_are_trained_on(data_folder, write_images):
+    folder = write_images(data_folder / "flowers", train=3, test=1)
+    (folder / "train" / "dog" / "2.png").unlink()
+    (data_folder / "flowers.models").write_text("resnet18", encoding="utf-8-sig")
+    for task in mine().values():
+        domain.learner(task, streams=Streams(0), device="cpu").train(2)
+    assert len(mine()) == 2
+
+
+def test_own_images_pass_for_no_scale_of_a_built_in_task(data_folder, write_images, capsys):
+    write_images(data_folder / "cifar10")
+    (data_folder / "cifar10.models").write_text("resnet50\nresnet18")
+    assert "vision/resnet50-cifar10 of your own images is not listed: a built-in task has that name" in warned(capsys)
+    assert {task.source for task in domain.tasks().values() if task.name == "vision/resnet50-cifar10"} != {"this suite"}
+    assert "vision/resnet50-cifar10@small" not in domain.tasks()
+    assert "vision/resnet18-cifar10@small" in domain.tasks()
