@@ -107,6 +107,23 @@ def check_units(domain, task, *, tolerance):
         assert distance(found[place].trained.states["final"], single.trained.states["final"]) <= tolerance
 
 
+def check_divergence(domain, task):
+    """At which step a seat is found to have diverged does not depend on the steps of those beside it."""
+    found = set()
+    for begins in ((0,), (0, 0), (0, 10), (0, 40, 10)):
+        stack = domain.stack(task, streams=[Streams(seed) for seed in range(len(begins))], device="cpu")
+        for seat, begin in zip(stack.seats, begins, strict=True):
+            state = replace(seat.snapshot(), step=begin)
+            factor = float("nan") if seat is stack.seats[0] else 1.0
+            seat.load(replace(state, weights={name: factor * weights for name, weights in state.weights.items()}))
+        left = {place: begin + 100 for place, begin in enumerate(begins)}
+        while 0 in left:
+            stack.train(left)
+            left = {place: step for place, step in left.items() if not stack.has_arrived(place, step)}
+        found.add((stack.seats[0].step, str(stack.seats[0].trouble)))
+    assert len(found) == 1, found
+
+
 def check_trouble(domain, task, until):
     """One seat whose weights are not finite has diverged; the others do not notice."""
     stack = domain.stack(task, streams=[Streams(seed) for seed in range(3)], device="cpu")

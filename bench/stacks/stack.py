@@ -224,17 +224,18 @@ class Stack(ABC, Generic[AnySeat]):
             )
         return different.pop()
 
-    def check_losses(self, losses: Tensor, name: str) -> None:
+    def check_losses(self, losses: Tensor, name: str, *, every: int = 1) -> None:
         """Whoever's loss is no longer finite has diverged.
 
         Args:
             losses: (company,).
             name: what to call them.
+            every: steps of its own at which a seat's is looked at, whenever another's is due.
         """
         finite = losses.detach().isfinite()
         if not bool(finite.all()):
             for seat, ok in zip(self.company, finite.tolist(), strict=True):
-                if not ok:
+                if not ok and seat.step % every == 0:
                     seat.trouble = Diverged(seat.step, name)
 
     def filled(self, own: Tensor) -> Tensor:

@@ -70,4 +70,6 @@ class StudentStack(Stack[StudentSeat]):
         for seat in self.company:
             seat.step_on()
         if any(seat.step % CHECK_EVERY == 0 for seat in self.company):
-            self.check_losses(errors[: len(self.company)].square().flatten(1).sum(1), "the training loss")
+            self.check_losses(
+                errors[: len(self.company)].square().flatten(1).sum(1), "the training loss", every=CHECK_EVERY
+            )

@@ -59,4 +59,4 @@ class VisionStack(Stack[VisionSeat]):
         for seat in self.company:
             seat.step += 1
         if any(seat.step % CHECK_EVERY == 0 for seat in self.company):
-            self.check_losses(losses, "the training loss")
+            self.check_losses(losses, "the training loss", every=CHECK_EVERY)

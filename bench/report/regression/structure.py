@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bench.chance import Draw, moments
-from bench.record import LayerCount, Record
+from bench.record import LayerCount, Record, is_stacked
 from bench.report.regression.difference import Sample
 from bench.report.regression.side import ArmSummary
 from bench.report.statistics.seeds import Estimate
@@ -111,7 +111,7 @@ def identical(baseline: ArmSummary, candidate: ArmSummary) -> bool:
 def trained_differently(baseline: ArmSummary, candidate: ArmSummary) -> list[int]:
     """The seeds at which the method itself was trained differently, whatever its score says.
 
-    The same unit from the same parents, by the same software on the same kind of machine, has another result, although
+    The same unit from the same parents, by the same software on the same kind of machine, in a stack or not, has another result, although
     the dense network of that seed has the same: neither the data nor the arithmetic changed, so the method did.
     """
     before, now = baseline.records, candidate.records
@@ -134,5 +134,5 @@ def _result(record: Record) -> tuple[str, str]:
 def _origin(record: Record) -> tuple[Any, ...]:
     made = record["provenance"]
     software = {name: version for name, version in made.get("versions", {}).items() if name != "ticketbench"}
-    place = [made.get(name) for name in ("device", "threads", "machine")]
+    place = [*(made.get(name) for name in ("device", "threads", "machine")), is_stacked(record)]
     return record["unit_id"], record["parents"], software, place

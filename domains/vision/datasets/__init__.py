@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bench.code.pinned import is_code
 from bench.digests import json_digest
+from bench.errors import DataError
 from domains.vision.datasets import cifar, images, large, mnist, own, svhn
 from domains.vision.datasets.arrays import Arrays, shaped
 from domains.vision.datasets.cache import cached
@@ -59,4 +60,9 @@ def read(name: str, digest: str, *, channels: int | None = None, side: int | Non
     else:
         reader, decoder = own.read, images.decoder()
     key = json_digest([name, digest, decoder, channels, side, DECODED])[:40]
-    return cached(key, lambda: shaped(reader(name, digest), channels=channels, side=side))
+    try:
+        return cached(key, lambda: shaped(reader(name, digest), channels=channels, side=side))
+    except PermissionError as error:
+        raise DataError(
+            f"cannot read {name}: {error.filename} is closed to you; open it, or move it elsewhere"
+        ) from error

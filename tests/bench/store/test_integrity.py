@@ -152,6 +152,20 @@ def test_a_weight_under_the_mask_is_found_even_if_all_digests_agree(filled, plac
     assert [finding for finding in verify(filled[0]) if "pruned weights of a.weight are not zero" in finding]
 
 
+@pytest.mark.parametrize(("value", "leaks"), [(np.nan, False), (1e-30, True), (np.inf, True)])
+def test_what_diverged_under_a_mask_is_no_number_there_and_nothing_else(filled, place, value, leaks):
+    mask = load_file(place["ticket", 3] / "mask.safetensors")["a.weight"]
+
+    def diverge(tensors):
+        tensors["weights/a.weight"][~mask] = value
+
+    retouch(place["ticket", 3] / "final.safetensors", diverge)
+    forge(place["ticket", 3], lambda record: record.update(status="diverged", reason="a.weight is not finite"))
+    assert any("not zero" in finding for finding in verify(filled[0])) is leaks
+    forge(place["ticket", 3], lambda record: record.update(status="ok", reason=""))
+    assert any("not zero" in finding for finding in verify(filled[0]))
+
+
 def test_a_negative_zero_under_the_mask_is_a_zero(filled, place):
     mask = load_file(place["ticket", 3] / "mask.safetensors")["a.weight"]
 

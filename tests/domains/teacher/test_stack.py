@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from company import alone, check_company, check_leaving, check_trouble, check_units, distance, same, trained
+from company import (
+    alone,
+    check_company,
+    check_divergence,
+    check_leaving,
+    check_trouble,
+    check_units,
+    distance,
+    same,
+    trained,
+)
 
 from bench.errors import SpecError
 from bench.registry import method
@@ -85,6 +95,10 @@ def test_a_seat_is_the_student_that_it_is_alone(seed):
 
 def test_a_seat_that_diverges_is_alone_with_it():
     check_trouble(domain, TASKS["teacher/two-layer@smoke"], 40)
+
+
+def test_where_a_seat_diverges_does_not_depend_on_its_company():
+    check_divergence(domain, TASKS["teacher/two-layer@smoke"])
 
 
 def test_seats_conform_as_learners():

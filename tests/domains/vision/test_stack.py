@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from company import alone, check_company, check_leaving, check_trouble, check_units, distance, trained
+from company import alone, check_company, check_divergence, check_leaving, check_trouble, check_units, distance, trained
 from torch import nn
 
 from bench.errors import SpecError
@@ -96,6 +96,10 @@ def test_a_convolutional_net_is_the_one_that_it_is_alone(convolutions, name):
 
 def test_a_seat_that_diverges_is_alone_with_it(task):
     check_trouble(domain, replace(task, budget=60), 60)
+
+
+def test_where_a_seat_diverges_does_not_depend_on_its_company(task):
+    check_divergence(domain, task)
 
 
 def test_seats_conform_as_learners(task, convolutions):

@@ -168,6 +168,7 @@ def lineage(record, seeds, *, ticket="t", dense="d", score=0.9, ended=(), **made
         ({"ticket": "u", "dense": "e"}, False),  # the arithmetic changed, and with it the parents
         ({"ticket": "u", "threads": 2}, False),
         ({"ticket": "u", "machine": "y"}, False),
+        ({"ticket": "u", "stack": 8}, False),  # one by one or in a stack: both are right
         ({"ticket": "u", "versions": {"ticketbench": "0.1.0", "torch": "2.7.0"}}, False),
         ({"ticket": "u", "versions": {"ticketbench": "0.2.0", "torch": "2.6.0"}}, True),
         ({"ticket": "u", "commit": "another"}, True),
