@@ -7,6 +7,7 @@ from statistics import correlation
 
 from bench.report.claims.definitions import Claim
 from bench.report.claims.sides import Side, Unmeasured, pairs, shared_mean, side
+from bench.report.statistics.seeds import reaches
 from bench.report.table.rows import TICKET
 from bench.spec import DENSE
 
@@ -68,5 +69,5 @@ def _points(claim: Claim, one: Side) -> Iterator[dict[int, tuple[float, float]]]
     for level in claim.levels:
         stable = barriers(one, level)
         gaps = pairs(ticket.scores(level), dense.scores(0))
-        matching = {seed: one.sign * (a - b) >= -one.comparison.task.tolerance for seed, a, b in gaps}
+        matching = {seed: reaches(one.sign * (a - b), -one.comparison.task.tolerance) for seed, a, b in gaps}
         yield {seed: (float(low < STABLE), float(match)) for seed, low, match in pairs(stable, matching)}

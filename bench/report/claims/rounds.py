@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.report.claims.definitions import Claim
 from bench.report.claims.scores import normalised_scores
 from bench.report.claims.sides import Side, gap, minus, shared_mean, side
+from bench.report.statistics.seeds import reaches
 from bench.spec import DENSE
 
 KEPT = 0.9
@@ -24,7 +25,7 @@ def _last_matching(claim: Claim, one: Side) -> dict[int, float]:
     gaps = {level: gap(one, one.scores(level), dense) for level in claim.levels}
     last: dict[int, float] = {}
     for seed in set.intersection(*map(set, gaps.values())):
-        missed = (place for place, level in enumerate(claim.levels) if gaps[level][seed] < -tolerance)
+        missed = (place for place, level in enumerate(claim.levels) if not reaches(gaps[level][seed], -tolerance))
         matching = claim.levels[: next(missed, None)]
         last[seed] = float(matching[-1]) if matching else 0.0
     return last

@@ -17,6 +17,10 @@ class Missing(Exception):
     """What has to be run before the statistic exists."""
 
 
+class NotRun(Missing):
+    """Units of it."""
+
+
 class Unmeasured(Exception):
     """What the records do not say, whatever else is run."""
 
@@ -84,11 +88,11 @@ def arm(comparison: Comparison, method: str, level: int) -> Arm:
     """The arm of that name.
 
     Raises:
-        Missing: if none of its units is there.
+        NotRun: if none of its units is there.
     """
     known = comparison.arm(method, level)
     if known is None:
-        raise Missing(f"{method} at level {level} on {comparison.task.name}")
+        raise NotRun(f"{method} at level {level} on {comparison.task.name}")
     return known
 
 

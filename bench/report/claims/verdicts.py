@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -15,15 +16,16 @@ from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
 from bench.report.claims.measures import STATISTICS, logarithmic, printed, trained
 from bench.report.claims.scores import normalised_scores
-from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
+from bench.report.claims.sides import Missing, NotRun, Unmeasured, shared_mean, side
 from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import (
     CONFIDENCE,
+    Estimate,
     Floats,
     Interval,
-    deciding,
     detectable,
+    estimate,
     interval,
     p_value,
     resampled,
@@ -33,6 +35,7 @@ from bench.report.table.rows import UNCLAIMED
 from bench.spec import SCALES, Scale
 
 Status = Literal["holds", "fails", "inconclusive", "no verdict", "not run"]
+PerSeed = Callable[[Claim, Sequence[Comparison]], Mapping[int, object]]
 ALPHA = 1 - CONFIDENCE
 
 
@@ -51,7 +54,8 @@ class ClaimVerdict:
             of what is not inconclusive, and where `seeds.MOST` would not.
         scale: at which it was shown.
         reason: why there is no verdict, or what limits it.
-        values: seed -> statistic, before it is turned into what is printed.
+        values: seed -> statistic, before it is turned into what is printed; over several tasks its plain mean.
+        pooled: what was tested over several tasks, which the values alone do not tell.
         known: how many seeds have it; those beyond what the claim fixed are not judged by.
         p: after Holm's correction.
         tested: over how many claims it was corrected: those of the family that were run.
@@ -67,6 +71,7 @@ class ClaimVerdict:
     scale: Scale | None = None
     reason: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
+    pooled: Estimate | None = None
     known: int = 0
     p: float | None = None
     tested: int = 0
@@ -115,9 +120,9 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
     try:
         tasks = [_comparison(comparisons, name, claim) for name in claim.arms]
         per_seed, judged = (_shared, _across) if claim.statistic == "iqm" else (_values, _within)
-        seeds = sorted(per_seed(claim, tasks))
-        fixed = _fixed(claim, tasks, seeds)
-        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=len(seeds))
+        fixed = _fixed(claim, tasks, per_seed)
+        known = max(len(fixed), _known(claim, tasks, per_seed))
+        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=known)
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
@@ -128,7 +133,7 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
 def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, claim: Claim) -> Comparison:
     assert claim.scale is not None
     if (name, claim.scale) not in comparisons:
-        raise Missing(f"{name} at {claim.scale} scale")
+        raise NotRun(f"{name} at {claim.scale} scale")
     return comparisons[name, claim.scale]
 
 
@@ -160,7 +165,7 @@ def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     own, other = (np.array(scores) for scores in zip(*shared.values(), strict=True))
     gap = resampled(stratified(_iqm_gap, own, other), samples=len(comparisons))
     values = {seed: float(np.mean(a - b)) for seed, (a, b) in shared.items()}
-    return replace(_tested(claim, gap.interval, gap.p_value), values=values)
+    return replace(_tested(claim, gap.interval, gap.p_value), values=values, pooled=gap, detectable=gap.detectable)
 
 
 def _shared(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, tuple[Floats, Floats]]:
@@ -181,22 +186,57 @@ def _normalised(claim: Claim, comparisons: Sequence[Comparison], method: str) ->
     return {seed: np.array([column[seed] for column in columns]) for seed in common}
 
 
-def _fixed(claim: Claim, comparisons: Sequence[Comparison], seeds: Sequence[int]) -> Sequence[int]:
-    """As many seeds as the claim and its tasks ask for, the lowest: one that is added later moves no verdict.
+def _fixed(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -> Sequence[int]:
+    """As many seeds as the claim and its tasks ask for, the lowest that have its statistic: those beyond move no verdict.
+
+    They are found among as few as there may be, as what a seed is worth may depend on all (a mean of the dense network).
 
     Args:
         claim: an exact one, which leaves nothing to chance, takes all.
         comparisons: of its tasks.
-        seeds: that have its statistic, ascending.
+        per_seed: its statistic, of the seeds that have it.
 
     Raises:
-        Missing: if there are fewer.
+        Missing: if there are fewer, or the dense network of these learned nothing.
+        Unmeasured: if there are fewer, and those that lack it were run.
     """
     asked = claim.seeds_of(*(comparison.task for comparison in comparisons))
-    if len(seeds) < asked:
-        what = f"seeds with {claim.metric}" if claim.metric else "seeds"
-        raise Missing(f"{asked} {what} of which there are {len(seeds)}")
-    return seeds if claim.test == "exact" else seeds[:asked]
+    if claim.test != "exact":
+        run = sorted({seed for each in comparisons for arm in each.arms for seed in arm.records})
+        for few in range(asked, len(run)):
+            with suppress(Unmeasured, NotRun):
+                seeds = sorted(per_seed(claim, [each.of_seeds(run[:few]) for each in comparisons]))
+                if len(seeds) >= asked:
+                    return seeds[:asked]
+    seeds = sorted(per_seed(claim, comparisons))
+    if len(seeds) >= asked:
+        return seeds if claim.test == "exact" else seeds[:asked]
+    what = f"seeds with {claim.metric}" if claim.metric else "seeds"
+    short = f"{asked} {what} of which there are {len(seeds)}"
+    lacking = [seed for seed in range(asked) if seed not in seeds]
+    if all(_was_run(claim, comparisons, seed) for seed in lacking):
+        told = f"seed {lacking[0]} was" if len(lacking) == 1 else f"seeds {', '.join(map(str, lacking))} were"
+        raise Unmeasured(f"{short}; {told} run without one")
+    raise NotRun(short)
+
+
+def _was_run(claim: Claim, comparisons: Sequence[Comparison], seed: int) -> bool:
+    """Whether every arm that the claim reads has the seed."""
+    arms = (
+        comparison.arm(method, level)
+        for comparison in comparisons
+        for method in claim.arms[comparison.task.name]
+        for level in claim.levels
+    )
+    return all(arm is not None and seed in arm.records for arm in arms)
+
+
+def _known(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -> int:
+    """How many seeds have its statistic, those included that it is not judged by."""
+    try:
+        return len(per_seed(claim, comparisons))
+    except (Missing, Unmeasured):  # beside those that are added the dense network learned nothing
+        return 0
 
 
 def _exact(claim: Claim, values: Mapping[int, float]) -> ClaimVerdict:
@@ -283,9 +323,9 @@ def _after(verdict: ClaimVerdict) -> ClaimVerdict:
 
 def _deciding(verdict: ClaimVerdict) -> int | None:
     """Seeds that its test would take, of an equivalence that of the nearer margin."""
-    claim, values = verdict.claim, list(verdict.values.values())
+    claim, known = verdict.claim, verdict.pooled or estimate(verdict.values.values())
     threshold = _threshold(claim)
     if claim.test == "equivalent":
         assert claim.margin is not None
-        threshold = math.copysign(claim.margin, math.fsum(values))
-    return deciding(values, threshold, tests=verdict.tested)
+        threshold = math.copysign(claim.margin, known.mean)
+    return known.deciding(threshold, tests=verdict.tested)

@@ -69,8 +69,9 @@ def survivors(claim: Claim, own: Side, _other: Side, *, fact: Literal["initial",
 def effective(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
     """How many times as many weights are kept as lie on a path; where none does, as if half a weight did."""
     (level,) = claim.levels
-    return {
-        seed: math.log(record["density"] / max(connected, 0.5 / record["counts"]["prunable"]))
-        for seed, record in own.arm(level).records.items()
-        if (connected := record["effective_density"]) is not None
-    }
+    ratios = {}
+    for seed, record in own.arm(level).records.items():
+        connected, half = record["effective_density"], 0.5 / record["counts"]["prunable"]
+        if connected is not None:
+            ratios[seed] = math.log(max(record["density"], half) / max(connected, half))
+    return ratios

@@ -47,10 +47,10 @@ def speed_tables(page: Page, speeds: Sequence[Speed]) -> list[dict[str, Any]]:
     return [
         {
             "headings": HEADER,
-            "lines": [(anchors[each["unit_id"]], each["density"], cells(each)) for each in _ordered(group)],
-            "notes": notes(group),
+            "lines": [(anchors[each["unit_id"]], each["density"], cells(each)) for each in lines],
+            "notes": notes(lines),
         }
-        for group in groups(own)
+        for lines in map(_ordered, groups(own))
     ]
 
 

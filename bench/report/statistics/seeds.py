@@ -75,6 +75,25 @@ class Estimate:
             return float(self.mean == threshold)
         return float(2 * stdtr(self.freedom, -abs(self.mean - threshold) / self.error))
 
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true mean that this error would tell from zero with 80 % power, two-sided at 5 %; None without error."""
+        return None if self.error is None else _detectable_errors(self.freedom) * self.error
+
+    def deciding(self, threshold: float = 0.0, *, tests: int = 1) -> int | None:
+        """The fewest seeds of this spread that would tell a mean as far from the threshold as this one with 80 % power.
+
+        Args:
+            threshold: in the unit of the mean.
+            tests: over how many of them the 5 % are shared out (Bonferroni: what the first step of Holm's correction asks).
+
+        Returns:
+            None without an error, and where it takes more than `MOST`.
+        """
+        if self.error is None:
+            return None
+        return _enough(abs(self.mean - threshold), self.error * math.sqrt(self.n), self.freedom / (self.n - 1), tests)
+
 
 def estimate(values: Iterable[float]) -> Estimate:
     """The mean of `values` with its standard error, from `FEWEST` seeds on.
@@ -200,8 +219,12 @@ def not_worse(gap: Interval | None, margin: float) -> bool | None:
     """
     if gap is None or gap.low is None:
         return None
-    # seeds without variance put the bound on the margin itself, where one rounding error would decide
-    return gap.low > -margin or math.isclose(gap.low, -margin, rel_tol=1e-9)
+    return reaches(gap.low, -margin)
+
+
+def reaches(value: float, bound: float) -> bool:
+    """Whether a value is the bound or above it, where one rounding error would decide: scores have few digits."""
+    return value > bound or math.isclose(value, bound, rel_tol=1e-9)
 
 
 def detectable(values: Sequence[float]) -> float | None:
@@ -213,25 +236,12 @@ def detectable(values: Sequence[float]) -> float | None:
     Returns:
         In their unit; None below three of them.
     """
-    known = estimate(values)
-    return None if known.error is None else _detectable_errors(known.n - 1) * known.error
+    return estimate(values).detectable
 
 
 def deciding(values: Sequence[float], threshold: float = 0.0, *, tests: int = 1) -> int | None:
-    """The fewest seeds of this spread that would tell a mean as far from the threshold as this one with 80 % power.
-
-    Args:
-        values: differences paired by seed.
-        threshold: in their unit.
-        tests: over how many of them the 5 % are shared out (Bonferroni: what the first step of Holm's correction asks).
-
-    Returns:
-        None below three of them, and where it takes more than `MOST`.
-    """
-    known = estimate(values)
-    if known.error is None:
-        return None
-    return _enough(abs(known.mean - threshold), known.error * math.sqrt(known.n), 1.0, tests)
+    """The fewest seeds that would decide differences paired by seed (see `Estimate.deciding`); None below three of them."""
+    return estimate(values).deciding(threshold, tests=tests)
 
 
 def deciding_apart(first: Estimate, second: Estimate, *, tests: int = 1) -> int | None:
@@ -240,7 +250,7 @@ def deciding_apart(first: Estimate, second: Estimate, *, tests: int = 1) -> int 
     Args:
         first: one mean.
         second: the other.
-        tests: as of `deciding`.
+        tests: as of `Estimate.deciding`.
 
     Returns:
         None where either error is unknown, and where it takes more than `MOST` seeds on either side.
@@ -254,8 +264,8 @@ def deciding_apart(first: Estimate, second: Estimate, *, tests: int = 1) -> int 
 
 
 def _enough(distance: float, spread: float, freedoms: float, tests: int) -> int | None:
-    """The fewest seeds that tell the distance; each after the first brings so many degrees of freedom."""
-    for n in range(FEWEST, MOST + 1):
+    """The fewest seeds that tell the distance, which none do of nothing; each after the first brings so many degrees of freedom."""
+    for n in () if distance == 0 else range(FEWEST, MOST + 1):
         if _detectable_errors(freedoms * (n - 1), tests) * spread / math.sqrt(n) <= distance:
             return n
     return None

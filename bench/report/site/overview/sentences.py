@@ -68,7 +68,13 @@ def _elsewhere(ranking: Ranking) -> str:
 def _part(ranking: Ranking, each: Ranked) -> str:
     """The tasks that a method shares with the reference, and their domain where that is one."""
     domains = {page.task.domain for page in ranking.ground if page.anchor in each.networks}
-    return f"{_count(each.shared)}{f' of {domains.pop()}' if len(domains) == 1 < len(ranking.ground) else ''}"
+    of = f" of {domains.pop()}" if len(domains) == 1 < len(ranking.ground) else ""
+    return f"{_count(each.shared)}{of}{_seeds(ranking, each)}"
+
+
+def _seeds(ranking: Ranking, each: Ranked) -> str:
+    """Those of its interval, where these are others than are told of all."""
+    return f", {each.gap.n} seeds" if each.gap and each.gap.n != ranking.seeds else ""
 
 
 def _sure(ranking: Ranking, best: Ranked) -> str:
@@ -141,7 +147,9 @@ def _points(gap: Interval | None, sign: int = 1) -> str:
 
 
 def _where(ranking: Ranking, each: Ranked) -> str:
-    return "" if each.shared == len(ranking.ground) else f" on the {_count(each.shared)} they share"
+    return (
+        "" if each.shared == len(ranking.ground) else f" on the {_count(each.shared)} they share{_seeds(ranking, each)}"
+    )
 
 
 def _tasks(ranking: Ranking) -> str:

@@ -486,6 +486,8 @@ def test_the_effective_density_is_compared_as_a_ratio(compared):
     told = {0: math.log(4), 1: math.log(2), 2: math.log(40)}
     assert values(compared(edit=edit), asked) == pytest.approx(told), "no path at all counts as half a weight of 50"
     assert printed(asked)(math.log(4)) == pytest.approx(4)
+    none = compared(edit=lambda record: {**edit(record), "density": 0.0})
+    assert values(none, asked)[2] == 0, "of no weights none is cut off"
 
 
 def test_ratios_are_compared_as_logarithms_and_nothing_else_is():

@@ -14,6 +14,7 @@ from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.aggregates import stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import deciding, detectable
+from bench.report.table.rows import rows
 
 CLAIM = Claim(
     id="X-1", paper="1803.03635", statement="Tickets win.", where="here", method="ticket", comparator="reinit",
@@ -240,6 +241,41 @@ def test_areas_are_of_normalised_scores_over_log_density(study):
     assert "learned something" in one(replace(CLAIM, statistic="area", levels=(1, 2, 4)), hopeless).reason
 
 
+def test_a_dense_network_that_is_added_moves_no_verdict(study, record):
+    """An area is of scores that are normalised by the mean of the dense networks: of those that were fixed."""
+    claim = replace(CLAIM, statistic="area", levels=(1, 2))
+    few = study({"dense": 0.0, "ticket": 0.0, "reinit": -0.2}, levels=(1, 2), seeds=5)
+    before = one(claim, few)
+    assert before.status == "holds"
+    for score in (-10.0, 10.0):
+        after = one(claim, [*few, record("dense", 0, 5, score)])
+        assert replace(after, known=0) == replace(before, known=0)
+    hopeless = study({"dense": -0.8, "ticket": 0.0, "reinit": -0.2}, levels=(1, 2), seeds=5)
+    rescued = one(claim, [*hopeless, record("dense", 0, 5, 10.0)])
+    assert (rescued.status, "learned something" in rescued.reason) == ("not run", True)
+
+
+def test_seeds_are_counted_over_those_that_were_left_out(study):
+    """Neither a gap among the first seeds nor what lies beyond those that were fixed is in the way."""
+    whole = study({"dense": 0.0, "ticket": 0.02, "reinit": 0.0}, seeds=7)
+    gap = [each for each in whole if (each["spec"]["method"]["name"], each["spec"]["seed"]) != ("reinit", 1)]
+    verdict = one(CLAIM, gap)
+    assert (verdict.status, sorted(verdict.values), verdict.known) == ("holds", [0, 2, 3, 4, 5], 6)
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(0.2, 1.0), (0.2 + 1e-6, 0.0)])
+def test_a_round_at_exactly_the_tolerance_matches(record, task, lost, expected):
+    asked = task(tolerance=0.2, chance=10.0)
+    found = [
+        record(method, level, seed, score, task=asked)
+        for seed in range(5)
+        for method, level, score in (("dense", 0, 97.65), ("ticket", 1, 97.65 - lost), ("reinit", 1, 50.0))
+    ]
+    assert one(replace(CLAIM, statistic="rounds"), found).interval.mean == expected
+    row = next(row for row in rows(found) if (row.method, row.metric) == ("ticket", "accuracy"))
+    assert row.matching is (expected == 1), "as the table says"
+
+
 def test_exact_claims_have_no_interval(study):
     records = study({"dense": 0.0, "ticket": 0.0}, levels=(1,), seeds=1)
     told = 100 * next(r["density_weights"] for r in records if r["spec"]["level"] == 1)
@@ -325,6 +361,11 @@ def test_no_spread_is_certain_and_on_the_threshold_nothing_is_told(sampled):
     assert [one(edge, sampled([gap] * 5)).status for gap in (0.1, 0.25, 0.5)] == ["holds", "inconclusive", "fails"]
 
 
+def test_no_number_of_seeds_decides_between_equals(sampled):
+    verdict = one(CLAIM, sampled([0.0] * 5))
+    assert (verdict.status, verdict.p, verdict.deciding) == ("inconclusive", 1.0, None)
+
+
 def test_ratios_of_steps_are_tested_as_logarithms(study):
     records = study({"dense": 0.0, "ticket": 0.0}, seeds=5, at=("final", "early-stop"), select="accuracy")
     steps = {0: [600, 500, 640, 580, 610], 1: [300, 410, 280, 390, 350]}
@@ -394,6 +435,24 @@ def test_the_gap_of_iqms_is_of_two_iqms_and_its_p_value_that_of_its_interval(stu
     assert (verdict.p < 0.05) == (not low <= threshold <= high) == (verdict.status != "inconclusive")
     differences = np.array(scores["ticket"]) - np.array(scores["reinit"])
     assert verdict.values == pytest.approx(dict(enumerate(differences.mean(axis=0))))
+
+
+def test_what_an_iqm_could_have_seen_is_told_by_its_own_error(task, record):
+    """The means over the tasks are alike to the bit at every seed, and their t test would be sure of anything."""
+    scatter = np.random.default_rng(1).normal(0, 0.2, (5, 3))
+    scatter -= scatter.mean(1, keepdims=True)
+    names = [f"vision/{name}" for name in "abc"]
+    found = [
+        record(method, level, seed, score, task=task(name=name))
+        for seed, shifts in enumerate(scatter)
+        for name, shift in zip(names, shifts, strict=True)
+        for method, level, score in (("dense", 0, 0.9), ("ticket", 1, 0.71 + shift), ("reinit", 1, 0.7))
+    ]
+    verdict = one(replace(CLAIM, statistic="iqm", tasks=tuple(names)), found)
+    assert verdict.status == "inconclusive"
+    error = (verdict.interval.high - verdict.interval.low) / 2 / stats.t.ppf(0.975, 12)
+    assert verdict.detectable == pytest.approx(error * (stats.t.ppf(0.975, 12) + stats.t.ppf(0.8, 12)), rel=0.05)
+    assert verdict.deciding is None or verdict.deciding > 5
 
 
 def test_an_iqm_reads_losses_the_other_way_round_and_the_mean_over_levels(study):
@@ -534,6 +593,23 @@ def test_a_metric_that_is_not_there_is_not_asked_to_be_run(study):
     assert (none.status, none.reason) == ("not run", "no record of ticket L1 on vision/toy has luck at final")
     some = one(LUCKY, with_luck(records, 4))
     assert some.reason.startswith("5 seeds with luck of which there are 4")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "with_it", "said"),
+    [
+        (5, {0, 1, 2, 4}, "5 seeds with luck of which there are 4; seed 3 was run without one"),
+        (5, {0, 2}, "5 seeds with luck of which there are 2; seeds 1, 3, 4 were run without one"),
+        (4, {0, 1, 2}, "5 seeds with luck of which there are 3 to be run: ticketbench reproduce X-1 --scale small"),
+    ],
+)
+def test_what_was_run_is_not_asked_to_be_run_again(study, seeds, with_it, said):
+    records = world(study, ticket=0.0, directions={"accuracy": "max", "luck": "max"}, seeds=seeds)
+    found = [
+        lucky if plain["spec"]["seed"] in with_it else plain
+        for lucky, plain in zip(with_luck(records, seeds), records, strict=True)
+    ]
+    assert one(LUCKY, found).reason == said
 
 
 def test_readings_and_claims_across_tasks_are_in_the_family_of_their_paper(study):

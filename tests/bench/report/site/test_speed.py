@@ -1,5 +1,7 @@
 """Seconds and bytes on the page: beside the theory, only of results that are published there."""
 
+import re
+
 import pytest
 from pages import Reader, site
 from timed import build_speed
@@ -50,6 +52,7 @@ def test_a_small_table_stands_on_the_page_of_the_task(records, study):
 def test_two_machines_have_tables_of_their_own_and_a_unit_its_last_line(records):
     again = build_speed(of(records, 1))
     again["executions"]["sparse"]["faster"]["step"]["median"] = 5.0
+    again["rounds"] += 7
     elsewhere = {**again["provenance"], "cpu": "another"}
     speeds = [build_speed(of(records, 1)), again, build_speed(of(records, 2), provenance=elsewhere)]
     text = site({"some": records}, [], speeds=speeds)
@@ -58,6 +61,8 @@ def test_two_machines_have_tables_of_their_own_and_a_unit_its_last_line(records)
     assert [row[HEADER.index("step")] for row in rows if "[1.50, 3.00]" in row[HEADER.index("step")]] == [
         "5.00 [1.50, 3.00]"
     ]
+    told = set(re.findall(r" of ([\d, ]+) rounds that time", text))
+    assert told == {str(again["rounds"]), str(speeds[2]["rounds"])}, "of the lines that are shown"
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,8 @@ def test_nobody_is_sent_to_more_than_a_hundred_seeds():
     assert deciding([-0.9, 0.1, 1.1]) is None
     assert deciding([1.0, 2.0]) is None, "two seeds tell no spread"
     assert deciding([1.0, 1.0, 1.0]) == 3
+    assert deciding([0.0, 0.0, 0.0]) is None, "of nothing there is nothing to tell"
+    assert deciding([0.2, 0.2, 0.2], 0.2) is None
 
 
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.2), (0.5, 2.0)])

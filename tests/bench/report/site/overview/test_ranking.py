@@ -1,12 +1,15 @@
 """Methods are compared on what they share: tasks, levels and seeds; and nothing that they do not share decides."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.report.site.anchors import pages
 from bench.report.site.overview.ranking import rank
 from bench.report.site.standings import standings
-from bench.report.statistics.aggregates import improvement, iqm
+from bench.report.statistics.aggregates import improvement, iqm, stratified
 
 ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.08, "random-ticket": -0.16}
 GAIN = 0.8
@@ -75,6 +78,27 @@ def _score(records, name, method, seed):
         == (name, method, seed)
     ]
     return value
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_intervals_are_as_wide_as_those_of_claims(study, tasks):
+    """n seeds drawn from themselves spread too little by (n - 1) / n, and a few tell their spread badly."""
+    studies = [study(ARMS, seeds=4, noise=0.03, name=f"vision/task-{each}") for each in range(tasks)]
+    found = {each.method: each for each in ranking(*studies).methods}["reinit"]
+    own, other = (
+        np.array([[_normalised(records, method, seed) for records in studies] for seed in range(4)])
+        for method in ("reinit", "ticket")
+    )
+    plain = stratified(lambda a, b: iqm(a) - iqm(b), own, other)
+    wider = math.sqrt(4 / 3) * stats.t.ppf(0.975, 3 * tasks) / stats.norm.ppf(0.975)
+    half = wider * (plain.high - plain.low) / 2
+    assert (found.gap.low, found.gap.high) == pytest.approx((plain.mean - half, plain.mean + half))
+    assert 0 <= found.better.low <= found.better.mean <= found.better.high <= 1
+
+
+def _normalised(records, method, seed):
+    dense = np.mean([_score(records, records[0]["spec"]["task"]["name"], "dense", each) for each in range(4)])
+    return (_score(records, records[0]["spec"]["task"]["name"], method, seed) - 0.1) / (dense - 0.1)
 
 
 def test_a_method_that_matches_nowhere_has_no_density_and_one_that_matches_has_its_price(study):

@@ -78,6 +78,19 @@ def test_a_rival_of_fewer_tasks_says_on_how_many(told):
     assert "no other method was run on all of them" in said["Best"]
 
 
+@pytest.mark.parametrize(("effect", "word"), [(-0.1, "How sure"), (0.1, "Best")])
+def test_seeds_that_are_not_those_of_all_are_told(study, effect, word):
+    rivals = {"dense": 0.0, "ticket": 0.0, "reinit": -0.2}
+    few = study(rivals, levels=(1, 3), seeds=3, name="vision/few")
+    many = study({**rivals, "snip": effect}, levels=(1, 3), seeds=8, name="vision/many")
+    found = rank(standings(pages({"some": [*few, *many]})))
+    (snip,) = (each for each in found.methods if each.method == "snip")
+    assert (found.seeds, snip.gap.n) == (3, 8)
+    said = dict(sentences(found))
+    assert ("1 task they share, 8 seeds" if effect < 0 else "(1 task of vision, 8 seeds)") in said[word]
+    assert "3 seeds a task, as many as all have" in said["How sure"]
+
+
 def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
     said, ranking = told({**ARMS, "snip": 0.1})
     best = ranking.ranked[0]
