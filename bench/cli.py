@@ -368,9 +368,10 @@ def ticket(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ticketbench ticket` wrote.")],
     store: options.StorePath = options.DEFAULT_STORE,
+    suites: options.Trusted = None,
 ) -> None:
     """Take a ticket file as the source of a transfer."""
-    _verbs("exchange").import_(file, store)
+    _verbs("exchange").import_(file, store, suites=suites)
 
 
 @app.command(epilog="Example: ticketbench verify lth-mnist.zip --retrain 3")
@@ -386,9 +387,7 @@ def verify(
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
     ] = None,
-    suites: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Of yours: their own tasks and methods count as installed.")
-    ] = None,
+    suites: options.Trusted = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
     device: options.Device = "cpu",

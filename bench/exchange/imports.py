@@ -42,7 +42,8 @@ def import_ticket(path: Path, store: Store) -> Unit:
             more = f" (and {len(against) - 1} more)" if len(against) > 1 else ""
             raise SubmissionError(f"{path} is not believed: {against[0]}{more}; see `ticketbench verify {path}`")
         if store.record(unit):
-            raise StoreError(f"{unit.label} is in {store.root} already: nothing was imported")
+            way = f"remove {store.root / unit.path} to take this one"
+            raise StoreError(f"{unit.label} is in {store.root} already: nothing was imported; {way}")
         store.prepare()
         if _commit(unit, folder, store, imported=file_digest(path)) == "conflict":
             raise StoreError(f"{unit.label} was finished in {store.root} meanwhile, otherwise: see conflicts/ there")

@@ -175,8 +175,11 @@ class Submission:
         return self.beside(entry, method, seed=seeds[number - 1]) if number else None
 
     def parent(self, entry: SubmittedUnit, role: str | None) -> SubmittedUnit | None:
-        """The entry that plays `role` for another."""
-        return self.entries.get({str(known): unit for known, unit in entry.unit.parents.items()}.get(role or "", ""))
+        """The entry that plays `role` for another; for an imported ticket none but the very one that it was found with."""
+        found = self.entries.get({str(known): unit for known, unit in entry.unit.parents.items()}.get(role or "", ""))
+        if found is None or "imported" not in entry.record:
+            return found
+        return found if entry.record["parents"].get(found.unit.id) == found.record["digests"]["result"] else None
 
     def believes_mask(self, entry: SubmittedUnit) -> bool:
         """Whether nothing but its own word says that its mask is what its chain gives."""

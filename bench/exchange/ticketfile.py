@@ -108,15 +108,16 @@ def ticket_of(store: Store, folder: Path) -> TicketFile:
     unit = Unit.from_spec(record["spec"])
     state = start_of(unit.method)
     if unit.method.source:
-        raise StoreError(
-            f"{unit.label} starts from weights of another task: write the ticket of {unit.method.source} instead"
-        )
+        what = "has the mask" if unit.method.weights == "fresh" else "starts from weights"
+        raise StoreError(f"{unit.label} {what} of another task: write the ticket of {unit.method.source} instead")
     if state is None:
         raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
+    brought = folder / START if "imported" in record else None
     dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:DIGITS]}")), None)
-    source = dense / state if dense else None
+    source = brought or (dense / state if dense else None)
     if source is None or not source.exists():
-        raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: run its dense again")
+        way = "import it" if brought else "run its dense"
+        raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: {way} again")
     for place, name in ((folder, MASK), (source.parent, source.name)):
         read_file(place, name, read_parent(place))
     start, mask = read_tensors(source), read_mask(folder)

@@ -56,6 +56,11 @@ def _status(record: Record) -> list[tuple[str, str]]:
         ("unit", record["unit_id"]),
         ("status", status),
         *([("trained", f"in a stack of {seats}")] if seats else []),
+        *(
+            [("imported", f"elsewhere, from a ticket file with sha256 {record['imported']}")]
+            if "imported" in record
+            else []
+        ),
     ]
 
 

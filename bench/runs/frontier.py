@@ -77,12 +77,15 @@ class Frontier:
 
     def _spared(self) -> set[str]:
         """Ids of the units that nobody asks for and that nothing but imported tickets comes from."""
-        spared = set(self._imported)
+        spared: set[str] = set()
         for unit_id in reversed(list(self.plan.units) if self._imported else []):
-            children = (self.plan.units[child] for child in self.plan.children[unit_id])
-            if unit_id not in self.plan.asked and all(
-                child.id in spared or unit_id not in self._homes(child).values() for child in children
-            ):
+            children = (self.plan.units[child] for child in self.plan.children[unit_id] if child not in spared)
+            roles = [role for child in children for role, home in self._homes(child).items() if home == unit_id]
+            if unit_id in self._imported:
+                needed = any(self._lacks(self.plan.units[unit_id], NEEDS[role]) for role in roles)
+            else:
+                needed = bool(roles) or unit_id in self.plan.asked
+            if not needed:
                 spared.add(unit_id)
         return spared
 
@@ -138,7 +141,9 @@ class Frontier:
         if all((folder / name).exists() for name in names):
             return False
         found = self.store.finished([unit]).get(unit.id)  # a unit without a mask has no file of it
-        return found is None or not set(names).isdisjoint(found.missing)
+        record = self.store.record(unit)
+        brought = record is not None and "imported" in record  # a ticket without what it would take to go on from it
+        return found is None or brought or not set(names).isdisjoint(found.missing)
 
     def next(self) -> Unit | None:
         """A unit that can run now, of the longest chain that is left; it counts as running until it is put back."""

@@ -3,13 +3,14 @@
 import errno
 import json
 
+import numpy as np
 import pytest
 import toy
-from example import MOONS, TURNED, ExampleDomain
+from example import MOONS, TURNED, ExampleDomain, Moons
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from bench import registry
+from bench import registry, suitefile
 from bench.digests import file_digest
 from bench.errors import StoreError, SubmissionError
 from bench.exchange import remeasure
@@ -215,6 +216,62 @@ def test_a_suite_that_asks_for_the_source_itself_trains_the_rest_of_it(store, ex
     ]
 
 
+def test_a_transfer_from_a_deeper_level_trains_what_it_takes_to_go_on(store, example):
+    labels = train(make_plan(toy.suite(TARGET, (2, 3), of=MOONS)), store.root)
+    assert "example/turned@smoke ticket L2 s0" in labels, "its trained weights were not in the file"
+    assert "example/moons@smoke transfer+turned L3 s0" in labels
+    (folder,) = (store.root / "example/turned/ticket/s0").glob("L02-*")
+    assert {path.name for path in folder.iterdir()} >= {"rewind.safetensors", "final.safetensors"}
+    assert "imported" in read_record(folder)
+    assert findings_of(store.root).findings == []
+
+
+class Elsewhere(Moons):
+    """The same learner on a machine that rounds otherwise."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.module[0].weight.data += 0.02
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """A store with a ticket of a machine that rounds otherwise, and its file."""
+    monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Elsewhere)})
+    train(make_plan(SUITE), tmp_path / "theirs")
+    (folder,) = (tmp_path / "theirs/example/turned/ticket/s0").glob("L02-*")
+    write_ticket(Store(tmp_path / "theirs"), folder, tmp_path / "a.ticket")
+    monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain()})
+    import_ticket(tmp_path / "a.ticket", Store(tmp_path / "runs"))
+    return Store(tmp_path / "runs")
+
+
+def test_it_is_not_held_against_a_chain_that_was_trained_here(foreign, plan, forge):
+    train(plan, foreign.root)
+    train(make_plan(SUITE), foreign.root)
+    assert findings_of(foreign.root).findings == []
+
+    def native(units):
+        del units["ticket", 2, 0].record["imported"]
+
+    forge(foreign.root, native)
+    assert any("its mask differs in" in line for line in findings_of(foreign.root).findings)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_written_again_it_has_the_weights_that_it_brought(foreign, tmp_path, beside):
+    if beside:
+        train(make_plan(toy.suite(("dense",), (0,), of=TURNED)), foreign.root)
+    (folder,) = (foreign.root / "example/turned/ticket/s0").iterdir()
+    write_ticket(foreign, folder, tmp_path / "b.ticket")
+    one, other = load_file(tmp_path / "a.ticket"), load_file(tmp_path / "b.ticket")
+    assert all(np.array_equal(one[name], other[name]) for name in {*one, *other})
+    import_ticket(tmp_path / "b.ticket", Store(tmp_path / "again"))
+    (folder / "rewind.safetensors").unlink()
+    with pytest.raises(StoreError, match="are not in .*: import it again"):
+        write_ticket(foreign, folder, tmp_path / "c.ticket")
+
+
 # What is refused.
 
 
@@ -295,3 +352,17 @@ def test_the_command(source, command, example, tmp_path):
     code, out, err = command(*asked)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert command("import", tmp_path / "none", "--store", tmp_path / "runs")[0] == 2
+
+
+def test_a_ticket_of_a_task_of_ones_own_is_imported_with_its_suite(source, command, tmp_path, monkeypatch):
+    """What a suite brings counts as installed, as it does for `verify`."""
+    monkeypatch.setattr(registry, "domains", dict)
+    asked = ("import", source / "a.ticket", "--store", tmp_path / "runs")
+    assert command(*asked)[0] == 2
+
+    def load(name):
+        assert name == "mine.toml"
+        monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain()})
+
+    monkeypatch.setattr(suitefile, "load_suite", load)
+    assert command(*asked, "--suites", "mine.toml")[0] == 0

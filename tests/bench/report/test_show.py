@@ -15,6 +15,12 @@ def _line(text, start):
     return found
 
 
+def test_an_imported_ticket_says_so(record):
+    found = {**record("ticket", 9, 2, 0.93), "imported": "ab" * 32}
+    assert f"  imported  elsewhere, from a ticket file with sha256 {'ab' * 32}\n" in show(found, [])
+    assert "imported" not in show(record("ticket", 9, 2, 0.93), [])
+
+
 def test_everything_a_record_says(record, task):
     asked = task(deviations=("Adam instead of SGD.",))
     found = record(
