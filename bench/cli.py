@@ -368,10 +368,9 @@ def ticket(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ticketbench ticket` wrote.")],
     store: options.StorePath = options.DEFAULT_STORE,
-    suites: options.Trusted = None,
 ) -> None:
     """Take a ticket file as the source of a transfer."""
-    _verbs("exchange").import_(file, store, suites=suites)
+    _verbs("exchange").import_(file, store)
 
 
 @app.command(epilog="Example: ticketbench verify lth-mnist.zip --retrain 3")
@@ -387,7 +386,9 @@ def verify(
     measured: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add what was measured to this *.jsonl.")
     ] = None,
-    suites: options.Trusted = None,
+    suites: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Of yours: their own tasks and methods count as installed.")
+    ] = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
     device: options.Device = "cpu",

@@ -23,7 +23,8 @@ from bench.record import How
 from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
 from bench.stopping import Stopped, check
-from bench.verbs.request import existing, say, trust, writing
+from bench.suitefile import load_suite
+from bench.verbs.request import existing, names, say, writing
 
 ZIP = b"PK"
 OTHERS = "name a store, an archive or a ticket file"
@@ -59,7 +60,8 @@ def verify(submission: Path, audit: Audit) -> int:
     """Print what is wrong with a store, an archive or a ticket file; the exit code says whether anything is."""
     if audit.output and not (audit.replay or audit.retrain):
         raise StoreError(f"nothing to write to {audit.output}: ask for --replay N or --retrain N too")
-    trust(audit.suites)
+    for suite in names(audit.suites) or ():
+        load_suite(suite)
     if audit.replay or audit.retrain:
         check_device(audit.device)
     if audit.output:

@@ -10,7 +10,7 @@ from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
 from bench.runs.plan import plan
 from bench.store.store import Store
-from bench.verbs.request import Request, command_line, existing, say, trust, writing
+from bench.verbs.request import Request, command_line, existing, say, writing
 
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:
@@ -34,9 +34,8 @@ def unpack(archive: Path, into: Path) -> None:
         say(f"{what}, checked; next: {command_line('publish', '--store', into)}")
 
 
-def import_(path: Path, root: Path, *, suites: str | None = None) -> None:
+def import_(path: Path, root: Path) -> None:
     """Put the ticket of a file into a store."""
-    trust(suites)
     unit = import_ticket(path, Store(root))
     source = unit.task.name.partition("/")[2]
     say(f"{root}: {unit.label}, believed and not made here; next: a suite with the method transfer+{source}")

@@ -93,10 +93,6 @@ Workers = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Torch threads of each worker.")]
 Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")]
-Trusted = Annotated[
-    str | None,
-    typer.Option("--suites", metavar="NAMES", help="Of yours: their own tasks and methods count as installed."),
-]
 Stacked = Annotated[str, typer.Option("--stack", metavar="N", help="Units trained together: auto, off, or at most N.")]
 UnitTimeout = Annotated[
     float | None,

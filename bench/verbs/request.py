@@ -140,16 +140,6 @@ def names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",")) if text else None
 
 
-def trust(suites: str | None) -> None:
-    """Let the own tasks and methods of the user's suites count as installed ones.
-
-    Args:
-        suites: their names, separated by commas.
-    """
-    for suite in names(suites) or ():
-        suitefile.load_suite(suite)
-
-
 def some(records: list[Record], asked: Request, root: Path) -> list[Record]:
     if not records:
         what = f"of suite {asked.suite} " if asked.suite else ""

@@ -10,7 +10,7 @@ from example import MOONS, TURNED, ExampleDomain, Moons
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from bench import registry, suitefile
+from bench import registry
 from bench.digests import file_digest
 from bench.errors import StoreError, SubmissionError
 from bench.exchange import remeasure
@@ -352,17 +352,3 @@ def test_the_command(source, command, example, tmp_path):
     code, out, err = command(*asked)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert command("import", tmp_path / "none", "--store", tmp_path / "runs")[0] == 2
-
-
-def test_a_ticket_of_a_task_of_ones_own_is_imported_with_its_suite(source, command, tmp_path, monkeypatch):
-    """What a suite brings counts as installed, as it does for `verify`."""
-    monkeypatch.setattr(registry, "domains", dict)
-    asked = ("import", source / "a.ticket", "--store", tmp_path / "runs")
-    assert command(*asked)[0] == 2
-
-    def load(name):
-        assert name == "mine.toml"
-        monkeypatch.setattr(registry, "domains", lambda: {"example": ExampleDomain()})
-
-    monkeypatch.setattr(suitefile, "load_suite", load)
-    assert command(*asked, "--suites", "mine.toml")[0] == 0
