@@ -1,10 +1,12 @@
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from bench.errors import DataError
+from domains.vision import datasets
 from domains.vision.datasets import svhn
 
 
@@ -93,6 +95,20 @@ def test_torchvisions_download_is_the_last_resort(provide, data_folder, tmp_path
 
     monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
     assert len(read()["train-labels"]) == 5
+
+
+def test_a_closed_folder_is_told(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    real = Path.is_file
+
+    def shut(path):
+        if path.parent.name == "svhn":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", shut)
+    with pytest.raises(DataError, match=r"cannot read svhn: \S+svhn/train_32x32.mat is closed to you"):
+        datasets.read("svhn", svhn.DIGEST)
 
 
 def test_the_md5s_are_torchvisions():
