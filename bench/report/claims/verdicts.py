@@ -209,15 +209,22 @@ def _fixed(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -
                 if len(seeds) >= asked:
                     return seeds[:asked]
     seeds = sorted(per_seed(claim, comparisons))
-    if len(seeds) >= asked:
-        return seeds if claim.test == "exact" else seeds[:asked]
+    if len(seeds) < asked:
+        raise _shortage(claim, comparisons, seeds, asked)
+    return seeds if claim.test == "exact" else seeds[:asked]
+
+
+def _shortage(
+    claim: Claim, comparisons: Sequence[Comparison], seeds: Sequence[int], asked: int
+) -> Missing | Unmeasured:
+    """That fewer seeds have the statistic than are asked for, and whether running the others would help."""
     what = f"seeds with {claim.metric}" if claim.metric else "seeds"
     short = f"{asked} {what} of which there are {len(seeds)}"
     lacking = [seed for seed in range(asked) if seed not in seeds]
-    if all(_was_run(claim, comparisons, seed) for seed in lacking):
-        told = f"seed {lacking[0]} was" if len(lacking) == 1 else f"seeds {', '.join(map(str, lacking))} were"
-        raise Unmeasured(f"{short}; {told} run without one")
-    raise NotRun(short)
+    if not all(_was_run(claim, comparisons, seed) for seed in lacking):
+        return NotRun(short)
+    told = f"seed {lacking[0]} was" if len(lacking) == 1 else f"seeds {', '.join(map(str, lacking))} were"
+    return Unmeasured(f"{short}; {told} run without one")
 
 
 def _was_run(claim: Claim, comparisons: Sequence[Comparison], seed: int) -> bool:
