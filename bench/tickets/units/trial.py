@@ -39,7 +39,7 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
     for each in learners:
         each.load(each.snapshot())
     ready = time.perf_counter()
-    count, chunk = len(learners), 1
+    count, chunk, is_warm = len(learners), 1, False
     while True:
         step, updates, at = _sums(learners), learners[0].updates, time.perf_counter()
         train(min(max(each.step for each in learners) + chunk, task.budget))
@@ -48,8 +48,10 @@ def trial(task: Task, *, device: str, seats: int | None = None) -> dict[str, flo
         is_learning = learners[0].updates > updates
         is_over = max(each.step for each in learners) >= task.budget
         has_begun = all(each.step for each in learners)  # steps may be episodes, of which the first take long
-        if is_over or (has_begun and ((seconds >= ENOUGH and is_learning) or now - ready > LONGEST)):
+        is_told = is_warm and is_learning and seconds >= ENOUGH
+        if is_over or (has_begun and (is_told or now - ready > LONGEST)):
             break
+        is_warm = True  # whatever the first step took was a library's import, or memory's
         chunk = max(1, 2 * steps // count)
     if task.unit == "episodes":  # those that began together end together: no part of the time tells their pace
         steps, seconds = _sums(learners), now - ready

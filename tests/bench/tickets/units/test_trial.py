@@ -75,6 +75,21 @@ def test_only_the_pace_of_learning_counts(slow):
     assert found["start"] == found["worker"] == pytest.approx(0.03)
 
 
+def test_what_the_first_step_takes_besides_is_no_part_of_the_pace(slow, monkeypatch):
+    """An optimizer that is made when training begins imports for a second or two."""
+    real = Slow.train
+
+    def train(self, until):
+        if self.step == 0:
+            CLOCK.sleep(0.2)
+            self.updates += 1
+        real(self, until)
+
+    monkeypatch.setattr(Slow, "train", train)
+    assert trial(registry.task("vision/lenet-mnist", "smoke"), device="cpu")["step"] < 0.01 + 1e-9
+    assert slow.chunks == [1, 2, 4, 8, 16]
+
+
 def test_nothing_is_trained_beyond_the_budget_or_for_ever(slow, monkeypatch):
     task = registry.task("vision/lenet-mnist", "smoke")
     monkeypatch.setattr(trials, "ENOUGH", 1e9)
