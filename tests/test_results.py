@@ -27,6 +27,7 @@ def test_there_are_published_records():
         "cifar",
         "classic-control",
         "cloning",
+        "conv2",
         "dqn",
         "inputs",
         "instability",
