@@ -58,7 +58,7 @@ class Arm:
 
     @property
     def cut_off(self) -> bool:
-        """Whether no seed's network has a path from input to output: it answers the same to whatever it sees."""
+        """Whether no seed's network has a path from input to output, and so answers the same to whatever it sees."""
         return self.average("effective_density") == 0
 
     def average(self, field: str) -> float | None:
