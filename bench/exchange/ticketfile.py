@@ -112,11 +112,17 @@ def ticket_of(store: Store, folder: Path) -> TicketFile:
         raise StoreError(f"{unit.label} {what} of another task: write the ticket of {unit.method.source} instead")
     if state is None:
         raise StoreError(f"{unit.label} starts from weights that its seed gives: `ticketbench pack` its suite instead")
-    brought = folder / START if "imported" in record else None
-    dense = next((each for each in store.folders() if each.name.endswith(f"-{unit.parents['dense'][:DIGITS]}")), None)
-    source = brought or (dense / state if dense else None)
-    if source is None or not source.exists():
-        way = "import it" if brought else "run its dense"
+    home: Path | None
+    if "imported" in record:
+        home, name, way = folder, START, "import it"
+    else:
+        ending = f"-{unit.parents['dense'][:DIGITS]}"
+        home, name, way = (
+            next((each for each in store.folders() if each.name.endswith(ending)), None),
+            state,
+            "run its dense",
+        )
+    if home is None or not (source := home / name).exists():
         raise StoreError(f"the weights that {unit.label} starts from are not in {store.root}: {way} again")
     for place, name in ((folder, MASK), (source.parent, source.name)):
         read_file(place, name, read_parent(place))

@@ -17,10 +17,6 @@ class Missing(Exception):
     """What has to be run before the statistic exists."""
 
 
-class NotRun(Missing):
-    """Units of it."""
-
-
 class Unmeasured(Exception):
     """What the records do not say, whatever else is run."""
 
@@ -88,11 +84,11 @@ def arm(comparison: Comparison, method: str, level: int) -> Arm:
     """The arm of that name.
 
     Raises:
-        NotRun: if none of its units is there.
+        Missing: if none of its units is there.
     """
     known = comparison.arm(method, level)
     if known is None:
-        raise NotRun(f"{method} at level {level} on {comparison.task.name}")
+        raise Missing(f"{method} at level {level} on {comparison.task.name}")
     return known
 
 

@@ -16,7 +16,7 @@ from bench.report.claims import definitions
 from bench.report.claims.definitions import Claim
 from bench.report.claims.measures import STATISTICS, logarithmic, printed, trained
 from bench.report.claims.scores import normalised_scores
-from bench.report.claims.sides import Missing, NotRun, Unmeasured, shared_mean, side
+from bench.report.claims.sides import Missing, Unmeasured, shared_mean, side
 from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import (
@@ -133,7 +133,7 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
 def _comparison(comparisons: Mapping[tuple[str, Scale], Comparison], name: str, claim: Claim) -> Comparison:
     assert claim.scale is not None
     if (name, claim.scale) not in comparisons:
-        raise NotRun(f"{name} at {claim.scale} scale")
+        raise Missing(f"{name} at {claim.scale} scale")
     return comparisons[name, claim.scale]
 
 
@@ -204,7 +204,7 @@ def _fixed(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -
     if claim.test != "exact":
         run = sorted({seed for each in comparisons for arm in each.arms for seed in arm.records})
         for few in range(asked, len(run)):
-            with suppress(Unmeasured, NotRun):
+            with suppress(Missing, Unmeasured):
                 seeds = sorted(per_seed(claim, [each.of_seeds(run[:few]) for each in comparisons]))
                 if len(seeds) >= asked:
                     return seeds[:asked]
@@ -222,7 +222,7 @@ def _shortage(
     short = f"{asked} {what} of which there are {len(seeds)}"
     lacking = [seed for seed in range(asked) if seed not in seeds]
     if not all(_was_run(claim, comparisons, seed) for seed in lacking):
-        return NotRun(short)
+        return Missing(short)
     told = f"seed {lacking[0]} was" if len(lacking) == 1 else f"seeds {', '.join(map(str, lacking))} were"
     return Unmeasured(f"{short}; {told} run without one")
 

@@ -111,8 +111,8 @@ def identical(baseline: ArmSummary, candidate: ArmSummary) -> bool:
 def trained_differently(baseline: ArmSummary, candidate: ArmSummary) -> list[int]:
     """The seeds at which the method itself was trained differently, whatever its score says.
 
-    The same unit from the same parents, by the same software on the same kind of machine, in a stack or not, has another result, although
-    the dense network of that seed has the same: neither the data nor the arithmetic changed, so the method did.
+    The same unit from the same parents, by the same software on the same kind of machine, in a stack or not, has another
+    result, although the dense network of that seed has the same: neither the data nor the arithmetic changed, so the method did.
     """
     before, now = baseline.records, candidate.records
     return [

@@ -45,7 +45,7 @@ UNDECODABLE = (
     zlib.error,
 )
 """What Pillow raises of damaged files."""
-DEPTH_OF_PNG = 24
+BITS_OF_PNG = 24
 """Where a PNG file says how many bits a channel has."""
 
 
@@ -168,8 +168,8 @@ def decode(path: Path, name: str, content: bytes, *, like: tuple[int, ...] | Non
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.mode not in MODES:
                 raise refuse(f"is of mode {image.mode}: save it as 8-bit grey or RGB")
-            if image.format == "PNG" and content[DEPTH_OF_PNG] > 8:
-                raise refuse(f"has {content[DEPTH_OF_PNG]} bits a channel: save it with 8")
+            if image.format == "PNG" and content[BITS_OF_PNG] > 8:
+                raise refuse(f"has {content[BITS_OF_PNG]} bits a channel: save it with 8")
             shape = (MODES[image.mode], image.height, image.width)
             if like is None and int(np.prod(shape)) > LARGEST_FILE:
                 raise refuse(f"has {image.width}x{image.height} pixels: make it smaller")

@@ -20,6 +20,8 @@ LARGEST = 2**33
 """Bytes of all files of an archive, or of all decoded images: what is kept in memory."""
 MOST = 2**24
 """Files of an archive."""
+DEEPEST = "*/*/*"
+"""Where images lie in a folder."""
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError)
 """What `Source.read` may raise."""
 
@@ -50,14 +52,12 @@ class Folder:
 
     def names(self) -> Iterable[str]:
         """Of all files; links to folders are followed down to the depth of images."""
-        for pattern in ("*", "*/*", "*/*/*"):
-            for file in self.path.glob(pattern):
-                if file.is_file():
-                    yield file.relative_to(self.path).as_posix()
-        for folder in self.path.glob("*/*/*/"):
-            for file in folder.rglob("*"):
-                if file.is_file():
-                    yield file.relative_to(self.path).as_posix()
+        for pattern in ("*", "*/*", DEEPEST):
+            for place in self.path.glob(pattern):
+                if place.is_file():
+                    yield place.relative_to(self.path).as_posix()
+                elif pattern == DEEPEST:  # too deep for an image, which is told where names are listed
+                    yield from (file.relative_to(self.path).as_posix() for file in place.rglob("*") if file.is_file())
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -97,10 +97,8 @@ class Zip:
         info = self._infos[name]
         if info.file_size > LARGEST_FILE:
             raise OSError(f"it has {info.file_size:,} bytes")
-        with self._archive.open(info) as file:
-            return file.read(
-                info.file_size + 1
-            )  # not all that it unpacks to: its size may be a lie, which its checksum tells
+        with self._archive.open(info) as file:  # its size may be a lie, which its checksum tells: no more is unpacked
+            return file.read(info.file_size + 1)
 
     def _below(self, name: str) -> str:
         return name.removeprefix(f"{self._top}/") if self._top else name
