@@ -207,3 +207,6 @@ def test_a_transferred_ticket_is_no_file_and_says_whose_is(made, example, tmp_pa
     folder = next((made / "example/moons/transfer+turned/s0").iterdir())
     with pytest.raises(StoreError, match="starts from weights of another task: write the ticket of turned instead"):
         write_ticket(Store(made), folder, tmp_path / "a.ticket")
+    fresh = next((made / "example/moons/transfer-reinit+turned/s0").iterdir())
+    with pytest.raises(StoreError, match="has the mask of another task: write the ticket of turned instead"):
+        write_ticket(Store(made), fresh, tmp_path / "a.ticket")

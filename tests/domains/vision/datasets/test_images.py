@@ -215,6 +215,14 @@ def test_a_split_that_is_missing(write_images, tmp_path, split):
     assert f"has no images of the split {split}: images lie in <split>/<class>/" in refusal(folder)
 
 
+def test_what_is_asked_of_a_data_set_with_val_alone_says_so(write_images, tmp_path):
+    folder = sources.Folder(write_images(tmp_path / "mine"))
+    with pytest.raises(
+        DataError, match="of the split val: images lie in <split>/<class>/, with the splits train and val$"
+    ):
+        images.listing(folder, needed=("train", "val"))
+
+
 @pytest.mark.parametrize(
     "name", ["train/0.png", "0.png", "extra/cat/0.png", "train/cat/a/0.png", "train/cat/a/b/0.png"]
 )

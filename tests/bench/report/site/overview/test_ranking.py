@@ -10,6 +10,7 @@ from bench.report.site.anchors import pages
 from bench.report.site.overview.ranking import rank
 from bench.report.site.standings import standings
 from bench.report.statistics.aggregates import improvement, iqm, stratified
+from bench.report.statistics.seeds import resampled
 
 ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.08, "random-ticket": -0.16}
 GAIN = 0.8
@@ -94,6 +95,18 @@ def test_intervals_are_as_wide_as_those_of_claims(study, tasks):
     half = wider * (plain.high - plain.low) / 2
     assert (found.gap.low, found.gap.high) == pytest.approx((plain.mean - half, plain.mean + half))
     assert 0 <= found.better.low <= found.better.mean <= found.better.high <= 1
+
+
+def test_odds_stay_between_none_and_all(study):
+    """Where nearly all pairs are won the wider interval would reach beyond."""
+    records = study({"dense": 0.0, "ticket": 0.0, "reinit": -0.08, "snip": 0.04}, seeds=4, noise=0.07)
+    found = {each.method: each.better for each in ranking(records).methods if each.better}
+    ticket, *rivals = (
+        np.array([[_normalised(records, method, seed)] for seed in range(4)]) for method in ("ticket", "reinit", "snip")
+    )
+    low, high = (resampled(stratified(improvement, rival, ticket), samples=1).interval for rival in rivals)
+    assert (low.low < 0, high.high > 1) == (True, True), "or nothing is asked here"
+    assert (found["reinit"].low, found["snip"].high) == (0, 1)
 
 
 def _normalised(records, method, seed):
