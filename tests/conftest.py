@@ -3,6 +3,7 @@
 `pytest --hypothesis-profile default` looks for new ones.
 """
 
+import gc
 import os
 
 from hypothesis import settings
@@ -24,3 +25,9 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests first, so that no worker is left alone with one in the end (`--no-loadscope-reorder`)."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """Leave what was imported and collected to itself: the garbage collector would look at it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -137,13 +137,14 @@ def test_on_a_terminal_the_list_of_tasks_says_how_to_see_one_of_them(listed):
 def test_claims_are_chosen_by_paper_and_verdict(listed):
     of = {claim.id for claim in load_claims() if claim.paper == "1905.13405"}
     assert set(names(listed("claims", "1905.13405")[1])) == of
-    records = ("--records", "results/records")
+    records = ("--records", "results/records/masks.jsonl")
     verdicts = ("holds", "fails", "inconclusive", "no verdict", "not run")
     told = {verdict: listed("claims", *records, "--verdict", verdict)[1] for verdict in verdicts}
     found = {
         verdict: set(re.findall(rf"^(\S+) +{verdict}(?: at|$)", out, re.MULTILINE)) for verdict, out in told.items()
     }
     assert set.union(*found.values()) == {claim.id for claim in load_claims()}
+    assert min(len(found[verdict]) for verdict in ("holds", "fails", "inconclusive")) > 0
     whole = listed("claims", *records)[1]
     assert all(f"{name:<7} holds" in whole for name in found["holds"])
     assert "fails at" not in told["holds"]

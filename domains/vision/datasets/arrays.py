@@ -48,6 +48,8 @@ def _sized(images: NDArray[Any], side: int) -> NDArray[Any]:
     count, channels, height, width = images.shape
     if height != width:
         raise SpecError(f"side is {side}, but the images are {height}x{width}: leave it out, or make them square")
+    if height == side:
+        return images
     factor = -(-height // side)
     border = factor * side - height
     around = (border // 2, border - border // 2)

@@ -33,8 +33,9 @@ DROPS = {
 Arrays = dict[str, np.ndarray]
 
 
+@functools.lru_cache(maxsize=2)
 def random_arrays(train: int, test: int, *, image: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Arrays:
-    """Random images; every class has as many, but for the last one."""
+    """Random images, which other tests see too; every class has as many, but for the last one."""
     rng = np.random.default_rng(0)
     arrays = {}
     for part, count in (("train", train), ("test", test)):

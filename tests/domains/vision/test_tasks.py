@@ -102,8 +102,8 @@ def test_slim_tasks_fit_each_others_tickets():
 IMAGES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28)}
 """Data set -> what its images are, if not colour of 32x32."""
 HEAVY = ("vgg-19", "torchvision:resnet50")
-LARGEST_BATCH = 16
-"""Of a heavy network; its own batch of 512 is for GPUs."""
+SHRUNK = {"batch": 8, "side": 64}
+"""The most that a heavy network is given; its own batch of 512 and the 224 pixels of ImageNet are for GPUs."""
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def data(stand_in, monkeypatch, tmp_path):
         for number in range(6):
             Image.new("RGB", (80, 60), (number, 0, 0)).save(tmp_path / f"{number}.png")
             files.append((f"{number}.png", number))
-        monkeypatch.setattr(large, "find", lambda _: (tmp_path, {"train": files * 4, "test": files}))
+        monkeypatch.setattr(large, "find", lambda _: (tmp_path, {"train": files * 100, "test": files}))
         examples._load.cache_clear()
 
     return provide
@@ -153,16 +153,30 @@ def test_every_task_is_built_and_takes_two_updates(data, task):
 )
 def test_every_heavy_task_is_built_and_takes_two_updates(data, task):
     data(task)
-    batch = min(task.config["batch"], 2 if task.config.get("stream") else LARGEST_BATCH)
-    takes_two_updates(replace(task, config={**task.config, "batch": batch}, evaluation={"val": 20, "test": 20}))
+    shrunk = {key: min(task.config[key], most) for key, most in SHRUNK.items() if key in task.config}
+    takes_two_updates(replace(task, config={**task.config, **shrunk}, evaluation={"val": 4, "test": 4}))
 
 
 @pytest.mark.slow
-def test_the_papers_vgg19_takes_an_update_of_its_own_batch(data):
-    task = TASKS["vision/vgg19-gap-cifar10a@paper"]
+@pytest.mark.parametrize(
+    ("key", "side"), [("vision/vgg19-gap-cifar10a@paper", 32), ("vision/resnet50-imagenet@paper", 224)]
+)
+def test_what_the_paper_trains_is_shown_its_own_batch(data, key, side):
+    task = TASKS[key]
     data(task)
     learner = domain.learner(task, streams=Streams(0), device="cpu")
-    seen = []
-    learner.module.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
-    learner.train(1)
-    assert seen == [(512, 3, 32, 32)]
+
+    def stop(_, inputs):
+        raise InterruptedError(tuple(inputs[0].shape))
+
+    learner.module.register_forward_pre_hook(stop)
+    with pytest.raises(InterruptedError) as shown:
+        learner.train(1)
+    assert shown.value.args == ((512, 3, side, side),)
+
+
+@pytest.mark.slow
+def test_images_of_imagenet_are_trained_on_at_their_own_size(data):
+    task = TASKS["vision/resnet50-imagenet@paper"]
+    data(task)
+    takes_two_updates(replace(task, config={**task.config, "batch": 2}))
