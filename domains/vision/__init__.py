@@ -9,7 +9,7 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.config import misfit
 from domains.vision.datasets.places import VARIABLE, root
-from domains.vision.parts import shortage
+from domains.vision.examples.parts import shortage
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 

@@ -19,7 +19,7 @@ Channels = float | Annotated[list[float], Meta(min_length=1)]
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of `domains.vision.augmentation.Augmentation`."""
+    """The arguments of `domains.vision.examples.augmentation.Augmentation`."""
 
     crop: Count = 0
     flip: bool = False

@@ -15,13 +15,13 @@ from bench.errors import SpecError, UnknownName
 from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
 from bench.spec import Task
 from bench.streams import Streams, drawing_from
-from domains.vision.augmentation import Augmentation
-from domains.vision.batches import Batches
 from domains.vision.datasets import is_mixed
-from domains.vision.examples import CLASSES, load
-from domains.vision.models import build
+from domains.vision.examples.augmentation import Augmentation
+from domains.vision.examples.batches import Batches
+from domains.vision.examples.examples import CLASSES, load
+from domains.vision.examples.parts import held_out, shortage
+from domains.vision.networks.models import build
 from domains.vision.optimizers import OPTIMIZERS
-from domains.vision.parts import held_out, shortage
 from domains.vision.schedule import Schedule
 
 EVALUATION_BATCH = 1_000
@@ -40,7 +40,7 @@ class VisionLearner:
 
     Args:
         task: its `config` names model, optimizer, schedule, batch, and what is taken of the one data set of its `data` (see
-            `domains.vision.examples.load`); `augment`, if training images are cropped and flipped; `width`, if the model
+            `domains.vision.examples.examples.load`); `augment`, if training images are cropped and flipped; `width`, if the model
             is not as wide as its name says.
         streams: `init` gives the weights, `data` the order of the examples, `augment` their crops and flips and the dropout
             of networks that are not built in, `score` the examples of `losses`, which are not augmented, and their dropout.

@@ -15,8 +15,9 @@ from bench.report.statistics.seeds import interval
 from bench.streams import Streams
 from bench.tickets import masks
 from bench.tickets.attach import Attached
-from domains.vision import datasets, domain, examples
+from domains.vision import datasets, domain
 from domains.vision.datasets.arrays import shaped
+from domains.vision.examples import examples
 
 WARM = 2
 """Rounds before anything is measured: memory is fetched, and the optimizers make their state."""

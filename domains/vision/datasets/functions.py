@@ -12,7 +12,7 @@ from bench.code import pinned
 from bench.digests import tensors_digest
 from bench.errors import DataError
 from domains.vision.datasets.arrays import SPLITS, Arrays, splits
-from domains.vision.parts import classes_of
+from domains.vision.examples.parts import classes_of
 
 FEWEST = 10
 """Examples to train with: fewer leave nothing to hold out."""

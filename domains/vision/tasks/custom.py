@@ -14,8 +14,8 @@ from domains.vision import datasets
 from domains.vision.config import misfit
 from domains.vision.datasets import DIGESTS, functions, large
 from domains.vision.datasets import own as own_images
-from domains.vision.kinds import KIND, TABLES, is_own, obstacle, unsupported
-from domains.vision.parts import HELD_OUT, shortage
+from domains.vision.examples.parts import HELD_OUT, shortage
+from domains.vision.networks.kinds import KIND, TABLES, is_own, obstacle, unsupported
 from domains.vision.pruning import PRUNING
 
 BATCH = 128

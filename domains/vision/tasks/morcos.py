@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from bench.spec import Pruning, Scale, Task
 from domains.vision.datasets import DIGESTS
-from domains.vision.kinds import KIND, unsupported
+from domains.vision.networks.kinds import KIND, unsupported
 from domains.vision.tasks.sets import SETS
 
 BATCH = 512

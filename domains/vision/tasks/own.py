@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.spec import Pruning, Task
 from domains.vision.datasets import DIGESTS, own
-from domains.vision.kinds import KIND, TABLES, obstacle, unsupported
+from domains.vision.networks.kinds import KIND, TABLES, obstacle, unsupported
 
 OURS = "slim-vgg"
 """The model of the task that every set has."""

@@ -14,7 +14,7 @@ from bench.tickets import accounting, masks
 from bench.tickets.inputs import Parent
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
-from domains.vision.models import MODELS
+from domains.vision.networks.models import MODELS
 
 # The papers' P_m.
 

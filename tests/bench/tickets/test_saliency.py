@@ -17,7 +17,7 @@ from torch.nn.functional import max_pool2d, mse_loss
 from bench.errors import Unsupported
 from bench.streams import Streams
 from bench.tickets import accounting, masks, saliency
-from domains.vision.models import build
+from domains.vision.networks.models import build
 
 
 class Net:

@@ -14,9 +14,11 @@ from PIL import Image
 from torch import nn
 
 from bench.spec import Task
-from domains.vision import datasets, domain, examples, models
+from domains.vision import datasets, domain
 from domains.vision.datasets import places
 from domains.vision.datasets.arrays import shaped
+from domains.vision.examples import examples
+from domains.vision.networks import models
 
 DROPS = {
     "optimizer": "sgd",

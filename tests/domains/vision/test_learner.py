@@ -12,7 +12,7 @@ from bench.streams import Streams
 from bench.tickets.conformance import check_learner
 from bench.tickets.methods import METHODS
 from domains.vision import domain
-from domains.vision.examples import load
+from domains.vision.examples.examples import load
 
 
 def variant(task, **config):

@@ -14,7 +14,7 @@ from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
 from bench.tickets.protocol import run_unit
 from domains import vision
-from domains.vision import examples
+from domains.vision.examples import examples
 
 DIGITS = """
 import torch

@@ -12,7 +12,8 @@ from bench.stacks.alone import SeatedDomain
 from bench.stacks.layers import stacked
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
-from domains.vision import domain, models
+from domains.vision import domain
+from domains.vision.networks import models
 
 TASKS = domain.tasks()
 CONVOLUTIONS = ("slim-cifar10a", "resnet20-half-16px", "conv2-16px")

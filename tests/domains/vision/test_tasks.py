@@ -10,8 +10,9 @@ from bench.doors import ForwardsOnes
 from bench.learner import Learner
 from bench.spec import SCALES, task_from_json, to_json
 from bench.streams import Streams
-from domains.vision import domain, examples
+from domains.vision import domain
 from domains.vision.datasets import DIGESTS, large
+from domains.vision.examples import examples
 
 TASKS = domain.tasks()
 LENETS = {key: task for key, task in TASKS.items() if task.name.startswith("vision/lenet")}

@@ -11,8 +11,9 @@ from bench import registry
 from bench.errors import DataError, UnknownName
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner
-from domains.vision import datasets, domain, examples
+from domains.vision import datasets, domain
 from domains.vision.datasets import own
+from domains.vision.examples import examples
 
 
 def mine():

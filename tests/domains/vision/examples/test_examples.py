@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from bench.errors import SpecError
-from domains.vision import datasets, domain, examples
+from domains.vision import datasets, domain
 from domains.vision.datasets.arrays import shaped
+from domains.vision.examples import examples
 
 NORMALISATION = [0.25, 0.5]
 

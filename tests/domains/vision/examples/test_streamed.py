@@ -10,9 +10,10 @@ from PIL import Image
 from bench.errors import DataError
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner
-from domains.vision import domain, examples
-from domains.vision.augmentation import Augmentation
+from domains.vision import domain
 from domains.vision.datasets import large
+from domains.vision.examples import examples
+from domains.vision.examples.augmentation import Augmentation
 
 CLASSES = ("n01", "n02", "n03")
 

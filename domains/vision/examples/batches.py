@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.errors import SpecError
-from domains.vision.augmentation import Augmentation
+from domains.vision.examples.augmentation import Augmentation
 
 
 class Batches(Protocol):

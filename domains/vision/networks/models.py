@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.errors import SpecError, UnknownName
-from domains.vision import factories, zoo
-from domains.vision.kinds import KIND, is_own, obstacle
+from domains.vision.networks import factories, zoo
+from domains.vision.networks.kinds import KIND, is_own, obstacle
 
 Image = tuple[int, ...]
 """(channels, height, width); what is no image has any shape."""
@@ -177,8 +177,8 @@ def build(
     """A network with Gaussian Glorot weights and zero biases, on the CPU.
 
     Args:
-        name: one of `MODELS`, `torchvision:NAME` for one of `domains.vision.zoo`, or `module:function` for one of the
-            user's own (`domains.vision.factories`), whose layers draw as they do.
+        name: one of `MODELS`, `torchvision:NAME` for one of `domains.vision.networks.zoo`, or `module:function` for one of the
+            user's own (`domains.vision.networks.factories`), whose layers draw as they do.
         width: multiplies every hidden width.
         classes: how many.
         image: what is seen.

@@ -4,7 +4,7 @@ import torch
 
 from bench.streams import Streams
 from domains.vision import domain
-from domains.vision.augmentation import Augmentation
+from domains.vision.examples.augmentation import Augmentation
 
 IMAGES = torch.randint(1, 256, (64, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.errors import DataError
-from domains.vision.augmentation import Augmentation
+from domains.vision.examples.augmentation import Augmentation
 
 MIDDLE = 224 / 256
 """What of an image's shorter side a test sees."""

@@ -5,9 +5,9 @@ from torch import nn
 from bench import registry
 from bench.errors import SpecError, UnknownName
 from bench.report.claims.definitions import load_claims
-from domains.vision.kinds import KIND, SIDES
-from domains.vision.models import MODELS
-from domains.vision.models import build as build_any
+from domains.vision.networks.kinds import KIND, SIDES
+from domains.vision.networks.models import MODELS
+from domains.vision.networks.models import build as build_any
 from domains.vision.pruning import PRUNING
 
 WEIGHTS = {

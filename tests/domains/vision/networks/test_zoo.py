@@ -7,9 +7,9 @@ from torchvision import models
 
 from bench.errors import SpecError, UnknownName, Unsupported
 from bench.tickets.saliency import undefined
-from domains.vision import zoo
-from domains.vision.kinds import obstacle, unsupported
-from domains.vision.models import build
+from domains.vision.networks import zoo
+from domains.vision.networks.kinds import obstacle, unsupported
+from domains.vision.networks.models import build
 
 SIDE = {"inception_v3": 96, "vit_h_14": 224, "maxvit_t": 224}
 LARGE = ("vit_", "regnet_y_128gf", "regnet_y_32gf", "regnet_x_32gf", "maxvit_t")

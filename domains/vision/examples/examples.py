@@ -15,11 +15,11 @@ from bench.digests import canonical_json
 from bench.errors import SpecError
 from bench.spec import Task
 from domains.vision import datasets
-from domains.vision.batches import Batches, Examples, Values
 from domains.vision.datasets import functions, large
 from domains.vision.datasets.arrays import Arrays, splits
-from domains.vision.parts import classes_of, held_out, shortage
-from domains.vision.streamed import Streamed
+from domains.vision.examples.batches import Batches, Examples, Values
+from domains.vision.examples.parts import classes_of, held_out, shortage
+from domains.vision.examples.streamed import Streamed
 
 CLASSES = 10
 """How many there are unless a task's `config` says otherwise."""
