@@ -15,15 +15,15 @@ from bench.exchange.ticketfile import TicketFile, read_ticket, ticket_of
 from bench.record import Record
 from bench.report.frame import frame
 from bench.report.results import Results
-from bench.runs.frontier import Frontier
-from bench.runs.plan import Plan
-from bench.runs.plan import plan as make_plan
-from bench.runs.selection import Selection
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.selection import Selection
 from bench.spec import Entry, Suite, Task, Unit
 from bench.store.store import DEFAULT, Store
 from bench.verbs import training
-from bench.verbs.execution import Execution
-from bench.verbs.request import existing, names
+from bench.verbs.arguments.execution import Execution
+from bench.verbs.arguments.request import existing, names
 
 OTHERS = "run something first, or pass another `store`"
 
@@ -110,7 +110,7 @@ def run(
         levels: only these.
         seeds: only these.
         scale: another scale: `smoke`, `quick`, `small` or `paper`.
-        execution: fields of {py:class}`bench.verbs.execution.Execution`: `workers`, `threads`, `device`, `stack`,
+        execution: fields of {py:class}`bench.verbs.arguments.execution.Execution`: `workers`, `threads`, `device`, `stack`,
             `progress` ...
 
     Returns:

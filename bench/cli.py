@@ -16,7 +16,7 @@ import typer.main
 
 from bench import __version__
 from bench.errors import MISTAKE, TicketBenchError
-from bench.verbs import options
+from bench.verbs.arguments import options
 
 NAME = "ticketbench"
 COMPLETE = "_TICKETBENCH_COMPLETE"
@@ -73,7 +73,7 @@ def _verbs(of: str) -> ModuleType:
 
 
 def _asked(suite: str | None, part: options.Part, scale: str | None) -> Any:
-    return _verbs("request").Request(suite=suite, scale=scale, **asdict(part))
+    return _verbs("arguments.request").Request(suite=suite, scale=scale, **asdict(part))
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -104,7 +104,7 @@ def run(
 ) -> None:
     """Train what is left of a suite, and print its table."""
     asked = _asked(suite, part, scale)
-    execution = _verbs("execution").Execution(**asdict(training))
+    execution = _verbs("arguments.execution").Execution(**asdict(training))
     raise typer.Exit(_verbs("training").run(asked, store, execution))
 
 
@@ -122,10 +122,10 @@ def plan(
     """Show what a run would do, and how long; or list the suites."""
     asked = _asked(suite, part, scale)
     if suite is None:
-        _verbs("request").refuse_without_suite(asked, store, {"workers": workers, "stack": stack != "auto"})
+        _verbs("arguments.request").refuse_without_suite(asked, store, {"workers": workers, "stack": stack != "auto"})
         _verbs("lists").suites()
         return
-    _verbs("training").plan(asked, store, _verbs("execution").Execution(workers=workers, stack=stack))
+    _verbs("training").plan(asked, store, _verbs("arguments.execution").Execution(workers=workers, stack=stack))
 
 
 @app.command(epilog="Example: ticketbench status quick")
@@ -251,7 +251,7 @@ def reproduce(
     training: options.Training,
 ) -> None:
     """Train the units that a claim needs, and print whether it holds."""
-    execution = _verbs("execution").Execution(**asdict(training))
+    execution = _verbs("arguments.execution").Execution(**asdict(training))
     if plan:
         _verbs("claims").plan(claim, store, execution, scale=scale)
         return

@@ -91,7 +91,7 @@ class Items(TypedDict):
 
 
 class Survival(TypedDict):
-    """How the weights that a mask keeps differed from those that it prunes, in the dense network; see `bench.tickets.survival`."""
+    """How the weights that a mask keeps differed from those that it prunes, in the dense network; see `bench.tickets.measurements.survival`."""
 
     initial: Share  # chance that a kept weight began larger in magnitude than a pruned one of its layer: 0.5 if it tells nothing
     movement: Number  # how much farther kept ones moved, in standard deviations of their layer's initial weights
@@ -186,7 +186,7 @@ class Record(TypedDict):
     ]  # metrics of examples that were trained on, in the end, from learners that have some
     interpolation: NotRequired[
         dict[Name, list[Number]]
-    ]  # metrics at even steps from its twin's weights to its own; see `bench.tickets.instability`
+    ]  # metrics at even steps from its twin's weights to its own; see `bench.tickets.measurements.instability`
     survival: NotRequired[Survival]  # of masks that rank trained weights, where the dense states are at hand
     counts: Counts
     density: Share  # kept / prunable weights of the whole network

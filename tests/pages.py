@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 from bench.report.claims import definitions
 from bench.report.site import write
-from bench.report.site.glossary import ARXIV, PAPERS
+from bench.report.site.sections.glossary import ARXIV, PAPERS
 
 
 def site(suites, verdicts, **more):

@@ -6,7 +6,7 @@ import pytest
 
 from bench import registry
 from bench.report.published import files, read
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.spec import Entry, Suite
 
 RECORDS = files(Path(__file__).parents[1] / "results" / "records")

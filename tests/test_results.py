@@ -12,7 +12,7 @@ from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge, shown
 from bench.report.publish import STYLES, verdicts
 from bench.report.published import files, read
-from bench.report.site.measured import measurements
+from bench.report.site.sections.measured import measurements
 from bench.report.table.render import render, resamples
 from bench.spec import Unit, unit_id
 from bench.verbs.site import site

@@ -21,8 +21,8 @@ from bench.runs.job import Job, Part, Works
 from bench.spec import DENSE, Entry, Pruning, Suite, Task, search_cost
 from bench.store.attempt import Attempt
 from bench.store.integrity import read_file, read_parent
+from bench.tickets.measurements.metrics import metrics as measured
 from bench.tickets.methods import METHODS
-from bench.tickets.metrics import metrics as measured
 
 SHAPES = {"a.weight": (8, 5), "a.bias": (8,), "b.weight": (2, 8)}
 PRUNABLE = ("a.weight", "b.weight")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import SpecError
-from bench.runs.frontier import NEEDS, Frontier
-from bench.runs.plan import Plan
+from bench.runs.planning.frontier import NEEDS, Frontier
+from bench.runs.planning.plan import Plan
 from bench.spec import DIGITS, Unit
 from bench.store.attempt import RECORD, STATES, read_record
 from bench.store.integrity import differences

@@ -11,11 +11,11 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from bench.errors import StoreError
-from bench.runs.frontier import NEEDS, Frontier
 from bench.runs.job import WORKS, Job, Outcome, Part, Works, in_stack
 from bench.runs.launch import Launcher, WorkerDied
-from bench.runs.plan import Plan
-from bench.runs.stacking import Lockstep, Seats, Stacking
+from bench.runs.planning.frontier import NEEDS, Frontier
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.stacking import Lockstep, Seats, Stacking
 from bench.spec import Unit
 from bench.stopping import check, undisturbed
 from bench.store.attempt import Attempt

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from bench.runs.estimates.pace import Left, Pace, duration, steps_of
-from bench.runs.frontier import Frontier
-from bench.runs.plan import Plan
-from bench.runs.stacking import Stacking
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.stacking import Stacking
 from bench.spec import DIGITS, Unit
 from bench.store.store import Failure, Store
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.runs.estimates.pace import Left, Pace, duration
-from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
+from bench.runs.planning.frontier import Frontier
 from bench.spec import Unit
 from bench.store.claims import Holder
 from bench.store.store import Store

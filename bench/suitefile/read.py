@@ -12,7 +12,7 @@ from typing import Any
 from bench import registry
 from bench.code import brought
 from bench.errors import SpecError, UnknownName
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.spec import DENSE, Entry, Method, Suite, Task
 from bench.suitefile.numbers import numbers
 from bench.suitefile.source import Source

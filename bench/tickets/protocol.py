@@ -28,7 +28,7 @@ from bench.tickets import accounting, masks
 from bench.tickets.attach import Attached
 from bench.tickets.choose import choose
 from bench.tickets.inputs import MethodInputs, Parent, Start, streams_of
-from bench.tickets.instability import between
+from bench.tickets.measurements.instability import between
 
 Report = Callable[[int, Mapping[str, float]], None]
 
@@ -48,7 +48,7 @@ class Trained:
         items: what the final score was computed from, item by item, where the learner keeps that.
         nodes: every hidden layer in the end, where the learner keeps that.
         fit: metrics of examples that were trained on, in the end, where the learner measures that.
-        interpolation: metrics between its twin and itself; see `bench.tickets.instability`.
+        interpolation: metrics between its twin and itself; see `bench.tickets.measurements.instability`.
         absent: metric that the final evaluation did not report -> why, where the learner says so.
     """
 

@@ -24,7 +24,7 @@ from bench.runs.device import check_device
 from bench.runs.launch.local import usable_cores
 from bench.stopping import Stopped, check
 from bench.suitefile import load_suite
-from bench.verbs.request import existing, names, say, writing
+from bench.verbs.arguments.request import existing, names, say, writing
 
 ZIP = b"PK"
 OTHERS = "name a store, an archive or a ticket file"

@@ -18,15 +18,15 @@ from bench.runs import overview
 from bench.runs.estimates.pace import Left, Pace, duration
 from bench.runs.estimates.timing import TRIAL, Tried, timings
 from bench.runs.job import WORKS, Works
-from bench.runs.plan import Plan
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import DENSE, SCALES, Entry, Suite
 from bench.store.store import Store
 from bench.verbs import training
 from bench.verbs.activity import activity
-from bench.verbs.execution import Execution
+from bench.verbs.arguments.execution import Execution
+from bench.verbs.arguments.request import again, command_line, elsewhere, say, ways
 from bench.verbs.lists import block, say_rows
-from bench.verbs.request import again, command_line, elsewhere, say, ways
 
 STYLES = ("text", "md")
 

@@ -16,7 +16,7 @@ from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import review
 from bench.report.regression.side import Key, Side, of_records, of_table
 from bench.spec import Task
-from bench.verbs.request import Request, again, command_line, existing
+from bench.verbs.arguments.request import Request, again, command_line, existing
 
 TABLE = ".csv"
 OTHERS = f"run a suite first, or name another store, records (*{RECORDS}) or a table (*{TABLE})"

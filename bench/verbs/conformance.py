@@ -8,10 +8,10 @@ from bench import registry
 from bench.code import brought, own
 from bench.errors import Unsupported
 from bench.runs import conformance
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.spec import SCALES, Method, Task
 from bench.verbs.activity import activity
-from bench.verbs.request import say
+from bench.verbs.arguments.request import say
 
 AT = "@"
 """Between the name of a task and its scale."""

@@ -8,9 +8,9 @@ from bench.exchange.imports import import_ticket
 from bench.exchange.pack import pack as write
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack as read
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.store import Store
-from bench.verbs.request import Request, command_line, existing, say, writing
+from bench.verbs.arguments.request import Request, command_line, existing, say, writing
 
 
 def pack(asked: Request, root: Path, *, output: Path, weights: bool) -> None:

@@ -15,9 +15,9 @@ from bench import registry, suitefile
 from bench.errors import SpecError, UnknownName
 from bench.report.escaping import plain
 from bench.runs import overview
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.spec import SCALES, Pruning, Suite, Task
-from bench.verbs.request import command_line, hint, say
+from bench.verbs.arguments.request import command_line, hint, say
 
 WIDEST = 100
 """Characters of a line on a terminal, at most."""

@@ -15,8 +15,8 @@ from bench.runs import overview
 from bench.store import files
 from bench.store.attempt import CONFLICTS, read_record
 from bench.store.store import PLAIN, Store, curve
-from bench.verbs.options import FIGURES, RESULTS
-from bench.verbs.request import (
+from bench.verbs.arguments.options import FIGURES, RESULTS
+from bench.verbs.arguments.request import (
     Request,
     again,
     command_line,

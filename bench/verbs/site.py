@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.verbs.request import again, command_line, say, writing
+from bench.verbs.arguments.request import again, command_line, say, writing
 
 MEASURED = "measured"
 """The folder beside the records that holds what was measured again."""
@@ -22,8 +22,8 @@ def site(records: Path, output: Path) -> None:
     from bench.report.claims.definitions import load_claims  # noqa: PLC0415  only tables need scipy
     from bench.report.claims.verdicts import judge  # noqa: PLC0415
     from bench.report.published import is_packed, read  # noqa: PLC0415
-    from bench.report.site.measured import measurements  # noqa: PLC0415
-    from bench.report.site.speed import published  # noqa: PLC0415
+    from bench.report.site.sections.measured import measurements  # noqa: PLC0415
+    from bench.report.site.sections.speed import published  # noqa: PLC0415
     from bench.report.site.write import site as page  # noqa: PLC0415
     from bench.report.site.write import write  # noqa: PLC0415
     from bench.report.submitters import submitters  # noqa: PLC0415

@@ -21,7 +21,7 @@ from bench.store import files
 from bench.store.attempt import STATES, read_record
 from bench.store.store import Store
 from bench.store.tensors import masks_nothing
-from bench.verbs.request import Request, again, existing, writing
+from bench.verbs.arguments.request import Request, again, existing, writing
 
 FOLDER = "speed"
 """Of a store: what was measured of its units, a file each."""

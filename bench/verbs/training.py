@@ -14,18 +14,18 @@ from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
 from bench.runs.estimates.pace import Pace, sample
 from bench.runs.estimates.timing import TRIAL, Tried, timings
-from bench.runs.frontier import Frontier
 from bench.runs.job import WORKS, Works
-from bench.runs.plan import Plan
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.stacking import Stacking
 from bench.runs.progress import watch
-from bench.runs.stacking import Stacking
 from bench.stopping import Stopped, undisturbed
 from bench.store.store import Store
 from bench.verbs.activity import activity, say_aside
-from bench.verbs.execution import Execution
-from bench.verbs.options import FIGURES
+from bench.verbs.arguments.execution import Execution
+from bench.verbs.arguments.options import FIGURES
+from bench.verbs.arguments.request import Request, existing, say, ways
 from bench.verbs.reports import display, draw, sum_up, tell_conflicts
-from bench.verbs.request import Request, existing, say, ways
 
 
 def run(asked: Request, root: Path, execution: Execution, *, works: Works = WORKS, trial: str = TRIAL) -> int:

@@ -13,8 +13,8 @@ from bench.__main__ import main
 from bench.code import own
 from bench.runs.drive import drive
 from bench.runs.launch.local import LocalLauncher
-from bench.runs.plan import plan as make_plan
-from bench.runs.stacking import Stacking
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.stacking import Stacking
 from bench.store.store import Store
 from bench.verbs import training
 

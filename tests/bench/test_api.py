@@ -113,7 +113,7 @@ def test_suites_and_units_are_made_here_and_run_together(offered, suite_file):
 
 def test_a_unit_is_that_of_the_suite_to_the_last_digit_of_its_id(offered, suite_file):
     suite = bench.suitefile.load_suite(str(suite_file))
-    planned = bench.runs.plan.plan(suite).units
+    planned = bench.runs.planning.plan.plan(suite).units
     assert offered.unit(KEY, "reinit", 3, 1).id in planned
     assert offered.unit(KEY, "dense").id in planned
     assert offered.unit("toy/still@smoke", "ticket-init", 1).method.name == "ticket", "there it is the same"

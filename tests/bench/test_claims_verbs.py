@@ -13,7 +13,7 @@ from bench.report.claims import text
 from bench.report.claims.definitions import Claim
 from bench.report.claims.definitions import load_claims as definitions
 from bench.runs.estimates.pace import duration, steps_of
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.store import Store
 from bench.suitefile import load_suite
 from bench.verbs import claims as verbs

@@ -19,9 +19,10 @@ from nodes import build_layer
 
 from bench import __version__, cli
 from bench.store.store import Store
-from bench.verbs import options, training
-from bench.verbs.execution import Execution
-from bench.verbs.request import Request
+from bench.verbs import training
+from bench.verbs.arguments import options
+from bench.verbs.arguments.execution import Execution
+from bench.verbs.arguments.request import Request
 
 EXECUTION = [
     *("--workers", "--threads", "--device", "--stack", "--unit-timeout", "--unit-memory", "--launcher", "--address"),

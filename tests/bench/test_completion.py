@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bench import registry, suitefile
-from bench.verbs import completion
+from bench.verbs.arguments import completion
 
 COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'ticketbench'; from bench.__main__ import main; main()"]
 

@@ -12,7 +12,7 @@ from bench.errors import LaunchError
 from bench.runs.launch import slurm
 from bench.runs.launch.process import Limits
 from bench.store.store import Store
-from bench.verbs.execution import Execution
+from bench.verbs.arguments.execution import Execution
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bench.report.sentences import sentences
 from bench.report.table.rows import sections
 from bench.runs.estimates.pace import steps_of
 from bench.runs.estimates.timing import Timing
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.store import Store
 from bench.suitefile import load_suite
 from bench.verbs import claims, reports, speed, training

@@ -8,7 +8,7 @@ import pytest
 from bench import registry, suitefile
 from bench.__main__ import main
 from bench.report.claims.definitions import load_claims
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.spec import SCALES
 
 ESCAPES = re.compile("\x1b\\[[0-9;?]*[a-zA-Z]")

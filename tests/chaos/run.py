@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.attempt import read_record
 from bench.store.claims import ATTEMPTS, CLAIM
 from bench.store.integrity import verify

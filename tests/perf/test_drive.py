@@ -10,7 +10,7 @@ import pytest
 
 from bench.runs.drive import drive
 from bench.runs.job import Outcome
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import Entry, Suite
 from bench.store.store import Store
 from bench.tickets.methods import METHODS
@@ -78,7 +78,7 @@ def test_a_thousand_workers_are_kept_busy(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.prepare()
     monkeypatch.setattr(
-        "bench.runs.frontier.Frontier._lacks", lambda *_: False
+        "bench.runs.planning.frontier.Frontier._lacks", lambda *_: False
     )  # nothing is trained, so nothing is left
     launcher, begun, cpu = Fake(), time.monotonic(), time.process_time()
 

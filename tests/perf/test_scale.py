@@ -8,8 +8,8 @@ import time
 import many
 import pytest
 
-from bench.runs.frontier import Frontier
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import plan as make_plan
 from bench.store import index
 from bench.store.store import Store
 
@@ -20,9 +20,9 @@ HEAD = """
 import resource, sys, time
 from pathlib import Path
 import many
-from bench.runs.frontier import Frontier
+from bench.runs.planning.frontier import Frontier
 from bench.runs.overview import status
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.store import Store
 made, store = plan(many.suite(int(sys.argv[2]))), Store(Path(sys.argv[1]))
 """

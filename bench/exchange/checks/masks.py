@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.store.attempt import STATES
 from bench.store.tensors import read_tensors
-from bench.tickets.survival import survival
+from bench.tickets.measurements.survival import survival
 
 
 def network(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import CurvePoint
-from bench.tickets.metrics import metrics
+from bench.tickets.measurements.metrics import metrics
 
 RANGES = {
     "accuracy": (0.0, 100.0),

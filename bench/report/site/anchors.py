@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from bench.record import Measurement, Record
-from bench.report.site.measured import DIGITS
+from bench.report.site.sections.measured import DIGITS
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.compact import COMPACT, cells
 from bench.report.table.rows import Section, sections

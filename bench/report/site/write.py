@@ -15,21 +15,21 @@ from bench.report.claims import text
 from bench.report.claims.definitions import papers
 from bench.report.claims.verdicts import ClaimVerdict, shown
 from bench.report.site.anchors import Page, pages, unit
-from bench.report.site.charts import chart, styles
-from bench.report.site.claims import KINDS, ClaimLine, by_paper, claim_lines, tally
-from bench.report.site.densities import families, layers_of
-from bench.report.site.glossary import ARXIV, ruled_out, terms
-from bench.report.site.glossary import COLUMNS as HEADINGS
-from bench.report.site.measured import NOTHING, Measured, again, measurers, of_arm, of_unit, setting
-from bench.report.site.nodes import node_charts
 from bench.report.site.overview import costs, panels
 from bench.report.site.overview.ranking import rank
 from bench.report.site.overview.sentences import sentences
-from bench.report.site.records import method_of, settings, task_of
 from bench.report.site.scripts import policy, scripts, style
+from bench.report.site.sections.charts import chart, styles
+from bench.report.site.sections.claims import KINDS, ClaimLine, by_paper, claim_lines, tally
+from bench.report.site.sections.densities import families, layers_of
+from bench.report.site.sections.glossary import ARXIV, ruled_out, terms
+from bench.report.site.sections.glossary import COLUMNS as HEADINGS
+from bench.report.site.sections.measured import NOTHING, Measured, again, measurers, of_arm, of_unit, setting
+from bench.report.site.sections.nodes import node_charts
+from bench.report.site.sections.records import method_of, settings, task_of
+from bench.report.site.sections.speed import speed_tables
+from bench.report.site.sections.standings import standings
 from bench.report.site.sources import sources
-from bench.report.site.speed import speed_tables
-from bench.report.site.standings import standings
 from bench.report.site.templates import environment
 from bench.report.table import bootstrap
 from bench.report.table.compact import ARROWS, COMPACT, besides, title

@@ -9,7 +9,7 @@ from statistics import median
 
 from bench.record import Record, is_stacked
 from bench.runs.estimates.timing import Timing
-from bench.runs.plan import Plan
+from bench.runs.planning.plan import Plan
 from bench.spec import Unit
 from bench.store.store import Store
 from bench.tickets.columns import columns

@@ -19,8 +19,8 @@ from bench.tickets.conformance.findings import NOTE, Finding, Tell, collected, r
 from bench.tickets.conformance.observe import Case, observe, promised
 from bench.tickets.conformance.starts import kept_of_ticket, start_weights, untouched
 from bench.tickets.conformance.watch import Seen
+from bench.tickets.measurements.metrics import metrics
 from bench.tickets.methods import METHODS
-from bench.tickets.metrics import metrics
 
 
 def check_method(

@@ -23,9 +23,9 @@ from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost
 from bench.tickets.columns import columns
 from bench.tickets.inputs import Parent
-from bench.tickets.metrics import metrics
+from bench.tickets.measurements.metrics import metrics
+from bench.tickets.measurements.survival import survival
 from bench.tickets.protocol import Report, Result, Trained, run_unit, run_units
-from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
 from bench.tickets.units.seating import Seating
 

@@ -15,12 +15,12 @@ from safetensors.numpy import load_file, save_file
 
 from bench import registry
 from bench.digests import file_digest, json_digest, tensors_digest
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import Unit, unit_id
 from bench.store.attempt import STATES, Attempt
 from bench.store.store import Store
+from bench.tickets.measurements.metrics import metrics
 from bench.tickets.methods import METHODS
-from bench.tickets.metrics import metrics
 from bench.tickets.units.work import work
 
 

@@ -14,7 +14,7 @@ from bench.code import pinned
 from bench.exchange.draw import obstacle
 from bench.exchange.installed import Catalogue
 from bench.exchange.submission import read
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import Unit
 from bench.store.attempt import Attempt
 from bench.store.store import Store

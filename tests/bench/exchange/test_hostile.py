@@ -29,7 +29,7 @@ from bench.exchange.pack import pack
 from bench.exchange.ticketfile import read_ticket, unfold, write_ticket
 from bench.exchange.unpack import extract, unpack
 from bench.exchange.verify import findings_of, findings_of_ticket
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.store import Store
 
 MANIFEST = "manifest.json"

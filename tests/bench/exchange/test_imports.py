@@ -20,10 +20,10 @@ from bench.exchange.ticketfile import write_ticket
 from bench.exchange.verify import findings_of
 from bench.runs.clean import clean
 from bench.runs.estimates.pace import Pace
-from bench.runs.frontier import Frontier
 from bench.runs.overview import planned, status
-from bench.runs.plan import plan as make_plan
-from bench.runs.stacking import Stacking
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.stacking import Stacking
 from bench.store.attempt import Attempt, read_record
 from bench.store.claims import ATTEMPTS
 from bench.store.store import Store

@@ -45,7 +45,7 @@ def finished(store, *methods):
 
 
 def toy_units():
-    from bench.runs.plan import plan
+    from bench.runs.planning.plan import plan
 
     return plan(toy.suite(("dense",))).units.values()
 

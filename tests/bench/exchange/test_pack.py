@@ -13,7 +13,7 @@ from bench.errors import StoreError
 from bench.exchange import pack as packing
 from bench.exchange.manifest import NAME, Manifest
 from bench.exchange.pack import pack
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.store import Store
 
 PACKED = {"record.json", "mask.safetensors"}

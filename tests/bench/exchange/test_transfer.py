@@ -15,7 +15,7 @@ from bench.exchange.pack import pack
 from bench.exchange.ticketfile import write_ticket
 from bench.exchange.unpack import unpack
 from bench.exchange.verify import findings_of
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.attempt import Attempt
 from bench.store.store import Store
 from bench.tickets.units.work import work

@@ -6,7 +6,7 @@ import toy
 
 from bench.errors import StoreError
 from bench.runs.clean import clean
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.attempt import STATES
 from bench.store.claims import Claims
 from bench.store.integrity import verify

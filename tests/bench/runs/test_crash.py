@@ -12,7 +12,7 @@ import pytest
 import toy
 from processes import MARK, SLOW, in_proc, living, wait_until
 
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.attempt import read_record
 from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify

@@ -17,7 +17,7 @@ from bench.runs import drive as driving
 from bench.runs.drive import drive
 from bench.runs.job import Outcome, Works
 from bench.runs.launch.local import LocalLauncher, usable_cores
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import DIGITS
 from bench.store import files
 from bench.store.attempt import FAILED

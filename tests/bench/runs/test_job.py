@@ -14,7 +14,7 @@ from bench.errors import SpecError
 from bench.runs import job as jobs
 from bench.runs.failure import LONGEST
 from bench.runs.job import Outcome, resolve, run
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.claims import ATTEMPTS
 
 
@@ -57,7 +57,7 @@ import resource, sys, numpy, toy
 from pathlib import Path
 from safetensors.numpy import save_file
 from bench.runs.job import run
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 
 def work(unit, *, parents, folder, device, report):
     if sys.argv[2] == "plain":

@@ -2,8 +2,8 @@ import toy
 
 from bench.runs.estimates.pace import Pace
 from bench.runs.overview import in_columns, lacking, planned, status
-from bench.runs.plan import plan as make_plan
-from bench.runs.stacking import Stacking
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.stacking import Stacking
 from bench.spec import Suite
 
 

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from bench.runs import progress
 from bench.runs.estimates.pace import Left, Pace
-from bench.runs.frontier import Frontier
 from bench.runs.job import Outcome
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import plan as make_plan
 from bench.runs.progress import Lines, LiveTable, NotebookBar, watch
 
 

@@ -7,7 +7,7 @@ import toy
 
 from bench import registry
 from bench.runs.clean import clean
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store.attempt import CONFLICTS
 from bench.store.integrity import verify
 

@@ -16,8 +16,8 @@ from bench.runs.drive import drive
 from bench.runs.job import Outcome
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.local import LocalLauncher
-from bench.runs.plan import plan as make_plan
-from bench.runs.stacking import Stacking
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.stacking import Stacking
 from bench.store.attempt import CONFLICTS, FAILED
 from bench.store.claims import ATTEMPTS
 from bench.store.integrity import verify
@@ -114,7 +114,7 @@ def test_ready_units_are_shared_by_the_free_workers_up_to_the_best_number(store,
 
 def test_whoever_is_free_first_does_not_take_what_another_will_be_free_for(store, monkeypatch):
     """Two pairs are in training; of one pair both have ended, of the other one, and three tickets wait: two are taken."""
-    monkeypatch.setattr("bench.runs.frontier.Frontier._lacks", lambda *_: False)  # nothing is trained
+    monkeypatch.setattr("bench.runs.planning.frontier.Frontier._lacks", lambda *_: False)  # nothing is trained
     launcher = Fake(2)
 
     class Watch(Silent):

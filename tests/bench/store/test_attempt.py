@@ -14,7 +14,7 @@ import pytest
 import toy
 
 from bench.errors import FULL, AttemptVanished, StoreError
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store import attempt as attempts
 from bench.store import files
 from bench.store.attempt import CONFLICTS, FAILED, STATES, Attempt
@@ -168,7 +168,7 @@ import os, sys, time, toy
 from bench.store import attempt, files
 from bench.store.attempt import Attempt
 from bench.store.claims import Claims
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store.store import Store
 from pathlib import Path
 store, step, calls = Store(sys.argv[1]), int(sys.argv[2]), 0

@@ -11,7 +11,7 @@ import time
 import pytest
 import toy
 
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store import index
 from bench.store.claims import FileClock
 from bench.store.index import INDEX, load
@@ -219,7 +219,7 @@ def test_a_few_units_are_read_without_it(filled, monkeypatch):
 
 LOOKING = """
 import json, sys, toy
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.store import index
 from bench.store.store import Store
 index.WORTH, index.SETTLED = 1, -1e18

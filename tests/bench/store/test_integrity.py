@@ -9,7 +9,7 @@ import toy
 from safetensors.numpy import load_file, save_file
 
 from bench.digests import file_digest, json_digest, tensors_digest
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store import tensors as reading
 from bench.store.integrity import revived, verify
 from bench.store.tensors import read_mask

@@ -11,7 +11,7 @@ import toy
 
 from bench.errors import StoreError
 from bench.record import FORMAT
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.store import store as stores
 from bench.store.integrity import verify
 from bench.store.store import Store, curve

@@ -5,7 +5,7 @@ from toy import task as toy_task
 
 from bench import registry
 from bench.errors import SpecError
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.suitefile import load_suite
 
 REST = 'methods = ["dense", "ticket"]\nlevels = [1]\nseeds = [0]\n'

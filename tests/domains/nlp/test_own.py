@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import DataError, SpecError, UnknownName
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.spec import Unit, task_from_json, to_json
 from bench.tickets.conformance import check_learner
 from bench.tickets.methods import METHODS

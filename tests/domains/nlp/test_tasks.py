@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bench.errors import UnknownName, Unsupported
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.spec import Entry, Suite, to_json
 from bench.tickets.methods import METHODS
 from domains.nlp import corpora, domain

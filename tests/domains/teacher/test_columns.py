@@ -6,7 +6,7 @@ import torch
 from bench import registry
 from bench.errors import SpecError, Unsupported
 from bench.learner import State
-from bench.runs.plan import plan, refusal
+from bench.runs.planning.plan import plan, refusal
 from bench.spec import Entry, Pruning, Suite, Unit
 from bench.streams import Streams
 from bench.tickets.choose import choose

@@ -17,7 +17,7 @@ from company import (
 
 from bench.errors import SpecError
 from bench.registry import method
-from bench.runs.stacking import Stacking
+from bench.runs.planning.stacking import Stacking
 from bench.spec import Unit
 from bench.stacks.alone import SeatedDomain
 from bench.streams import Streams

@@ -8,7 +8,7 @@ from bench import registry
 from bench.digests import json_digest
 from bench.exchange.verify import findings_of
 from bench.report.show import show
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.spec import Entry, Suite
 from bench.store.attempt import Attempt
 from bench.store.integrity import verify

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bench import registry
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.suitefile.read import load_suite
 from domains.vision import domain
 from domains.vision.config import misfit

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench.errors import Diverged, SpecError, UnknownName
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 from bench.spec import Entry, Suite
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.report.figures.style import looks
-from bench.report.site.charts import COLOURS, FEW, OTHERS
 from bench.report.site.overview.ranking import Ranked, Ranking
 from bench.report.site.overview.scales import Scale, octaves
+from bench.report.site.sections.charts import COLOURS, FEW, OTHERS
 from bench.report.site.templates import label, percent
 
 WIDTH, HEIGHT = 440, 432

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bench.report.figures.style import looks
 from bench.report.site.anchors import Page
-from bench.report.site.charts import COLOURS, FEW, OTHERS
 from bench.report.site.overview.scales import Scale, decimals, octaves, points
+from bench.report.site.sections.charts import COLOURS, FEW, OTHERS
 from bench.report.site.templates import percent
 from bench.report.table.arms import Arm
 from bench.report.table.rows import Row, at_chance, learned

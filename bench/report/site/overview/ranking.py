@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.report.site.anchors import Page
-from bench.report.site.standings import Standing, counted
+from bench.report.site.sections.standings import Standing, counted
 from bench.report.statistics.aggregates import improvement, iqm, stratified
 from bench.report.statistics.seeds import FEWEST, Floats, Interval, resampled
 from bench.report.table.normalised import normalised

@@ -13,7 +13,7 @@ from bench.report.claims import definitions as claims
 from bench.report.claims.definitions import Claim, Test, find, load_claims, papers
 from bench.report.claims.measures import STATISTICS
 from bench.report.claims.text import about
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 
 SEED_PAPERS = {"1803.03635": 24, "1906.02773": 13, "1906.02768": 18, "1905.13405": 9, "1909.13458": 6}
 """Paper -> claims; one that names two quantities is two, and what is derived from one is another. A-1, of five networks, is five."""

@@ -10,7 +10,7 @@ import toy
 from broken import broken_column
 
 from bench import registry
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 from bench.spec import Entry, Pruning, Suite
 from bench.store.attempt import without_curve
 from bench.tickets.columns import MASKS, WEIGHTS

@@ -14,7 +14,7 @@ from bench.report.regression.review import outcome, review
 from bench.report.regression.side import of_records
 from bench.report.statistics.seeds import deciding, deciding_apart, estimate
 from bench.report.table.render import render
-from bench.runs.selection import Selection
+from bench.runs.planning.selection import Selection
 from bench.spec import Method
 
 SHAPE = (-1.0, 0.0, 1.0)

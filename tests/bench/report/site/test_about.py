@@ -8,10 +8,10 @@ from pages import Reader, measurement, site
 from bench import registry
 from bench.report.claims.definitions import load_claims, papers
 from bench.report.claims.verdicts import judge
-from bench.report.site import glossary
 from bench.report.site.anchors import pages
-from bench.report.site.glossary import COLUMNS, PAPERS, ruled_out, terms
-from bench.report.site.measured import Measured
+from bench.report.site.sections import glossary
+from bench.report.site.sections.glossary import COLUMNS, PAPERS, ruled_out, terms
+from bench.report.site.sections.measured import Measured
 from bench.report.site.sources import sources
 from bench.report.table.compact import HEADER
 from bench.tickets.methods import METHODS

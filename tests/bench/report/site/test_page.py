@@ -9,7 +9,7 @@ from pages import measurement, write_site
 
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.verdicts import judge
-from bench.report.site.measured import Measured
+from bench.report.site.sections.measured import Measured
 from bench.spec import Pruning
 
 pytestmark = pytest.mark.browser

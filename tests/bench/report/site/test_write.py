@@ -18,13 +18,13 @@ from bench.report.claims.definitions import find, load_claims
 from bench.report.claims.verdicts import ClaimVerdict, judge
 from bench.report.publish import publish
 from bench.report.site.anchors import pages
-from bench.report.site.charts import FEW, chart, styles
-from bench.report.site.claims import KINDS, claim_lines, tally
-from bench.report.site.densities import families
-from bench.report.site.glossary import ARXIV
 from bench.report.site.overview.ranking import rank
 from bench.report.site.scripts import PARTS, policy, scripts, vendor
-from bench.report.site.standings import standings
+from bench.report.site.sections.charts import FEW, chart, styles
+from bench.report.site.sections.claims import KINDS, claim_lines, tally
+from bench.report.site.sections.densities import families
+from bench.report.site.sections.glossary import ARXIV
+from bench.report.site.sections.standings import standings
 from bench.tickets.methods import METHODS
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}

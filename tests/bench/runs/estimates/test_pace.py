@@ -6,7 +6,7 @@ import toy
 
 from bench.runs.estimates.pace import Left, Pace, duration, sample, steps_of
 from bench.runs.estimates.timing import Timing
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 
 
 def unit_of(method, **changes):

@@ -12,7 +12,7 @@ from bench.errors import LaunchError
 from bench.runs.job import Outcome
 from bench.runs.launch import WorkerDied, pool
 from bench.runs.launch.pool import LOSSES, Lost, Pool, Refused
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 
 OK = Outcome(status="ok")
 

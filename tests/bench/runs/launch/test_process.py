@@ -15,7 +15,7 @@ from processes import MARK, in_proc, living, wait_until
 from bench.runs.launch import WorkerDied, process
 from bench.runs.launch.child import THREAD_VARIABLES
 from bench.runs.launch.process import Limits, Worker
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.plan import plan as make_plan
 
 pytestmark = in_proc
 
@@ -197,7 +197,7 @@ PARENT = """
 import sys, toy
 from pathlib import Path
 from bench.runs.launch.process import Worker
-from bench.runs.plan import plan
+from bench.runs.planning.plan import plan
 unit, = plan(toy.suite(("dense",))).units.values()
 Worker(threads=1).train(toy.job(Path(sys.argv[1]), unit), lambda *_: print("begun", flush=True))
 """

@@ -10,9 +10,10 @@ from example import MOONS, ExampleDomain, variant
 from bench.chance import FALSE_ALARM
 from bench.registry import methods, templates
 from bench.streams import Streams
-from bench.tickets import choose, dynamic, masks, metrics, saliency
+from bench.tickets import choose, dynamic, masks, saliency
 from bench.tickets.columns import MASKS, TRAININGS, columns
 from bench.tickets.conformance import check_method
+from bench.tickets.measurements import metrics
 from bench.tickets.methods import METHODS, TEMPLATES
 
 

@@ -18,8 +18,8 @@ from bench.record import FORMAT, Record
 from bench.spec import Unit
 from bench.streams import Streams
 from bench.tickets import masks
+from bench.tickets.measurements.survival import survival
 from bench.tickets.methods import METHODS
-from bench.tickets.survival import survival
 from bench.tickets.units import artifacts
 from bench.tickets.units.work import work
 

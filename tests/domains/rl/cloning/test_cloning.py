@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.errors import DataError
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS

@@ -8,7 +8,7 @@ import torch
 from company import alone, check_company, check_leaving, check_trouble, check_units, distance, half, trained
 
 from bench.errors import SpecError
-from bench.runs.plan import refusal
+from bench.runs.planning.plan import refusal
 from bench.stacks.alone import SeatedDomain
 from bench.streams import Streams
 from bench.tickets.attach import Attached

@@ -6,11 +6,11 @@ import pytest
 from pages import site
 
 from bench.report.site.anchors import pages
-from bench.report.site.charts import FEW
 from bench.report.site.overview import costs, panels
 from bench.report.site.overview.ranking import Network, Ranked, Ranking, rank
 from bench.report.site.overview.scales import TICKS, Scale, decimals, octaves
-from bench.report.site.standings import standings
+from bench.report.site.sections.charts import FEW
+from bench.report.site.sections.standings import standings
 
 ARMS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.08, "random-ticket": -0.16, "one-shot": -0.02, "shuffled": -0.1}
 

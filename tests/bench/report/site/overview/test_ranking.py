@@ -8,7 +8,7 @@ from scipy import stats
 
 from bench.report.site.anchors import pages
 from bench.report.site.overview.ranking import rank
-from bench.report.site.standings import standings
+from bench.report.site.sections.standings import standings
 from bench.report.statistics.aggregates import improvement, iqm, stratified
 from bench.report.statistics.seeds import resampled
 

@@ -7,7 +7,7 @@ import pytest
 from bench.report.site.anchors import pages
 from bench.report.site.overview.ranking import rank
 from bench.report.site.overview.sentences import sentences
-from bench.report.site.standings import standings
+from bench.report.site.sections.standings import standings
 
 ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.08, "random-ticket": -0.16, "one-shot": -0.001}
 

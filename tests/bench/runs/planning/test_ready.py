@@ -1,4 +1,4 @@
-from bench.runs.ready import Ready
+from bench.runs.planning.ready import Ready
 
 GROUPS = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "x": None, "y": None}
 

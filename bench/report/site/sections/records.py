@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bench.digests import canonical_json
 from bench.record import Record
 from bench.report.site.anchors import Page
-from bench.report.site.measured import setting
+from bench.report.site.sections.measured import setting
 from bench.report.table.arms import Arm
 
 

@@ -6,7 +6,7 @@ from example import MOONS, Moons
 
 from bench.errors import Diverged
 from bench.streams import Streams
-from bench.tickets.instability import POINTS, between
+from bench.tickets.measurements.instability import POINTS, between
 
 
 class Straight(Moons):

@@ -13,12 +13,12 @@ from bench import suitefile
 from bench.code import brought
 from bench.errors import SpecError, StoreError
 from bench.record import Record
-from bench.runs.plan import Plan
-from bench.runs.plan import plan as make_plan
-from bench.runs.selection import Selection
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.selection import Selection
 from bench.spec import Entry, Method, Suite
 from bench.store.store import Store
-from bench.verbs.options import DEFAULT_STORE
+from bench.verbs.arguments.options import DEFAULT_STORE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.verbs import completion
-from bench.verbs.completion import one, several
+from bench.verbs.arguments import completion
+from bench.verbs.arguments.completion import one, several
 
 _SUITE, _SCALE, _CLAIM = one(completion.suites), one(completion.scales), one(completion.claims)
 
@@ -163,7 +163,7 @@ ROUNDS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Which part of a suite: fields of `bench.verbs.request.Request`."""
+    """Which part of a suite: fields of `bench.verbs.arguments.request.Request`."""
 
     tasks: Tasks = None
     methods: Methods = None
@@ -173,7 +173,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How units are trained: the fields of `bench.verbs.execution.Execution`."""
+    """How units are trained: the fields of `bench.verbs.arguments.execution.Execution`."""
 
     workers: Workers = None
     threads: Threads = 1

@@ -2,7 +2,7 @@ import pytest
 import toy
 
 from bench.errors import SpecError, UnknownName
-from bench.runs.selection import Selection
+from bench.runs.planning.selection import Selection
 
 SUITE = toy.suite(("dense", "ticket", "reinit"), levels=(1, 3), seeds=(0, 1))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Literal
 
-from bench.runs.plan import Plan
-from bench.runs.ready import Ready
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.ready import Ready
 from bench.spec import DIGITS, SOURCES, Role, Unit
 from bench.store.attempt import CONFLICTS
 from bench.store.store import Store

@@ -7,7 +7,7 @@ from pages import Reader, site
 from timed import build_speed
 
 from bench.errors import StoreError
-from bench.report.site.speed import published
+from bench.report.site.sections.speed import published
 from bench.report.speed import HEADER, line
 from bench.verbs.site import site as write
 

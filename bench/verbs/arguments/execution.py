@@ -13,10 +13,10 @@ from bench.runs.device import check_device
 from bench.runs.launch import Launcher
 from bench.runs.launch.local import LocalLauncher, usable_cores
 from bench.runs.launch.process import Limits
-from bench.runs.plan import Plan
+from bench.runs.planning.plan import Plan
+from bench.runs.planning.stacking import Stacking
 from bench.runs.progress import STYLES
-from bench.runs.stacking import Stacking
-from bench.verbs.request import say
+from bench.verbs.arguments.request import say
 
 LAUNCHERS = ("local", "ray", "slurm")
 BELONGS = {

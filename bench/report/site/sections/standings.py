@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.site.anchors import Page
-from bench.report.site.measured import of_arm
+from bench.report.site.sections.measured import of_arm
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.rows import RANDOM, UNCLAIMED, Row, at_chance
 from bench.spec import DENSE, SCALES

@@ -8,7 +8,7 @@ from nodes import build_layer, with_nodes
 from pages import Reader, site
 
 from bench.report.site.anchors import pages
-from bench.report.site.nodes import node_charts
+from bench.report.site.sections.nodes import node_charts
 
 STUDENTS = {
     "correlation_final": [0.96, 0.96, 0.5],

@@ -7,8 +7,8 @@ import toy
 
 from bench import registry
 from bench.errors import LaunchError
-from bench.runs.plan import plan as make_plan
-from bench.runs.stacking import Seats, Stacking
+from bench.runs.planning.plan import plan as make_plan
+from bench.runs.planning.stacking import Seats, Stacking
 from bench.store.attempt import Attempt
 from bench.tickets.columns import TRAININGS
 

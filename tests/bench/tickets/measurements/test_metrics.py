@@ -6,7 +6,7 @@ import pytest
 from example import MOONS, variant
 
 from bench.spec import share_of_budget
-from bench.tickets.metrics import best, metrics
+from bench.tickets.measurements.metrics import best, metrics
 
 AT_ACCURACY = variant(select="accuracy")
 

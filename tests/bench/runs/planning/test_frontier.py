@@ -2,8 +2,8 @@
 
 import toy
 
-from bench.runs.frontier import Frontier
-from bench.runs.plan import plan as make_plan
+from bench.runs.planning.frontier import Frontier
+from bench.runs.planning.plan import plan as make_plan
 
 
 def labels(frontier, ids):

@@ -8,7 +8,7 @@ import toy
 
 from bench import registry
 from bench.errors import Unsupported
-from bench.runs.plan import plan, refusal
+from bench.runs.planning.plan import plan, refusal
 from bench.spec import Pruning, Suite
 from bench.suitefile import parse
 from bench.tickets.columns import MaskColumn

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.tickets.survival import survival
+from bench.tickets.measurements.survival import survival
 
 
 def layers(**sizes):

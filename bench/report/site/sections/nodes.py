@@ -20,7 +20,7 @@ from bench.report.figures.nodes.numbers import (
     tallest,
 )
 from bench.report.site.anchors import Page
-from bench.report.site.charts import COLOURS, OTHERS, short
+from bench.report.site.sections.charts import COLOURS, OTHERS, short
 from bench.report.site.templates import label
 from bench.spec import DENSE
 

@@ -7,7 +7,7 @@ import pytest
 from pages import claim, measurement, site
 
 from bench.errors import StoreError
-from bench.report.site.measured import measurements
+from bench.report.site.sections.measured import measurements
 from bench.verbs.site import site as write
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u202e\"'"

@@ -1,0 +1,1 @@
+"""What the parts of the page tell, each as the templates draw it."""

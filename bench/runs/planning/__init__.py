@@ -1,0 +1,1 @@
+"""What is to be trained: the units of a suite, those that can run now, and those that run together."""

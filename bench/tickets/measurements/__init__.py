@@ -1,0 +1,1 @@
+"""What is measured of finished trainings beside their curves."""

@@ -1,0 +1,1 @@
+"""What was typed: options, the suite and the part of it, how units are trained."""
