@@ -36,14 +36,15 @@ def publish(
     `tables/<name>-bootstrap.csv` comes with them where records keep their test items; many records are `<name>.jsonl.gz`.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
-    machines; a unit that comes again with an equal result changes nothing.
+    machines; a unit that comes again with an equal result changes nothing. Tables and figures that no longer follow go: one of a
+    task has the scale in its name once there are two.
 
     Args:
         records: of a suite, in any order; the files do not depend on it.
         folder: `results`.
         name: of the suite.
         apart: the suite is somebody's who chose its name: it joins nothing that stands under it.
-        replace: what was published under that name before makes place: its records, tables and figures.
+        replace: the records that were published under that name before make place.
         submitter: who made the records, as the page tells it; None: as it was told before.
 
     Returns:
@@ -71,10 +72,7 @@ def publish(
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
         return [*_suite(draft, name, own.values()), *told]
 
-    made = _filled(folder, make)
-    for path in _made_of(folder, name, published.keys()) - set(made) if replace else ():
-        path.unlink()
-    return made
+    return _filled(folder, make, {name}, published.keys())
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -98,15 +96,27 @@ def refresh(folder: Path) -> list[Path]:
         told = verdicts([record for records in suites.values() for record in records])
         return [*made, _text(draft / "tables" / "claims.md", told)]
 
-    return _filled(folder, make)
+    return _filled(folder, make, suites.keys(), suites.keys())
 
 
-def _filled(folder: Path, make: Callable[[Path], list[Path]]) -> list[Path]:
-    """Put files into their places, and away what stood there in another form."""
+def _filled(
+    folder: Path, make: Callable[[Path], list[Path]], names: Iterable[str], published: AbstractSet[str]
+) -> list[Path]:
+    """Put files into their places, and away what stood there in another form, or no longer follows.
+
+    Args:
+        folder: `results`.
+        make: as in `fill`.
+        names: of the suites that it makes.
+        published: those whose files lie there.
+    """
     made = fill(folder, make)
     for path in made:
         if path.parent.name == "records":
             twin(path).unlink(missing_ok=True)
+    for name in names:
+        for path in _made_of(folder, name, published) - set(made):
+            path.unlink()
     return made
 
 

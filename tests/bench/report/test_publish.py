@@ -168,6 +168,21 @@ def test_a_rerun_takes_the_place_of_all_that_was_published_of_the_suite(rerun, t
     assert _content(tmp_path / "tables").keys() == {path for path in after if path.parent.name == "tables"}
 
 
+def test_figures_go_whose_names_no_longer_follow(study, tmp_path):
+    """A task has its scale in the name of its figure once there are two: the one without it would be of long ago for ever."""
+    small = study({"dense": 0.0, "ticket": 0.01})
+    publish(small, tmp_path, name="mine")
+    publish(small, tmp_path, name="mine-too")
+    (tmp_path / "plots" / "yours-vision-toy.svg").touch()
+    before = _content(tmp_path).keys()
+    written = publish(study({"dense": 0.0, "ticket": 0.01}, scale="paper"), tmp_path, name="mine")
+    gone = before - _content(tmp_path).keys()
+    assert sorted(path.name for path in gone) == ["mine-vision-toy.png", "mine-vision-toy.svg"]
+    (tmp_path / "plots" / "mine-vision-toy.svg").touch()
+    refresh(tmp_path)
+    assert _content(tmp_path).keys() == (before - gone) | set(written) | {tmp_path / "tables" / "claims.md"}
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_replacing_is_no_way_around_a_conflict_with_another_suite(rerun, study, tmp_path, replace):
     stays = study({"dense": 0.0, "ticket": 0.01}, seeds=1)
