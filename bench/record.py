@@ -91,7 +91,10 @@ class Items(TypedDict):
 
 
 class Survival(TypedDict):
-    """How the weights that a mask keeps differed from those that it prunes, in the dense network; see `bench.tickets.measurements.survival`."""
+    """How the weights that a mask keeps differed from those that it prunes, in the dense network.
+
+    See `bench.tickets.measurements.survival`.
+    """
 
     initial: Share  # chance that a kept weight began larger in magnitude than a pruned one of its layer: 0.5 if it tells nothing
     movement: Number  # how much farther kept ones moved, in standard deviations of their layer's initial weights

@@ -163,7 +163,11 @@ def _refuse_place(folder: Path, name: str, *, published: bool) -> None:
 
 def _made_of(folder: Path, name: str, suites: AbstractSet[str]) -> set[Path]:
     """The tables and figures of a suite that is published; another one may be called like one of its figures."""
-    made = [*(folder / "tables").glob(f"{name}*"), *(folder / "plots").glob(f"{name}-*")]
+    made = [
+        *(folder / "tables").glob(f"{name}*"),
+        *(folder / "plots").glob(f"{name}-*.svg"),
+        *(folder / "plots").glob(f"{name}-*.png"),
+    ]
     owner = {path: max((suite for suite in suites if _is_of(path, suite)), key=len, default=None) for path in made}
     return {path for path in made if owner[path] == name}
 

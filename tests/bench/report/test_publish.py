@@ -173,7 +173,8 @@ def test_figures_go_whose_names_no_longer_follow(study, tmp_path):
     small = study({"dense": 0.0, "ticket": 0.01})
     publish(small, tmp_path, name="mine")
     publish(small, tmp_path, name="mine-too")
-    (tmp_path / "plots" / "yours-vision-toy.svg").touch()
+    for yours in ("yours-vision-toy.svg", "mine-notes.txt"):
+        (tmp_path / "plots" / yours).touch()
     before = _content(tmp_path).keys()
     written = publish(study({"dense": 0.0, "ticket": 0.01}, scale="paper"), tmp_path, name="mine")
     gone = before - _content(tmp_path).keys()
