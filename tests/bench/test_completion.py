@@ -34,7 +34,7 @@ def ask(words, shell="bash", **environment):
     [
         (["pl"], ["plan", "plot"]),
         (["run", "lev"], ["levels"]),
-        (["table", "l"], ["language-modelling", "lenet-seeds", "levels", "lth-mnist"]),
+        (["table", "l"], ["language-modelling", "lenet-paper", "lenet-seeds", "levels", "lth-mnist"]),
         (["run", "first", "--tasks", "vision/lenet-m"], ["vision/lenet-mnist"]),
         (["run", "first", "--methods", "reinit"], ["reinit", "reinit-signed"]),
         (["run", "first", "--methods", "ticket,dense,re"], ["ticket,dense,reinit", "ticket,dense,reinit-signed"]),
