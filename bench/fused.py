@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +52,13 @@ class Fused(Optimizer):
 
     # torch wraps a step that does not say this in its profiler, on which LeNet spends 7 % of an update.
     step.hooked = True  # type: ignore[attr-defined]
+
+    # torch's own, without what hides them from its compiler: that is imported for it, which takes about a second, and nobody
+    # here asks for it.
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(Optimizer.zero_grad)
+    state_dict = inspect.unwrap(Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 
     @abstractmethod
     def _update(

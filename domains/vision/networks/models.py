@@ -200,7 +200,9 @@ def build(
         raise UnknownName("model", name, MODELS)
     with torch.device("meta"):  # torch's own initialisation would cost time and draw from the global generator
         model = MODELS[name](width, classes, image)
-    model.to_empty(device="cpu")
+    # `to_empty` does this, too, and imports sympy for it.
+    empty = {name: torch.empty(value.shape, dtype=value.dtype) for name, value in model.state_dict().items()}
+    model.load_state_dict(empty, assign=True)
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.xavier_normal_(module.weight, generator=generator)

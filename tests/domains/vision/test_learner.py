@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -35,6 +37,23 @@ def same(one, other):
 
 def test_the_learner_conforms(either):
     assert check_learner(domain, either) == []
+
+
+def test_a_short_training_does_not_wait_for_a_compiler():
+    code = """
+import sys
+
+from bench.streams import Streams
+from domains.vision import domain
+
+learner = domain.learner(domain.tasks()["vision/lenet-mnist@smoke"], streams=Streams(0), device="cpu")
+learner.train(2)
+learner.snapshot()
+learner.evaluate("val")
+print({"torch._dynamo", "sympy"} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_loaded_learner_equals_a_new_one_to_the_bit(either):
