@@ -32,6 +32,7 @@ def test_there_are_published_records():
         "inputs",
         "instability",
         "language-modelling",
+        "lenet-paper",
         "lenet-seeds",
         "levels",
         "lth-mnist",
