@@ -128,7 +128,7 @@ def data(stand_in, monkeypatch, tmp_path):
 
 
 def told_apart(*, heavy):
-    """Of tasks that train alike for two updates, because they differ in budget and evaluation alone, the smallest."""
+    """The first of those that train alike for two updates: a budget, evaluation, rewind step or pruning does not matter yet."""
     found = {}
     for task in TASKS.values():
         if (task.config["model"] in HEAVY) == heavy:
