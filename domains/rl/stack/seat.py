@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,12 +17,15 @@ from domains.rl.learner import AgentLearner
 from domains.rl.normalisation import Normaliser
 from domains.rl.randomness import WORD
 
-if TYPE_CHECKING:
-    from domains.rl.stack.stack import AgentStack
-
 
 class AgentSeat(Seat, AgentLearner):
     """An agent that trains with others (see `domains.rl.stack.stack.AgentStack`), and otherwise is as if it were alone.
+
+    Args:
+        task: see `domains.rl.learner.AgentLearner`, as for the next two.
+        streams: its own.
+        device: where its policy lives.
+        evaluated: (seat, split) -> every metric of its fresh episodes, which its whole company plays at once.
 
     Attributes:
         actions: where its actions are drawn from.
@@ -30,12 +33,14 @@ class AgentSeat(Seat, AgentLearner):
         evaluations: (split, step, updates) -> metrics, of what its company has evaluated since it was loaded.
     """
 
-    stack: AgentStack
     actions: torch.Generator
     shuffles: np.random.RandomState
 
-    def __init__(self, task: Task, *, streams: Streams, device: str) -> None:
+    def __init__(
+        self, task: Task, *, streams: Streams, device: str, evaluated: Callable[[AgentSeat, str], dict[str, float]]
+    ) -> None:
         super().__init__(task, streams=streams, device=device)
+        self._evaluated = evaluated
         self._counting.remove()  # its stack counts
         self.evaluations: dict[tuple[str, int, int], dict[str, float]] = {}
 
@@ -78,7 +83,7 @@ class AgentSeat(Seat, AgentLearner):
         """Every metric of the split; fresh episodes are played by the whole company at once, and kept for the others."""
         if split not in HELD_OUT:
             return super().evaluate(split)
-        metrics = self.stack.evaluated(self, split)
+        metrics = self._evaluated(self, split)
         if self.trouble is not None:  # somebody else may have asked before, and played for this one, too
             raise self.trouble
         return dict(metrics)

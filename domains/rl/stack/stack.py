@@ -65,7 +65,7 @@ class AgentStack(Stack[AgentSeat]):
     """
 
     def __init__(self, task: Task, *, streams: Sequence[Streams], device: str) -> None:
-        seats = [AgentSeat(task, streams=each, device=device) for each in streams]
+        seats = [AgentSeat(task, streams=each, device=device, evaluated=self.evaluated) for each in streams]
         self._task = task
         self._model = seats[0].model  # its settings are those of all
         self._losses = LOSSES[task.config["algorithm"]](self._model)
