@@ -99,6 +99,9 @@ class Regrowth:
 
     def _change_if_due(self, attached: Attached, learner: Learner) -> None:
         if attached.dense_gradients:
+            if not all(bool(gradient.isfinite().all()) for gradient in attached.gradients.values()):
+                attached.gradients.clear()
+                return  # an update that overflowed in float16 moves nothing: the next one's decide
             attached.dense_gradients = False
             self._change(attached, learner, learner.step / self._budget)
             attached.gradients.clear()

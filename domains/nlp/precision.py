@@ -45,8 +45,17 @@ class Precision:
         self._scaler.scale(loss).backward()
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
-        """Gradients in their true size, once all of an update are there."""
+        """Gradients in their true size, once all of an update are there; zeros if one of them overflowed in float16.
+
+        `step` moves nothing then, and nobody who looks at the gradients afterwards takes it for a divergence.
+        """
         self._scaler.unscale_(optimizer)
+        if self._format is torch.float16:
+            gradients = [
+                each.grad for group in optimizer.param_groups for each in group["params"] if each.grad is not None
+            ]
+            if not bool(torch.stack([each.isfinite().all() for each in gradients]).all()):
+                torch._foreach_zero_(gradients)
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer's step; float16 skips one whose gradients overflowed, and takes a smaller scale."""

@@ -458,3 +458,33 @@ def test_a_look_for_leaks_right_after_a_change_finds_none(monkeypatch, name):
     """Gradients of the update before were accumulated under the mask before: that is no leak."""
     monkeypatch.setattr(attach, "CHECK_EVERY", 1)
     assert check_method(METHODS[name], ExampleDomain(), MOONS) == []
+
+
+def changed_by(updates, *, begin, by_gradient):
+    """The mask after updates that saw such gradients of every weight, the first of them behind step `begin`."""
+    learner, entries = build()
+    attached = Attached(learner, sparse(entries))
+    regrowth(entries, by_gradient=by_gradient).bind(attached, learner)
+    for step, gradients in enumerate(updates, start=begin + 1):
+        learner.step = step
+        if attached.dense_gradients:
+            for name, gradient in gradients.items():
+                attached.see(name, gradient)
+        attached.updated()
+    return attached.mask
+
+
+@pytest.mark.parametrize("by_gradient", [True, False], ids=["rigl", "set"])
+def test_an_update_that_overflowed_changes_no_mask_and_the_next_one_does(by_gradient):
+    """What was gathered at it is forgotten: the change is the one of a training that came there without it."""
+    _, entries = build()
+    before = sparse(entries)
+    good = {name: torch.rand(each.shape, generator=torch.Generator().manual_seed(1)) for name, each in entries.items()}
+    overflowed = {name: each.masked_fill(each > 0.99, math.inf) for name, each in good.items()}
+    due, kind = round(BUDGET * FREEZE / CHANGES), {"by_gradient": by_gradient}
+    rests = changed_by([good, overflowed], begin=due, **kind)
+    assert all(torch.equal(before[name], rests[name]) for name in entries)
+    moved = changed_by([good, overflowed, good], begin=due, **kind)
+    other = changed_by([good, good], begin=due + 1, **kind)
+    assert all(torch.equal(moved[name], other[name]) for name in entries)
+    assert not any(torch.equal(before[name], moved[name]) for name in entries)
