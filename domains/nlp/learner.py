@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from bench.record import Items
 from bench.spec import Task
 from bench.streams import Streams, drawing_from
 from domains.nlp import models
-from domains.nlp.averaging import Average
+from domains.nlp.averaging import BUFFERS, Average
 from domains.nlp.language import LanguageModel
 from domains.nlp.objective import Loss, Objective
 from domains.nlp.precision import Precision
@@ -83,7 +84,7 @@ class TextLearner:
         """
         if split not in HELD_OUT:
             raise UnknownName("split", split, HELD_OUT)
-        at_end = self.step >= self._task.budget
+        at_end = self._is_at_end
         average = self._average.applied() if at_end else nullcontext()
         with mode(self.module, training=False), torch.no_grad(), average, self._precision.autocast():
             found = self._objective.scores(split, at_end=at_end)
@@ -95,7 +96,8 @@ class TextLearner:
         return self._items
 
     def reestimate(self) -> None:
-        """Nothing but the weights decides what these models give in evaluation mode."""
+        """Nothing but the weights decides what these models give in evaluation mode, without an average of others."""
+        self._average.forget()
 
     def losses(self, n: int, *, temperature: float = 1.0) -> Iterator[Tensor]:
         """`n` training losses per token with their graphs, each on its own random batch; the same at each call.
@@ -109,16 +111,24 @@ class TextLearner:
             yield loss.total / loss.tokens
 
     def snapshot(self) -> State:
-        """A copy of weights, buffers and position that later training does not change."""
-        return copy_state(self)
+        """A copy of weights, buffers and position that later training does not change; at the end with the average."""
+        return copy_state(self, buffers=self._average.tensors() if self._is_at_end else {})
+
+    def unaccounted(self, state: State) -> State:
+        """The state without the average of checkpoints that led to it (see `bench.doors.KeepsAccount`)."""
+        return replace(state, buffers={k: each for k, each in state.buffers.items() if not k.startswith(BUFFERS)})
 
     def load(self, state: State) -> None:
         """Go on from `state`, of the same model at the same width, with a fresh optimizer."""
         restore(self, state)
         self._precision.reset()
-        self._average.forget()
+        self._average.restore(state.buffers)
         self._objective.forget()
         self._items = None
+
+    @property
+    def _is_at_end(self) -> bool:
+        return self.step >= self._task.budget
 
     def _update(self) -> Tensor:
         for group in self.optimizer.param_groups:

@@ -1,6 +1,8 @@
+import pytest
 import torch
 from torch import nn
 
+from bench.errors import SpecError
 from domains.nlp.averaging import Average
 
 
@@ -60,3 +62,35 @@ def test_what_is_zero_in_all_stays_exactly_zero():
     with average.applied():
         assert module.weight[0, 0] == 0.0
         assert module.weight[1, 1] != 0.0
+
+
+def test_what_a_mask_dropped_since_is_zero_in_the_average():
+    """As gradual pruning and RigL drop weights between two checkpoints."""
+    module = nn.Linear(2, 2)
+    average = Average(module, last=3, every=1)
+    trained(average, module, 3)
+    with torch.no_grad():
+        module.weight[0, 0] = 0.0
+    with average.applied():
+        assert module.weight.flatten().tolist() == [0, 2, 2, 2]
+
+
+def test_a_state_brings_the_average_which_stands_until_training_goes_on():
+    module, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    average, restored = (Average(each, last=3, every=2) for each in (module, other))
+    trained(average, module, 6)
+    restored.restore(average.tensors())
+    with restored.applied():
+        assert (other.weight == 4).all()
+    assert restored.tensors().keys() == average.tensors().keys()
+    trained(restored, other, 1)
+    assert restored.tensors() == {}
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_an_average_of_other_weights_is_refused(last):
+    """A task that averages nothing takes none: it would be scored by weights that are not its own."""
+    average = Average(nn.Linear(2, 2), last=last, every=1)
+    strange = nn.Linear(2, 2 if not last else 3)
+    with pytest.raises(SpecError, match="average of other weights"):
+        average.restore({f"average.{name}": each.detach() for name, each in strange.named_parameters()})

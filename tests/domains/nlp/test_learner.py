@@ -350,7 +350,32 @@ def test_the_average_is_evaluated_and_the_last_weights_are_kept(transformer):
     assert found != plain.evaluate("test")
     plain.load(replace(plain.snapshot(), weights=averaged))
     assert found == plain.evaluate("test")
-    assert same(learner.snapshot(), replace(checkpoints[-1]))
+    assert same(learner.snapshot(), checkpoints[-1])
+
+
+def test_the_final_state_is_scored_anew_as_it_was(transformer):
+    """With its average, as `verify --replay` evaluates it; whoever trains on or looks between two states begins without."""
+    averaging = replace(transformer, budget=6, config={**transformer.config, "average": {"last": 3, "every": 1}})
+    learner, other, plain = (build(task) for task in (averaging, averaging, replace(transformer, budget=6)))
+    learner.train(6)
+    final, found = learner.snapshot(), learner.evaluate("test")
+    other.load(final)
+    assert other.evaluate("test") == found
+    assert other.snapshot().buffers.keys() == final.buffers.keys()
+    plain.load(learner.unaccounted(final))
+    raw = plain.evaluate("test")
+    assert raw != found
+    other.reestimate()
+    assert other.evaluate("test") == raw
+    other.load(learner.unaccounted(final))
+    assert other.evaluate("test") == raw
+    other.load(final)
+    other.train(7)
+    plain.train(7)
+    learner.load(learner.unaccounted(final))
+    learner.train(7)
+    assert same(other.snapshot(), plain.snapshot())
+    assert other.evaluate("test") == learner.evaluate("test")
 
 
 def test_the_average_is_not_evaluated_on_the_way(transformer):
@@ -378,6 +403,45 @@ def test_mixed_precision_trains_with_float32_weights_and_exact_zeros(transformer
         assert parameter.dtype == torch.float32
         if name in entries:
             assert not parameter[~mask[name]].any()
+
+
+def overflows(learner):
+    """Whether each update's gradients are all zero when it is over, and whether it moved a weight."""
+    seen = []
+    before = [each.detach().clone() for each in learner.module.parameters()]
+
+    def look(*_):
+        now = [each.detach().clone() for each in learner.module.parameters()]
+        nothing = not any(bool(each.grad.any()) for each in learner.module.parameters() if each.grad is not None)
+        seen.append((nothing, any(not torch.equal(*pair) for pair in zip(before, now, strict=True))))
+        before[:] = now
+
+    learner.optimizer.register_step_post_hook(look)
+    return seen
+
+
+def test_a_float16_update_that_overflows_is_no_divergence_and_moves_nothing(transformer):
+    """The first scale is too large for these losses, so a masked training begins with such updates, at which it is checked."""
+    learner = build(transformer, precision="fp16")
+    mask, _ = halved(learner)
+    learner.load(learner.snapshot().masked(mask))
+    seen = overflows(learner)
+    with Attached(learner, mask) as attached:
+        for step in range(1, transformer.budget + 1):
+            learner.train(step)
+            attached.check()
+    assert {nothing for nothing, _ in seen} == {True, False}
+    assert all(nothing is not moved for nothing, moved in seen)
+
+
+def test_a_loaded_float16_learner_has_the_first_scale_of_gradients_again(transformer):
+    learner = build(transformer, precision="fp16")
+    begin, seen = learner.snapshot(), overflows(learner)
+    for _ in range(2):
+        learner.load(begin)
+        learner.train(transformer.budget)
+    assert [nothing for nothing, _ in seen[: len(seen) // 2]] == [nothing for nothing, _ in seen[len(seen) // 2 :]]
+    assert seen[0][0]
 
 
 def test_learning_rates_resume_or_restart(transformer):
