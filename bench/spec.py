@@ -51,7 +51,7 @@ class Pruning:
         rate: fraction of the remaining weights removed per round, in (0, 1).
         scope: `layer` ranks weights inside each layer, `global` over the pooled network.
         biases: whether one-dimensional parameters (biases, norm gains) are prunable too.
-        rates: parameter-name pattern -> its own rate (first match wins); only with `layer` scope.
+        rates: parameter-name pattern -> its own rate, the same of all that match one name; only with `layer` scope.
         exempt: patterns of parameter names that are never pruned.
     """
 
@@ -85,7 +85,8 @@ class Pruning:
             names: of the network's parameters.
 
         Raises:
-            SpecError: naming them, if not: a rate or an exemption that concerns nothing is a typing error.
+            SpecError: naming them, if not: a rate or an exemption that concerns nothing is a typing error. Likewise if two
+                rates are given to one parameter: the order of patterns is no part of a unit's id.
         """
         exact = [pattern for pattern in self.exempt if not WILDCARDS.intersection(pattern)]
         for field_name, patterns in (("rates", self.rates), ("exempt", exact)):
@@ -95,6 +96,13 @@ class Pruning:
                     raise SpecError(
                         f"pruning.{field_name} names {pattern!r}, of which the network has none: it has {known}"
                     )
+        for name in names:
+            given = {pattern: rate for pattern, rate in self.rates.items() if fnmatchcase(name, pattern)}
+            if len(set(given.values())) > 1:
+                told = " and ".join(f"{pattern!r} {rate}" for pattern, rate in given.items())
+                raise SpecError(
+                    f"pruning.rates give {name} more than one rate: {told}; write patterns of which one fits"
+                )
 
     def keep(self, sizes: Mapping[str, int], level: int) -> dict[str, int]:
         """How many weights `level` rounds leave, exactly.
@@ -381,8 +389,11 @@ def search_cost(updates: int, parents: Mapping[Role, int]) -> int:
 def coincident(method: str, task: Task) -> str | None:
     """The method that `method` is the same as on `task`, if there is one.
 
-    Rewinding to step 0 makes `ticket-init` the `ticket`; a constant learning rate makes `fine-tune` `lr-rewind`.
+    Rewinding to step 0 makes `ticket-init` the `ticket`; a constant learning rate makes `fine-tune` `lr-rewind`, unless the
+    task says why not in `unsupported`.
     """
+    if method in task.unsupported:
+        return None
     if method == "ticket-init" and task.rewind_step == 0:
         return "ticket"
     if method == "fine-tune" and task.constant_rate:

@@ -360,3 +360,10 @@ def test_a_transfer_survives_its_own_spec():
 def test_a_search_costs_what_its_dearest_parent_did_and_a_transfer_its_sources_chain(parents, cost):
     """However dear the target's dense network: nothing was searched for there."""
     assert search_cost(10, parents) == cost
+
+
+def test_two_rates_for_one_parameter_are_refused_since_the_id_does_not_tell_their_order():
+    with pytest.raises(SpecError, match=r"give head.weight more than one rate: 'head.\*' 0.1 and '\*.weight' 0.3"):
+        replace(PATTERNS, exempt=()).check(["head.weight", "body.weight"])
+    Pruning(rates={"head.*": 0.1, "*.weight": 0.1}).check(["head.weight", "body.weight"])
+    PATTERNS.check(["head.bias", "body.weight"])

@@ -90,7 +90,6 @@ WINDOW = "Scored on the last 100 training games; the paper takes 1,024."
 
 def _task(game: str, protocol: str, scale: Scale) -> Task:
     preset = PRESETS[protocol]
-    rollout = preset.n_envs * preset.hyperparameters["n_steps"]
     n_envs = 4 if scale == "smoke" else preset.n_envs
     rollout = n_envs * preset.hyperparameters["n_steps"]
     budget = rollout * 8 if scale == "smoke" else 3_200_000

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bench.code import pinned
 from bench.errors import SpecError, UnknownName
 from bench.spec import Direction, Scale, Task
-from domains.rl.tasks.recipe import GROUPS, REPLAY, TO_ZERO, censoring, directions, fresh, pruning, towers
+from domains.rl.tasks.recipe import GROUPS, REPLAY, censoring, directions, fresh, pruning, towers, unsupported
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": {
@@ -175,7 +175,7 @@ def own(
         fewest_seeds=10 if algorithm == "dqn" else 3,
         constant_rate=not falls,
         groups=GROUPS,
-        unsupported={"fine-tune": TO_ZERO} if falls else {},
+        unsupported=unsupported(algorithm, parameters),
         source=f"own task of {env}",
         deviations=(
             UNPUBLISHED,

@@ -60,7 +60,27 @@ REPLAY = (
     "A replay buffer is no state: a rewound agent first fills it again with as many steps of random play as at the "
     "start; they count as environment steps, but not towards the budget."
 )
-TO_ZERO = "The learning rate falls to zero, so training at its last value would train nothing."
+FEWER_RANDOM = (
+    "DQN's random actions become fewer while its learning rate is constant, so fine-tuning is not `lr-rewind` there; it is "
+    "not offered."
+)
+
+
+def unsupported(algorithm: str, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
+    """Method -> why no task of these can run it.
+
+    A constant learning rate makes `fine-tune` the same as `lr-rewind`, but only where nothing else is on a schedule.
+
+    Args:
+        algorithm: `a2c`, `ppo` or `dqn`.
+        hyperparameters: of it; what is `{"linear": first}` falls to zero.
+    """
+    for name, told in (("learning_rate", "learning rate"), ("clip_range", "clipping range")):
+        if isinstance(hyperparameters.get(name), Mapping):
+            return {"fine-tune": f"The {told} falls to zero, so training at its last value would train nothing."}
+    if algorithm == "dqn":
+        return {"fine-tune": FEWER_RANDOM}
+    return {}
 
 
 def towers(hidden: list[int], activation: str) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from domains.rl.tasks.recipe import (
     GROUPS,
     PARALLEL,
     REPLAY,
-    TO_ZERO,
     censoring,
     directions,
     fresh,
     pruning,
     towers,
+    unsupported,
 )
 
 Linear = Mapping[str, float]
@@ -243,7 +243,7 @@ def _task(setting: Setting, scale: Scale) -> Task:
         fewest_seeds=10 if setting.algorithm == "dqn" else 3,
         constant_rate=not falls,
         groups=GROUPS,
-        unsupported={"fine-tune": TO_ZERO} if falls else {},
+        unsupported=unsupported(setting.algorithm, setting.hyperparameters),
         source="rl-baselines3-zoo 22e3ff2; protocol of 1906.02768",
         deviations=_deviations(setting, scale, rollout * count),
     )

@@ -151,6 +151,7 @@ def test_each_failure_has_one_line_with_its_reason(ran, folder, name):
     [
         ("rl/cartpol-a2c", ["dense"], "bad.toml:2: name: unknown task 'rl/cartpol-a2c': did you mean 'rl/cartpole-a2c"),
         ("rl/cartpole-ppo", ["fine-tune"], "cannot run fine-tune: The learning rate falls to zero"),
+        ("rl/cartpole-dqn", ["fine-tune"], "cannot run fine-tune: DQN's random actions become fewer"),
     ],
 )
 def test_what_the_plan_can_know_is_refused_before_anything_is_trained(tmp_path, name, methods, said):

@@ -206,7 +206,7 @@ def zoo(name, scale):
         "reference": float(reference),
         "fewest_seeds": 10 if algorithm == "dqn" else 3,
         "constant_rate": not falls,
-        "unsupported": {"fine-tune"} if falls else set(),
+        "unsupported": {"fine-tune"} if falls or algorithm == "dqn" else set(),
     }  # fmt: skip
 
 
