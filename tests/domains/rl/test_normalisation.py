@@ -98,6 +98,20 @@ def test_loading_brings_the_statistics_back_and_its_reset_does_not_count(build):
         assert all(torch.equal(kept[name], value) for name, value in rewind.buffers.items()), "loading copies"
 
 
+def test_random_play_that_fills_a_replay_buffer_again_moves_no_statistic(build):
+    """The rewound agent's are those of the rewind step until it plays by its own policy."""
+    dqn = domain.tasks()["rl/cartpole-dqn@smoke"]
+    dqn = replace(dqn, config={**dqn.config, "normalise": True})
+    agent = build(dqn)
+    agent.train(dqn.rewind_step)
+    rewind = agent.snapshot()
+    agent.load(rewind)
+    agent.train(agent.step + 1)
+    played = agent.env_steps - rewind.scalars["env_steps"] - dqn.config["hyperparameters"]["learning_starts"]
+    counts = [round(float(each["normaliser.observations.count"])) for each in (rewind.buffers, held(agent))]
+    assert counts[1] - counts[0] == played > 0
+
+
 def test_what_the_policy_and_the_algorithm_see(walks):
     normaliser = Normaliser(Episodes(walks([3, 5])), wanted=True, gamma=0.5)
     normaliser.env.seed(0)

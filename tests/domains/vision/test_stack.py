@@ -10,7 +10,9 @@ from torch import nn
 from bench.errors import SpecError
 from bench.stacks.alone import SeatedDomain
 from bench.stacks.layers import stacked
+from bench.streams import Streams
 from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.conformance.watch import watch
 from bench.tickets.methods import METHODS
 from domains.vision import domain
 from domains.vision.networks import models
@@ -60,6 +62,15 @@ def test_a_changing_rate_is_each_seats_own(task):
     dropping = replace(task, config={**task.config, **drops}, constant_rate=False, budget=20)
     assert distance(trained(domain, dropping, [0, 1], 20)[1], alone(domain, dropping, 1, 20)) < 1e-5
     assert distance(trained(domain, dropping, [0, 1], 20)[1], alone(domain, task, 1, 20)) > 1e-3
+    rates = []
+    for kind in (domain, SeatedDomain(domain)):
+        restarted = kind.learner(dropping, streams=Streams(0), device="cpu")
+        restarted.load(replace(restarted.snapshot(), step=12, origin=12))
+        seen = watch(restarted)
+        restarted.train(20)
+        rates.append([rate for _, rate in seen.rates])
+    assert rates[0] == rates[1]
+    assert max(rates[1][:4]) > 5 * rates[1][-1], "it drops again, half way through what is left"
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)

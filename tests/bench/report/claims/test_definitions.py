@@ -104,7 +104,9 @@ def test_whoever_fixed_more_seeds_by_power_tells_what_fewer_had_said():
     for claim in looked:
         seen, told = claim.first_look.split(" seeds: ")
         assert 3 <= int(seen) < claim.seeds
-        assert re.search(r"\[.*\], p .* after Holm's correction; (over )?\d+ would decide it \(20\d\d-\d\d-\d\d\)", told)
+        assert re.search(
+            r"\[.*\], p .* after Holm's correction; (over )?\d+ would decide it \(20\d\d-\d\d-\d\d\)", told
+        )
 
 
 def test_what_is_derived_says_so():

@@ -13,6 +13,7 @@ from bench.stacks.alone import SeatedDomain
 from bench.streams import Streams
 from bench.tickets.attach import Attached
 from bench.tickets.conformance import check_learner, check_method
+from bench.tickets.conformance.watch import watch
 from bench.tickets.methods import METHODS
 from domains.rl import domain
 from domains.rl.environments import classic
@@ -339,3 +340,20 @@ def test_what_does_not_stack_says_why():
     assert domain.seats(TASKS["rl/cartpole-a2c@smoke"], "cpu") == 32
     assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cpu") == 1
     assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cuda") == 32
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_seats_schedules_are_those_of_a_learner_alone(restarts):
+    """Of the whole budget, or of what is left after the rewind step."""
+    task = TASKS["rl/cartpole-ppo@smoke"]
+    found = []
+    for kind in (domain, SeatedDomain(domain)):
+        agent = kind.learner(task, streams=Streams(0), device="cpu")
+        agent.load(replace(agent.snapshot(), step=task.rewind_step, origin=task.rewind_step if restarts else 0))
+        seen = watch(agent)
+        agent.train(task.rewind_step + 1)
+        found.append(seen.rates[0][1])
+    rollout = task.config["n_envs"] * task.config["hyperparameters"]["n_steps"]
+    left = (task.budget - task.rewind_step - rollout) / (task.budget - task.rewind_step * restarts)
+    first = task.config["hyperparameters"]["learning_rate"]["linear"]
+    assert found == pytest.approx([first * left] * 2)
