@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from bench import registry
 from bench.digests import canonical_json
 from bench.errors import Conflict, SpecError
 from bench.record import Record
@@ -173,9 +174,10 @@ def _made_of(folder: Path, name: str, suites: AbstractSet[str]) -> set[Path]:
 
 
 def _is_of(path: Path, suite: str) -> bool:
-    if path.parent.name == "plots":
-        return path.name.startswith(f"{suite}-")
-    return path.stem in (suite, f"{suite}-bootstrap")
+    """A figure's name goes on with its task's, which begins with a domain: another suite may be named like both."""
+    if path.parent.name != "plots":
+        return path.stem in (suite, f"{suite}-bootstrap")
+    return any(path.name.startswith(f"{suite}-{domain}-") for domain in registry.domains())
 
 
 def _ids(records: Iterable[Record]) -> set[str]:

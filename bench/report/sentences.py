@@ -51,10 +51,15 @@ class Contrast:
         return interval(self.gains)
 
     @property
+    def is_told(self) -> bool:
+        """Whether there are seeds enough to decide it."""
+        return self.gap.low is not None and self.gap.n >= self.fewest
+
+    @property
     def decided(self) -> str | None:
         """`better`, `worse` or, within the margin, `matching`; None: no interval, or it leaves this open."""
         gap = self.gap
-        if gap.low is None or gap.high is None or gap.n < self.fewest:
+        if gap.low is None or gap.high is None or not self.is_told:
             return None
         if gap.low > 0:
             return "better"
@@ -163,18 +168,19 @@ class _Voice:
     decimals: int
 
     def sentences(self, level: Level) -> Iterator[str]:
-        contrasts = level.contrasts
-        if any(each.gap.low is None or each.gap.n < each.fewest for each in contrasts):
-            sides = {
-                "better": [c for c in contrasts if c.gap.mean >= 0],
-                "worse": [c for c in contrasts if c.gap.mean < 0],
-            }
-            yield f"the ticket is {self._differences(sides)}. Fewer than {contrasts[0].fewest} seeds decide nothing."
+        contrasts = [each for each in level.contrasts if each.is_told]
+        few = [each for each in level.contrasts if not each.is_told]
+        if not contrasts:
+            sides = {"better": [c for c in few if c.gap.mean >= 0], "worse": [c for c in few if c.gap.mean < 0]}
+            yield f"the ticket is {self._differences(sides)}. Fewer than {few[0].fewest} seeds decide nothing."
             return
         decided = {how: [each for each in contrasts if each.decided == how] for how in ("better", "worse", "matching")}
         yield f"the ticket is {self._differences(decided)}." if any(decided.values()) else "nothing is decided."
         if undecided := [self._undecided(each) for each in contrasts if not each.decided]:
             yield f"Undecided: {'; '.join(undecided)}."
+        if few:
+            rivals = " and ".join(RIVALS[each.column] for each in few)
+            yield f"Against {rivals} there are fewer than {few[0].fewest} seeds."
 
     def _differences(self, sides: Mapping[str, Sequence[Contrast]]) -> str:
         matching = [

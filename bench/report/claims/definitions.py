@@ -76,6 +76,11 @@ class Claim:
         return (self.comparator,) if isinstance(self.comparator, str) else self.comparator or ()
 
     @property
+    def looked(self) -> int:
+        """Seeds of the first look; 0 without one."""
+        return int(self.first_look.partition(" ")[0]) if self.first_look else 0
+
+    @property
     def arms(self) -> Mapping[str, tuple[str, ...]]:
         """Task -> its methods that are read."""
         own = (self.method,) if self.method else ()

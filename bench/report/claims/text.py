@@ -72,9 +72,16 @@ def notes_on(verdict: ClaimVerdict) -> list[str]:
     notes = (
         verdict.reason,
         looked and f"a first look, before the seeds were fixed: {looked}",
+        verdict.added and f"the seeds added since, alone: {_added(verdict.added)}",
         verdict.known > n and f"judged by the lowest {n} of {verdict.known} seeds, as many as the claim fixes",
     )
     return [note for note in notes if note]
+
+
+def _added(verdict: ClaimVerdict) -> str:
+    assert verdict.interval is not None
+    p = "" if verdict.p is None else f", p {verdict.p:.2g} uncorrected"
+    return f"{verdict.interval.n} seeds: {measured(verdict)}{p}"
 
 
 def seeds_needed(verdict: ClaimVerdict) -> str:

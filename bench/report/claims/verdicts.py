@@ -21,6 +21,7 @@ from bench.report.statistics.aggregates import iqm, stratified
 from bench.report.statistics.families import holm, sign_flip
 from bench.report.statistics.seeds import (
     CONFIDENCE,
+    FEWEST,
     Estimate,
     Floats,
     Interval,
@@ -57,6 +58,7 @@ class ClaimVerdict:
         values: seed -> statistic, before it is turned into what is printed; over several tasks its plain mean.
         pooled: what was tested over several tasks, which the values alone do not tell.
         known: how many seeds have it; those beyond what the claim fixed are not judged by.
+        added: by themselves, the seeds that were fixed after a first look at others; None without one.
         p: after Holm's correction.
         tested: over how many claims it was corrected: those of the family that were run.
         family: how many claims of the paper could be tested at this scale.
@@ -73,6 +75,7 @@ class ClaimVerdict:
     values: Mapping[int, float] = field(default_factory=dict)
     pooled: Estimate | None = None
     known: int = 0
+    added: ClaimVerdict | None = None
     p: float | None = None
     tested: int = 0
     family: int = 0
@@ -122,7 +125,9 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         per_seed, judged = (_shared, _across) if claim.statistic == "iqm" else (_values, _within)
         fixed = _fixed(claim, tasks, per_seed)
         known = max(len(fixed), _known(claim, tasks, per_seed))
-        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=known)
+        since = fixed[claim.looked :] if claim.looked else ()
+        added = judged(claim, [task.of_seeds(since) for task in tasks]) if len(since) >= FEWEST else None
+        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=known, added=added)
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:

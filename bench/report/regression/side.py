@@ -17,7 +17,7 @@ from bench.report.escaping import unquoted
 from bench.report.regression.difference import Sample, observed, tabulated
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm, Comparison, comparisons
-from bench.report.table.rows import OPPONENTS
+from bench.report.table.rows import OPPONENTS, UNINSTALLED
 from bench.schema import LARGEST, Count
 from bench.spec import CODE, DENSE, Task, method_from_json, method_identity, task_identity
 from bench.tickets.columns import Columns
@@ -256,4 +256,5 @@ def _told(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _versions(row: Mapping[str, str]) -> dict[str, str]:
-    return dict(part.rsplit(" ", 1) for part in row["versions"].split(", ") if " " in part)
+    parts = (part.removesuffix(UNINSTALLED) for part in row["versions"].split(", "))
+    return dict(part.rsplit(" ", 1) for part in parts if " " in part)

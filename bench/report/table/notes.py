@@ -92,8 +92,9 @@ def _verdicts(rows: list[Row], task: Task) -> list[str]:
             "Verdict: `winning` has its lower bounds against `random-ticket`, `reinit` and `shuffled` above zero, "
             "`better` the one against `random-ticket`; `worse` has that upper bound below zero."
         )
-        if task.fewest_seeds > FEWEST:
-            found.append(f"Seeds of this task fall apart into good and bad ones: no verdict below {task.fewest_seeds}.")
+    withheld = any(row.vs_dense_low is not None and row.matching is None for row in rows)
+    if task.fewest_seeds > FEWEST and (withheld or any(row.verdict is not None for row in rows)):
+        found.append(f"Seeds of this task fall apart into good and bad ones: no verdict below {task.fewest_seeds}.")
     return found
 
 

@@ -16,6 +16,8 @@ CUT_OFF = "cut off"
 """Why an arm without a path from input to output has no verdict."""
 
 TICKET, RANDOM = "ticket", "random-ticket"
+UNINSTALLED = " (not installed)"
+"""Behind the version of a task or method that is not."""
 OPPONENTS = {"dense": DENSE, "random": RANDOM, "reinit": "reinit", "shuffled": "shuffled"}
 """Column `vs_*` -> the method it compares with: of the same task and level, dense at level 0. They are there to judge `TICKET`."""
 
@@ -243,7 +245,7 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         at=at,
         direction=task.directions[metric],
         score_normalised=_normalised(comparison, at, mean) if judged else None,
-        matching=not_worse(gaps["dense"], task.tolerance) if judged else None,
+        matching=_matching(task, gaps["dense"]) if judged else None,
         verdict=verdict(task, arm.method, gaps, why_none=_silent(comparison, arm, at)) if claims else None,
         flops_ratio=arm.flops_ratio,
         versions=_versions(comparison, arm),
@@ -251,6 +253,11 @@ def _row(comparison: Comparison, arm: Arm, metric: str, at: str) -> Row:
         **_fields("mean", mean),
         **{name: value for column, gap in gaps.items() for name, value in _fields(f"vs_{column}", gap).items()},
     )
+
+
+def _matching(task: Task, gap: Interval | None) -> bool | None:
+    """Whether it is not worse than dense; None where too few seeds of both tell it."""
+    return not_worse(gap, task.tolerance) if gap is not None and gap.n >= task.fewest_seeds else None
 
 
 def _gap(comparison: Comparison, arm: Arm, score: tuple[str, str], method: str) -> Interval | None:
@@ -301,6 +308,6 @@ def _versions(comparison: Comparison, arm: Arm) -> str:
     return ", ".join(
         [
             *software,
-            *(f"{what} {version}{'' if known else ' (not installed)'}" for what, (version, known) in asked.items()),
+            *(f"{what} {version}{'' if known else UNINSTALLED}" for what, (version, known) in asked.items()),
         ]
     )

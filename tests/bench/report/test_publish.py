@@ -184,6 +184,15 @@ def test_figures_go_whose_names_no_longer_follow(study, tmp_path):
     assert _content(tmp_path).keys() == (before - gone) | set(written) | {tmp_path / "tables" / "claims.md"}
 
 
+def test_a_suite_that_is_named_like_the_figures_of_another_takes_none_away(study, tmp_path):
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="mine")
+    for _ in range(2):
+        publish(study({"dense": 0.0, "ticket": 0.01}, name="vision/other"), tmp_path, name="mine-vision")
+    assert {path.name for path in (tmp_path / "plots").glob("*.svg")} == {
+        "mine-vision-toy.svg", "mine-vision-vision-other.svg",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_replacing_is_no_way_around_a_conflict_with_another_suite(rerun, study, tmp_path, replace):
     stays = study({"dense": 0.0, "ticket": 0.01}, seeds=1)

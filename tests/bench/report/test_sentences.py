@@ -145,6 +145,18 @@ def test_too_few_seeds_decide_nothing():
     assert text.endswith("Fewer than 10 seeds decide nothing.")
 
 
+def test_a_control_of_too_few_seeds_silences_no_other():
+    records = [
+        each
+        for each in world({1: GOOD}, seeds=5)
+        if each["spec"]["method"]["name"] != "shuffled" or each["spec"]["seed"] < 2
+    ]
+    (text,) = said(records)
+    assert text.endswith(". Against its mask shuffled inside the layers there are fewer than 3 seeds.")
+    (whole,) = said(world({1: {name: gain for name, gain in GOOD.items() if name != "shuffled"}}, seeds=5))
+    assert text.startswith(whole)
+
+
 def test_better_is_better_where_less_is():
     task = {"metric": "loss", "directions": {"loss": "min"}, "chance": 2.0, "base": 1.0}
     (text,) = said(world({1: {"ticket": -0.1, "random-ticket": 0.2}}, **task))

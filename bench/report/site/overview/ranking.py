@@ -255,7 +255,7 @@ def _reading(standing: Standing) -> Reading:
     """At the levels that have enough seeds."""
     section = standing.page.section
     levels = {row.level: normalised(section.comparison, section.arms[place]) for place, row in standing.rows}
-    return {level: scores for level, scores in levels.items() if len(scores) >= FEWEST}
+    return {level: scores for level, scores in levels.items() if len(scores) >= standing.page.task.fewest_seeds}
 
 
 def _common(readings: Mapping[str, Mapping[str, Reading]], ground: Sequence[str], reference: str) -> dict[str, Floats]:

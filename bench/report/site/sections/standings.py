@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from bench.report.site.anchors import Page
 from bench.report.site.sections.measured import of_arm
-from bench.report.statistics.seeds import FEWEST
-from bench.report.table.rows import RANDOM, UNCLAIMED, Row, at_chance
-from bench.spec import DENSE, SCALES
+from bench.report.table.rows import RANDOM, TICKET, UNCLAIMED, Row, at_chance
+from bench.spec import DENSE, SCALES, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,11 @@ class Standing:
             return "dense at chance"
         if self.judged:
             return "none"
-        return f"n < {FEWEST}" if any(row.vs_dense is not None for _, row in self.rows) else "dense not run"
+        return (
+            f"n < {self.page.task.fewest_seeds}"
+            if any(row.vs_dense is not None for _, row in self.rows)
+            else "dense not run"
+        )
 
 
 def standings(pages: Sequence[Page]) -> list[Standing]:
@@ -90,14 +93,18 @@ def standings(pages: Sequence[Page]) -> list[Standing]:
 def counted(standings: Sequence[Standing]) -> list[Standing]:
     """Those that can be read together over tasks: of installed methods on installed tasks that can carry a verdict.
 
-    Of a task that was run at several scales, the largest.
+    Of a task that was run at several scales, the one at which the most methods count, the ticket among them; of equals the
+    largest.
     """
-    largest: dict[str, int] = {}
     counting = [standing for standing in standings if _counts(standing)]
+    methods: dict[str, dict[Scale, set[str]]] = defaultdict(lambda: defaultdict(set))
     for standing in counting:
-        task = standing.page.task
-        largest[task.name] = max(SCALES.index(task.scale), largest.get(task.name, 0))
-    return [each for each in counting if SCALES.index(each.page.task.scale) == largest[each.page.task.name]]
+        methods[standing.page.task.name][standing.page.task.scale].add(standing.method)
+    chosen = {
+        name: max(found, key=lambda scale: (TICKET in found[scale], len(found[scale]), SCALES.index(scale)))
+        for name, found in methods.items()
+    }
+    return [each for each in counting if each.page.task.scale == chosen[each.page.task.name]]
 
 
 def _counts(standing: Standing) -> bool:

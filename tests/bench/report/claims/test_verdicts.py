@@ -90,6 +90,20 @@ def test_what_a_first_look_said_stays_on_record(sampled):
         assert "a first look, before the seeds were fixed: 3 seeds: 0.1" in text
 
 
+def test_the_seeds_that_followed_a_first_look_are_told_alone(sampled):
+    """They did not decide how many there would be, so their p-value is of one look."""
+    first, since = [0.3, 0.3, 0.31], [-0.1, 0.0, 0.1, 0.05]
+    looked = one(replace(CLAIM, seeds=7, first_look="3 seeds: 0.3"), sampled([*first, *since]))
+    alone = one(replace(CLAIM, seeds=4), sampled(since))
+    assert looked.added.values == {seed + 3: value for seed, value in alone.values.items()}
+    assert (looked.added.interval, looked.added.p) == (alone.interval, alone.p)
+    told = f"the seeds added since, alone: 4 seeds: 0.0125 [-0.123, 0.148], p {alone.p:.2g} uncorrected"
+    assert told in " ".join(blocks([looked]).split())
+    assert told in verdict_table([looked])
+    few = one(replace(CLAIM, seeds=5, first_look="3 seeds: 0.3"), sampled([*first, 0.1, 0.2]))
+    assert few.added is None
+
+
 def test_seeds_that_are_added_move_no_verdict(sampled):
     """Nobody adds seeds until a verdict appears, and nobody sends those that please him."""
     gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]

@@ -367,6 +367,13 @@ def test_a_table_tells_versions_of_what_changed(run):
         compare_sides(table(before), of_records("b", after))
 
 
+def test_a_table_may_tell_of_tasks_and_methods_that_are_not_installed(run, install):
+    records = run(range(3), arms={"dense": 0.0})
+    install()
+    assert "task 1 (not installed)" in render(records, "csv")
+    assert {cell.key.task for cell in compare_sides(table(records), of_records("b", records)).cells} == {"vision/toy"}
+
+
 def test_names_in_a_table_are_those_in_the_records(run):
     for name in ("=vision/toy", "vision/a, b\"c'", "-x/<b>"):
         records = run(range(3), arms={"dense": 0.0}, name=name)

@@ -84,7 +84,9 @@ def test_scales_without_verdicts_and_tasks_that_need_more_seeds_say_so(study):
     assert VERDICT not in told(study(EFFECTS, scale="smoke"))
     more = "Seeds of this task fall apart into good and bad ones: no verdict below 5."
     assert told(study(EFFECTS, fewest_seeds=5))[-1] == more
-    assert more not in told(study({"dense": 0.0, "ticket": 0.0}, fewest_seeds=5))
+    alone = {"dense": 0.0, "ticket": 0.0}
+    assert more in told(study(alone, fewest_seeds=5)), "it is not said to match dense either"
+    assert more not in told(study(alone, fewest_seeds=5, seeds=5))
 
 
 @pytest.mark.parametrize(("chance", "said"), [(0.95, True), (0.89, True), (0.85, False)])

@@ -121,6 +121,7 @@ def test_a_task_may_ask_for_more_seeds_before_any_verdict(study, seeds, expected
     table = rows(study(EFFECTS, seeds=seeds, fewest_seeds=10))
     assert _row(table, "ticket").verdict == expected
     assert _row(table, "ticket").vs_random_low > 0
+    assert _row(table, "ticket").matching is (True if seeds == 10 else None)
 
 
 def test_every_metric_of_the_task_has_its_rows_and_no_verdict(study):

@@ -42,6 +42,19 @@ def test_a_task_of_the_ticket_alone_is_no_ground(study):
     assert found.ranked[0].tasks == 1
 
 
+@pytest.mark.parametrize(("arms", "chosen"), [
+    ({"dense": 0.0, "small-dense": -0.1}, "small"),
+    ({"dense": 0.0, "small-dense": -0.1, "reinit": -0.2, "random-ticket": -0.2, "shuffled": -0.2}, "small"),
+    ({"dense": 0.0, "ticket": 0.0, "reinit": -0.1}, "small"),
+    (ARMS, "paper"),
+])  # fmt: skip
+def test_a_task_counts_at_the_scale_that_tells_most_beside_the_ticket(study, arms, chosen):
+    """A few arms of a larger one take no method off the ground."""
+    found = ranking(study(ARMS, seeds=4), study(arms, seeds=4, scale="paper"))
+    assert [page.task.scale for page in found.ground] == [chosen]
+    assert {each.method for each in found.methods} == ARMS.keys() - {"dense"}
+
+
 def test_scores_are_those_of_shared_levels_and_seeds(study):
     """The ticket collapses at a level at which nothing else was run, and at a seed that nothing else has."""
     arms = study(ARMS, levels=(1, 2), seeds=3)
