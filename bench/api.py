@@ -20,7 +20,7 @@ from bench.runs.planning.plan import Plan
 from bench.runs.planning.plan import plan as make_plan
 from bench.runs.planning.selection import Selection
 from bench.spec import Entry, Suite, Task, Unit
-from bench.store.store import DEFAULT, Store
+from bench.store.store import DEFAULT, PLAIN, Store
 from bench.verbs import training
 from bench.verbs.arguments.execution import Execution
 from bench.verbs.arguments.request import existing, names
@@ -60,7 +60,10 @@ def suite(
 
     Raises:
         UnknownName: if there is no such task or method.
+        SpecError: if no file can be named so.
     """
+    if not PLAIN.fullmatch(name):
+        raise SpecError(f"name {name!r}: figures are called so; take letters, digits, '.', '_', '+' and '-'")
     arms = tuple(registry.method(each) for each in _names(methods))
     rounds, replicates = _numbers(levels), _numbers(seeds)
     chosen = map(_task, _names(tasks))

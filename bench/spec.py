@@ -208,6 +208,9 @@ class Task(_Identified):
             raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
         if self.split not in self.splits:
             raise SpecError(f"task {self.name} scores split {self.split!r}: evaluated are {', '.join(self.splits)}")
+        for name, several in (("at", self.at), ("splits", self.splits)):
+            if twice := next((each for each in several if several.count(each) > 1), None):
+                raise SpecError(f"task {self.name} names {twice!r} twice in {name}: once is enough")
         self._check_readings()
 
     def _check_readings(self) -> None:

@@ -21,6 +21,8 @@ from bench.report.table.render import Style, render, resamples
 
 STYLES: tuple[Style, ...] = ("csv", "md")
 ADDED = "what is to be published"
+CLAIMS = "claims"
+"""The table of verdicts, beside those of suites."""
 
 
 def publish(
@@ -62,6 +64,7 @@ def publish(
     sources = standing(staying, published)
     _refuse_contradictions(sources, added, name, published.get(name), replaceable=not apart)
     _refuse_place(folder, name, published=name in published)
+    _refuse_name(name)
     before = staying.get(name, [])
     if apart and (others := _ids(before) - _ids(added)):
         where, units = published[name], f"{len(others)} unit{'s' * (len(others) > 1)}"
@@ -89,13 +92,15 @@ def refresh(folder: Path) -> list[Path]:
         StoreError: if nothing is published there, or it cannot be read.
     """
     suites = read(folder / "records")
+    for name in suites:
+        _refuse_name(name)
 
     def make(draft: Path) -> list[Path]:
         made = [
             path for name, records in suites.items() for path in _suite(draft, name, merged({name: records}).values())
         ]
         told = verdicts([record for records in suites.values() for record in records])
-        return [*made, _text(draft / "tables" / "claims.md", told)]
+        return [*made, _text(draft / "tables" / f"{CLAIMS}.md", told)]
 
     return _filled(folder, make, suites.keys(), suites.keys())
 
@@ -146,6 +151,11 @@ def _refuse_contradictions(
         others = {file: records for file, records in sources.items() if file != place.name}
         merged({**others, ADDED: added})
         raise Conflict(f"{conflict}; or put these in the place of all that is published of {name}: --replace") from None
+
+
+def _refuse_name(name: str) -> None:
+    if name == CLAIMS:
+        raise SpecError(f"a suite named {name} would share its table with the verdicts: give it another name, --name")
 
 
 def _refuse_place(folder: Path, name: str, *, published: bool) -> None:

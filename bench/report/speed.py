@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from bench.digests import canonical_json
 from bench.errors import StoreError, UnknownName
@@ -30,6 +30,8 @@ HEADER = (
     *("masked step", f"{NETS} nets' step", "memory", "training memory", "disk"),
 )
 """Behind `flops_ratio` how many times as fast as dense: in theory, and as measured; then shares of dense's bytes."""
+KINDS: tuple[Literal["seconds", "faster"], ...] = ("seconds", "faster")
+"""What an execution tells of each that is timed."""
 
 
 def read(path: Path) -> list[Speed]:
@@ -46,10 +48,18 @@ def read(path: Path) -> list[Speed]:
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():
-                found.append(decode(line, Speed))
+                found.append(_whole(decode(line, Speed)))
         except ValueError as error:
             raise StoreError(f"{path}, line {number}: not a measured speed ({error}); remove the line") from error
     return found
+
+
+def _whole(speed: Speed) -> Speed:
+    for way in WAYS:
+        told = speed["executions"].get(way)
+        if told is None or any(name not in told[kind] for kind in KINDS for name in TIMED):
+            raise ValueError(f"it does not say how long {way} takes, and how much faster that is: {', '.join(TIMED)}")
+    return speed
 
 
 def line(speed: Speed) -> str:
@@ -176,7 +186,7 @@ def _row(speed: Speed) -> dict[str, str]:
     numbers["flops_ratio"] = flops_ratio(speed)
     for way in WAYS:
         execution = speed["executions"][way]
-        for kind in ("seconds", "faster"):
+        for kind in KINDS:
             for name in TIMED:
                 numbers |= _three(f"{way} {name} {kind}", execution[kind][name])
         numbers |= {f"{way} {name}": execution[name] for name in BYTES}

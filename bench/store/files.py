@@ -107,6 +107,8 @@ def read(path: Path, *, largest: int = LARGEST_JSON) -> bytes:
     """
     if path.is_symlink():
         raise ValueError("it is a symbolic link")
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no plain file")  # a pipe would be waited for
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > largest:
             raise ValueError(f"larger than {largest} bytes")

@@ -147,9 +147,10 @@ def publish(
     from bench.report.publish import publish as write  # noqa: PLC0415  it draws, with matplotlib
     from bench.report.publish import refresh  # noqa: PLC0415
 
-    if name is not None and not PLAIN.fullmatch(name):
-        raise SpecError(f"--name {name!r}: a file is called so; take letters, digits, '.', '_', '+' and '-'")
     suite = Path(asked.suite).stem if asked.suite else kept_suite(root)
+    called = suite if name is None else name
+    if called is not None and not PLAIN.fullmatch(called):
+        raise SpecError(f"--name {called!r}: a file is called so; take letters, digits, '.', '_', '+' and '-'")
     where = [] if folder == RESULTS else ["--output", str(folder)]
     if suite is None:
         way = "name one, or a --store that was unpacked"

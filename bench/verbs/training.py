@@ -158,7 +158,7 @@ def status(asked: Request, root: Path) -> None:
 
 def clean(suite: str | None, root: Path) -> int:
     """Remove states that nothing is left to start from; the exit code says whether any were kept as evidence."""
-    done = remove_states(existing(root), Request(suite=suite).plan() if suite else None)
+    done = remove_states(existing(root), Request(suite=suite).plan() if suite is not None else None)
     for line in done.kept:
         say(f"left alone: {line}")
     rest = "records, curves and masks stay"

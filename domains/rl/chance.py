@@ -34,8 +34,14 @@ def random_returns(env: Mapping[str, Any], *, episodes: int, seed: int = 0) -> l
         env: as in a task's `config`.
         episodes: in all.
         seed: of episodes and actions.
+
+    Raises:
+        SpecError: if the environment does not take its options.
     """
-    played = envs.make(env, n=COPIES)
+    try:
+        played = envs.make(env, n=COPIES)
+    except TypeError as error:  # of its own constructor
+        raise SpecError(f"{env['id']} takes no such options: {error}") from error
     generator = np.random.default_rng(seed)
     seeds = envs.seeds(np.random.SeedSequence(seed), COPIES)
     [found] = play(lambda _: _drawn(played.action_space, generator), played, seeds, [episodes])

@@ -133,6 +133,22 @@ def test_status_walks_a_store_once_and_reads_its_failures_once(command, suite_fi
     assert sorted(looked) == ["failures", "folders"]
 
 
+def test_an_empty_word_is_no_word_left_out(command, suite_file, finished):
+    """As a shell makes of a variable that is not set: nothing is removed, and nothing else is shown than was asked."""
+    before = sorted(finished.rglob("*.safetensors"))
+    code, _, err = command("clean", "", "--store", finished)
+    assert (code, err.startswith("ticketbench: unknown suite ''")) == (2, True)
+    assert sorted(finished.rglob("*.safetensors")) == before
+    for option in ("--methods", "--levels", "--seeds", "--scale", "--tasks"):
+        code, out, err = command("table", suite_file, "--store", finished, option, "")
+        assert (code, out, err.count("\n")) == (2, "", 1), option
+
+
+def test_a_scale_that_no_record_has_is_told(command, finished):
+    code, _, err = command("table", "--store", finished, "--scale", "huge")
+    assert (code, err) == (2, "ticketbench: unknown scale among the records 'huge': known are smoke\n")
+
+
 def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):
     code, out, _ = command("table", "--store", finished, "--format", "csv")
     assert code == 0

@@ -15,6 +15,14 @@ from bench.store.store import Store
 from bench.verbs.arguments.execution import Execution
 
 
+@pytest.mark.parametrize("how", [{"workers": -1}, {"workers": 0}, {"threads": 0}, {"stack": 0}, {"stack": "many"}])
+def test_numbers_are_from_one_on_from_python_too(how):
+    ((name, number),) = how.items()
+    with pytest.raises(LaunchError, match=rf"--{name} '?{number}"):
+        Execution(**how)
+    assert Execution(workers=2, stack=5) == Execution(workers=2, stack=5)
+
+
 @pytest.mark.parametrize(
     ("size", "count"),
     [("4G", 4 * 2**30), ("512M", 512 * 2**20), ("1.5 GiB", 3 * 2**29), ("800kb", 800 * 2**10), ("1000000", 1_000_000)],

@@ -142,6 +142,8 @@ def test_parents_are_part_of_the_id():
         ({"select": None}, "go together"),
         ({"split": "train"}, "evaluated are val, test"),
         ({"at": (), "select": None}, "reads no score: name in `at` when it is read"),
+        ({"at": ("final", "early-stop", "final")}, "names 'final' twice in at"),
+        ({"splits": ("val", "test", "val")}, "names 'val' twice in splits"),
         ({"select": "nope"}, "selects by 'nope': measured are accuracy, loss"),
         ({"splits": ("test",)}, "selects by 'loss' on 'val', which it does not evaluate: evaluated are test; add it"),
         *(

@@ -11,7 +11,7 @@ from bench.report.claims.sides import Missing, Side, Unmeasured, arm, gap, minus
 from bench.report.statistics.aggregates import area
 from bench.report.table.arms import Comparison
 from bench.report.table.normalised import normalised
-from bench.report.table.rows import at_chance
+from bench.report.table.rows import at_chance, learned
 from bench.spec import DENSE
 
 
@@ -22,7 +22,8 @@ def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list
         Missing: if an arm was not run, or the dense network learned nothing.
     """
     arm(comparison, DENSE, 0)
-    if at_chance(comparison, comparison.task.at[0]):
+    at = comparison.task.at[0]
+    if learned(comparison, at) is None or at_chance(comparison, at):
         raise Missing(f"a dense network of {comparison.task.name} that learned something")
     return [normalised(comparison, arm(comparison, method, level)) for level in claim.levels]
 

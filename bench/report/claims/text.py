@@ -159,8 +159,7 @@ def _numbers(verdict: ClaimVerdict) -> str:
 
 
 def _family(verdict: ClaimVerdict) -> str:
-    claims = f"{verdict.family} claim{'s' * (verdict.family > 1)}"
-    return claims if verdict.tested == verdict.family else f"{verdict.tested} of {claims} run"
+    return f"{verdict.family} claim{'s' * (verdict.family > 1)}"
 
 
 def _wrapped(text: str) -> list[str]:

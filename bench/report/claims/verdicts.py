@@ -60,8 +60,8 @@ class ClaimVerdict:
         known: how many seeds have it; those beyond what the claim fixed are not judged by.
         added: by themselves, the seeds that were fixed after a first look at others; None without one.
         p: after Holm's correction.
-        tested: over how many claims it was corrected: those of the family that were run.
-        family: how many claims of the paper could be tested at this scale.
+        family: over how many claims it was corrected: all of the paper that can be tested at its scale, run or not, so that
+            what else is run, and by whom, moves no verdict.
         signs: of the exact sign-flip test, uncorrected; with five seeds at least 0.0625.
     """
 
@@ -77,7 +77,6 @@ class ClaimVerdict:
     known: int = 0
     added: ClaimVerdict | None = None
     p: float | None = None
-    tested: int = 0
     family: int = 0
     signs: float | None = None
 
@@ -132,6 +131,11 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
         reason = str(unmeasured)
+    except (
+        ArithmeticError,
+        LookupError,
+    ) as error:  # of numbers that no training of ours writes, as a stranger may send them
+        reason = f"the records contradict themselves ({type(error).__name__}: {error})"
     return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=reason)
 
 
@@ -314,10 +318,10 @@ def _corrected(verdicts: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
             families[verdict.claim.paper, verdict.claim.scale].append(place)
     corrected = list(verdicts)
     for places in families.values():
-        run = [place for place in places if verdicts[place].p is not None]
-        adjusted = holm([p for place in run if (p := verdicts[place].p) is not None])
-        for place, p in zip(run, adjusted, strict=True):
-            corrected[place] = _after(replace(verdicts[place], p=p, tested=len(run), family=len(places)))
+        adjusted = holm([1.0 if (p := verdicts[place].p) is None else p for place in places])
+        for place, p in zip(places, adjusted, strict=True):
+            if verdicts[place].p is not None:
+                corrected[place] = _after(replace(verdicts[place], p=p, family=len(places)))
     return corrected
 
 
@@ -329,7 +333,7 @@ def _after(verdict: ClaimVerdict) -> ClaimVerdict:
     verdict = replace(verdict, deciding=_deciding(verdict))
     if verdict.status == "inconclusive":
         return verdict
-    reason = f"it {verdict.status} by itself, but not after Holm's correction for {verdict.tested} claims"
+    reason = f"it {verdict.status} by itself, but not after Holm's correction for {verdict.family} claims"
     return replace(verdict, status="inconclusive", reason=reason)
 
 
@@ -340,4 +344,4 @@ def _deciding(verdict: ClaimVerdict) -> int | None:
     if claim.test == "equivalent":
         assert claim.margin is not None
         threshold = math.copysign(claim.margin, known.mean)
-    return known.deciding(threshold, tests=verdict.tested)
+    return known.deciding(threshold, tests=verdict.family)

@@ -7,7 +7,6 @@ import numpy as np
 from bench.report.statistics.seeds import Floats
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.rows import at_chance, learned
-from bench.spec import DENSE
 
 
 def runs(comparisons: Iterable[Comparison]) -> dict[str, Floats]:
@@ -51,7 +50,8 @@ def normalised(comparison: Comparison, arm: Arm) -> dict[int, float]:
 
 
 def _normalisable(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    return [one for one in comparisons if one.installed and one.arm(DENSE, 0) and not at_chance(one, one.task.at[0])]
+    known = [one for one in comparisons if one.installed and learned(one, one.task.at[0]) is not None]
+    return [one for one in known if not at_chance(one, one.task.at[0])]
 
 
 def _named(comparison: Comparison, label: str) -> Arm | None:

@@ -57,7 +57,7 @@ class Selection:
     def _entry(self, entry: Entry) -> Entry:
         return replace(
             entry,
-            task=registry.task(entry.task.name, self.scale) if self.scale else entry.task,
+            task=registry.task(entry.task.name, self.scale) if self.scale is not None else entry.task,
             methods=tuple(method for method in entry.methods if _admits(self.methods, method.name)),
             levels=tuple(level for level in entry.levels if _admits(self.levels, level)),
             seeds=tuple(seed for seed in entry.seeds if _admits(self.seeds, seed)),
@@ -67,13 +67,15 @@ class Selection:
         """The records that are asked for.
 
         Raises:
-            UnknownName: if no record is of a task or method that is asked for.
+            UnknownName: if no record is of a task, method or scale that is asked for.
             SpecError: if none has a level or seed that is asked for.
         """
         known = list(records)
         specs = [record["spec"] for record in known]
         _check_names("task among the records", self.tasks, (spec["task"]["name"] for spec in specs))
         _check_names("method among the records", self.methods, (spec["method"]["name"] for spec in specs))
+        scale = None if self.scale is None else (self.scale,)
+        _check_names("scale among the records", scale, (spec["task"]["scale"] for spec in specs))
         of_tasks = [spec for spec in specs if _admits(self.tasks, spec["task"]["name"])]
         for what, wanted in (("level", self.levels), ("seed", self.seeds)):
             if of_tasks:
@@ -90,7 +92,9 @@ class Selection:
         """
         for kind, place, wanted in (("task", 0, self.tasks), ("method", 2, self.methods)):
             _check_names(f"{kind} among the records", wanted, (str(arm[place]) for arm in arms))
-        _check_names("scale among the records", (self.scale,) if self.scale else None, (arm[1] for arm in arms))
+        _check_names(
+            "scale among the records", (self.scale,) if self.scale is not None else None, (arm[1] for arm in arms)
+        )
         _check_numbers("levels", self.levels, {arm[3] for arm in arms}, "there are", "ask for some of these")
         return {arm for arm in arms if self._admits_arm(*arm)}
 

@@ -63,7 +63,7 @@ class Execution:
     workers: int | None = None
     threads: int = 1
     device: str = "cpu"
-    stack: str = "auto"
+    stack: str | int = "auto"
     unit_timeout: float | None = None
     unit_memory: str | None = None
     address: str | None = None
@@ -92,6 +92,9 @@ class Execution:
                 f"--device {self.device} with --gpus-per-unit {self.gpus_per_unit or 0:g}: units on GPUs need both "
                 "(--device cuda --gpus-per-unit 1), units on CPUs neither"
             )
+        for option, number in (("workers", self.workers), ("threads", self.threads)):
+            if number is not None and number < 1:
+                raise LaunchError(f"{_option(option)} {number}: write a number from 1 on")
         _bytes(self.unit_memory)
         _stack(self.stack)
 
@@ -177,7 +180,8 @@ class Execution:
         return [*options, "--launcher", "local", "--progress", "plain"]
 
 
-def _stack(asked: str) -> int | None:
+def _stack(asked: str | int) -> int | None:
+    asked = str(asked)
     if asked in STACKS:
         return STACKS[asked]
     if not (asked.isascii() and asked.isdecimal() and int(asked)):

@@ -38,8 +38,8 @@ class Request:
         return Selection(
             tasks=names(self.tasks),
             methods=self.arms,
-            levels=suitefile.numbers(self.levels) if self.levels else None,
-            seeds=suitefile.numbers(self.seeds) if self.seeds else None,
+            levels=suitefile.numbers(self.levels) if self.levels is not None else None,
+            seeds=suitefile.numbers(self.seeds) if self.seeds is not None else None,
             scale=self.scale,
         )
 
@@ -137,7 +137,7 @@ def _joined(entry: Entry, methods: Mapping[str, Method]) -> Entry:
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in text.split(",")) if text else None
+    return tuple(name.strip() for name in text.split(",")) if text is not None else None
 
 
 def some(records: list[Record], asked: Request, root: Path) -> list[Record]:

@@ -129,7 +129,7 @@ def own(
             raise UnknownName(f"hyperparameter of {algorithm}", key, DEFAULTS[algorithm])
     parameters = {**DEFAULTS[algorithm], **hyperparameters}
     modules = pinned.digests(env)
-    steps = parameters.get("n_steps") or parameters["train_freq"]
+    steps = parameters["train_freq" if algorithm == "dqn" else "n_steps"]
     if not all(type(number) is int and number > 0 for number in (steps, n_envs, budget, limit, episodes)):
         raise SpecError(
             f"rl/{name}: budget, limit, n_envs, episodes and the steps of a rollout are whole numbers above 0"

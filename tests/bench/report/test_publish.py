@@ -123,6 +123,19 @@ def test_a_first_suite_of_a_name_writes_over_no_file_of_something_else(study, tm
     assert publish(records, tmp_path, name="some"), "its own are"
 
 
+def test_no_suite_shares_its_table_with_the_verdicts(study, tmp_path):
+    """Not in an empty folder either, nor if its records were put there by hand."""
+    records = study({"dense": 0.0, "ticket": 0.01})
+    with pytest.raises(SpecError, match="a suite named claims would share its table with the verdicts"):
+        publish(records, tmp_path, name="claims")
+    publish(records, tmp_path, name="some")
+    (tmp_path / "records" / "some.jsonl").rename(tmp_path / "records" / "claims.jsonl")
+    before = _content(tmp_path)
+    with pytest.raises(SpecError, match="give it another name"):
+        refresh(tmp_path)
+    assert _content(tmp_path) == before
+
+
 def test_what_is_measured_since_is_published_suite_by_suite(study, tmp_path):
     """In between, copies tell more and less of one unit: whoever reads them all is told which suite is left."""
     records = study({"dense": 0.0, "ticket": 0.01})

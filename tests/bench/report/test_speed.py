@@ -5,10 +5,11 @@ import io
 import json
 
 import pytest
-from timed import build_speed, spread
+from timed import build_speed, execution, spread
 
 from bench.errors import StoreError, UnknownName
 from bench.report.speed import HEADER, cells, line, read, render
+from bench.speed import WAYS
 
 HOSTILE = "=cmd|'x'!A1 <script>`|"
 
@@ -114,6 +115,16 @@ def test_hostile_text_is_quoted(ticket):
         ({"unit_id": "x"}, "unit_id"),
         ({"method": "<b>"}, "method"),
         ({"more": 1}, "'more' is no field"),
+        ({"executions": {}}, "does not say how long dense takes"),
+        (
+            {
+                "executions": {
+                    **dict.fromkeys(WAYS, execution("dense")),
+                    "sparse": {**execution("sparse"), "faster": {}},
+                }
+            },
+            "sparse takes",
+        ),
         ({"several": {"nets": 16, "seconds": spread(1.0), "faster": {"median": "2"}}}, "faster.median"),
     ],
 )

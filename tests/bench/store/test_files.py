@@ -1,5 +1,9 @@
 """Files are replaced whole, by whoever is last: process ids of containers are no names."""
 
+import os
+
+import pytest
+
 from bench.store import files
 
 
@@ -25,3 +29,13 @@ def test_two_processes_of_the_same_id_draft_a_file(tmp_path):
             theirs.write_text("the other's")
     assert path.read_text() == "ours"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in folders are of POSIX systems")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    """A folder of somebody else's may hold one, where an archive may not."""
+    os.mkfifo(tmp_path / "store.json")
+    with pytest.raises(ValueError, match="no plain file"):
+        files.read(tmp_path / "store.json")
+    with pytest.raises(FileNotFoundError):
+        files.read(tmp_path / "nothing.json")

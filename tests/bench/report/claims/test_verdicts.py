@@ -22,6 +22,12 @@ CLAIM = Claim(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _no_other_claims(monkeypatch):
+    """A family is what a test asks for."""
+    monkeypatch.setattr(definitions, "load_claims", tuple)
+
+
 def one(claim, records):
     (verdict,) = judge([claim], records)
     return verdict
@@ -74,14 +80,14 @@ def test_what_is_inconclusive_says_how_many_seeds_would_decide_it(sampled):
     verdict = one(CLAIM, sampled(gaps))
     assert verdict.status == "inconclusive"
     assert verdict.deciding == deciding(gaps) > 5
-    assert f"{verdict.deciding} seeds would decide" in blocks([verdict])
+    assert f"{verdict.deciding} seeds would decide" in " ".join(blocks([verdict]).split())
     assert f" | {verdict.deciding} | " in verdict_table([verdict])
     decided = one(CLAIM, sampled([0.1, 0.1, 0.11, 0.1, 0.1]))
     assert decided.deciding is None
     assert "would decide" not in blocks([decided])
     hopeless = one(CLAIM, sampled([-0.1, 0.0, 0.1, -0.1, 0.101]))
     assert hopeless.deciding is None
-    assert "over 100 seeds would decide" in blocks([hopeless])
+    assert "over 100 seeds would decide" in " ".join(blocks([hopeless]).split())
 
 
 def test_what_a_first_look_said_stays_on_record(sampled):
@@ -193,7 +199,7 @@ def test_holm_is_within_a_paper_and_scale(study):
     assert twice[0].p == pytest.approx(2 * alone.p)
     assert apart[0].p == alone.p
     scaled = judge([CLAIM, replace(CLAIM, id="X-2", scale="paper")], records + world(study, ticket=0.02, scale="paper"))
-    assert (scaled[0].p, scaled[0].tested, scaled[1].tested) == (alone.p, 1, 1)
+    assert (scaled[0].p, scaled[0].family, scaled[1].family) == (alone.p, 1, 1)
 
 
 def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
@@ -207,12 +213,44 @@ def test_whatever_is_asked_the_whole_family_is_judged(study, monkeypatch):
     whole = judge(family, records)
     assert [judge([claim], records) for claim in family] == [[verdict] for verdict in whole]
     assert judge(family[::-1], records) == whole[::-1]
-    assert (whole[0].tested, whole[0].family) == (2, 3), "the third was not run"
-    assert "(Holm, 2 of 3 claims run)" in blocks(whole[:1])
+    assert [verdict.family for verdict in whole] == [3, 3, 0], "the third was not run"
+    assert "(Holm, 3 claims)" in blocks(whole[:1])
     monkeypatch.setattr(definitions, "load_claims", lambda: family[:1])
     alone = one(family[0], records)
-    assert whole[0].p == pytest.approx(2 * alone.p)
+    assert whole[0].p == pytest.approx(3 * alone.p)
     assert "(Holm, 1 claim)" in blocks([alone])
+
+
+@pytest.mark.parametrize("scores", [None, []])
+def test_without_a_score_of_dense_nothing_is_normalised(study, scores):
+    records = world(study, ticket=0.02)
+    for record in records:
+        if record["spec"]["method"]["name"] == "dense":
+            record["metrics"] = [] if scores == [] else [{**each, "value": None} for each in record["metrics"]]
+    verdict = one(replace(CLAIM, statistic="iqm"), records)
+    assert (verdict.status, "a dense network of vision/toy that learned something" in verdict.reason) == (
+        "not run",
+        True,
+    )
+
+
+def test_records_that_contradict_themselves_break_no_claim(study):
+    records = world(study, ticket=0.02)
+    for record in records:
+        record["density"] = 0.0
+    verdict = one(replace(CLAIM, statistic="layer-density", layer="fc1.weight", comparator=None), records)
+    assert verdict.status == "not run"
+    assert verdict.reason == "the records contradict themselves (ZeroDivisionError: float division by zero)"
+
+
+def test_what_else_is_run_moves_no_verdict(study, monkeypatch):
+    """Nor who runs it: a stranger's records of a claim that nobody had run."""
+    names = ("vision/toy", *(f"vision/other-{k}" for k in range(30)))
+    family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
+    monkeypatch.setattr(definitions, "load_claims", lambda: family)
+    own = world(study, ticket=0.004)
+    theirs = [record for name in names[1:] for record in world(study, ticket=0.0001, name=name)]
+    assert one(family[0], own + theirs) == one(family[0], own)
 
 
 def test_a_verdict_that_the_correction_takes_back_says_so(study):
@@ -357,7 +395,7 @@ def test_a_claim_that_is_alone_never_blames_the_correction(sampled, change):
         assert verdict.interval.n == n
         low, high = verdict.interval.low, verdict.interval.high
         assert (verdict.status == "inconclusive") == any(low <= threshold <= high for threshold in thresholds)
-        assert (verdict.reason, verdict.tested) == ("", 1)
+        assert (verdict.reason, verdict.family) == ("", 1)
         seen.add(verdict.status)
     assert len(seen) >= 2
 
@@ -502,7 +540,7 @@ def test_what_is_not_installed_decides_nothing(study, install, task):
 def test_scales_without_verdicts_have_none(study, change, scale):
     claim = replace(CLAIM, scale=scale, **change)
     verdict = one(claim, world(study, ticket=0.5, scale=scale))
-    assert (verdict.status, verdict.p, verdict.tested) == ("no verdict", None, 0)
+    assert (verdict.status, verdict.p, verdict.family) == ("no verdict", None, 0)
     assert verdict.interval.mean != 0, "what was measured is told all the same"
     text = blocks([verdict])
     assert f"X-1     no verdict at {scale} scale" in text
@@ -633,7 +671,7 @@ def test_readings_and_claims_across_tasks_are_in_the_family_of_their_paper(study
     claims = [CLAIM, replace(ACROSS, id="X-2"), replace(LUCKY, id="X-3")]
     alone = {verdict.claim.id: one(verdict.claim, records).p for verdict in judge(claims, records)}
     family = judge(claims, records)
-    assert {(verdict.tested, verdict.family) for verdict in family} == {(3, family[0].family)}
+    assert {verdict.family for verdict in family} == {3}
     assert [verdict.p for verdict in family] == pytest.approx(holm(list(alone.values())))
     assert [verdict.p for verdict in family] != pytest.approx(list(alone.values()))
 
