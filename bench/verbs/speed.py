@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,8 @@ def speed(
     if output:
         with writing(output):  # what was measured for an hour must find its place
             output.parent.mkdir(parents=True, exist_ok=True)
+            if output.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     found, missed = [], []
     for told in _measured(folders, timing, serve):
         if told.speed:

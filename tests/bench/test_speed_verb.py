@@ -80,6 +80,7 @@ def test_the_table_goes_where_it_is_asked_to_in_the_style_of_its_name(speed, sui
             ("SUITE", "--output", "/proc/nowhere/speed.md"),
             "cannot write /proc/nowhere/speed.md: No such file or directory",
         ),
+        (("SUITE", "--output", "folder.md"), "cannot write folder.md: Is a directory"),
         (
             ("SUITE", "--methods", "reinit"),
             "no finished unit of .* is pruned and has its trained weights: run the suite",
@@ -98,6 +99,7 @@ def test_the_table_goes_where_it_is_asked_to_in_the_style_of_its_name(speed, sui
 )
 def test_what_cannot_be_measured_is_told_in_a_line(speed, suite_file, finished, words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.md").mkdir()
     first, *rest = words
     units = {name: records(finished, name)[0]["unit_id"] for name in ("dense", "reinit", "ticket")}
     asked = {"SUITE": suite_file, **units}.get(first, first)

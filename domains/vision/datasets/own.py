@@ -166,9 +166,9 @@ def _models(path: Path) -> tuple[str, ...]:
         names = path.read_text(encoding="utf-8-sig").split() if path.is_file() else []
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
-    if odd := [name for name in names if not MODEL.fullmatch(name)]:
-        raise DataError(f"{path} has {odd[0]!a}: write names of torchvision's classification models, one a line")
-    return tuple(dict.fromkeys(names))
+    for odd in (name for name in names if not MODEL.fullmatch(name)):
+        warn(f"{path} has {odd!a}: write names of torchvision's classification models, one a line")
+    return tuple(dict.fromkeys(name for name in names if MODEL.fullmatch(name)))
 
 
 def _facts(path: Path) -> Facts:

@@ -108,8 +108,10 @@ def test_what_cannot_be_used_is_told_in_one_line_and_the_others_are_listed(data_
     for line, words in zip(lines, ("has the class 'bird'", "as a zip archive", "name it with letters"), strict=True):
         assert words in line
     assert len(mine()) == 2
-    (data_folder / "flowers.models").write_text("../../resnet18")
+    (data_folder / "flowers.models").write_text("../../resnet18\nresnet34")
     assert "names of torchvision's classification models" in warned(capsys)
+    assert "vision/slim-vgg-flowers@small" in mine(), "a bad line costs its own model alone"
+    assert "vision/resnet34-flowers@small" in mine()
 
 
 def test_folders_that_hold_something_else_are_no_sets_of_images(data_folder, capsys):
