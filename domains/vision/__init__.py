@@ -52,8 +52,11 @@ class Vision:
         return found
 
     def refusal(self, task: Task) -> str | None:
-        """What is wrong with its `config`, or that its `limit` leaves too few examples (see `bench.doors.RefusesTasks`)."""
+        """What is wrong with its `config` or `evaluation`, or that its `limit` leaves too few (see `bench.doors.RefusesTasks`)."""
         limit = task.config.get("limit")
+        for split, count in task.evaluation.items():
+            if type(count) is not int or count < 1:
+                return f"evaluation.{split} is {count!r}: write how many examples, from 1 on, or leave it out for all"
         return misfit(task.config) or (shortage(task.config, limit) if limit else None)
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:

@@ -111,6 +111,13 @@ def test_fewer_examples_than_a_batch_are_refused(task):
     build(variant(task, limit=160)).train(2)
 
 
+@pytest.mark.parametrize("count", [0, -1, 1.5, True, "all"])
+def test_an_evaluation_of_no_examples_is_known_when_planning(task, count):
+    told = domain.refusal(replace(task, evaluation={"val": count}))
+    assert told.startswith(f"evaluation.val is {count!r}: write how many examples")
+    assert domain.refusal(replace(task, evaluation={"val": 1})) is None
+
+
 def test_what_a_limit_leaves_is_known_when_planning(task):
     def asked(**config):
         return Suite(
