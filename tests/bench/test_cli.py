@@ -144,9 +144,9 @@ def test_an_empty_word_is_no_word_left_out(command, suite_file, finished):
         assert (code, out, err.count("\n")) == (2, "", 1), option
 
 
-def test_a_scale_that_no_record_has_is_told(command, finished):
+def test_a_scale_that_there_is_not_is_told(command, finished):
     code, _, err = command("table", "--store", finished, "--scale", "huge")
-    assert (code, err) == (2, "ticketbench: unknown scale among the records 'huge': known are smoke\n")
+    assert (code, err) == (2, "ticketbench: unknown scale 'huge': known are paper, quick, small, smoke\n")
 
 
 def test_table_of_a_store_or_a_suite(command, suite_file, finished, tmp_path):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bench import registry
 from bench.errors import SpecError, UnknownName
 from bench.record import Record
-from bench.spec import Entry, Suite
+from bench.spec import SCALES, Entry, Suite
 
 T = TypeVar("T")
 Arm = TypeVar("Arm", bound=tuple[str, str, str, int])
@@ -67,15 +67,14 @@ class Selection:
         """The records that are asked for.
 
         Raises:
-            UnknownName: if no record is of a task, method or scale that is asked for.
+            UnknownName: if no record is of a task or method that is asked for, or there is no such scale.
             SpecError: if none has a level or seed that is asked for.
         """
         known = list(records)
         specs = [record["spec"] for record in known]
         _check_names("task among the records", self.tasks, (spec["task"]["name"] for spec in specs))
         _check_names("method among the records", self.methods, (spec["method"]["name"] for spec in specs))
-        scale = None if self.scale is None else (self.scale,)
-        _check_names("scale among the records", scale, (spec["task"]["scale"] for spec in specs))
+        _check_names("scale", None if self.scale is None else (self.scale,), SCALES)
         of_tasks = [spec for spec in specs if _admits(self.tasks, spec["task"]["name"])]
         for what, wanted in (("level", self.levels), ("seed", self.seeds)):
             if of_tasks:
