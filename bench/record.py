@@ -244,6 +244,9 @@ def decode_record(data: bytes | str, kind: type[Recorded]) -> Recorded:
         _check_definition(msgspec.json.encode(record["spec"][part]), of)
     for moment in ("start", "end"):
         _check_time(str(dict(record["provenance"]).get(moment, "")))
+    for name, layer in record["counts"]["layers"].items():
+        if layer["kept"] > layer["prunable"]:
+            raise ValueError(f"{name} keeps {layer['kept']} of {layer['prunable']} prunable weights")
     return record
 
 

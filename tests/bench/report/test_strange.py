@@ -53,6 +53,10 @@ REFUSED = {
     "no reading": (has("spec", "task", "at", value=[]), "vision/toy reads no score"),
     "a month too many": (has("provenance", "start", value="2024-13-45T00:00:00"), "no time 2024-13-45T00:00:00"),
     "a day before the calendar": (has("provenance", "end", value="0000-01-01T00:00:00"), "no time 0000-01-01"),
+    "more kept than may be pruned": (
+        has("counts", "layers", "fc1.weight", "prunable", value=0),
+        r"fc1.weight keeps \d+ of 0 prunable",
+    ),
     "a score beyond all others": (has("metrics", 0, "value", value=2 * LARGEST), "Expected `float` <= 1e"),
 }
 
