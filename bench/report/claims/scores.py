@@ -10,8 +10,7 @@ from bench.report.claims.definitions import Claim
 from bench.report.claims.sides import Missing, Side, Unmeasured, arm, gap, minus, pairs, shared_mean
 from bench.report.statistics.aggregates import area
 from bench.report.table.arms import Comparison
-from bench.report.table.normalised import normalised
-from bench.report.table.rows import at_chance, learned
+from bench.report.table.normalised import is_normalisable, normalised
 from bench.spec import DENSE
 
 
@@ -22,8 +21,7 @@ def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list
         Missing: if an arm was not run, or the dense network learned nothing.
     """
     arm(comparison, DENSE, 0)
-    at = comparison.task.at[0]
-    if learned(comparison, at) is None or at_chance(comparison, at):
+    if not is_normalisable(comparison):
         raise Missing(f"a dense network of {comparison.task.name} that learned something")
     return [normalised(comparison, arm(comparison, method, level)) for level in claim.levels]
 

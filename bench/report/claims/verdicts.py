@@ -131,10 +131,7 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
         reason = str(unmeasured)
-    except (
-        ArithmeticError,
-        LookupError,
-    ) as error:  # of numbers that no training of ours writes, as a stranger may send them
+    except (ArithmeticError, LookupError) as error:  # no training of ours writes such numbers; a stranger may send them
         reason = f"the records contradict themselves ({type(error).__name__}: {error})"
     return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=reason)
 

@@ -34,11 +34,17 @@ def normalised_tasks(comparisons: Iterable[Comparison]) -> list[str]:
     return [comparison.task.key for comparison in _normalisable(comparisons)]
 
 
+def is_normalisable(comparison: Comparison) -> bool:
+    """Whether its dense network has a score, and one above chance."""
+    at = comparison.task.at[0]
+    return learned(comparison, at) is not None and not at_chance(comparison, at)
+
+
 def normalised(comparison: Comparison, arm: Arm) -> dict[int, float]:
     """Seed -> headline score of an arm: 0 at chance, 1 at the dense mean.
 
     Args:
-        comparison: whose dense network is above chance.
+        comparison: one that `is_normalisable`.
         arm: of it.
     """
     task = comparison.task
@@ -50,8 +56,7 @@ def normalised(comparison: Comparison, arm: Arm) -> dict[int, float]:
 
 
 def _normalisable(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    known = [one for one in comparisons if one.installed and learned(one, one.task.at[0]) is not None]
-    return [one for one in known if not at_chance(one, one.task.at[0])]
+    return [one for one in comparisons if one.installed and is_normalisable(one)]
 
 
 def _named(comparison: Comparison, label: str) -> Arm | None:

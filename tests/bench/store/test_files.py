@@ -31,7 +31,6 @@ def test_two_processes_of_the_same_id_draft_a_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in folders are of POSIX systems")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     """A folder of somebody else's may hold one, where an archive may not."""
     os.mkfifo(tmp_path / "store.json")
