@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from bench.errors import Diverged
+from bench.errors import Diverged, SpecError
 from bench.learner import Learner, Mask
 from bench.spec import Pruning
 
@@ -18,15 +18,21 @@ def prunable(learner: Learner, pruning: Pruning) -> dict[str, Tensor]:
     """Parameter name -> which of its entries the task may prune; parameters without any are left out.
 
     Raises:
-        SpecError: if the task's pruning names a parameter that the network does not have.
+        SpecError: if the task's pruning names a parameter that the network does not have, or leaves nothing to prune.
     """
     dimensions = {name: parameter.ndim for name, parameter in learner.module.named_parameters()}
     pruning.check(dimensions.keys())
-    return {
+    entries = {
         name: entries.cpu()
         for name, entries in learner.prunable().items()
         if (pruning.biases or dimensions[name] > 1) and not pruning.is_exempt(name) and bool(entries.any())
     }
+    if not entries:
+        raise SpecError(
+            f"the network has nothing to prune: pruning.exempt = {list(pruning.exempt)},"
+            f" pruning.biases = {str(pruning.biases).lower()} and what its learner protects leave no weight"
+        )
+    return entries
 
 
 def sizes(mask: Mask) -> dict[str, int]:

@@ -203,7 +203,17 @@ def test_exempt_patterns_and_wholly_protected_parameters_are_not_prunable():
 
     assert set(masks.prunable(learner_with(), Pruning(exempt=("4.*",)))) == {"0.weight"}
     assert set(masks.prunable(learner_with(Protects), Pruning())) == {"4.weight"}
-    assert masks.prunable(learner_with(Protects), Pruning(exempt=("*",))) == {}
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_network_of_which_nothing_may_be_pruned_is_refused(protected):
+    class Protects(Moons):
+        def prunable(self):
+            return {name: entries & False for name, entries in super().prunable().items()}
+
+    learner, rule = (Protects, Pruning()) if protected else (Moons, Pruning(exempt=("*",)))
+    with pytest.raises(SpecError, match="^the network has nothing to prune: pruning.exempt = .* leave no weight$"):
+        masks.prunable(learner_with(learner), rule)
 
 
 def test_a_parameter_of_which_only_some_entries_may_be_pruned_is_prunable():
