@@ -101,10 +101,13 @@ def early_stop(claim: Claim, own: Side, other: Side) -> dict[int, float]:
 
 
 def _stops(one: Side, level: int) -> dict[int, int]:
-    """Of a seed that diverged there is none: how far it came says nothing of when it was best."""
+    """Of a seed that diverged there is none: how far it came says nothing of when it was best.
+
+    Nor is there of one that was best at the end of its budget: it had not stopped, and its step is a bound.
+    """
     measured = {seed: metric_of(record, at="early-stop") for seed, record in one.arm(level).records.items()}
     return {
         seed: metric["step"]
         for seed, metric in measured.items()
-        if metric and metric["value"] is not None and metric["step"]
+        if metric and metric["value"] is not None and 0 < metric["step"] < one.comparison.task.budget
     }

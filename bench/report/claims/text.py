@@ -73,9 +73,18 @@ def notes_on(verdict: ClaimVerdict) -> list[str]:
         verdict.reason,
         looked and f"a first look, before the seeds were fixed: {looked}",
         verdict.added and f"the seeds added since, alone: {_added(verdict.added)}",
+        *(f"at {other.scale} scale: {_other(other)}" for other in verdict.elsewhere),
         verdict.known > n and f"judged by the lowest {n} of {verdict.known} seeds, as many as the claim fixes",
     )
     return [note for note in notes if note]
+
+
+def _other(verdict: ClaimVerdict) -> str:
+    """What another scale says, on how many seeds."""
+    if verdict.interval is None:
+        return f"not run; a first look, before the seeds were fixed: {verdict.claim.first_look}"
+    corrected = "" if verdict.p is None else f", p {verdict.p:.2g} after Holm's correction"
+    return f"{verdict.status}, {measured(verdict)} of {verdict.interval.n} seeds{corrected}"
 
 
 def _added(verdict: ClaimVerdict) -> str:

@@ -59,6 +59,7 @@ class ClaimVerdict:
         pooled: what was tested over several tasks, which the values alone do not tell.
         known: how many seeds have it; those beyond what the claim fixed are not judged by.
         added: by themselves, the seeds that were fixed after a first look at others; None without one.
+        elsewhere: what other scales say otherwise, if several are asked for.
         p: after Holm's correction.
         family: over how many claims it was corrected: all of the paper that can be tested at its scale, run or not, so that
             what else is run, and by whom, moves no verdict.
@@ -76,6 +77,7 @@ class ClaimVerdict:
     pooled: Estimate | None = None
     known: int = 0
     added: ClaimVerdict | None = None
+    elsewhere: tuple[ClaimVerdict, ...] = ()
     p: float | None = None
     family: int = 0
     signs: float | None = None
@@ -101,19 +103,28 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
 
 
 def shown(verdicts: Iterable[ClaimVerdict]) -> list[ClaimVerdict]:
-    """One verdict per claim: at the largest scale that tells one; of what was not run, at the largest that could be."""
-    best: dict[str, ClaimVerdict] = {}
+    """One verdict per claim, at the largest scale that was run, or could be; and beside it what other scales say otherwise."""
+    scales: dict[str, list[ClaimVerdict]] = defaultdict(list)
     for verdict in verdicts:
-        known = best.get(verdict.claim.id)
-        if known is None or _told(verdict) > _told(known):
-            best[verdict.claim.id] = verdict
-    return list(best.values())
+        scales[verdict.claim.id].append(verdict)
+    best = [max(known, key=_told) for known in scales.values()]
+    return [
+        replace(one, elsewhere=tuple(each for each in scales[one.claim.id] if _says_otherwise(each, one)))
+        for one in best
+    ]
 
 
 def _told(verdict: ClaimVerdict) -> tuple[bool, int]:
     return verdict.status != "not run", SCALES.index(
         verdict.scale
     ) if verdict.scale else -1  # the smallest have no verdict
+
+
+def _says_otherwise(verdict: ClaimVerdict, best: ClaimVerdict) -> bool:
+    """Whether a verdict at another scale is another one, or none for want of the seeds that a first look asked for."""
+    if verdict.scale == best.scale or verdict.status == "no verdict":
+        return False
+    return bool(verdict.claim.first_look) if verdict.status == "not run" else verdict.status != best.status
 
 
 def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) -> ClaimVerdict:
@@ -149,13 +160,25 @@ def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
-    least = detectable(sample)
+    least = detectable(sample) if _is_spread(sample) else None
+
+    def signs(threshold: float) -> float:
+        return sign_flip([value - threshold for value in sample])
+
+    if _is_spread(sample):
+        tested = _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold))
+    else:  # so few steps apart, or fixed by the protocol: an error of nothing would make any difference certain
+        tested = _tested(claim, Interval(sample[0], None, None, len(sample)), signs)
     return replace(
-        _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold)),
+        tested,
         values=values,
-        signs=_p(claim, lambda threshold: sign_flip([value - threshold for value in sample])),
+        signs=_p(claim, signs),
         detectable=math.exp(least) if least is not None and logarithmic(claim) else least,
     )
+
+
+def _is_spread(sample: Sequence[float]) -> bool:
+    return min(sample) < max(sample)
 
 
 def _values(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, float]:
@@ -341,4 +364,7 @@ def _deciding(verdict: ClaimVerdict) -> int | None:
     if claim.test == "equivalent":
         assert claim.margin is not None
         threshold = math.copysign(claim.margin, known.mean)
+    if not (verdict.pooled or _is_spread(list(verdict.values.values()))):
+        told = known.mean != threshold
+        return math.floor(math.log2(verdict.family / ALPHA)) + 2 if told else None  # 2^(1 - n) below its share
     return known.deciding(threshold, tests=verdict.family)

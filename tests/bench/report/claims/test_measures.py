@@ -303,6 +303,17 @@ def test_seeds_without_an_early_stop_step_are_left_out(compared):
     assert set(values(found, claim(statistic="early-stop", comparator="dense", levels=(2,)))) == {0}
 
 
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_training_that_was_best_at_the_end_of_its_budget_has_not_stopped(compared, level):
+    def edit(record):
+        last = (record["spec"]["seed"], record["spec"]["level"]) == (1, level)
+        step = record["spec"]["task"]["budget"] - (0 if last else 1)
+        return {**record, "metrics": [{**metric, "step": step} for metric in record["metrics"]]}
+
+    found = compared(edit=edit, at=("final", "early-stop"), select="accuracy")
+    assert set(values(found, claim(statistic="early-stop", comparator="dense", levels=(2,)))) == set(SEEDS) - {1}
+
+
 @pytest.mark.parametrize(("direction", "sign"), [("max", 1), ("min", -1)])
 def test_rounds_count_the_levels_before_the_first_that_does_not_match(compared, direction, sign):
     """By seed: matching at all; not at level 2; not at level 1; exactly as much worse as is tolerated."""

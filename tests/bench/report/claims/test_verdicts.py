@@ -1,6 +1,7 @@
 """Verdicts: what holds, what fails, what cannot be told, and what was never run."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.report.claims.text import blocks, claimed, measured, read, verdict_ta
 from bench.report.claims.verdicts import judge, shown
 from bench.report.statistics.aggregates import stratified
 from bench.report.statistics.families import holm, sign_flip
-from bench.report.statistics.seeds import deciding, detectable
+from bench.report.statistics.seeds import Interval, deciding, detectable
 from bench.report.table.rows import rows
 
 CLAIM = Claim(
@@ -262,6 +263,20 @@ def test_a_verdict_that_the_correction_takes_back_says_so(study):
     assert family[0].detectable is not None
 
 
+@pytest.mark.parametrize(("n", "status"), [(3, "inconclusive"), (5, "inconclusive"), (6, "holds")])
+def test_equal_values_are_as_sure_as_their_signs(sampled, n, status):
+    """A mean without an error is certain only of what has no spread, which so few seeds do not tell."""
+    verdict = one(replace(CLAIM, seeds=n, test="greater", threshold=0.1), sampled([0.25] * n))
+    assert (verdict.status, verdict.p, verdict.signs) == (status, 2 / 2**n, 2 / 2**n)
+    assert verdict.interval == Interval(0.25, None, None, n)
+    assert (verdict.detectable, verdict.deciding) == (None, None if status == "holds" else 6)
+
+
+def test_equal_values_at_the_threshold_are_told_by_no_number_of_seeds(sampled):
+    verdict = one(replace(CLAIM, seeds=6, threshold=0.25), sampled([0.25] * 6))
+    assert (verdict.status, verdict.p, verdict.deciding) == ("inconclusive", 1.0, None)
+
+
 def test_early_stop_steps_are_compared_as_ratios(study, task):
     records = study({"dense": 0.0, "ticket": 0.0}, seeds=5, at=("final", "early-stop"), select="accuracy")
     for record in records:
@@ -407,10 +422,11 @@ def test_the_signs_of_an_equivalence_are_those_about_the_nearer_margin(sampled):
         assert one(claim, sampled(gaps)).signs == pytest.approx(sign_flip([gap - nearer for gap in gaps]))
 
 
-def test_no_spread_is_certain_and_on_the_threshold_nothing_is_told(sampled):
-    assert [one(CLAIM, sampled([gap] * 5)).status for gap in (0.25, 0.0, -0.25)] == ["holds", "inconclusive", "fails"]
-    edge = replace(CLAIM, test="equivalent", margin=0.25)
-    assert [one(edge, sampled([gap] * 5)).status for gap in (0.1, 0.25, 0.5)] == ["holds", "inconclusive", "fails"]
+def test_without_spread_six_seeds_are_told_and_on_the_threshold_nothing_is(sampled):
+    asked = replace(CLAIM, seeds=6)
+    assert [one(asked, sampled([gap] * 6)).status for gap in (0.25, 0.0, -0.25)] == ["holds", "inconclusive", "fails"]
+    edge = replace(asked, test="equivalent", margin=0.25)
+    assert [one(edge, sampled([gap] * 6)).status for gap in (0.1, 0.25, 0.5)] == ["holds", "inconclusive", "fails"]
 
 
 def test_no_number_of_seeds_decides_between_equals(sampled):
@@ -566,6 +582,34 @@ def test_a_verdict_is_shown_before_a_larger_scale_without_one(study):
     assert [v.scale for v in shown(judge([paper, none, small], both))] == ["paper"]
 
 
+def test_another_verdict_at_another_scale_stands_beside_the_one_that_is_shown(study):
+    small, paper = (replace(CLAIM, scale=scale) for scale in ("small", "paper"))
+    quick = replace(CLAIM, scale="quick")
+    records = (
+        world(study, ticket=0.5) + world(study, ticket=-0.5, scale="paper") + world(study, ticket=0, scale="quick")
+    )
+    (verdict,) = shown(judge([quick, small, paper], records))
+    assert (verdict.status, [v.scale for v in verdict.elsewhere]) == ("fails", ["small"])
+    (told,) = re.findall(r"- X-1: (at .*)", verdict_table([verdict]))
+    assert re.fullmatch(
+        r"at small scale: holds, 0\.\d+ \[0\.\d+, 0\.\d+\] of 5 seeds, p .* after Holm's correction", told
+    )
+    (same,) = shown(judge([small, paper], world(study, ticket=0.5) + world(study, ticket=0.4, scale="paper")))
+    assert same.elsewhere == ()
+
+
+def test_a_smaller_scale_does_not_hide_what_a_first_look_at_a_larger_one_said(study):
+    small, paper = (replace(CLAIM, scale=scale) for scale in ("small", "paper"))
+    records = world(study, ticket=0.5) + world(study, ticket=0.5, scale="paper")
+    asked = replace(paper, seeds=9, first_look="5 seeds: 0.1")
+    (verdict,) = shown(judge([small, asked], records))
+    assert (verdict.scale, verdict.status) == ("small", "holds")
+    told = "at paper scale: not run; a first look, before the seeds were fixed: 5 seeds: 0.1"
+    assert f"- X-1: {told}\n" in verdict_table([verdict])
+    (never,) = shown(judge([small, replace(asked, first_look=None)], records))
+    assert never.elsewhere == ()
+
+
 def test_a_task_that_asks_for_more_seeds_than_the_claim_gets_them(study):
     assert one(CLAIM, world(study, ticket=0.02, fewest_seeds=6)).reason.startswith("6 seeds of which there are 5")
     assert one(CLAIM, world(study, ticket=0.02, seeds=6, fewest_seeds=6)).status == "holds"
@@ -580,12 +624,12 @@ ACROSS = replace(CLAIM, comparator="ticket", comparator_task="vision/there")
 
 @pytest.mark.parametrize(("gap", "status"), [(0.05, "holds"), (-0.05, "fails")])
 def test_two_tasks_are_compared_seed_by_seed(study, gap, status):
-    here, there = world(study, ticket=gap), world(study, ticket=0.0, name="vision/there")
-    verdict = one(ACROSS, here + there)
+    here, there = world(study, ticket=gap, seeds=6), world(study, ticket=0.0, seeds=6, name="vision/there")
+    verdict = one(replace(ACROSS, seeds=6), here + there)
     scores = [{r["spec"]["seed"]: r["metrics"][0]["value"] for r in records if r["spec"]["level"] and
                r["spec"]["method"]["name"] == "ticket"} for records in (here, there)]  # fmt: skip
-    assert verdict.values == pytest.approx({seed: scores[0][seed] - scores[1][seed] for seed in range(5)})
-    assert (verdict.status, verdict.interval.n) == (status, 5)
+    assert verdict.values == pytest.approx({seed: scores[0][seed] - scores[1][seed] for seed in range(6)})
+    assert (verdict.status, verdict.interval.n) == (status, 6)
 
 
 @pytest.mark.parametrize(
