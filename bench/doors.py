@@ -230,6 +230,15 @@ class RefusesTasks(Domain, Protocol):
 
 
 @runtime_checkable
+class DeclinesMethods(Domain, Protocol):
+    """What a domain offers besides that knows by what a task is made of which methods it cannot run, whatever it was made from."""
+
+    def unsupported(self, task: Task) -> Mapping[str, str]:
+        """Method -> why the task cannot run it, in a sentence, as its `unsupported` has to say. Light, as `tasks`."""
+        ...
+
+
+@runtime_checkable
 class ChecksPackages(Domain, Protocol):
     """What a domain offers besides that tells before any training what is not installed here."""
 

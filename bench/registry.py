@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal
@@ -286,6 +287,12 @@ def refusal(task: Task) -> str | None:
     """Why no learner can be built of the task, where its domain knows that without its data; see `bench.doors.RefusesTasks`."""
     told: Callable[[Task], str | None] | None = getattr(domains().get(task.domain), "refusal", None)
     return told(task) if told else None
+
+
+def declining(task: Task) -> Task:
+    """The task with what its domain says it cannot run under `unsupported`; as it is if it does not: `bench.doors.DeclinesMethods`."""
+    told: Callable[[Task], Mapping[str, str]] | None = getattr(domains().get(task.domain), "unsupported", None)
+    return replace(task, unsupported=told(task)) if told else task
 
 
 def missing(task: Task) -> str | None:

@@ -83,6 +83,8 @@ class Tasks:
             made = derived(base, changes, name=block.get("name"), relatives=relatives)
         except Misfit as error:
             self._source.fail(".".join(error.path) or "base", str(error), block=number)
+        if "unsupported" not in changes:
+            made = registry.declining(made)
         with self._source.telling("name", block=number):
             if made.domain != base.domain:
                 raise SpecError(f"is {made.name!r}: write {base.domain}/ and a name, for it is made from {base.name}")

@@ -13,6 +13,7 @@ from bench.streams import Streams
 from domains.nlp.corpora.folders import VARIABLE
 from domains.nlp.tasks import tasks
 from domains.nlp.tasks.custom import own
+from domains.nlp.tasks.recipe import unsupported
 
 if TYPE_CHECKING:
     from bench.learner import Learner
@@ -47,6 +48,10 @@ class Language:
     def outputs(self, task: Task) -> Any:
         """The dictionary's entries."""
         return {"corpus": task.config.get("corpus"), "data": dict(task.data)}
+
+    def unsupported(self, task: Task) -> Mapping[str, str]:
+        """By the metric that it is scored by (see `bench.doors.DeclinesMethods`)."""
+        return unsupported(task.metric)
 
     def check(self, task: Task) -> None:
         """Raises MissingPackage if there is no fairseq here (see `bench.doors.ChecksPackages`)."""

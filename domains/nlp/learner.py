@@ -170,5 +170,7 @@ def _plain_kernels() -> Iterator[None]:
 
 
 def _adam(module: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """fairseq's, whose weights decay beside the gradient and not in it (1711.05101)."""
     options = {name: config[name] for name in ("betas", "eps", "weight_decay") if name in config}
-    return torch.optim.Adam(module.parameters(), lr=config["rate"], fused=True, **options)
+    kind = torch.optim.AdamW if options.get("weight_decay") else torch.optim.Adam
+    return kind(module.parameters(), lr=config["rate"], fused=True, **options)

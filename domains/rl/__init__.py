@@ -12,6 +12,7 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.rl.tasks import TASKS
 from domains.rl.tasks.custom import own
+from domains.rl.tasks.recipe import unsupported
 
 if TYPE_CHECKING:
     from bench.learner import Learner
@@ -63,6 +64,10 @@ class ReinforcementLearning:
             if "demonstrations" in task.config:
                 return CloningLearner(task, streams=streams, device=device, width=width)
             return AgentLearner(task, streams=streams, device=device, width=width)
+
+    def unsupported(self, task: Task) -> Mapping[str, str]:
+        """By its algorithm, what of it follows a schedule, and what it is scored by (see `bench.doors.DeclinesMethods`)."""
+        return unsupported(task)
 
     def check(self, task: Task) -> None:
         """Raises MissingPackage if there is no stable-baselines3 here (see `bench.doors.ChecksPackages`)."""

@@ -12,6 +12,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.errors import Unsupported
 from bench.spec import Task
 from bench.streams import Streams
 from domains.rl.environments import envs
@@ -43,9 +44,14 @@ class Scorer:
 
         Args:
             n: number of rollouts.
-            temperature: divides the action logits; action values and continuous actions have none, and ignore it.
+            temperature: divides the action logits.
+
+        Raises:
+            Unsupported: if there are none to be divided, as of action values and of continuous actions.
         """
         off_policy = hasattr(self._model, "q_net")
+        if temperature != 1 and (off_policy or self._is_continuous):
+            raise Unsupported("this agent has no action logits, which a temperature could divide")
         for _ in range(n):
             with self._random:  # no context is open while the caller has the loss
                 loss = self._temporal_difference() if off_policy else self._actor_critic(temperature)

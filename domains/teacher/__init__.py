@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.spec import Task
 from bench.streams import Streams
-from domains.teacher.tasks import TASKS
+from domains.teacher.tasks import TASKS, unsupported
 
 if TYPE_CHECKING:
     from bench.learner import Learner
@@ -44,6 +44,10 @@ class TeacherStudent:
         """Whether the last batch of an epoch is a short one (see `bench.doors.AlignsSeats`)."""
         config = task.config
         return bool(config["sampling"] == "epochs" and config["samples"] % config["batch"])
+
+    def unsupported(self, task: Task) -> Mapping[str, str]:
+        """By how many hidden layers it has (see `bench.doors.DeclinesMethods`)."""
+        return unsupported(task.config)
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> StudentStack:
         """A stack of students at step 0."""

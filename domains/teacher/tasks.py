@@ -106,10 +106,16 @@ def _task(
         tolerance=0.25,
         chance=chance,
         constant_rate=True,
-        unsupported={"grasp": NO_LOGITS, **(dict.fromkeys(NODE_METHODS, SHARED_WEIGHTS) if hidden > 1 else {})},
+        unsupported=unsupported(config),
         source=source,
         deviations=(*said, f"The paper prunes nothing; a round here prunes {rate:.0%} of the weights of each layer."),
     )
+
+
+def unsupported(config: Mapping[str, Any]) -> dict[str, str]:
+    """Method -> why no student of this `config` can run it."""
+    is_deep = len(config["sizes"]) > 3
+    return {"grasp": NO_LOGITS, **(dict.fromkeys(NODE_METHODS, SHARED_WEIGHTS) if is_deep else {})}
 
 
 def _two_layer(name: str, scale: Scale, *, decay: float, multi: int = MULTI, rate: float = 0.2) -> Task:

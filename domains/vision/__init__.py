@@ -10,6 +10,7 @@ from bench.streams import Streams
 from domains.vision.config import misfit
 from domains.vision.datasets.places import VARIABLE, root
 from domains.vision.examples.parts import shortage
+from domains.vision.networks.kinds import unsupported
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 
@@ -58,6 +59,10 @@ class Vision:
             if type(count) is not int or count < 1:
                 return f"evaluation.{split} is {count!r}: write how many examples, from 1 on, or leave it out for all"
         return misfit(task.config) or (shortage(task.config, limit) if limit else None)
+
+    def unsupported(self, task: Task) -> Mapping[str, str]:
+        """By its model (see `bench.doors.DeclinesMethods`)."""
+        return unsupported(task.config["model"])
 
     def learner(self, task: Task, *, streams: Streams, device: str, width: float = 1.0) -> Learner:
         """A learner at step 0 (see `bench.learner.Domain`).

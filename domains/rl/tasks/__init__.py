@@ -2,8 +2,9 @@
 
 from bench.spec import Task
 from domains.rl.tasks import atari, classic, cloning, minatar, zoo
+from domains.rl.tasks.recipe import declining
 
 TASKS: dict[str, Task] = {
-    task.key: task for task in (*classic.TASKS, *zoo.TASKS, *cloning.TASKS, *minatar.TASKS, *atari.TASKS)
+    task.key: declining(task) for task in (*classic.TASKS, *zoo.TASKS, *cloning.TASKS, *minatar.TASKS, *atari.TASKS)
 }
 """`task.key` -> task."""

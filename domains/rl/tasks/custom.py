@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bench.code import pinned
 from bench.errors import SpecError, UnknownName
 from bench.spec import Direction, Scale, Task
-from domains.rl.tasks.recipe import GROUPS, REPLAY, censoring, directions, fresh, pruning, towers, unsupported
+from domains.rl.tasks.recipe import GROUPS, REPLAY, censoring, declining, directions, fresh, pruning, towers
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": {
@@ -134,11 +134,16 @@ def own(
         raise SpecError(
             f"rl/{name}: budget, limit, n_envs, episodes and the steps of a rollout are whole numbers above 0"
         )
+    if algorithm == "dqn" and 0 < rewind_step <= parameters["learning_starts"]:
+        raise SpecError(
+            f"rl/{name}: rewind_step is {rewind_step:,}, and nothing is learned before step {parameters['learning_starts']:,}"
+            " (learning_starts): rewind later, or to 0"
+        )
     rollout = steps * n_envs
     whole = -(-budget // rollout) * rollout
     falls = isinstance(parameters["learning_rate"], Mapping)
     rounded = f"Trained for {whole:,} environment steps, whole rollouts of {rollout:,}, not {budget:,}."
-    return Task(
+    task = Task(
         name=f"rl/{name}",
         scale=scale,
         version=version,
@@ -175,7 +180,6 @@ def own(
         fewest_seeds=10 if algorithm == "dqn" else 3,
         constant_rate=not falls,
         groups=GROUPS,
-        unsupported=unsupported(algorithm, parameters),
         source=f"own task of {env}",
         deviations=(
             UNPUBLISHED,
@@ -185,3 +189,4 @@ def own(
             *deviations,
         ),
     )
+    return declining(task)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.errors import UnknownName
-from bench.spec import Direction, Pruning
+from bench.spec import Direction, Pruning, Task
+from bench.tickets.methods import METHODS
 
 GROUPS = {
     "features_extractor.*": "trunk",
@@ -66,21 +68,40 @@ FEWER_RANDOM = (
 )
 
 
-def unsupported(algorithm: str, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
-    """Method -> why no task of these can run it.
+UNPLAYED = "It is scored by the episodes of its training, of which there are none without."
+TOO_LATE = "Its last rollout begins before the last cut, so that the network would end with too many weights."
+NO_LOGITS = "GraSP divides logits by its temperature, and action values are none."
 
-    A constant learning rate makes `fine-tune` the same as `lr-rewind`, but only where nothing else is on a schedule.
 
-    Args:
-        algorithm: `a2c`, `ppo` or `dqn`.
-        hyperparameters: of it; what is `{"linear": first}` falls to zero.
+def declining(task: Task) -> Task:
+    """The task with what it cannot run under its `unsupported`."""
+    return replace(task, unsupported=unsupported(task))
+
+
+def unsupported(task: Task) -> dict[str, str]:
+    """Method -> why the task cannot run it.
+
+    A constant learning rate makes `fine-tune` the same as `lr-rewind`, but only where nothing else is on a schedule: what is
+    `{"linear": first}` falls to zero.
     """
-    for name, told in (("learning_rate", "learning rate"), ("clip_range", "clipping range")):
+    hyperparameters, told = task.config["hyperparameters"], {}
+    if task.config["algorithm"] == "dqn":
+        told = {"fine-tune": FEWER_RANDOM, "grasp": NO_LOGITS}
+    for name, words in (("learning_rate", "learning rate"), ("clip_range", "clipping range")):
         if isinstance(hyperparameters.get(name), Mapping):
-            return {"fine-tune": f"The {told} falls to zero, so training at its last value would train nothing."}
-    if algorithm == "dqn":
-        return {"fine-tune": FEWER_RANDOM}
-    return {}
+            told["fine-tune"] = f"The {words} falls to zero, so training at its last value would train nothing."
+    if task.split == "train":
+        told["one-shot-untrained"] = UNPLAYED
+    if task.unit == "env_steps" and _last_rollout(task) < METHODS["gmp"].options["end"] * task.budget:
+        told["gmp"] = TOO_LATE
+    return told
+
+
+def _last_rollout(task: Task) -> int:
+    """The environment step at which the last one begins, which is what its updates see."""
+    hyperparameters = task.config["hyperparameters"]
+    rollout: int = hyperparameters.get("n_steps", hyperparameters.get("train_freq")) * task.config["n_envs"]
+    return (task.budget - 1) // rollout * rollout
 
 
 def towers(hidden: list[int], activation: str) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from domains.rl.tasks.recipe import (
     fresh,
     pruning,
     towers,
-    unsupported,
 )
 
 Linear = Mapping[str, float]
@@ -222,11 +221,13 @@ def _rollout(setting: Setting, scale: Scale) -> int:
 def _task(setting: Setting, scale: Scale) -> Task:
     rollout, count = _rollout(setting, scale), setting.rollouts[scale]
     falls = isinstance(setting.hyperparameters["learning_rate"], Mapping)
-    rewind = 3 if scale == "smoke" else max(1, round(count / 20))
+    config = _config(setting, scale)
+    warm = config["hyperparameters"].get("learning_starts", 0) // rollout + 1  # before, nothing is learned
+    rewind = 3 if scale == "smoke" else max(warm, round(count / 20))
     return Task(
         name=f"rl/{setting.name}",
         scale=scale,
-        config=_config(setting, scale),
+        config=config,
         budget=rollout * count,
         unit="env_steps",
         evaluate_every=rollout * max(1, count // 5),
@@ -243,7 +244,6 @@ def _task(setting: Setting, scale: Scale) -> Task:
         fewest_seeds=10 if setting.algorithm == "dqn" else 3,
         constant_rate=not falls,
         groups=GROUPS,
-        unsupported=unsupported(setting.algorithm, setting.hyperparameters),
         source="rl-baselines3-zoo 22e3ff2; protocol of 1906.02768",
         deviations=_deviations(setting, scale, rollout * count),
     )

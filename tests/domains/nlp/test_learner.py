@@ -14,7 +14,7 @@ from bench.tickets import masks
 from bench.tickets.attach import Attached
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
-from domains.nlp import domain
+from domains.nlp import border, domain
 
 KEYS = ("nlp/transformer-reverse@smoke", "nlp/lstm-bible@smoke")
 
@@ -487,3 +487,26 @@ def test_a_missing_package_names_the_extra(transformer, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "domains.nlp.learner", None)
     with pytest.raises(MissingPackage, match=r"pip install 'ticketbench\[nlp\]'"):
         build(transformer)
+
+
+def test_weights_decay_as_in_fairseqs_adam_beside_the_gradient_and_not_in_it(transformer):
+    """Its Adam is that of 1711.05101, and so is its recipe for IWSLT'14; a decay in the gradient is scaled by the moments."""
+    with border.quietly():
+        from fairseq.optim.adam import Adam
+
+    learner = build(transformer, weight_decay=0.1, warmup=1, eps=1e-16)  # where eps stands differs
+    theirs = [each.detach().clone() for each in learner.module.parameters()]
+    plain = Adam(theirs, lr=1.0, betas=(0.9, 0.98), eps=1e-16, weight_decay=0.1)
+
+    def follow(*_):
+        for own, other in zip(learner.module.parameters(), theirs, strict=True):
+            other.grad = own.grad.clone()
+        plain.param_groups[0]["lr"] = learner.optimizer.param_groups[0]["lr"]
+        plain.step()
+
+    learner.optimizer.register_step_pre_hook(follow)
+    learner.train(5)
+    assert all(
+        torch.allclose(own, other, rtol=0, atol=1e-5)
+        for own, other in zip(learner.module.parameters(), theirs, strict=True)
+    )

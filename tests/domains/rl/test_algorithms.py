@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from torch import nn
@@ -13,6 +14,7 @@ from torch import nn
 from bench.errors import SpecError, UnknownName
 from bench.streams import Streams
 from domains.rl import domain
+from domains.rl.networks import MinAtarNetwork, NatureNetwork, YuNetwork
 
 TASKS = domain.tasks()
 RMSPROP = {"lr": 1e-4, "alpha": 0.99, "eps": 1e-8, "momentum": 0, "weight_decay": 0, "centered": False}
@@ -172,3 +174,22 @@ def test_as_many_environments_as_steps_between_target_updates_are_allowed(dqn):
     falling = replace(dqn, constant_rate=False, config={**dqn.config, "hyperparameters": parameters})
     with pytest.raises(SpecError, match="DQN's exploration falls over environment steps"):
         domain.learner(falling, streams=Streams(0), device="cpu")
+
+
+CONVOLUTION, DENSE = ["Conv2d", "ReLU"], ["Linear", "ReLU"]
+POOLED = [*CONVOLUTION, "MaxPool2d"]
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "hidden", "layers"),
+    [
+        (MinAtarNetwork, (10, 10, 4), [16, 128], ["ChannelsFirst", *CONVOLUTION, "Flatten", *DENSE]),
+        (NatureNetwork, (4, 84, 84), [32, 64, 64, 512], [*3 * CONVOLUTION, "Flatten", *DENSE]),
+        (YuNetwork, (12, 105, 80), [64, 64, 64, 64, 512, 512], [*4 * POOLED, "Flatten", *2 * DENSE]),
+    ],
+)
+def test_every_layer_of_a_convolutional_network_is_there_in_its_order(network, shape, hidden, layers):
+    built = network(spaces.Box(0, 1, shape, dtype=np.float32), hidden=hidden)
+    found = [type(module).__name__ for module in built.modules() if not [*module.children()]]
+    assert found == layers
+    assert all(pool.kernel_size == 2 for pool in built.modules() if isinstance(pool, nn.MaxPool2d))

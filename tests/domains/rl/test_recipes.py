@@ -25,7 +25,7 @@ rl/lunarlander-a2c-steps env_steps 30720/1536/1536  102400/5120/5120     657920/
 rl/cartpole-ppo          env_steps 2048/256/768     20480/4096/1024      99840/19968/5120      99840/19968/5120
 rl/acrobot-ppo           env_steps 4096/512/1536    49152/8192/4096      249856/49152/12288    999424/196608/49152
 rl/lunarlander-ppo       env_steps 2048/256/768     49152/16384/16384    327680/65536/16384    999424/196608/49152
-rl/cartpole-dqn          env_steps 512/64/192       15360/3072/768       49920/9984/2560       49920/9984/2560
+rl/cartpole-dqn          env_steps 512/64/192       15360/3072/1024      49920/9984/2560       49920/9984/2560
 rl/minatar-*-a2c         env_steps 2048/512/128     122880/30720/6144    983040/245760/49152   4915200/1228800/245760
 rl/minatar-*-ppo         env_steps 2048/512/512     122880/30720/6144    983040/245760/49152   4915200/1228800/245760
 rl/atari-*-a2c           env_steps 160/40/40        -                    -                     3200000/128000/128000
@@ -78,7 +78,9 @@ SOURCES = {
 }  # fmt: skip
 """Network -> whose recipe it is."""
 
-TRAINING_GAMES = {"split": "train", "splits": ("train",), "at": ("last-100",)}
+TRAINING_GAMES = {
+    "split": "train", "splits": ("train",), "at": ("last-100",), "unsupported": {"one-shot-untrained"},
+}  # fmt: skip
 FRESH_GAMES = {"split": "test", "splits": ("train", "val", "test"), "at": ("final",)}
 PPO_TOWERS = {"name": "towers", "hidden": [64, 64], "activation": "tanh"}
 
@@ -206,7 +208,11 @@ def zoo(name, scale):
         "reference": float(reference),
         "fewest_seeds": 10 if algorithm == "dqn" else 3,
         "constant_rate": not falls,
-        "unsupported": {"fine-tune"} if falls or algorithm == "dqn" else set(),
+        "unsupported": {
+            *(["fine-tune"] if falls or algorithm == "dqn" else []),
+            *(["grasp"] if algorithm == "dqn" else []),
+            *(["gmp"] if (name, scale) == ("lunarlander-ppo", "quick") else []),  # three rollouts
+        },
     }  # fmt: skip
 
 

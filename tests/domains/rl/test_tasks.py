@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from bench.errors import UnknownName
+from bench import registry
+from bench.errors import SpecError, UnknownName
+from bench.runs.planning.plan import refusal
 from bench.spec import to_json
 from bench.streams import Streams
+from bench.suitefile import load_suite
 from bench.tickets import masks
-from domains.rl import domain
+from bench.tickets.methods import METHODS
+from domains.rl import domain, own
 from domains.rl.environments.atari import Ataris
 from domains.rl.networks import NatureNetwork
 from domains.rl.tasks.recipe import pruning
@@ -151,3 +155,79 @@ def test_a_shorter_training_than_the_papers_is_said():
         whole = TASKS[f"{task.name.replace('-noise', '')}@paper"].budget
         said = f"Trained for {task.budget:,} "
         assert any(said in sentence for sentence in task.deviations) == (task.budget < whole), key
+
+
+@pytest.mark.parametrize("key", [key for key, task in domain.tasks().items() if task.split == "train"])
+def test_an_agent_that_is_scored_by_its_training_has_no_score_untrained(key):
+    """It plays no episode: whatever its mask, its return would be the number that stands for random play."""
+    assert refusal(domain.tasks()[key], METHODS["one-shot-untrained"]) is not None
+
+
+def rollout(task):
+    config = task.config
+    parameters = config["hyperparameters"]
+    return parameters["train_freq" if config["algorithm"] == "dqn" else "n_steps"] * config["n_envs"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [key for key, task in domain.tasks().items() if task.unit == "env_steps" and "demonstrations" not in task.config],
+)
+def test_gradual_pruning_is_refused_where_the_last_rollout_begins_before_its_last_cut(key):
+    """Updates see the step at which their rollout began: with three rollouts none is beyond 70 % of the budget."""
+    task = domain.tasks()[key]
+    last = (task.budget - 1) // rollout(task) * rollout(task)
+    reaches = last >= METHODS["gmp"].options["end"] * task.budget
+    assert reaches or refusal(task, METHODS["gmp"]) is not None
+
+
+@pytest.mark.parametrize("key", ["rl/cartpole-dqn@quick"])
+def test_grasp_is_refused_where_its_temperature_divides_nothing(key):
+    """Action values have no temperature: an option without effect is another method under the same name."""
+    assert refusal(domain.tasks()[key], METHODS["grasp"]) is not None
+
+
+@pytest.mark.parametrize("key", [key for key, task in domain.tasks().items() if task.config["algorithm"] == "dqn"])
+def test_dqn_has_learned_something_before_its_rewind_step(key):
+    """Until the memory is warm nothing is learned: rewound there, a ticket starts from its initial weights."""
+    task = domain.tasks()[key]
+    assert task.rewind_step > task.config["hyperparameters"]["learning_starts"]
+
+
+def test_an_own_dqn_rewinds_to_no_step_before_it_learns():
+    with pytest.raises(
+        SpecError, match=r"nothing is learned before step 1,000 \(learning_starts\): rewind later, or to 0"
+    ):
+        own(
+            "mine", env="CartPole-v1", algorithm="dqn", budget=10_000, limit=500, chance=22.0, threshold=475.0, tolerance=25.0,
+            rewind_step=1_000, hyperparameters={"learning_starts": 1_000},
+        )  # fmt: skip
+
+
+def test_what_a_task_declines_is_what_its_domain_says_of_it():
+    for task in registry.tasks().values():
+        assert registry.declining(task) == task
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "method", "reason"),
+    [
+        (
+            "rl/lunarlander-ppo@quick",
+            "config.hyperparameters.clip_range = {linear = 0.2}",
+            "fine-tune",
+            "The clipping range",
+        ),
+        ("rl/lunarlander-ppo@quick", "budget = 65536", "gmp", None),
+        ("nlp/transformer-bible@quick", 'metric = "bleu"', "one-shot-untrained", "searched for"),
+        ("vision/lenet-mnist@quick", 'config.model = "torchvision:vit_b_16"', "small-dense", "torchvision"),
+        ("teacher/two-layer@quick", "config.sizes = [20, 20, 20, 10]", "fanout", "hidden"),
+    ],
+)
+def test_a_task_made_from_another_declines_what_a_listed_one_like_it_declines(tmp_path, base, change, method, reason):
+    name, _, scale = base.partition("@")
+    block = f'[[task]]\nbase = "{name}"\nname = "{name}-mine"\nscale = "{scale}"\nmethods = ["dense"]\nlevels = [0]\nseeds = [0]'
+    (tmp_path / "mine.toml").write_text(f'title = "Mine."\n{block}\nset.{change}\n', encoding="utf-8")
+    [entry] = load_suite(str(tmp_path / "mine.toml")).entries
+    told = entry.task.unsupported.get(method)
+    assert told is None if reason is None else reason in told

@@ -284,10 +284,15 @@ def test_a_resumed_schedule_goes_on_and_a_restarted_one_starts_anew(dropping):
 def test_adam_and_sgd_take_the_papers_options(task, dropping):
     adam = build(task).optimizer
     assert isinstance(adam, torch.optim.Adam)
-    assert (adam.defaults["lr"], adam.defaults["betas"], adam.defaults["weight_decay"]) == (1.2e-3, (0.9, 0.999), 0)
+    told = {"lr": 1.2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False}
+    assert {name: adam.defaults[name] for name in told} == told
+    assert build(variant(task, weight_decay=1e-4)).optimizer.defaults["weight_decay"] == 1e-4
     sgd = build(dropping).optimizer
     assert isinstance(sgd, torch.optim.SGD)
-    assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (0.9, 1e-3)
+    told = {"momentum": 0.9, "weight_decay": 1e-3, "dampening": 0, "nesterov": False}
+    assert {name: sgd.defaults[name] for name in told} == told
+    still = build(variant(task, optimizer="sgd")).optimizer.defaults
+    assert (still["momentum"], still["weight_decay"]) == (0, 0)
 
 
 def test_width_narrows_the_network(task):

@@ -196,3 +196,16 @@ def test_a_parent_that_loses_its_states_while_its_child_waits_is_trained_again_f
     frontier.finish(dense, "ok", None)
     assert {short(frontier.next()), short(frontier.next())} == {"one-shot L1 s0", "one-shot L3 s0"}
     assert frontier.next() is None, "the first one runs still"
+
+
+def test_a_twin_whose_final_weights_were_cleaned_is_trained_again(filled, toys):
+    """The line between two copies needs both ends, and not only the mask as other controls do."""
+    store, _ = filled
+    wider = make_plan(toy.suite(("ticket", "ticket-reordered"), levels=(3,)))
+    by_label = {short(unit): unit for unit in wider.units.values()}
+    for path in states_of(store, by_label["ticket L3 s0"]):
+        path.unlink(missing_ok=True)
+    frontier = Frontier(wider, store)
+    assert labels(frontier, frontier.todo) == {"ticket L3 s0", "ticket-reordered L3 s0"}
+    assert short(frontier.next()) == "ticket L3 s0"
+    assert frontier.next() is None

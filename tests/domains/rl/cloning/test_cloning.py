@@ -114,3 +114,28 @@ def test_it_is_trained_one_by_one_and_not_in_another_order():
     refused = {name for name, method in METHODS.items() if refusal(SMALL, method)}
     assert refused == {"ticket-reordered"}
     assert np.isclose(SMALL.chance, 22.72)
+
+
+SHOWN = [0.04231, 0.01791, 0.00016, -0.00103, 0.03233, 0.14801, 0.0128, 0.20857]
+"""Means and standard deviations of position, velocity, angle and angular velocity: no id tells what is shown."""
+
+
+def test_what_is_shown_is_what_was_published():
+    """Another draw of its actions or of its starts would be another task under the same id."""
+    shown = demonstrations("CartPole-v0", 50).observations
+    told = [*shown.double().mean(0).tolist(), *shown.double().std(0).tolist()]
+    assert told == pytest.approx(SHOWN, rel=1e-3, abs=1e-4)
+
+
+def test_the_temperature_divides_the_logits(learner):
+    rows = torch.from_numpy(Streams(0).numpy("score").choice(10_000, 256, replace=False))
+    shown = demonstrations("CartPole-v0", 50)
+    [loss] = learner.losses(1, temperature=200.0)
+    with torch.no_grad():
+        logits = learner._model.policy.get_distribution(shown.observations[rows]).distribution.logits
+        wanted = -(shown.probabilities[rows] * (logits / 200).log_softmax(1)).sum(1).mean()
+    assert float(loss.detach()) == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_validation_and_test_are_other_episodes(learner):
+    assert learner.evaluate("val") != learner.evaluate("test")

@@ -137,3 +137,34 @@ def test_seeds_fit_every_environment():
     seeds = envs.seeds(np.random.SeedSequence(0), 1_000)
     assert len(set(seeds)) == 1_000
     assert 0 <= min(seeds) <= max(seeds) < 2**31
+
+
+class CutsItself(gymnasium.Env):
+    """Cut off by itself at every third step, long before any limit."""
+
+    observation_space = gymnasium.spaces.Box(-1, 9, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.full(1, self.steps, np.float32), 1.0, False, self.steps == 3, {}
+
+
+def test_an_episode_that_the_environment_cuts_off_itself_ends_and_has_a_future():
+    gymnasium.register("CutsItself-v0", entry_point=CutsItself, max_episode_steps=100)
+    try:
+        env = Episodes(Gyms("CutsItself-v0", 2))
+    finally:
+        del gymnasium.registry["CutsItself-v0"]
+    env.reset_from([0, 1])
+    for _ in range(3):
+        observations, _, done, infos = env.act(np.zeros(2, dtype=np.int64))
+    assert done.all()
+    assert [info["TimeLimit.truncated"] for info in infos] == [True, True]
+    assert [info["terminal_observation"].tolist() for info in infos] == [[3.0], [3.0]]
+    assert observations.tolist() == [[0.0], [0.0]]
+    assert [episode.length for episode in env.finished] == [3, 3]

@@ -65,3 +65,8 @@ def test_a_copys_noise_does_not_depend_on_its_company():
 def test_only_what_is_padded_is_made():
     with pytest.raises(UnknownName, match="environment with noise beside its state 'Acrobot-v1'"):
         envs.make({**PADDED, "id": "Acrobot-v1"}, n=1)
+
+
+def test_the_noise_is_the_published_one():
+    """No id tells it: twelve numbers of a standard deviation of 0.1, as the task's deviations say."""
+    assert (NOISE, SPREAD) == (12, 0.1)
