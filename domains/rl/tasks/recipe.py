@@ -87,7 +87,7 @@ def unsupported(task: Task) -> dict[str, str]:
     hyperparameters, told = task.config["hyperparameters"], {}
     if task.config["algorithm"] == "dqn":
         told = {"fine-tune": FEWER_RANDOM, "grasp": NO_LOGITS}
-    for name, words in (("learning_rate", "learning rate"), ("clip_range", "clipping range")):
+    for name, words in (("clip_range", "clipping range"), ("learning_rate", "learning rate")):
         if isinstance(hyperparameters.get(name), Mapping):
             told["fine-tune"] = f"The {words} falls to zero, so training at its last value would train nothing."
     if task.split == "train":
