@@ -23,6 +23,7 @@ RECORDS = files(RESULTS / "records")
 
 def test_there_are_published_records():
     names = [
+        "added-seeds",
         "baselines",
         "cifar",
         "classic-control",
