@@ -12,7 +12,7 @@ from bench.spec import Task
 from bench.streams import Streams
 from domains.rl.tasks import TASKS
 from domains.rl.tasks.custom import own
-from domains.rl.tasks.recipe import unsupported
+from domains.rl.tasks.recipe import rollout, unsupported
 
 if TYPE_CHECKING:
     from bench.learner import Learner
@@ -68,6 +68,17 @@ class ReinforcementLearning:
     def unsupported(self, task: Task) -> Mapping[str, str]:
         """By its algorithm, what of it follows a schedule, and what it is scored by (see `bench.doors.DeclinesMethods`)."""
         return unsupported(task)
+
+    def refusal(self, task: Task) -> str | None:
+        """That it has empty rollouts, or would rewind to a step before it learns (see `bench.doors.RefusesTasks`)."""
+        if "demonstrations" not in task.config and rollout(task) < 1:
+            return "the steps of a rollout and n_envs are whole numbers above 0"
+        first = task.config["hyperparameters"].get("learning_starts", 0)
+        if 0 < task.rewind_step <= first:
+            return (
+                f"rewind_step is {task.rewind_step:,}, and nothing is learned before step {first:,} (learning_starts)"
+            )
+        return None
 
     def check(self, task: Task) -> None:
         """Raises MissingPackage if there is no stable-baselines3 here (see `bench.doors.ChecksPackages`)."""

@@ -25,7 +25,6 @@ from bench.report.statistics.seeds import (
     Estimate,
     Floats,
     Interval,
-    detectable,
     estimate,
     interval,
     p_value,
@@ -160,25 +159,25 @@ def _within(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     if claim.test == "exact":
         return _exact(claim, values)
     sample = list(values.values())
-    least = detectable(sample) if _is_spread(sample) else None
-
-    def signs(threshold: float) -> float:
-        return sign_flip([value - threshold for value in sample])
-
-    if _is_spread(sample):
-        tested = _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold))
-    else:  # so few steps apart, or fixed by the protocol: an error of nothing would make any difference certain
-        tested = _tested(claim, Interval(sample[0], None, None, len(sample)), signs)
+    known = estimate(sample)
+    least = known.detectable or None
+    tested = _tested(claim, interval(sample), lambda threshold: p_value(sample, threshold))
     return replace(
-        tested,
+        tested if known.error else _by_signs(claim, known.mean, sample),
         values=values,
-        signs=_p(claim, signs),
+        signs=_p(claim, _signs(sample)),
         detectable=math.exp(least) if least is not None and logarithmic(claim) else least,
     )
 
 
-def _is_spread(sample: Sequence[float]) -> bool:
-    return min(sample) < max(sample)
+def _by_signs(claim: Claim, mean: float, sample: Sequence[float]) -> ClaimVerdict:
+    """Of equal values, a few steps apart or fixed by the protocol: an error of nothing would make any difference certain."""
+    return _tested(claim, Interval(mean, None, None, len(sample)), _signs(sample))
+
+
+def _signs(sample: Sequence[float]) -> Callable[[float], float]:
+    """Threshold -> p-value of the exact sign-flip test."""
+    return lambda threshold: sign_flip([value - threshold for value in sample])
 
 
 def _values(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, float]:
@@ -194,7 +193,10 @@ def _across(claim: Claim, comparisons: Sequence[Comparison]) -> ClaimVerdict:
     own, other = (np.array(scores) for scores in zip(*shared.values(), strict=True))
     gap = resampled(stratified(_iqm_gap, own, other), samples=len(comparisons))
     values = {seed: float(np.mean(a - b)) for seed, (a, b) in shared.items()}
-    return replace(_tested(claim, gap.interval, gap.p_value), values=values, pooled=gap, detectable=gap.detectable)
+    tested = (
+        _tested(claim, gap.interval, gap.p_value) if gap.error else _by_signs(claim, gap.mean, list(values.values()))
+    )
+    return replace(tested, values=values, pooled=gap, detectable=gap.detectable or None)
 
 
 def _shared(claim: Claim, comparisons: Sequence[Comparison]) -> dict[int, tuple[Floats, Floats]]:
@@ -364,7 +366,7 @@ def _deciding(verdict: ClaimVerdict) -> int | None:
     if claim.test == "equivalent":
         assert claim.margin is not None
         threshold = math.copysign(claim.margin, known.mean)
-    if not (verdict.pooled or _is_spread(list(verdict.values.values()))):
+    if known.error == 0:
         told = known.mean != threshold
         return math.floor(math.log2(verdict.family / ALPHA)) + 2 if told else None  # 2^(1 - n) below its share
     return known.deciding(threshold, tests=verdict.family)

@@ -134,11 +134,6 @@ def own(
         raise SpecError(
             f"rl/{name}: budget, limit, n_envs, episodes and the steps of a rollout are whole numbers above 0"
         )
-    if algorithm == "dqn" and 0 < rewind_step <= parameters["learning_starts"]:
-        raise SpecError(
-            f"rl/{name}: rewind_step is {rewind_step:,}, and nothing is learned before step {parameters['learning_starts']:,}"
-            " (learning_starts): rewind later, or to 0"
-        )
     rollout = steps * n_envs
     whole = -(-budget // rollout) * rollout
     falls = isinstance(parameters["learning_rate"], Mapping)

@@ -92,16 +92,19 @@ def unsupported(task: Task) -> dict[str, str]:
             told["fine-tune"] = f"The {words} falls to zero, so training at its last value would train nothing."
     if task.split == "train":
         told["one-shot-untrained"] = UNPLAYED
-    if task.unit == "env_steps" and _last_rollout(task) < METHODS["gmp"].options["end"] * task.budget:
-        told["gmp"] = TOO_LATE
+    length = rollout(task)
+    if task.unit == "env_steps" and length > 0:  # an update sees the step at which its rollout began
+        last = (task.budget - 1) // length * length
+        if last < METHODS["gmp"].options["end"] * task.budget:
+            told["gmp"] = TOO_LATE
     return told
 
 
-def _last_rollout(task: Task) -> int:
-    """The environment step at which the last one begins, which is what its updates see."""
+def rollout(task: Task) -> int:
+    """Environment steps between two updates; 0 of an agent that learns from demonstrations."""
     hyperparameters = task.config["hyperparameters"]
-    rollout: int = hyperparameters.get("n_steps", hyperparameters.get("train_freq")) * task.config["n_envs"]
-    return (task.budget - 1) // rollout * rollout
+    length: int = hyperparameters.get("n_steps", hyperparameters.get("train_freq", 0)) * task.config["n_envs"]
+    return length
 
 
 def towers(hidden: list[int], activation: str) -> dict[str, Any]:

@@ -281,3 +281,32 @@ def test_a_task_of_a_file_is_what_a_record_says_only_while_it_is_that_task(suite
     suite(IN_FILE + 'scale = "smoke"\n')
     assert registry.installed_task(toy_task("toy/digits", budget=50)) is not None
     assert registry.installed_task(toy_task("toy/digits", budget=51)) is None
+
+
+def test_what_a_task_declines_is_what_its_domain_says_of_it():
+    for task in registry.tasks().values():
+        assert registry.declining(task) == task
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "method", "reason"),
+    [
+        (
+            "rl/lunarlander-ppo@quick",
+            "config.hyperparameters.clip_range = {linear = 0.2}",
+            "fine-tune",
+            "The clipping range",
+        ),
+        ("rl/lunarlander-ppo@quick", "budget = 65536", "gmp", None),
+        ("nlp/transformer-bible@quick", 'metric = "bleu"', "one-shot-untrained", "searched for"),
+        ("vision/lenet-mnist@quick", 'config.model = "torchvision:vit_b_16"', "small-dense", "torchvision"),
+        ("teacher/two-layer@quick", "config.sizes = [20, 20, 20, 10]", "fanout", "hidden"),
+    ],
+)
+def test_a_task_made_from_another_declines_what_a_listed_one_like_it_declines(tmp_path, base, change, method, reason):
+    name, _, scale = base.partition("@")
+    block = f'[[task]]\nbase = "{name}"\nname = "{name}-mine"\nscale = "{scale}"\nmethods = ["dense"]\nlevels = [0]\nseeds = [0]'
+    (tmp_path / "mine.toml").write_text(f'title = "Mine."\n{block}\nset.{change}\n', encoding="utf-8")
+    [entry] = load_suite(str(tmp_path / "mine.toml")).entries
+    told = entry.task.unsupported.get(method)
+    assert told is None if reason is None else reason in told

@@ -4,18 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from bench import registry
-from bench.errors import SpecError, UnknownName
+from bench.errors import UnknownName
 from bench.runs.planning.plan import refusal
 from bench.spec import to_json
 from bench.streams import Streams
-from bench.suitefile import load_suite
 from bench.tickets import masks
 from bench.tickets.methods import METHODS
-from domains.rl import domain, own
+from domains.rl import domain
 from domains.rl.environments.atari import Ataris
 from domains.rl.networks import NatureNetwork
-from domains.rl.tasks.recipe import pruning
+from domains.rl.tasks.recipe import pruning, rollout
 
 TASKS = {key: task for key, task in domain.tasks().items() if "demonstrations" not in task.config}
 """Of agents that learn by acting; for the others see `cloning/`."""
@@ -163,12 +161,6 @@ def test_an_agent_that_is_scored_by_its_training_has_no_score_untrained(key):
     assert refusal(domain.tasks()[key], METHODS["one-shot-untrained"]) is not None
 
 
-def rollout(task):
-    config = task.config
-    parameters = config["hyperparameters"]
-    return parameters["train_freq" if config["algorithm"] == "dqn" else "n_steps"] * config["n_envs"]
-
-
 @pytest.mark.parametrize(
     "key",
     [key for key, task in domain.tasks().items() if task.unit == "env_steps" and "demonstrations" not in task.config],
@@ -194,40 +186,15 @@ def test_dqn_has_learned_something_before_its_rewind_step(key):
     assert task.rewind_step > task.config["hyperparameters"]["learning_starts"]
 
 
-def test_an_own_dqn_rewinds_to_no_step_before_it_learns():
-    with pytest.raises(
-        SpecError, match=r"nothing is learned before step 1,000 \(learning_starts\): rewind later, or to 0"
-    ):
-        own(
-            "mine", env="CartPole-v1", algorithm="dqn", budget=10_000, limit=500, chance=22.0, threshold=475.0, tolerance=25.0,
-            rewind_step=1_000, hyperparameters={"learning_starts": 1_000},
-        )  # fmt: skip
-
-
-def test_what_a_task_declines_is_what_its_domain_says_of_it():
-    for task in registry.tasks().values():
-        assert registry.declining(task) == task
-
-
-@pytest.mark.parametrize(
-    ("base", "change", "method", "reason"),
-    [
-        (
-            "rl/lunarlander-ppo@quick",
-            "config.hyperparameters.clip_range = {linear = 0.2}",
-            "fine-tune",
-            "The clipping range",
-        ),
-        ("rl/lunarlander-ppo@quick", "budget = 65536", "gmp", None),
-        ("nlp/transformer-bible@quick", 'metric = "bleu"', "one-shot-untrained", "searched for"),
-        ("vision/lenet-mnist@quick", 'config.model = "torchvision:vit_b_16"', "small-dense", "torchvision"),
-        ("teacher/two-layer@quick", "config.sizes = [20, 20, 20, 10]", "fanout", "hidden"),
-    ],
-)
-def test_a_task_made_from_another_declines_what_a_listed_one_like_it_declines(tmp_path, base, change, method, reason):
-    name, _, scale = base.partition("@")
-    block = f'[[task]]\nbase = "{name}"\nname = "{name}-mine"\nscale = "{scale}"\nmethods = ["dense"]\nlevels = [0]\nseeds = [0]'
-    (tmp_path / "mine.toml").write_text(f'title = "Mine."\n{block}\nset.{change}\n', encoding="utf-8")
-    [entry] = load_suite(str(tmp_path / "mine.toml")).entries
-    told = entry.task.unsupported.get(method)
-    assert told is None if reason is None else reason in told
+def test_what_no_agent_can_train_by_is_refused_when_planning():
+    dqn = domain.tasks()["rl/cartpole-dqn@quick"]
+    for task in (dqn, replace(dqn, rewind_step=0), replace(dqn, rewind_step=1_001)):
+        assert domain.refusal(task) is None
+    told = domain.refusal(replace(dqn, rewind_step=1_000))
+    assert told == "rewind_step is 1,000, and nothing is learned before step 1,000 (learning_starts)"
+    for task in (TASKS["rl/cartpole-ppo@quick"], TASKS["rl/cartpole-a2c@quick"]):
+        idle = {**task.config, "hyperparameters": {**task.config["hyperparameters"], "n_steps": 0}}
+        for config in (idle, {**task.config, "n_envs": 0}):
+            assert "above 0" in domain.refusal(replace(task, config=config))
+            assert "gmp" not in domain.unsupported(replace(task, config=config))
+    assert all(domain.refusal(task) is None for task in domain.tasks().values())

@@ -272,6 +272,15 @@ def test_equal_values_are_as_sure_as_their_signs(sampled, n, status):
     assert (verdict.detectable, verdict.deciding) == (None, None if status == "holds" else 6)
 
 
+@pytest.mark.parametrize(("n", "status"), [(5, "inconclusive"), (6, "holds")])
+def test_equal_values_of_several_tasks_are_as_sure_as_their_signs(study, n, status):
+    names = ("vision/one", "vision/two")
+    records = [r for name in names for r in world(study, ticket=0.1, seeds=n, noise=0.0, name=name)]
+    verdict = one(replace(CLAIM, statistic="iqm", tasks=names, seeds=n), records)
+    assert (verdict.status, verdict.p, verdict.deciding) == (status, 2 / 2**n, None if status == "holds" else 6)
+    assert (verdict.interval.low, verdict.detectable) == (None, None)
+
+
 def test_equal_values_at_the_threshold_are_told_by_no_number_of_seeds(sampled):
     verdict = one(replace(CLAIM, seeds=6, threshold=0.25), sampled([0.25] * 6))
     assert (verdict.status, verdict.p, verdict.deciding) == ("inconclusive", 1.0, None)
