@@ -6,7 +6,10 @@
 import gc
 import os
 
+import pytest
 from hypothesis import settings
+
+from bench import registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("same", derandomize=True)
@@ -31,3 +34,10 @@ def pytest_collection_finish():
     """Leave what was imported and collected to itself: the garbage collector would look at it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_brought(monkeypatch):
+    """Tasks and methods that a test's suites bring are forgotten after it."""
+    for name in ("_brought_tasks", "_brought_methods"):
+        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))

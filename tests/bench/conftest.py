@@ -58,10 +58,9 @@ def toys(monkeypatch):
 
 @pytest.fixture
 def brings(monkeypatch, tmp_path):
-    """Write files of the user's own below a folder, name -> text; what was brought is forgotten afterwards."""
+    """Write files of the user's own below a folder, name -> text; what was imported is forgotten afterwards."""
     before = set(sys.modules)
-    for module, name in ((registry, "_brought_tasks"), (registry, "_brought_methods"), (own, "_imported")):
-        monkeypatch.setattr(module, name, {})
+    monkeypatch.setattr(own, "_imported", {})
     monkeypatch.setattr(own, "_folders", [])
     monkeypatch.setattr(sys, "path", list(sys.path))
 
