@@ -37,7 +37,10 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_brought(monkeypatch):
+def _nothing_brought():
     """Tasks and methods that a test's suites bring are forgotten after it."""
-    for name in ("_brought_tasks", "_brought_methods"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    known = [(brought, dict(brought)) for brought in (registry._brought_tasks, registry._brought_methods)]
+    yield
+    for brought, before in known:
+        brought.clear()
+        brought.update(before)
