@@ -1,14 +1,16 @@
 """What the tickets of each task show, in sentences drawn from the rows of its table.
 
 One level speaks for a task, found by a rule that no control's result can bend: of the levels with the most controls, the
-sparsest where the ticket matches the dense network; where none does, the sparsest where it is told from a random ticket;
-else the sparsest.
+sparsest down to which the ticket matches the dense network; where it does at none, the sparsest where it is told from a random
+ticket; else the sparsest. Levels are asked one after the other, from the densest, until one does not match: whoever takes the
+sparsest of all that match finds one by chance the sooner, the more levels there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 from bench.report.escaping import plain
@@ -84,14 +86,6 @@ class Level(NamedTuple):
         return next((each.decided for each in self.contrasts if each.column == column), None)
 
 
-RULES: Mapping[str, Callable[[Level], bool]] = {
-    "where it is not worse than dense": lambda level: level.against("dense") in ("better", "matching"),
-    "where it is told from a random ticket": lambda level: level.against("random") is not None,
-    "there is": lambda _: True,
-}
-"""Which level speaks for a task: the sparsest one that the first of these holds for."""
-
-
 def sentences(sections: Iterable[Section]) -> list[str]:
     """A paragraph for each task, and one for all where their scales carry no verdict.
 
@@ -126,7 +120,7 @@ def _told(section: Section) -> str:
 
 
 def _levels(section: Section) -> list[Level]:
-    """Those with the most controls, the sparsest first."""
+    """Those with the most controls, the densest first."""
     arms = [
         (arm, row)
         for arm, row in section.headline
@@ -150,14 +144,19 @@ def _levels(section: Section) -> list[Level]:
     ]
     most = max((len(level.contrasts) for level in levels), default=0)
     return sorted(
-        (level for level in levels if most and len(level.contrasts) == most), key=lambda level: level.row.density
+        (level for level in levels if most and len(level.contrasts) == most), key=lambda level: -level.row.density
     )
 
 
 def _chosen(levels: Sequence[Level]) -> tuple[Level, str]:
-    """The level that speaks for all, and why this one."""
-    why, level = next((why, level) for why, holds in RULES.items() for level in levels if holds(level))
-    return level, f", the sparsest {why}," if len(levels) > 1 else ""
+    """The level that speaks for all, of `levels`, the densest first; and why this one."""
+    if len(levels) == 1:
+        return levels[0], ""
+    if matching := list(takewhile(lambda level: level.against("dense") in ("better", "matching"), levels)):
+        return matching[-1], ", the sparsest down to which it is not worse than dense,"
+    if told := [level for level in levels if level.against("random") is not None]:
+        return told[-1], ", the sparsest where it is told from a random ticket,"
+    return levels[-1], ", the sparsest there is,"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ class TeacherStudent:
         return bool(config["sampling"] == "epochs" and config["samples"] % config["batch"])
 
     def unsupported(self, task: Task) -> Mapping[str, str]:
-        """By how many hidden layers it has (see `bench.doors.DeclinesMethods`)."""
-        return unsupported(task.config)
+        """By its hidden layers and their rates (see `bench.doors.DeclinesMethods`)."""
+        return unsupported(task.config, task.pruning)
 
     def stack(self, task: Task, *, streams: Sequence[Streams], device: str) -> StudentStack:
         """A stack of students at step 0."""

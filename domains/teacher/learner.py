@@ -23,7 +23,10 @@ from domains.teacher.nodes import node_layer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LOSS_FLOOR = 1e-12
-"""Below this a loss counts as this: what rounding leaves of a perfect student."""
+"""Below this a loss counts as this: what rounding leaves of a perfect student in float32.
+
+In float64 a student may come closer, and how much closer no longer counts.
+"""
 
 
 class StudentLearner:

@@ -17,6 +17,8 @@ UNSPECIALISED = 0.8
 """The correlation below which a student node follows no teacher node."""
 CONSTANT = 1e-6
 """Of a node's size on the data: what varies by less does not vary."""
+ALL_DEAD = "every teacher node of the layer is dead"
+"""Why a measure of live ones does not exist."""
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -61,17 +63,35 @@ class Layer:
         Raises:
             Absent: if all are dead.
         """
-        return _some(self.best[~self.dead], "every teacher node of the layer is dead")
+        return _some(self.best[~self.dead], ALL_DEAD)
+
+    @property
+    def followed(self) -> Floats:
+        """(n,) the correlation of each student node with the live teacher node that it is closest to.
+
+        Raises:
+            Absent: if all are dead.
+        """
+        return self._closest(self.correlation)
+
+    @property
+    def followed_at_first(self) -> Floats:
+        """The same before training."""
+        return self._closest(self.initial)
+
+    def _closest(self, correlation: Floats) -> Floats:
+        found: Floats = _some(correlation[~self.dead], ALL_DEAD).max(axis=0)
+        return found
 
     @property
     def ranks(self) -> Floats:
         """(m,) where the finally best student of each teacher node stood at first: 0 the best, 1 the worst; NaN of the dead.
 
-        NaN, too, where no student correlates with the node in the end, or there is but one student.
+        Equal ones share a place, in the middle of theirs. NaN, too, where no student correlates with the node in the end, or there is but one student.
         """
         chosen = self.correlation.argmax(axis=1)
         began = np.take_along_axis(self.initial, chosen[:, None], axis=1)
-        better = (self.initial > began).sum(axis=1)
+        better = (self.initial > began).sum(axis=1) + ((self.initial == began).sum(axis=1) - 1) / 2
         ranked = ~self.dead & (self.best > 0) & (self.initial.shape[1] > 1)
         return np.where(ranked, better / max(1, self.initial.shape[1] - 1), np.nan)
 
@@ -152,12 +172,12 @@ def strength_order(layer: Layer) -> float:
 
 def lshape(layer: Layer) -> float:
     """Rank correlation, over living student nodes, of best correlation and fan-out."""
-    return _spearman(layer.correlation.max(axis=0)[layer.alive], layer.student_fanout[layer.alive])
+    return _spearman(layer.followed[layer.alive], layer.student_fanout[layer.alive])
 
 
 def fanout_ratio(layer: Layer) -> float:
     """Median fan-out of living student nodes that follow no teacher node, over that of those that found one."""
-    best, fanout = layer.correlation.max(axis=0)[layer.alive], layer.student_fanout[layer.alive]
+    best, fanout = layer.followed[layer.alive], layer.student_fanout[layer.alive]
     stray = _some(fanout[best < UNSPECIALISED], f"fewer than two student nodes stay below {UNSPECIALISED}", 2)
     found = _some(fanout[best > RECOVERED], f"fewer than two student nodes pass {RECOVERED}", 2)
     return float(np.median(stray) / np.median(found))
@@ -170,8 +190,8 @@ def initial_rank(layer: Layer) -> float:
 
 
 def luck(layer: Layer) -> float:
-    """How much closer to their best teacher node the living student nodes began than the dead ones."""
-    began = layer.initial.max(axis=0)
+    """How much closer to their best live teacher node the living student nodes began than the dead ones."""
+    began = layer.followed_at_first
     living = _some(began[layer.alive], "fewer than two student nodes are alive", 2)
     dead = _some(began[~layer.alive], "fewer than two student nodes are dead", 2)
     return float(living.mean() - dead.mean())
@@ -179,7 +199,7 @@ def luck(layer: Layer) -> float:
 
 def observability(layer: Layer) -> float:
     """Mean over live teacher nodes of the observability by the student node where it is largest."""
-    return float(_some(layer.observability[~layer.dead].max(axis=1), "every teacher node of the layer is dead").mean())
+    return float(_some(layer.observability[~layer.dead], ALL_DEAD).max(axis=1).mean())
 
 
 LOWEST: tuple[Callable[[Layer], float], ...] = (

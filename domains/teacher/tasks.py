@@ -28,6 +28,10 @@ SHARED_WEIGHTS = (
     "each matrix between two hidden layers shrinks with the nodes of both, so that no number of whole nodes leaves the level's "
     "count in every layer; a network of one hidden layer can"
 )
+OTHER_PRUNING = (
+    "whole nodes leave the level's count in each layer only where the weights to and from them, and nothing else, are pruned "
+    "layer by layer at one rate"
+)
 NODE_METHODS = ("fanout", "fanout-reinit", "fanout-random")
 
 
@@ -90,6 +94,7 @@ def _task(
     said: tuple[str, ...],
 ) -> Task:
     hidden = len(config["sizes"]) - 2
+    pruning = Pruning(rate=rate)
     return Task(
         name=f"teacher/{name}",
         scale=scale,
@@ -97,7 +102,7 @@ def _task(
         budget=length.budget,
         evaluate_every=length.every,
         rewind_step=0,
-        pruning=Pruning(rate=rate),
+        pruning=pruning,
         metric="log_loss",
         directions={**DIRECTIONS, **{f"best_correlation_{number}": "max" for number in range(2, hidden + 1)}},
         splits=("test",),
@@ -106,16 +111,25 @@ def _task(
         tolerance=0.25,
         chance=chance,
         constant_rate=True,
-        unsupported=unsupported(config),
+        unsupported=unsupported(config, pruning),
         source=source,
         deviations=(*said, f"The paper prunes nothing; a round here prunes {rate:.0%} of the weights of each layer."),
     )
 
 
-def unsupported(config: Mapping[str, Any]) -> dict[str, str]:
-    """Method -> why no student of this `config` can run it."""
-    is_deep = len(config["sizes"]) > 3
-    return {"grasp": NO_LOGITS, **(dict.fromkeys(NODE_METHODS, SHARED_WEIGHTS) if is_deep else {})}
+def unsupported(config: Mapping[str, Any], pruning: Pruning) -> dict[str, str]:
+    """Method -> why no student of this `config`, so pruned, can run it."""
+    why = _part_nodes(config, pruning)
+    return {"grasp": NO_LOGITS} | (dict.fromkeys(NODE_METHODS, why) if why else {})
+
+
+def _part_nodes(config: Mapping[str, Any], pruning: Pruning) -> str:
+    """Why its hidden nodes cannot be pruned whole; empty if they can."""
+    if len(config["sizes"]) > 3:
+        return SHARED_WEIGHTS
+    layers = ("hidden1.weight", "output.weight")
+    others = pruning.scope == "global" or pruning.biases or any(map(pruning.is_exempt, layers))
+    return OTHER_PRUNING if others or len({pruning.rate_of(name) for name in layers}) > 1 else ""
 
 
 def _two_layer(name: str, scale: Scale, *, decay: float, multi: int = MULTI, rate: float = 0.2) -> Task:

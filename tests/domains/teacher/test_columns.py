@@ -1,5 +1,7 @@
 """Methods that prune whole nodes: which nodes, exactly how many weights, and where they are refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -153,6 +155,18 @@ def test_a_deep_student_refuses_whole_nodes_when_planning():
         plan(suite)
 
 
+@pytest.mark.parametrize(
+    "pruning",
+    [{"scope": "global"}, {"biases": True}, {"exempt": ("output.*",)}, {"rate": 0.4, "rates": {"output.weight": 0.2}}],
+    ids=str,
+)
+@pytest.mark.parametrize("name", NODES)
+def test_a_student_that_is_pruned_otherwise_refuses_whole_nodes_when_planning(name, pruning):
+    task = registry.declining(replace(TASK, pruning=Pruning(**pruning)))
+    assert "pruned layer by layer at one rate" in refusal(task, NODES[name])
+    assert refusal(registry.declining(replace(TASK, pruning=Pruning(rate=0.4))), NODES[name]) is None
+
+
 @pytest.mark.parametrize(("name", "pruning", "said"), [
     ("deep", {}, "this network has 4, and pruned are hidden1.weight, hidden2"),
     ("two-layer", {"scope": "global"}, "this network has 1, and pruned are all, pooled"),
@@ -160,8 +174,6 @@ def test_a_deep_student_refuses_whole_nodes_when_planning():
     ("two-layer", {"exempt": ("output.*",)}, "pruned are hidden1.weight$"),
 ])  # fmt: skip
 def test_what_cannot_be_pruned_by_nodes_is_told_in_one_line(world, name, pruning, said):
-    from dataclasses import replace
-
     task = replace(world.task(name), pruning=Pruning(**pruning), unsupported={})
     with pytest.raises(SpecError, match=said) as error:
         choose(inputs(own.fanout_random, task=task))

@@ -153,6 +153,22 @@ def test_luck_is_how_much_closer_the_living_began():
             luck(layer(np.zeros((2, 4)), initial=begin, alive=alive))
 
 
+@pytest.mark.parametrize("measured", [luck, lshape, fanout_ratio], ids=lambda each: each.__name__)
+def test_a_dead_teacher_node_is_nobodys_nearest(measured):
+    """Its zeros lie above the correlation of a student that every live node is opposed to."""
+    rows, told = [[0.96, 0.99, -0.4, -0.1], [0.97, 0.2, -0.3, -0.2]], [4, 3, 1, 2]
+    alive = {"alive": [True, False, True, False]} if measured is luck else {}
+    without = layer(rows, initial=rows, student_fanout=told, **alive)
+    beside = layer([*rows, [0] * 4], initial=[*rows, [0] * 4], student_fanout=told, dead=[False, False, True], **alive)
+    assert measured(beside) == measured(without)
+
+
+def test_no_order_at_first_is_chance():
+    """Students that are all silent began equally close; none of them was ahead."""
+    assert initial_rank(layer([[0.99, 0.1, 0.1, 0.1, 0.1]], initial=np.zeros((1, 5)))) == 0.5
+    assert layer([[0.1, 0.9, 0.2]], initial=[[0.5, 0.3, 0.3]]).ranks.tolist() == [0.75]
+
+
 def test_observability_takes_the_smaller_share_of_both_firing_and_the_student_alone():
     teacher = torch.tensor([[1.0], [1.0], [0.0], [0.0], [0.0]])
     student = torch.tensor([[1.0, 0.0], [0.0, 0.0], [2.0, 0.0], [3.0, 1.0], [0.0, 0.0]])
