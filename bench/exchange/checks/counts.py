@@ -35,7 +35,10 @@ def _groups(task: Task, counts: Counts) -> Iterator[str]:
     by_relevance = (
         counts["groups"].keys() & {RELEVANT, IRRELEVANT} - found.keys()
     )  # of inputs: only a learner knows them
-    if sum(counts["groups"][name]["kept"] for name in by_relevance) > counts["kept"]:
+    inputs = [counts["groups"][name] for name in by_relevance]
+    if inputs and (len(inputs) < 2 or not all(each["prunable"] for each in inputs)):
+        yield "its weights that read inputs are not told for relevant and irrelevant ones, some of each"
+    if sum(each["kept"] for each in inputs) > counts["kept"]:
         yield f"its weights that read inputs are more than the {counts['kept']} that it keeps"
     told = {name: group for name, group in counts["groups"].items() if name not in by_relevance}
     for name in sorted(found.keys() | told.keys()):

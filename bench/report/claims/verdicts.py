@@ -37,6 +37,8 @@ from bench.spec import SCALES, Scale
 Status = Literal["holds", "fails", "inconclusive", "no verdict", "not run"]
 PerSeed = Callable[[Claim, Sequence[Comparison]], Mapping[int, object]]
 ALPHA = 1 - CONFIDENCE
+CONTRADICTIONS = (ArithmeticError, LookupError)
+"""What a statistic meets in numbers that no training of ours writes; a stranger may send them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
         reason = str(unmeasured)
-    except (ArithmeticError, LookupError) as error:  # no training of ours writes such numbers; a stranger may send them
+    except CONTRADICTIONS as error:
         reason = f"the records contradict themselves ({type(error).__name__}: {error})"
     return ClaimVerdict(claim=claim, status="not run", scale=claim.scale, reason=reason)
 
@@ -270,10 +272,10 @@ def _was_run(claim: Claim, comparisons: Sequence[Comparison], seed: int) -> bool
 
 
 def _known(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -> int:
-    """How many seeds have its statistic, those included that it is not judged by."""
+    """How many seeds have its statistic, those included that it is not judged by: whatever they say moves no verdict."""
     try:
         return len(per_seed(claim, comparisons))
-    except (Missing, Unmeasured):  # beside those that are added the dense network learned nothing
+    except (Missing, Unmeasured, *CONTRADICTIONS):  # beside those that are added the dense network learned nothing
         return 0
 
 

@@ -556,6 +556,11 @@ def set_counts(name, value, unit=RANDOM):
     return lambda units: units[unit].record["counts"].update({name: value})
 
 
+def inputs(count, unit):
+    told = {"all": count, "prunable": count, "kept": count}
+    return set_counts("groups", {"relevant inputs": told, "irrelevant inputs": told}, unit)
+
+
 def cheaper(units):
     units["one-shot", 2, 0].record["flops"] //= 10
 
@@ -570,11 +575,13 @@ def cheapest_dense(units):
         (set_counts("level_asks", 1, ("random-ticket", 2, 0)), "its level asks for 46 weights, the record says 1"),
         (set_counts("collapsed", ["0.weight"], ("snip", 2, 0)), "its layers without a weight are none, the record says '0.weight'"),
         (set_counts("groups", {"head": {"all": 1, "prunable": 1, "kept": 1}}, ("snip", 2, 0)), "its group 'head' has None by its layers"),
-        (set_counts("groups", {"relevant inputs": {"all": 64, "prunable": 64, "kept": 64}}, ("snip", 2, 0)), "its weights that read inputs are more than"),
+        (inputs(64, ("snip", 2, 0)), "its weights that read inputs are more than"),
+        (set_counts("groups", {"relevant inputs": {"all": 1, "prunable": 1, "kept": 0}}, ("snip", 2, 0)), "for relevant and irrelevant ones, some of each"),
+        (inputs(0, ("snip", 2, 0)), "some of each"),
         (cheaper, "or more"),
         (cheapest_dense, "its flops_dense is 80, that of 'example/moons@smoke"),
     ],
-    ids=["asks", "collapsed", "groups", "inputs", "operations", "dense operations"],
+    ids=["asks", "collapsed", "groups", "inputs", "lone inputs", "no inputs", "operations", "dense operations"],
 )  # fmt: skip
 def test_what_follows_from_the_layers_is_not_believed(moons, forge, change, expected):
     forge(moons, change)

@@ -121,6 +121,20 @@ def test_seeds_that_are_added_move_no_verdict(sampled):
     assert one(replace(CLAIM, seeds=10), sampled([*gaps, 0.3, 0.3, 0.3, 0.3, 0.3])).status == "holds"
 
 
+@pytest.mark.parametrize("theirs", [{}, {"irrelevant inputs": {"all": 0, "prunable": 0, "kept": 0}}])
+def test_a_seed_that_is_added_and_contradicts_itself_moves_no_verdict(study, theirs):
+    told = {"all": 60, "prunable": 60, "kept": 30}
+    records = world(study, ticket=0.02, seeds=6)
+    for each in records:
+        seed = each["spec"]["seed"]
+        other = theirs if seed == 5 else {"irrelevant inputs": {**told, "kept": 10 + seed}}
+        each["counts"]["groups"] = {"relevant inputs": told, **other}
+    claim = replace(CLAIM, statistic="input-density", comparator=None, threshold=1.0)
+    before = one(claim, [each for each in records if each["spec"]["seed"] < 5])
+    assert before.status == "holds"
+    assert one(claim, records) == before
+
+
 def test_seeds_that_are_added_choose_no_level(record, task):
     """At level 2 the ticket is better, but for the seeds that nobody had fixed."""
     scores = {("ticket", 1): [0.51] * 10, ("ticket", 2): [0.52] * 5 + [0.1] * 5}
