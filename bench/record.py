@@ -4,6 +4,7 @@ A value that a task cannot give is null, and `nulls` says why. No number is NaN.
 it through `bench.schema`, which holds it to these types and their bounds.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +14,7 @@ import msgspec
 
 from bench.errors import SpecError
 from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, decode, json_of
-from bench.spec import LATER, Direction, Method, Role, Task
+from bench.spec import DIGITS, LATER, Direction, Method, Role, Task, Unit
 
 FORMAT: Final = 2
 """Version of the store's layout and of these records; a store with a higher one is refused.
@@ -227,10 +228,13 @@ def add_counts(total: LayerCount, layer: LayerCount) -> None:
 
 
 Recorded = TypeVar("Recorded", bound=Record)
+Defined = TypeVar("Defined", Task, Method)
 
 
 def decode_record(data: bytes | str, kind: type[Recorded]) -> Recorded:
     """A record from anybody: of its types and bounds, of a task and a method that may be, made at times that there are.
+
+    Its id is that of its spec, and its densities are those of its counts.
 
     Args:
         data: the JSON.
@@ -240,23 +244,64 @@ def decode_record(data: bytes | str, kind: type[Recorded]) -> Recorded:
         ValueError: in one line, if it is none.
     """
     record = decode(data, kind)
-    for part, of in (("task", Task), ("method", Method)):
-        _check_definition(msgspec.json.encode(record["spec"][part]), of)
+    unit = _unit(record["spec"])
+    if record["unit_id"] != unit.id:
+        raise ValueError(f"the id of its spec is {unit.id[:DIGITS]}, the record says {record['unit_id'][:DIGITS]}")
     for moment in ("start", "end"):
         _check_time(str(dict(record["provenance"]).get(moment, "")))
     for name, layer in record["counts"]["layers"].items():
         if layer["kept"] > layer["prunable"]:
             raise ValueError(f"{name} keeps {layer['kept']} of {layer['prunable']} prunable weights")
+    _check_densities(record)
     return record
 
 
+def _unit(spec: Spec) -> Unit:
+    task, method = (
+        _definition(msgspec.json.encode(spec[part]), of) for part, of in (("task", Task), ("method", Method))
+    )
+    return Unit(task=task, method=method, level=spec["level"], seed=spec["seed"], parents=spec["parents"])
+
+
 @lru_cache(maxsize=1024)
-def _check_definition(data: bytes, kind: type[Task] | type[Method]) -> None:
-    """Whether a task or a method does not contradict itself; many records have the same."""
+def _definition(data: bytes, kind: type[Defined]) -> Defined:
+    """A task or a method, if it does not contradict itself; many records have the same, whose part of their ids is found once."""
     try:
-        msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=kind)
     except SpecError as error:
         raise ValueError(str(error)) from error
+
+
+DENSITIES = (
+    ("density", "kept", "prunable"),
+    ("density_weights", "kept_weights", "weights"),
+    ("density_total", "kept_all", "all"),
+)
+"""Density -> the count that it is of, and the one that it is a share of."""
+
+
+def keeps_everything(record: Record) -> bool:
+    """Whether nothing of its network is pruned at a level that asks for it, as of a narrower one.
+
+    Its densities refer to the network of full width, which stands in other records.
+    """
+    return record["counts"]["kept"] == record["counts"]["prunable"] and record["spec"]["level"] > 0
+
+
+def wrong_densities(record: Record, whole: Counts) -> Iterator[tuple[str, float, object]]:
+    """Each density that is not the record's counts over those of the whole network, what it is by these, and what is told."""
+    for density, kept, of in DENSITIES:
+        told, found = dict(record)[density], record["counts"][kept] / whole[of]  # type: ignore[literal-required]
+        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
+            yield density, found, told
+
+
+def _check_densities(record: Record) -> None:
+    counts = record["counts"]
+    if empty := next((of for *_, of in DENSITIES if not counts[of]), None):  # type: ignore[literal-required]
+        raise ValueError(f"its network has no weights ({empty})")
+    for density, found, told in () if keeps_everything(record) else wrong_densities(record, counts):
+        raise ValueError(f"its {density} is {found:.6g} by its counts, the record says {told}")
 
 
 def _check_time(text: str) -> None:

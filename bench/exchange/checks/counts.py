@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount, grouped
+from bench.record import IRRELEVANT, RELEVANT, Counts, LayerCount, grouped, keeps_everything, wrong_densities
 from bench.spec import Task
-from bench.store.integrity import keeps_everything, wrong_densities
 
 UNIT = 16
 """Numbers of a layer that one hidden unit may stand for: an entry of each attention head, the gates of an LSTM."""
@@ -50,7 +49,7 @@ def densities(submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """Of a network without a mask they are its counts over those of the task's own, as `bench.tickets.protocol.measure` has them."""
     whole, record = submission.whole(entry), entry.record
     if whole is None or not keeps_everything(record):
-        return  # the check of the store has it
+        return  # its reader has it
     for density, found, told in wrong_densities(record, whole.record["counts"]):
         yield f"its {density} is {found:.6g} by its counts and those of {whole.unit.label!a}, the record says {told}"
 

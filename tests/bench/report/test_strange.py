@@ -16,6 +16,7 @@ from bench.report.regression.review import review
 from bench.report.regression.side import of_records
 from bench.report.table.render import render
 from bench.schema import LARGEST
+from bench.spec import unit_id
 from bench.verbs.compare import _side
 
 ARMS = {"dense": 0.0, "ticket": 0.01, "random-ticket": -0.02, "reinit": -0.01, "shuffled": -0.01}
@@ -57,6 +58,15 @@ REFUSED = {
         has("counts", "layers", "fc1.weight", "prunable", value=0),
         r"fc1.weight keeps \d+ of 0 prunable",
     ),
+    "an id of another spec": (
+        has("unit_id", value="0" * 64),
+        "the id of its spec is [0-9a-f]{10}, the record says 0000000000",
+    ),
+    "a density of other counts": (
+        has("density_weights", value=0.5),
+        "its density_weights is 1 by its counts, the record",
+    ),
+    "no weight that may be pruned": (has("counts", "prunable", value=0), r"its network has no weights \(prunable\)"),
     "a score beyond all others": (has("metrics", 0, "value", value=2 * LARGEST), "Expected `float` <= 1e"),
 }
 
@@ -134,6 +144,7 @@ def equal(value):
 def densities(records):
     for record in records:
         if record["spec"]["method"]["name"] == "dense":
+            record["counts"].update(kept=0, kept_weights=0, kept_all=0)
             record.update(density=0.0, density_weights=0.0, density_total=0.0, effective_density=0.0)
 
 
@@ -142,6 +153,7 @@ def another_dense(records):
     for record in records:
         if record["spec"]["method"]["name"] == "dense":
             record["spec"]["method"]["version"] = 2
+            record["unit_id"] = unit_id(record["spec"])
 
 
 LEGAL = {
