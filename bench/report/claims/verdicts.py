@@ -63,7 +63,7 @@ class ClaimVerdict:
         elsewhere: what other scales say otherwise, if several are asked for.
         p: after Holm's correction.
         family: over how many claims it was corrected: all of the paper that can be tested at its scale, run or not, so that
-            what else is run, and by whom, moves no verdict.
+            what else is run, and by whom, takes no verdict away; it may give one.
         signs: of the exact sign-flip test, uncorrected; with five seeds at least 0.0625.
     """
 

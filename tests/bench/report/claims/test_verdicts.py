@@ -258,7 +258,7 @@ def test_records_that_contradict_themselves_break_no_claim(study):
     assert verdict.reason == "the records contradict themselves (ZeroDivisionError: float division by zero)"
 
 
-def test_what_else_is_run_moves_no_verdict(study, monkeypatch):
+def test_what_else_is_run_takes_no_verdict_away(study, monkeypatch):
     """Nor who runs it: a stranger's records of a claim that nobody had run."""
     names = ("vision/toy", *(f"vision/other-{k}" for k in range(30)))
     family = tuple(replace(CLAIM, id=f"X-{k}", tasks=(name,)) for k, name in enumerate(names))
@@ -266,6 +266,13 @@ def test_what_else_is_run_moves_no_verdict(study, monkeypatch):
     own = world(study, ticket=0.004)
     theirs = [record for name in names[1:] for record in world(study, ticket=0.0001, name=name)]
     assert one(family[0], own + theirs) == one(family[0], own)
+
+
+def test_what_else_is_run_may_give_a_verdict(sampled, study, monkeypatch):
+    family = (CLAIM, replace(CLAIM, id="X-2", tasks=("vision/other",)))
+    monkeypatch.setattr(definitions, "load_claims", lambda: family)
+    own, theirs = sampled([0.0, 0.1, 0.2, 0.3, 0.4]), world(study, ticket=0.02, name="vision/other")
+    assert [one(CLAIM, records).status for records in (own, own + theirs)] == ["inconclusive", "holds"]
 
 
 def test_a_verdict_that_the_correction_takes_back_says_so(study):

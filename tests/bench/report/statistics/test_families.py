@@ -56,6 +56,14 @@ def test_holm_is_holms_step_down_procedure(p_values):
     assert all(p <= adjusted_p <= 1 for p, adjusted_p in zip(p_values, adjusted, strict=True))
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=9))
+def test_what_else_is_tested_raises_no_p_value(family):
+    """One that nobody tested counts as 1."""
+    before = holm([p if tested else 1.0 for p, tested in family])
+    after = holm([p for p, _ in family])
+    assert all(b <= a for a, b in zip(before, after, strict=True))
+
+
 def test_a_test_needs_a_difference():
     with pytest.raises(AssertionError, match="at least one difference"):
         sign_flip([])
