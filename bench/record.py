@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
 import msgspec
+from msgspec import Meta
 
 from bench.errors import SpecError
 from bench.schema import Amount, Count, Digest, Json, Level, Name, Number, Seed, Share, Text, Time, decode, json_of
@@ -82,13 +83,19 @@ class Digests(TypedDict):
     files: NotRequired[dict[Name, Digest]]  # file name -> sha256 of its bytes; added when the record is committed
 
 
+MOST_ITEMS = 20_000
+"""Test items of a record, of which a table draws a thousand times as many; the test sets of WMT have some 3,000."""
+
+
 class Items(TypedDict):
     """What a score that is no mean over test items was computed from, so that a table can resample them."""
 
     metric: Literal["bleu"]
     split: Name
     signature: Text  # in full, with the version of what computed it
-    statistics: list[Text]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
+    statistics: Annotated[
+        list[Text], Meta(max_length=MOST_ITEMS)
+    ]  # per item: tokens of the output, of the reference, matched n-grams of order 1, 2, 3, 4
 
 
 class Survival(TypedDict):

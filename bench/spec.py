@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -29,6 +30,8 @@ VALIDATION = "val"
 """The split on which `Task.select` is measured."""
 WILDCARDS = frozenset("*?[")
 """Of patterns."""
+MOST = 64
+"""Readings, splits and metrics of a task: each arm of a report has scores of every pair."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
 
@@ -208,8 +211,13 @@ class Task(_Identified):
             raise SpecError(f"task {self.name} scores {self.metric!r} without a direction: name it in directions")
         if self.split not in self.splits:
             raise SpecError(f"task {self.name} scores split {self.split!r}: evaluated are {', '.join(self.splits)}")
+        for name, many in (("at", self.at), ("splits", self.splits), ("directions", self.directions)):
+            if len(many) > MOST:
+                raise SpecError(
+                    f"task {self.name} names {len(many)} in {name}: a report has room for {MOST}; drop some"
+                )
         for name, several in (("at", self.at), ("splits", self.splits)):
-            if twice := next((each for each in several if several.count(each) > 1), None):
+            if twice := next((each for each, count in Counter(several).items() if count > 1), None):
                 raise SpecError(f"task {self.name} names {twice!r} twice in {name}: once is enough")
         self._check_readings()
 

@@ -94,6 +94,7 @@ MISFITS = [
     (place("spec", "seed", value=-1), "Expected `int` >= 0 - at `$.spec.seed`"),
     (place("spec", "spec_version", value=2), "Invalid enum value 2 - at `$.spec.spec_version`"),
     (place("format", value=3), "Invalid enum value 3 - at `$.format`"),
+    (place("items", value={"metric": "bleu", "split": "test", "signature": "", "statistics": ["9 9 9 8 7 6"] * 20_001}), "Expected `array` of length <= 20000 - at `$.items.statistics`"),
     (place("unit_id", value="0" * 63), "matching regex"),
     (place("parents", value={"0" * 64: "x"}), "matching regex"),
     (lambda record: json.dumps({key: record[key] for key in record if key != "flops"}), "missing required field `flops`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from statistics import fmean
 
 from bench.record import metric_of
@@ -46,11 +47,13 @@ def reading(claim: Claim, own: Side, _other: Side) -> dict[int, float]:
 def best_elsewhere(claim: Claim, own: Side, other: Side) -> dict[int, float]:
     """Seed by seed at the level that is best on average for the other seeds, so that nobody is shown where he is luckiest."""
     gaps = {level: gap(own, own.scores(level), other.scores(level)) for level in claim.levels}
+    scores = {level: own.scores(level) for level in claim.levels}
     seeds = sorted(set.intersection(*map(set, gaps.values())))
+    totals = {level: sum(Fraction(scores[level][seed]) for seed in seeds) for level in claim.levels}
     found: dict[int, float] = {}
     for seed in seeds if len(seeds) > 1 else ():
-        others = [each for each in seeds if each != seed]
-        means = {level: fmean(own.scores(level)[each] for each in others) for level in claim.levels}
+        others = {level: totals[level] - Fraction(scores[level][seed]) for level in claim.levels}
+        means = {level: float(total) / (len(seeds) - 1) for level, total in others.items()}
         found[seed] = gaps[max(means, key=lambda level: own.sign * means[level])][seed]
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -30,7 +30,7 @@ from bench.report.statistics.seeds import (
     p_value,
     resampled,
 )
-from bench.report.table.arms import Comparison, comparisons
+from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.rows import UNCLAIMED
 from bench.spec import SCALES, Scale
 
@@ -137,8 +137,8 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         fixed = _fixed(claim, tasks, per_seed)
         known = max(len(fixed), _known(claim, tasks, per_seed))
         since = fixed[claim.looked :] if claim.looked else ()
-        added = judged(claim, [task.of_seeds(since) for task in tasks]) if len(since) >= FEWEST else None
-        return replace(judged(claim, [task.of_seeds(fixed) for task in tasks]), known=known, added=added)
+        added = judged(claim, _of_seeds(tasks, since)) if len(since) >= FEWEST else None
+        return replace(judged(claim, _of_seeds(tasks, fixed)), known=known, added=added)
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"
     except Unmeasured as unmeasured:
@@ -235,16 +235,32 @@ def _fixed(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -
     """
     asked = claim.seeds_of(*(comparison.task for comparison in comparisons))
     if claim.test != "exact":
-        run = sorted({seed for each in comparisons for arm in each.arms for seed in arm.records})
-        for few in range(asked, len(run)):
+        run = sorted({seed for arm in _arms(claim, comparisons) if arm for seed in arm.records})
+        for few in _sizes(asked, len(run)):
             with suppress(Missing, Unmeasured):
-                seeds = sorted(per_seed(claim, [each.of_seeds(run[:few]) for each in comparisons]))
+                seeds = sorted(per_seed(claim, _of_seeds(comparisons, run[:few])))
                 if len(seeds) >= asked:
                     return seeds[:asked]
     seeds = sorted(per_seed(claim, comparisons))
     if len(seeds) < asked:
         raise _shortage(claim, comparisons, seeds, asked)
     return seeds if claim.test == "exact" else seeds[:asked]
+
+
+def _sizes(least: int, most: int) -> Iterator[int]:
+    """Among how many seeds to look: one more at a time, of many an eighth more, as each look takes as long as they are many."""
+    size = least
+    while size < most:
+        yield size
+        size += max(1, (size - least) // 8)
+    if least <= most:
+        yield most
+
+
+def _of_seeds(comparisons: Sequence[Comparison], seeds: Iterable[int]) -> list[Comparison]:
+    """The tasks as if only these seeds had been run."""
+    chosen = frozenset(seeds)
+    return [each.of_seeds(chosen) for each in comparisons]
 
 
 def _shortage(
@@ -262,13 +278,15 @@ def _shortage(
 
 def _was_run(claim: Claim, comparisons: Sequence[Comparison], seed: int) -> bool:
     """Whether every arm that the claim reads has the seed."""
-    arms = (
-        comparison.arm(method, level)
-        for comparison in comparisons
-        for method in claim.arms[comparison.task.name]
-        for level in claim.levels
-    )
-    return all(arm is not None and seed in arm.records for arm in arms)
+    return all(arm is not None and seed in arm.records for arm in _arms(claim, comparisons))
+
+
+def _arms(claim: Claim, comparisons: Sequence[Comparison]) -> Iterator[Arm | None]:
+    """Every arm that the claim reads; None where it was not run."""
+    for comparison in comparisons:
+        for method in claim.arms[comparison.task.name]:
+            for level in claim.levels:
+                yield comparison.arm(method, level)
 
 
 def _known(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -> int:

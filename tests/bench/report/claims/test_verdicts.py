@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +120,26 @@ def test_seeds_that_are_added_move_no_verdict(sampled):
     told = "judged by the lowest 5 of 10 seeds, as many as the claim fixes"
     assert all(told in text([more]) and told not in text([few]) for text in (blocks, verdict_table))
     assert one(replace(CLAIM, seeds=10), sampled([*gaps, 0.3, 0.3, 0.3, 0.3, 0.3])).status == "holds"
+
+
+@pytest.mark.parametrize(
+    ("arm", "change"),
+    [
+        (("snip", 1), {}),
+        (("ticket", 1), {}),
+        (("ticket", 1), {"statistic": "best-elsewhere", "comparator": "dense"}),
+    ],
+)
+def test_four_times_as_many_seeds_take_four_times_as_long(record, study, arm, change):
+    """Whether a claim reads their arm or not, and has its statistic of fewer seeds than it asks for."""
+    claim = replace(CLAIM, seeds=9, **change)
+    ours, seconds = world(study, ticket=0.02), {}
+    for count in (200, 800):
+        records = [*ours, *(record(*arm, seed, 0.5) for seed in range(5, 5 + count))]
+        begun = time.process_time()
+        one(claim, records)
+        seconds[count] = time.process_time() - begun
+    assert seconds[800] < 4 * seconds[200] * 1.7, seconds
 
 
 @pytest.mark.parametrize("theirs", [{}, {"irrelevant inputs": {"all": 0, "prunable": 0, "kept": 0}}])
