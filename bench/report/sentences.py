@@ -198,7 +198,7 @@ class _Voice:
         )
 
     def _undecided(self, contrast: Contrast) -> str:
-        allowed = f" not to be worse by more than {contrast.margin:g}" if contrast.margin is not None else ""
+        allowed = f" not to be worse by more than {contrast.margin:g}:" if contrast.margin is not None else ""
         seeds = f"about {contrast.seeds} seeds would decide" if contrast.seeds else f"{MOST} seeds would not decide"
         gap = f"{contrast.gap.mean:+.{self.decimals}f} {self._signed(contrast.gap)}"
         return f"against {RIVALS[contrast.column]}{allowed} {gap}, {seeds}"

@@ -157,7 +157,7 @@ def test_not_being_worse_than_dense_is_decided_at_the_tolerance():
     found = world({1: {"ticket": -0.003, "random-ticket": -0.2}}, noise=7)
     (text,) = said(found)
     gains = [each["metrics"][0]["value"] - 0.9 for each in found[3:6]]
-    assert "Undecided: against dense not to be worse by more than 0.01 " in text
+    assert "Undecided: against dense not to be worse by more than 0.01: " in text
     assert f"about {deciding(gains, -0.01)} seeds would decide" in text
     assert deciding(gains, -0.01) != deciding(gains)
 
