@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +24,17 @@ def fill(folder: Path, make: Callable[[Path], list[Path]]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".draft-") as draft:
-            return [_moved(path, folder / path.relative_to(draft)) for path in make(Path(draft))]
+            made = make(Path(draft))
+            assert len(set(made)) == len(made), "a file that is made twice is there to be moved once"
+            places = [_place(folder / path.relative_to(draft)) for path in made]
+            return [path.replace(place) for path, place in zip(made, places, strict=True)]
     except OSError as error:
         raise StoreError(f"cannot write to {folder}: {error.strerror}; name another --output") from error
 
 
-def _moved(draft: Path, path: Path) -> Path:
+def _place(path: Path) -> Path:
+    """A path where a file can be put: every one is looked at before the first file is moved."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return draft.replace(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return path

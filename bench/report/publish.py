@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench import registry
@@ -19,6 +18,7 @@ from bench.report.submitters import SUBMITTERS, submitters, written
 from bench.report.table.merge import merged
 from bench.report.table.render import Style, render, resamples
 
+Suites = Mapping[str, Iterable[Record]]
 STYLES: tuple[Style, ...] = ("csv", "md")
 ADDED = "what is to be published"
 CLAIMS = "claims"
@@ -66,17 +66,23 @@ def publish(
     _refuse_place(folder, name, published=name in published)
     _refuse_name(name)
     before = staying.get(name, [])
-    if apart and (others := _ids(before) - _ids(added)):
-        where, units = published[name], f"{len(others)} unit{'s' * (len(others) > 1)}"
+    if apart and (lacking := _ids(before) - _ids(added)):
+        where, units = published[name], f"{len(lacking)} unit{'s' * (len(lacking) > 1)}"
         raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
     own = merged({published[name].name: before, ADDED: added} if before else {ADDED: added})
     named = None if submitter is None else written({**submitters(folder), name: submitter})
 
+    others = {suite: records for suite, records in staying.items() if suite != name}
+
     def make(draft: Path) -> list[Path]:
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
-        return [*_suite(draft, name, own.values()), *told]
+        made = _suite(draft, name, own.values())
+        _refuse_places_of_others(made, name, others)
+        return [*made, *told]
 
-    return _filled(folder, make, {name}, published.keys())
+    made = fill(folder, make)
+    _tidy(folder, made, {name: own.values(), **others}, {name})
+    return made
 
 
 def refresh(folder: Path) -> list[Path]:
@@ -89,6 +95,7 @@ def refresh(folder: Path) -> list[Path]:
         The files.
 
     Raises:
+        SpecError: if two suites make the same file.
         StoreError: if nothing is published there, or it cannot be read.
     """
     suites = read(folder / "records")
@@ -96,34 +103,36 @@ def refresh(folder: Path) -> list[Path]:
         _refuse_name(name)
 
     def make(draft: Path) -> list[Path]:
-        made = [
-            path for name, records in suites.items() for path in _suite(draft, name, merged({name: records}).values())
-        ]
+        owners: dict[Path, str] = {}
+        for name, records in suites.items():
+            for path in _suite(draft, name, merged({name: records}).values()):
+                if (owner := owners.setdefault(path, name)) != name:
+                    where = f"suites {owner} and {name} both make {path.relative_to(draft)}"
+                    raise SpecError(f"{where}: remove the records of one, and publish them under another name")
         told = verdicts([record for records in suites.values() for record in records])
-        return [*made, _text(draft / "tables" / f"{CLAIMS}.md", told)]
+        return [*owners, _text(draft / "tables" / f"{CLAIMS}.md", told)]
 
-    return _filled(folder, make, suites.keys(), suites.keys())
+    made = fill(folder, make)
+    _tidy(folder, made, suites, suites.keys())
+    return made
 
 
-def _filled(
-    folder: Path, make: Callable[[Path], list[Path]], names: Iterable[str], published: AbstractSet[str]
-) -> list[Path]:
-    """Put files into their places, and away what stood there in another form, or no longer follows.
+def _tidy(folder: Path, made: list[Path], suites: Suites, names: Iterable[str]) -> None:
+    """Put away what stood there in another form, or no longer follows.
 
     Args:
         folder: `results`.
-        make: as in `fill`.
-        names: of the suites that it makes.
-        published: those whose files lie there.
+        made: the files that were put there.
+        suites: all whose files lie there.
+        names: of those that were made.
     """
-    made = fill(folder, make)
     for path in made:
         if path.parent.name == "records":
             twin(path).unlink(missing_ok=True)
+    drawn = {suite: _begins(suite, records) for suite, records in suites.items()}
     for name in names:
-        for path in _made_of(folder, name, published) - set(made):
+        for path in _made_of(folder, name, drawn) - set(made):
             path.unlink()
-    return made
 
 
 def verdicts(records: Iterable[Record]) -> str:
@@ -172,22 +181,47 @@ def _refuse_place(folder: Path, name: str, *, published: bool) -> None:
         )
 
 
-def _made_of(folder: Path, name: str, suites: AbstractSet[str]) -> set[Path]:
-    """The tables and figures of a suite that is published; another one may be called like one of its figures."""
-    made = [
-        *(folder / "tables").glob(f"{name}*"),
-        *(folder / "plots").glob(f"{name}-*.svg"),
-        *(folder / "plots").glob(f"{name}-*.png"),
-    ]
-    owner = {path: max((suite for suite in suites if _is_of(path, suite)), key=len, default=None) for path in made}
-    return {path for path in made if owner[path] == name}
+def _refuse_places_of_others(made: Iterable[Path], name: str, others: Suites) -> None:
+    """See that a suite makes no file that another one makes, or will: names go on with those of tasks, and may meet."""
+    for suite, records in others.items():
+        begins = _begins(suite, records)
+        if path := next((path for path in made if _is_of(path, suite, begins)), None):
+            where = f"{path.parent.name}/{path.name} is a file of suite {suite}, too"
+            raise SpecError(f"{where}: give {name} another name, --name")
 
 
-def _is_of(path: Path, suite: str) -> bool:
-    """A figure's name goes on with its task's, which begins with a domain: another suite may be named like both."""
-    if path.parent.name != "plots":
-        return path.stem in (suite, f"{suite}-bootstrap")
-    return any(path.name.startswith(f"{suite}-{domain}-") for domain in registry.domains())
+def _made_of(folder: Path, name: str, drawn: Mapping[str, tuple[str, ...]]) -> set[Path]:
+    """The tables and figures of a suite that is published; another one may be called like one of its figures.
+
+    Args:
+        folder: `results`.
+        name: of the suite.
+        drawn: every suite that lies there -> with what the names of its figures begin.
+    """
+    there = [path for kind in ("tables/*", "plots/*.svg", "plots/*.png") for path in folder.glob(kind)]
+    known = {suite: tuple(f"{suite}-{domain}-" for domain in registry.domains()) for suite in drawn}
+    owner = {
+        path: max((suite for suite in drawn if _is_of(path, suite, known[suite])), key=len, default=None)
+        for path in there
+    }
+    others = {suite: begins for suite, begins in drawn.items() if suite != name}
+    own = {path for path in there if owner[path] == name}
+    return {path for path in own if not any(_is_of(path, suite, begins) for suite, begins in others.items())}
+
+
+def _is_of(path: Path, suite: str, begins: tuple[str, ...]) -> bool:
+    """Whether a file is, by its name, a table of a suite, or one of its figures, whose names begin so."""
+    if path.parent.name == "plots":
+        return path.name.startswith(begins)
+    return path.parent.name == "tables" and path.stem in (suite, f"{suite}-bootstrap")
+
+
+def _begins(suite: str, records: Iterable[Record]) -> tuple[str, ...]:
+    """With what the names of a suite's figures begin, task by task."""
+    from bench.report.figures.plots import plain_name  # noqa: PLC0415  reading must not wait for matplotlib
+
+    stems = {f"{suite}-{plain_name(record['spec']['task']['name'])}" for record in records}
+    return tuple(f"{stem}{end}" for stem in sorted(stems) for end in ".-")
 
 
 def _ids(records: Iterable[Record]) -> set[str]:

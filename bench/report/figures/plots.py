@@ -125,5 +125,10 @@ def _names(found: list[Section]) -> list[str]:
     names: list[str] = []
     for task in tasks:
         name = task.name if scaled[task.name] == 1 else f"{task.name}-{task.scale}"
-        names.append(re.sub(r"[^\w.-]", "-", name, flags=re.ASCII))
+        names.append(plain_name(name))
     return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]
+
+
+def plain_name(task: str) -> str:
+    """A task's name as the name of a figure has it, which may go on behind it."""
+    return re.sub(r"[^\w.-]", "-", task, flags=re.ASCII)

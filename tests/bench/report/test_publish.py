@@ -1,5 +1,7 @@
 """Published files: the records without weights, and tables and figures that follow from them."""
 
+import json
+
 import pytest
 
 from bench.errors import Conflict, SpecError, StoreError
@@ -232,3 +234,56 @@ def test_a_suite_that_cannot_be_read_any_more_can_be_replaced(rerun, tmp_path):
     (tmp_path / "records" / "mine.jsonl").write_bytes(b"{spoilt")
     publish(rerun, tmp_path, name="mine", replace=True)
     assert len(read(tmp_path / "records")["mine"]) == len(rerun)
+
+
+# What somebody else's suite does to the files of one that is published.
+
+
+def test_a_figure_of_another_suite_is_not_drawn_over(study, tmp_path):
+    """`lth-mnist` of one task and `lth-mnist` of a domain `mnist`: names meet where one goes on and the other begins."""
+    ours = study({"dense": 0.0, "ticket": 0.01}, name="vision/lenet")
+    theirs = study({"dense": 0.0, "ticket": -0.5}, name="mnist/vision-lenet")
+    publish(ours, tmp_path, name="lth-mnist")
+    before = _content(tmp_path)
+    with pytest.raises(
+        SpecError, match=r"plots/lth-mnist-vision-lenet.svg is a file of suite lth-mnist, too: give lth"
+    ):
+        publish(theirs, tmp_path, name="lth", apart=True)
+    assert _content(tmp_path) == before
+    (tmp_path / "records" / "lth.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in theirs))
+    before = _content(tmp_path)
+    with pytest.raises(SpecError, match=r"suites lth-mnist and lth both make plots/lth-mnist-vision-lenet.svg"):
+        refresh(tmp_path)
+    assert _content(tmp_path) == before
+
+
+def test_a_figure_of_a_task_that_is_not_installed_is_its_suites(study, tmp_path):
+    """By its name it could be one of `mine`, of a task that is gone: it goes with no other suite than its own."""
+    kept = publish(study({"dense": 0.0, "ticket": 0.01}, name="nowhere/toy"), tmp_path, name="mine-vision")
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="mine")
+    assert all(path.exists() for path in kept)
+
+
+def test_a_table_of_another_suite_is_nobodys_name(study, tmp_path):
+    """Not even before there is one: it comes with the first record that keeps its test items."""
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="mine")
+    with pytest.raises(SpecError, match=r"tables/mine-bootstrap.csv is a file of suite mine, too: give mine-bootstrap"):
+        publish(study({"dense": 0.0}, name="vision/other"), tmp_path, name="mine-bootstrap", apart=True)
+
+
+def test_no_file_is_moved_where_one_has_no_place(study, tmp_path):
+    (tmp_path / "tables" / "mine.md").mkdir(parents=True)
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "mine.jsonl").write_text("")
+    with pytest.raises(StoreError, match="Is a directory; name another --output"):
+        publish(study({"dense": 0.0}), tmp_path, name="mine")
+    assert not (tmp_path / "records" / "mine.jsonl").read_text()
+
+
+def test_a_name_is_no_pattern(study, tmp_path):
+    publish(study({"dense": 0.0, "ticket": 0.01}), tmp_path, name="mine")
+    for name in ("**mine", "[a", "*"):
+        records = study({"dense": 0.0}, name=f"vision/{len(name)}")
+        (tmp_path / "records" / f"{name}.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in records))
+    assert tmp_path / "tables" / "**mine.csv" in refresh(tmp_path)
+    assert (tmp_path / "tables" / "mine.csv").exists()
