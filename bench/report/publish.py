@@ -12,6 +12,7 @@ from bench.record import Record
 from bench.report.claims.definitions import load_claims
 from bench.report.claims.text import verdict_table
 from bench.report.claims.verdicts import judge, shown
+from bench.report.escaping import plain
 from bench.report.folder import fill
 from bench.report.published import PACKED, RECORDS, files, read, read_files, standing, twin, write
 from bench.report.submitters import SUBMITTERS, submitters, written
@@ -46,7 +47,8 @@ def publish(
         records: of a suite, in any order; the files do not depend on it.
         folder: `results`.
         name: of the suite.
-        apart: the suite is somebody's who chose its name: it joins nothing that stands under it.
+        apart: the suite is somebody's who chose its name: it joins nothing that stands under it but what is told to be of
+            the same submitter.
         replace: the records that were published under that name before make place.
         submitter: who made the records, as the page tells it; None: as it was told before.
 
@@ -55,8 +57,8 @@ def publish(
 
     Raises:
         Conflict: if a record contradicts one that is published there, in whatever suite that stays.
-        SpecError: if it is to be apart, and units of others stand under its name; if a file of something else does; or if nobody
-            is called like the submitter.
+        SpecError: if it is to be apart, and another suite stands under its name; if a file of something else does; or if
+            nobody is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
     """
     added, published = list(records), files(folder / "records")
@@ -66,12 +68,11 @@ def publish(
     _refuse_place(folder, name, published=name in published)
     _refuse_name(name)
     before = staying.get(name, [])
-    if apart and (lacking := _ids(before) - _ids(added)):
-        where, units = published[name], f"{len(lacking)} unit{'s' * (len(lacking) > 1)}"
-        raise SpecError(f"{where} has {units} that this suite, {name}, has not: give it a name of its own, --name")
+    told_before = submitters(folder)
+    if apart and name in published:
+        _refuse_joining(published[name], told_before.get(name), submitter, same=_ids(before) == _ids(added))
     own = merged({published[name].name: before, ADDED: added} if before else {ADDED: added})
-    named = None if submitter is None else written({**submitters(folder), name: submitter})
-
+    named = None if submitter is None else written({**told_before, name: submitter})
     others = {suite: records for suite, records in staying.items() if suite != name}
 
     def make(draft: Path) -> list[Path]:
@@ -160,6 +161,23 @@ def _refuse_contradictions(
         others = {file: records for file, records in sources.items() if file != place.name}
         merged({**others, ADDED: added})
         raise Conflict(f"{conflict}; or put these in the place of all that is published of {name}: --replace") from None
+
+
+def _refuse_joining(place: Path, recorded: str | None, submitter: str | None, *, same: bool) -> None:
+    """See that a suite whose sender chose its name adds nothing to another's, and takes it from nobody.
+
+    Args:
+        place: what is published under its name.
+        recorded: who is told to have submitted that.
+        submitter: who is told to have sent the suite.
+        same: whether both have the same units.
+    """
+    if not (same if submitter is None else submitter == recorded):
+        whose = f"submitted by {recorded}" if recorded else f"of nobody whom {SUBMITTERS} names"
+        way = (
+            f"give it a name of its own, --name; one submitter's two are joined if --from and {SUBMITTERS} both say so"
+        )
+        raise SpecError(plain(f"{place} is published already, {whose}: {way}"))
 
 
 def _refuse_name(name: str) -> None:

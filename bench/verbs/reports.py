@@ -160,7 +160,8 @@ def publish(
         say(*map(str, written))
         again(command_line("publish", *where))
         return
-    if replace and kept_suite(root):
+    is_theirs = kept_suite(root) is not None
+    if replace and is_theirs:
         raise SpecError(
             f"--replace is for units of your own: {root} was unpacked, give its suite a name of its own, --name"
         )
@@ -168,9 +169,7 @@ def publish(
     records = some(asked.records(store), asked, root)
     tell_conflicts(store)
     with writing(folder):
-        written = write(
-            records, folder, name=name or suite, apart=asked.suite is None, replace=replace, submitter=submitter
-        )
+        written = write(records, folder, name=name or suite, apart=is_theirs, replace=replace, submitter=submitter)
     say(*map(str, written))
     again(asked.command("publish", root, *where, *(["--name", name] if name else [])))
 

@@ -149,7 +149,10 @@ def test_an_unpacked_suite_joins_none_of_its_name(command, suite_file, finished,
     theirs = ("publish", "--store", tmp_path / "theirs", *results)
     code, out, err = command(*theirs)
     assert (code, out) == (2, "")
-    assert f"{board} has 8 units that this suite, toy, has not: give it a name of its own, --name" in err
+    assert (
+        f"{board} is published already, of nobody whom submitters.json names: give it a name of its own, --name" in err
+    )
+    assert command("publish", suite_file, *theirs[1:])[2] == err, "whatever file of a suite stands before --store"
     assert board.read_bytes() == ours
     for wrong in ("../toy", "", ".toy"):
         assert f"--name {wrong!r}: a file is called so" in command(*theirs, "--name", wrong)[2]

@@ -287,3 +287,20 @@ def test_a_name_is_no_pattern(study, tmp_path):
         (tmp_path / "records" / f"{name}.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in records))
     assert tmp_path / "tables" / "**mine.csv" in refresh(tmp_path)
     assert (tmp_path / "tables" / "mine.csv").exists()
+
+
+def test_an_archive_that_holds_ours_too_joins_it_not(study, tmp_path):
+    """Nor does one of the same units take the name over; what whoever keeps the board says is of one submitter is."""
+    ours, more = study({"dense": 0.0, "ticket": 0.01}), study({"dense": 0.0, "ticket": 0.01}, seeds=4)
+    publish(ours, tmp_path, name="some", submitter="we")
+    before = _content(tmp_path)
+    for records, submitter in ((more, None), (more, "they"), (ours, "they"), (ours[1:], None)):
+        with pytest.raises(
+            SpecError, match=r"some.jsonl is published already, submitted by we: give it a name of its own"
+        ):
+            publish(records, tmp_path, name="some", apart=True, submitter=submitter)
+        assert _content(tmp_path) == before
+    publish(ours, tmp_path, name="some", apart=True)
+    assert _content(tmp_path) == before, "the same again"
+    publish(more, tmp_path, name="some", apart=True, submitter="we")
+    assert len(read(tmp_path / "records")["some"]) == len(more)
