@@ -16,7 +16,7 @@ from bench.report.escaping import plain
 from bench.report.folder import fill
 from bench.report.published import PACKED, RECORDS, files, read, read_files, standing, twin, write
 from bench.report.submitters import SUBMITTERS, submitters, written
-from bench.report.table.merge import merged
+from bench.report.table.merge import merged, refuse_additions
 from bench.report.table.render import Style, render, resamples
 
 Suites = Mapping[str, Iterable[Record]]
@@ -56,7 +56,8 @@ def publish(
         The files, in that order.
 
     Raises:
-        Conflict: if a record contradicts one that is published there, in whatever suite that stays.
+        Conflict: if a record contradicts one that is published there, in whatever suite that stays; or, of a suite that is to
+            be apart, tells more or less of a unit.
         SpecError: if it is to be apart, and another suite stands under its name; if a file of something else does; or if
             nobody is called like the submitter.
         StoreError: if what is published there cannot be read, or the files cannot be written.
@@ -74,6 +75,8 @@ def publish(
     own = merged({published[name].name: before, ADDED: added} if before else {ADDED: added})
     named = None if submitter is None else written({**told_before, name: submitter})
     others = {suite: records for suite, records in staying.items() if suite != name}
+    if apart:
+        refuse_additions({**standing(others, published), ADDED: own.values()})
 
     def make(draft: Path) -> list[Path]:
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]

@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import StoreError
 from bench.record import Items, Record
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.rows import OPPONENTS, TICKET, Section
@@ -26,9 +25,17 @@ SEED = 12345
 ORDER = 4
 """The longest n-grams of BLEU."""
 
+LARGEST = 2**31
+"""Of a count; sums of them are whole numbers still."""
+
+UNREADABLE, UNLIKE = "unreadable test items", "not the same test items"
+"""Instead of a comparison: a record may be anybody's, and the others are shown whatever it tells."""
+
 Floats = NDArray[np.float64]
 Scores = tuple[float, Floats]
 """On the test set, and on every resample of it."""
+Pair = tuple[Record, Record]
+"""Two records of one seed that keep their items: an arm's, and its opponent's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,37 +71,24 @@ COLUMNS = tuple(item.name for item in fields(Resampled))
 
 
 def resampled(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Resampled]:
-    """The arms against their opponents, at every seed for which both records have their items.
+    """The arms against their opponents, at every seed for which both records have the same items, as a learner writes them.
 
     Args:
         comparison: holds the opponents.
         arms: those that are shown.
-
-    Raises:
-        StoreError: if a record's items are not what a learner writes.
     """
-    known: dict[str, Scores] = {}
-
-    def scores(record: Record) -> Scores:
-        return known.get(record["unit_id"]) or known.setdefault(record["unit_id"], _scores(record))
-
-    for arm in arms:
-        for method in OPPONENTS.values():
-            opponent = None if method == arm.method else comparison.arm(method, arm.level)
-            for seed, record in arm.records.items():
-                other = opponent.records.get(seed) if opponent else None
-                if other and "items" in record and "items" in other:
-                    yield _row(comparison.task, (record, other), scores(record), scores(other))
+    return (row for _, row in _compared(comparison, arms) if isinstance(row, Resampled))
 
 
 def cells(section: Section) -> list[tuple[str, ...]]:
     """The ticket against its controls, a column per seed, the header first; empty if no record keeps its items."""
     tickets = tuple(arm for arm in section.arms if arm.method == TICKET and arm.installed)
     found: dict[tuple[int, str], dict[int, str]] = {}
-    for row in resampled(section.comparison, tickets):
-        if row.opponent != DENSE:
-            text = f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
-            found.setdefault((row.level, row.opponent), {})[row.seed] = text
+    for (record, other), row in _compared(section.comparison, tickets):
+        opponent, spec = other["spec"]["method"]["name"], record["spec"]
+        if opponent != DENSE:
+            text = row if isinstance(row, str) else f"{row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+            found.setdefault((spec["level"], opponent), {})[spec["seed"]] = text
     seeds = sorted({seed for texts in found.values() for seed in texts})
     lines = [
         (TICKET, str(level), opponent, *(texts.get(seed, "") for seed in seeds))
@@ -103,13 +97,39 @@ def cells(section: Section) -> list[tuple[str, ...]]:
     return [("bootstrap", "level", "against", *(f"seed {seed}" for seed in seeds)), *lines] if lines else []
 
 
-def _row(task: Task, records: tuple[Record, Record], own: Scores, other: Scores) -> Resampled:
-    record, opponent = records
+def _compared(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[tuple[Pair, Resampled | str]]:
+    """Every pair, compared, or why it cannot be."""
+    known: dict[str, Scores | None] = {}
+
+    def scores(record: Record) -> Scores | None:
+        if record["unit_id"] not in known:
+            known[record["unit_id"]] = _scores(record)
+        return known[record["unit_id"]]
+
+    for pair in _pairs(comparison, arms):
+        own, other = map(scores, pair)
+        if own is None or other is None:
+            yield pair, UNREADABLE
+        elif len({len(record["items"]["statistics"]) for record in pair}) > 1:
+            yield pair, UNLIKE
+        else:
+            yield pair, _row(comparison.task, pair, own, other)
+
+
+def _pairs(comparison: Comparison, arms: tuple[Arm, ...]) -> Iterator[Pair]:
+    for arm in arms:
+        for method in OPPONENTS.values():
+            opponent = None if method == arm.method else comparison.arm(method, arm.level)
+            for seed, record in arm.records.items():
+                other = opponent.records.get(seed) if opponent else None
+                if other and "items" in record and "items" in other:
+                    yield record, other
+
+
+def _row(task: Task, pair: Pair, own: Scores, other: Scores) -> Resampled:
+    record, opponent = pair
     (mine, many), (theirs, others) = own, other
     items = record["items"]
-    if len(items["statistics"]) != len(opponent["items"]["statistics"]):
-        ids = f"{record['unit_id'][:10]} and {opponent['unit_id'][:10]}"
-        raise StoreError(f"records {ids} are of one task, but have different numbers of test items: run them again")
     low, high = np.percentile(many - others, (2.5, 97.5))
     return Resampled(
         task=task.name,
@@ -140,11 +160,12 @@ def p_value(differences: Floats, difference: float) -> float:
     return float(extreme + 1) / (len(sizes) + 1)
 
 
-def _scores(record: Record) -> Scores:
+def _scores(record: Record) -> Scores | None:
+    """None if its items are not what a learner writes."""
     try:
         counts = statistics(record["items"])
-    except ValueError as error:
-        raise StoreError(f"the items of record {record['unit_id'][:10]} cannot be read: {error}") from error
+    except ValueError:
+        return None
     return float(bleu(counts.sum(0))), bleu(_draws(len(counts)) @ counts)
 
 
@@ -157,7 +178,7 @@ def statistics(items: Items) -> Floats:
     if items["metric"] != "bleu":
         raise ValueError(f"they are of {items['metric']!r}, not of bleu")
     told = np.array([line.split() for line in items["statistics"]], dtype=np.float64)
-    if told.ndim != 2 or told.shape[1] != 2 + ORDER or not np.isfinite(told).all() or told.min() < 0:
+    if told.ndim != 2 or told.shape[1] != 2 + ORDER or not ((told >= 0) & (told <= LARGEST)).all():
         raise ValueError(f"not {2 + ORDER} counts an item")
     return np.hstack([told, np.maximum(told[:, :1] - np.arange(ORDER), 0)])
 

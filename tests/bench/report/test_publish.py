@@ -304,3 +304,15 @@ def test_an_archive_that_holds_ours_too_joins_it_not(study, tmp_path):
     assert _content(tmp_path) == before, "the same again"
     publish(more, tmp_path, name="some", apart=True, submitter="we")
     assert len(read(tmp_path / "records")["some"]) == len(more)
+
+
+def test_what_could_not_be_read_beside_the_others_is_not_published(study, tmp_path):
+    """A suite of somebody else's that tells more of a published unit, or less, would stop whoever reads them all."""
+    ours = study({"dense": 0.0, "ticket": 0.01})
+    more = [{**each, "survival": {"initial": 0.5, "movement": 0.0}} for each in ours]
+    for place, (own, theirs) in enumerate(((ours, more), (more, ours))):
+        folder = tmp_path / str(place)
+        publish(own, folder, name="ours")
+        with pytest.raises(Conflict, match="has survival in .*, and not in "):
+            publish(theirs, folder, name="theirs", apart=True)
+        assert read(folder / "records").keys() == {"ours"}
