@@ -16,7 +16,7 @@ from bench.report.escaping import plain
 from bench.report.folder import fill
 from bench.report.published import PACKED, RECORDS, files, read, read_files, standing, twin, write
 from bench.report.submitters import SUBMITTERS, submitters, written
-from bench.report.table.merge import merged, refuse_additions
+from bench.report.table.merge import Replicate, merged, refuse_additions
 from bench.report.table.render import Style, render, resamples
 
 Suites = Mapping[str, Iterable[Record]]
@@ -40,7 +40,8 @@ def publish(
     `tables/<name>-bootstrap.csv` comes with them where records keep their test items; many records are `<name>.jsonl.gz`.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
-    machines; a unit that comes again with an equal result changes nothing. Tables and figures that no longer follow go: one of a
+    machines; a unit that comes again with an equal result changes nothing. A suite that is to be apart repeats what stands in
+    another as it stands there: who sends it chooses every time and word of its copies. Tables and figures that no longer follow go: one of a
     task has the scale in its name once there are two.
 
     Args:
@@ -76,7 +77,9 @@ def publish(
     named = None if submitter is None else written({**told_before, name: submitter})
     others = {suite: records for suite, records in staying.items() if suite != name}
     if apart:
-        refuse_additions({**standing(others, published), ADDED: own.values()})
+        beside = standing(others, published)
+        refuse_additions({**beside, ADDED: own.values()})
+        own = {**own, **_common(merged(beside), own)}
 
     def make(draft: Path) -> list[Path]:
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
@@ -243,6 +246,11 @@ def _begins(suite: str, records: Iterable[Record]) -> tuple[str, ...]:
 
     stems = {f"{suite}-{plain_name(record['spec']['task']['name'])}" for record in records}
     return tuple(f"{stem}{end}" for stem in sorted(stems) for end in ".-")
+
+
+def _common(standing: Mapping[Replicate, Record], own: Iterable[Replicate]) -> dict[Replicate, Record]:
+    """Those of the standing records that a suite repeats."""
+    return {replicate: standing[replicate] for replicate in own if replicate in standing}
 
 
 def _ids(records: Iterable[Record]) -> set[str]:

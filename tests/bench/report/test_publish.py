@@ -316,3 +316,16 @@ def test_what_could_not_be_read_beside_the_others_is_not_published(study, tmp_pa
         with pytest.raises(Conflict, match="has survival in .*, and not in "):
             publish(theirs, folder, name="theirs", apart=True)
         assert read(folder / "records").keys() == {"ours"}
+
+
+def test_a_copy_that_says_it_is_older_takes_no_place(study, tmp_path):
+    """Equal copies count once; whoever sends one writes its times, so that what stands there is what is repeated."""
+    ours = study({"dense": 0.0, "ticket": 0.01})
+    publish(ours, tmp_path, name="ours")
+    before = read(tmp_path / "records")["ours"]
+    forged = {"provenance": {"end": "1970-01-02", "cpu": "a stranger's"}, "nulls": {"accuracy": "withdrawn"}}
+    more = study({"dense": 0.0}, name="vision/zoo")
+    publish([{**each, **forged} for each in (*ours, *more)], tmp_path, name="theirs", apart=True)
+    theirs = read(tmp_path / "records")["theirs"]
+    assert [each for each in theirs if each["provenance"] != forged["provenance"]] == before
+    assert render([*before, *theirs], "md").startswith(render(before, "md"))
