@@ -22,6 +22,7 @@ from typing import IO, NamedTuple
 
 from bench.errors import SubmissionError, TicketBenchError
 from bench.exchange.manifest import MOST_FILES, NAME, Manifest, Sealed, check_path, quoted
+from bench.packed import is_bomb
 from bench.record import FORMAT
 from bench.store import files
 from bench.store.store import MARK
@@ -32,8 +33,6 @@ LARGEST_INDEX = 64 * 2**20
 """Bytes of the zip's own directory, which is read whole."""
 LARGEST_ENTRY = 2_000
 """Bytes that one file takes in it; no allowed path has half as many."""
-HIGHEST_RATIO, FREE = 200, 64 * 2**20
-"""More than `FREE` bytes must not come from `HIGHEST_RATIO` times fewer: masks of a bool a byte shrink by far, too."""
 CHUNK = 2**20
 MOST_ENTRIES = 4 * MOST_FILES
 """Folders and a system's notes included."""
@@ -194,7 +193,7 @@ def _members(archive: zipfile.ZipFile, size: int) -> tuple[Manifest, dict[str, z
     total, packed = sum(m.file_size for m in members.values()), sum(m.compress_size for m in members.values())
     if sum(member.compress_size for member in everything) > size:
         raise SubmissionError(f"its files overlap: {packed} bytes of {size}, so nothing was unpacked")
-    if total > LARGEST_TOTAL or total > FREE + HIGHEST_RATIO * packed:
+    if total > LARGEST_TOTAL or is_bomb(packed, total):
         raise SubmissionError(f"it would unpack {packed} bytes to {total}: no suite does, so nothing was unpacked")
     return manifest, members
 

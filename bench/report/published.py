@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.json import encode
 
 from bench.errors import StoreError
+from bench.packed import is_bomb
 from bench.record import Record, decode_record
 from bench.report.table.merge import merged, refuse_additions
 
@@ -114,11 +115,14 @@ def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Numbers and contents of the lines that say something."""
+    if path.exists() and not path.is_file():
+        raise StoreError(f"cannot read {path}: it is no plain file; remove it")  # a pipe would be waited for
     packed, size, number = path.name.endswith(PACKED), 0, 0
+    held = path.stat().st_size
     with gzip.open(path) if packed else path.open("rb") as file:
         while line := file.readline(LONGEST + 1):
             number, size = number + 1, size + len(line)
-            if len(line) > LONGEST or (packed and size > MOST):
+            if len(line) > LONGEST or (packed and (size > MOST or is_bomb(held, size))):
                 raise StoreError(
                     f"{path}, line {number}: larger than any record, or than all that are published together"
                 )

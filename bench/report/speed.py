@@ -17,6 +17,7 @@ from bench.report import escaping
 from bench.report.table.render import markdown_table
 from bench.schema import decode
 from bench.speed import BYTES, NETS, STYLES, TIMED, WAYS, Compared, Speed, Spread, flops_ratio
+from bench.store import files
 
 CLOCKS = {
     "processor": "the processor, whatever else ran on the machine",
@@ -41,9 +42,10 @@ def read(path: Path) -> list[Speed]:
         StoreError: if it cannot be read, or a line is no such measurement.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}; remove it, or make it readable") from error
+        lines = files.read(path).split(b"\n")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"cannot read {path}: {why}; remove it, or make it readable") from error
     found = []
     for number, line in enumerate(lines, start=1):
         try:

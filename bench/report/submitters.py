@@ -10,6 +10,7 @@ from msgspec import Meta
 from bench.digests import canonical_json
 from bench.errors import SpecError, StoreError
 from bench.schema import Name, decode
+from bench.store import files
 
 SUBMITTERS = "submitters.json"
 Submitter = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^\S")]
@@ -27,7 +28,7 @@ def submitters(folder: Path) -> dict[str, str]:
     """
     path = folder / SUBMITTERS
     try:
-        return decode(path.read_bytes(), dict[Name, Submitter]) if path.exists() else {}
+        return decode(files.read(path), dict[Name, Submitter]) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise StoreError(
             f"{path} is not read ({error}): it is JSON, suite: who submitted it; mend or remove it"

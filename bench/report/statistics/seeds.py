@@ -5,9 +5,9 @@ the one place of standard errors, quantiles and t tests; an interval and its p-v
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ FEWEST = 3
 BOOTSTRAPPED = 8
 """Seeds from which on intervals are bootstrapped; with fewer, resamples repeat each other."""
 RESAMPLES = 4_000
+BLOCK = 2**21
+"""Numbers of resamples that are held at once: many seeds must not take the memory."""
 MOST = 100
 """Seeds to which anybody is sent, at most."""
 Floats = NDArray[np.float64]
@@ -273,8 +275,8 @@ def _enough(distance: float, spread: float, freedoms: float, tests: int) -> int 
 
 def _means(sample: Sequence[float]) -> Floats:
     """(RESAMPLES,): of the sample drawn again."""
-    means: Floats = _weights(len(sample)) @ np.array(sample)
-    return means
+    values = np.array(sample)
+    return np.concatenate([weights @ values for weights in _weights(len(sample))])
 
 
 @cache
@@ -290,11 +292,21 @@ def _ranked(rank: int, n: int) -> float:
     return float(2 * stdtr(n - 1, math.sqrt((n - 1) / n) * ndtri(tail)))
 
 
-@cache
-def _weights(n: int) -> Floats:
-    """(RESAMPLES, n): the share of each value in each resample; the same for every sample of that size."""
-    drawn: Floats = np.random.default_rng(n).multinomial(n, [1 / n] * n, RESAMPLES) / n
-    return drawn
+def _weights(n: int) -> Iterable[Floats]:
+    """(RESAMPLES, n), in blocks of rows: the share of each value in each resample; the same for every sample of that size."""
+    return _kept(n) if RESAMPLES * n <= BLOCK else _blocks(n)
+
+
+@lru_cache(maxsize=16)
+def _kept(n: int) -> tuple[Floats, ...]:
+    return tuple(_blocks(n))
+
+
+def _blocks(n: int) -> Iterator[Floats]:
+    """What follows from the rows does not depend on where they are cut: BLAS takes four at a time."""
+    generator, rows = np.random.default_rng(n), 4 * max(1, BLOCK // (4 * n))
+    for first in range(0, RESAMPLES, rows):
+        yield generator.multinomial(n, [1 / n] * n, min(rows, RESAMPLES - first)) / n
 
 
 @cache

@@ -6,7 +6,7 @@ only the seeds say what another training could have given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -25,8 +25,10 @@ SEED = 12345
 ORDER = 4
 """The longest n-grams of BLEU."""
 
-LARGEST = 2**31
-"""Of a count; sums of them are whole numbers still."""
+LARGEST, MOST = 2**31, 2**18
+"""Of a count, so that sums of them are whole numbers still, and of test items: no test set has more."""
+BLOCK = 2**24
+"""Numbers of resamples that are held at once: many test items must not take the memory."""
 
 UNREADABLE, UNLIKE = "unreadable test items", "not the same test items"
 """Instead of a comparison: a record may be anybody's, and the others are shown whatever it tells."""
@@ -166,7 +168,7 @@ def _scores(record: Record) -> Scores | None:
         counts = statistics(record["items"])
     except ValueError:
         return None
-    return float(bleu(counts.sum(0))), bleu(_draws(len(counts)) @ counts)
+    return float(bleu(counts.sum(0))), bleu(resampled_sums(counts))
 
 
 def statistics(items: Items) -> Floats:
@@ -177,6 +179,8 @@ def statistics(items: Items) -> Floats:
     """
     if items["metric"] != "bleu":
         raise ValueError(f"they are of {items['metric']!r}, not of bleu")
+    if len(items["statistics"]) > MOST:
+        raise ValueError(f"they are more than {MOST:,}")
     told = np.array([line.split() for line in items["statistics"]], dtype=np.float64)
     if told.ndim != 2 or told.shape[1] != 2 + ORDER or not ((told >= 0) & (told <= LARGEST)).all():
         raise ValueError(f"not {2 + ORDER} counts an item")
@@ -201,9 +205,28 @@ def bleu(sums: Floats) -> Floats:
     return score
 
 
+def resampled_sums(counts: Floats) -> Floats:
+    """(resamples, columns): of the rows of each resample.
+
+    Args:
+        counts: (items, columns).
+    """
+    return np.concatenate([draws @ counts for draws in _draws(len(counts))])
+
+
+def _draws(n: int) -> Iterable[Floats]:
+    """(resamples, n), in blocks of rows: how often each of n items is in each resample."""
+    return _kept(n) if RESAMPLES * n <= BLOCK else _blocks(n)
+
+
 @lru_cache(maxsize=2)
-def _draws(n: int) -> Floats:
-    """(resamples, n): how often each of n items is in each resample."""
-    rows = np.random.default_rng(SEED).choice(n, size=(RESAMPLES, n), replace=True)
-    flat = rows + n * np.arange(RESAMPLES)[:, None]
-    return np.bincount(flat.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n).astype(np.float64)
+def _kept(n: int) -> tuple[Floats, ...]:
+    return tuple(_blocks(n))
+
+
+def _blocks(n: int) -> Iterator[Floats]:
+    generator, rows = np.random.default_rng(SEED), max(1, BLOCK // n)
+    for first in range(0, RESAMPLES, rows):
+        drawn = generator.choice(n, size=(min(rows, RESAMPLES - first), n), replace=True)
+        drawn += n * np.arange(len(drawn))[:, None]
+        yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)

@@ -29,6 +29,7 @@ from bench.exchange.pack import pack
 from bench.exchange.ticketfile import read_ticket, unfold, write_ticket
 from bench.exchange.unpack import extract, unpack
 from bench.exchange.verify import findings_of, findings_of_ticket
+from bench.packed import FREE
 from bench.runs.planning.plan import plan as make_plan
 from bench.store.store import Store
 
@@ -305,7 +306,7 @@ def glued(before=b"", after=b""):
 
 
 LIES = [
-    *(bomb(size) for size in (unpacking.FREE + 2**24, 10**6)),
+    *(bomb(size) for size in (FREE + 2**24, 10**6)),
     nested,
     overlapping,
     *(patched(24, "<L", size) for size in (0, 1, 10**6, 2**31, 2**32 - 1)),  # the size it unpacks to

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 
@@ -120,6 +121,24 @@ def test_what_cannot_be_decompressed_is_one_line(study, tmp_path, monkeypatch):
         path.write_bytes(gzip.compress(bomb))
         with pytest.raises(StoreError, match="larger than any record, or than all that are published together"):
             read(path)
+
+
+def test_little_holds_no_end_of_records(study, tmp_path, monkeypatch):
+    """As of an archive: what is read stands in memory, and a line may have many times what an honest file has."""
+    monkeypatch.setattr("bench.packed.FREE", 2**16)
+    path = tmp_path / "some.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n".join(json.dumps(record).encode() for record in study(ARMS))))
+    assert read(path)["some"]
+    path.write_bytes(gzip.compress(b" " * 2**20 + b"\n" + b" " * 2**20))
+    with pytest.raises(StoreError, match="larger than any record, or than all that are published together"):
+        read(path)
+
+
+def test_a_pipe_is_not_waited_for(study, tmp_path):
+    publish(study(ARMS), tmp_path, name="some")
+    os.mkfifo(tmp_path / "records" / "more.jsonl")
+    with pytest.raises(StoreError, match=r"cannot read .*more.jsonl: it is no plain file"):
+        publish(study(ARMS), tmp_path, name="some")
 
 
 def test_nothing_there_is_told(tmp_path):

@@ -138,3 +138,9 @@ def test_anybodys_line_is_checked(ticket, tmp_path, change, message):
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(StoreError, match="cannot read"):
         read(tmp_path)
+
+
+def test_a_link_to_what_never_ends_is_not_followed(tmp_path):
+    (tmp_path / "speed.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match=r"cannot read .*speed.jsonl: it is a symbolic link; remove it"):
+        read(tmp_path / "speed.jsonl")

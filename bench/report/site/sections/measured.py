@@ -17,6 +17,7 @@ from bench.errors import StoreError
 from bench.record import Measurement, Record, score_of
 from bench.report.table.arms import Arm
 from bench.schema import decode
+from bench.store import files
 
 WORDS = {"replay": "replayed", "retrain": "retrained"}
 DIGITS = 12
@@ -65,9 +66,10 @@ def _lines(folder: Path) -> Iterator[tuple[str, Measurement]]:
     """`FILE, line N` and what stands there."""
     for path in sorted(folder.glob("*.jsonl")):
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}; remove it, or make it readable") from error
+            content = files.read(path)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(f"cannot read {path}: {why}; remove it, or make it readable") from error
         for number, line in enumerate(content.split(b"\n"), start=1):
             try:
                 if line.strip():

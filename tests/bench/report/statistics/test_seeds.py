@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.report.statistics import seeds
 from bench.report.statistics.seeds import (
     BOOTSTRAPPED,
     Estimate,
@@ -304,3 +305,20 @@ def test_seeds_that_decide_are_counted_of_errors_whose_squares_are_no_longer_num
     usual = [Estimate(mean, error, 2, 3) for mean, error in ((1.0, 0.5), (0.0, 0.25))]
     tiny = [Estimate(each.mean * 2.0**-300, each.error * 2.0**-300, 2, 3) for each in usual]
     assert deciding_apart(*tiny) == deciding_apart(*usual) > 3
+
+
+@pytest.mark.parametrize("n", [8, 13, 100])
+def test_many_seeds_are_resampled_block_by_block_as_at_once(monkeypatch, n):
+    """To the bit; and blocks are what is held of them: a hundred thousand seeds would be 3 GB at once."""
+    sample = np.random.default_rng(n).normal(size=n).tolist()
+    once = interval(sample), p_value(sample, 0.1)
+    monkeypatch.setattr(seeds, "BLOCK", 1_000)
+    assert (interval(sample), p_value(sample, 0.1)) == once
+    assert max(block.size for block in seeds._weights(n)) <= 1_000
+
+
+def test_resamples_of_few_sizes_are_kept():
+    for n in range(BOOTSTRAPPED, BOOTSTRAPPED + 40):
+        interval(range(n))
+    kept = seeds._kept.cache_info()
+    assert kept.currsize == kept.maxsize < 40

@@ -196,6 +196,7 @@ def test_records_without_items_publish_no_bootstrap(study, tmp_path):
         ({"statistics": ["10 11 5 4 -3 2"] * N}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 inf 2"] * N}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 1e300 2"] * N}, bootstrap.UNREADABLE),
+        ({"statistics": ["10 11 5 4 3 2"] * (bootstrap.MOST + 1)}, bootstrap.UNREADABLE),
         ({"statistics": []}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 3 2"] * 3}, bootstrap.UNLIKE),
     ],
@@ -208,3 +209,13 @@ def test_items_that_no_learner_wrote_are_told_in_their_cells(world, change, what
     assert f"| {what} " in render(spoilt, "md")
     rows = csv.DictReader(io.StringIO(resamples(spoilt)))
     assert {line["method"] for line in rows} == {"reinit", "random-ticket"}, "the others are compared as before"
+
+
+def test_many_items_are_resampled_block_by_block_as_at_once(monkeypatch):
+    counts = statistics(items(0.8, 0))
+    drawn = np.random.default_rng(bootstrap.SEED).choice(N, size=(bootstrap.RESAMPLES, N), replace=True)
+    assert (bootstrap.resampled_sums(counts) == counts[drawn].sum(1)).all()
+    once = bootstrap.resampled_sums(counts)
+    monkeypatch.setattr(bootstrap, "BLOCK", 7 * N)
+    assert (bootstrap.resampled_sums(counts) == once).all()
+    assert max(len(block) for block in bootstrap._draws(N)) == 7

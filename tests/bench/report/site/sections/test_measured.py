@@ -203,7 +203,13 @@ def test_a_value_of_another_kind_is_refused(records, folder, wrong):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "some.jsonl").mkdir()
-    with pytest.raises(StoreError, match=r"cannot read .*some.jsonl: Is a directory"):
+    with pytest.raises(StoreError, match=r"cannot read .*some.jsonl: it is no plain file; remove it"):
+        measurements(tmp_path, {})
+
+
+def test_a_link_to_what_never_ends_is_not_followed(tmp_path):
+    (tmp_path / "some.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match=r"cannot read .*some.jsonl: it is a symbolic link; remove it"):
         measurements(tmp_path, {})
 
 
