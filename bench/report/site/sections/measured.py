@@ -1,7 +1,7 @@
 """What somebody measured again of the scores that are claimed: `ticketbench verify --measured`, published beside them.
 
 Anybody may write such a file. A line counts only if it is of a published result, digest for digest, and of what that
-result claims; everything else is set aside, and the page says so.
+result claims; everything else is set aside, and so is what contradicts a line that stands before it. The page says so.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Measured:
     """What is published of measurements.
 
     Args:
-        believed: unit id -> what was measured of it; of several, the last training, else the last replay.
-        aside: a sentence on every line that does not count, with file and line.
+        believed: unit id -> what was measured of it; of several, the first training, else the first replay.
+        aside: a sentence on every line that does not count, or tells of a unit otherwise than what does, with file and line.
     """
 
     believed: Mapping[str, Measurement] = field(default_factory=dict)
@@ -51,15 +51,16 @@ def measurements(folder: Path, suites: Mapping[str, Sequence[Record]]) -> Measur
         StoreError: if a file cannot be read, or a line is no measurement.
     """
     published = {record["unit_id"]: record for records in suites.values() for record in records}
-    believed: dict[str, Measurement] = {}
-    aside = []
-    for place, line in _lines(folder):
-        doubt = _doubt(line, published.get(line["unit_id"]))
-        if doubt:
-            aside.append(f"{place}: {doubt}")
-        elif line["how"] == "retrain" or believed.get(line["unit_id"], line)["how"] == "replay":
-            believed[line["unit_id"]] = line
-    return Measured(believed=believed, aside=tuple(aside))
+    lines = [(place, line, _doubt(line, published.get(line["unit_id"]))) for place, line in _lines(folder)]
+    first: dict[str, tuple[str, Measurement]] = {}
+    for place, line, doubt in sorted(lines, key=lambda each: each[1]["how"] == "replay"):  # in order but for that
+        if doubt is None:
+            first.setdefault(line["unit_id"], (place, line))
+    told = ((place, doubt or _otherwise(line, *first[line["unit_id"]])) for place, line, doubt in lines)
+    return Measured(
+        believed={unit: line for unit, (_, line) in first.items()},
+        aside=tuple(f"{place}: {why}" for place, why in told if why),
+    )
 
 
 def _lines(folder: Path) -> Iterator[tuple[str, Measurement]]:
@@ -92,6 +93,14 @@ def _doubt(line: Measurement, record: Record | None) -> str | None:
     if line["equal"] and line["measured"] != line["claimed"]:
         return f"it says that {line['measured']} is equal to {line['claimed']}"
     return None
+
+
+def _otherwise(line: Measurement, place: str, believed: Measurement) -> str | None:
+    """How a measurement contradicts the one that stands; None if it does not."""
+    if (line["measured"], line["equal"]) == (believed["measured"], believed["equal"]):
+        return None
+    says = [f"{each['measured']}, {'equal' if each['equal'] else 'not equal'} to the bit" for each in (line, believed)]
+    return f"it says {says[0]}, of unit {line['unit_id'][:DIGITS]}; {place}, which is shown, says {says[1]}"
 
 
 def of_arm(arm: Arm, measured: Mapping[str, Measurement]) -> str:

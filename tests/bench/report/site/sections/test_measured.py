@@ -143,7 +143,8 @@ def test_what_is_set_aside_leaves_the_numbers_as_they_were(records, shown):
 
 def test_of_many_that_are_set_aside_the_page_names_the_first(records, shown):
     text = shown(*[measurement(records[0], result="0" * 64)] * 50)
-    assert "50 lines of <code>measured/</code> are not of what is published, and counted nowhere; the first 20:" in text
+    assert "<p class=facts>50 lines of <code>measured/</code> are" in text
+    assert "are not of what is published, or contradict what is shown, and counted nowhere; the first 20:" in text
     assert text.count("<li>some.jsonl, line ") == 20
 
 
@@ -159,6 +160,17 @@ def test_a_training_says_more_than_a_replay(records, folder):
     for order in ((trained, replayed), (replayed, trained)):
         believed = measurements(folder(*order), {"some": records}).believed
         assert believed[records[0]["unit_id"]]["how"] == "retrain"
+
+
+def test_a_line_that_says_otherwise_hides_none_and_is_told(records, folder):
+    """Anybody may write a line: of one kind the first stands, and the page says who contradicts it."""
+    ours = measurement(records[0])
+    same, other = {**ours, "how": "replay"}, {**ours, "measured": 0.5, "equal": False}
+    found = measurements(folder(ours, other, same), {"some": records})
+    assert found.believed == {ours["unit_id"]: ours}
+    (told,) = found.aside
+    assert told.startswith("some.jsonl, line 2: it says 0.5, not equal to the bit, of unit ")
+    assert told.endswith(f"; some.jsonl, line 1, which is shown, says {ours['measured']}, equal to the bit")
 
 
 def test_what_diverged_is_said_to(records, shown):
