@@ -13,6 +13,7 @@ from msgspec.json import encode
 from bench.errors import StoreError
 from bench.packed import is_bomb
 from bench.record import Record, decode_record
+from bench.report.escaping import plain
 from bench.report.table.merge import merged, refuse_additions
 
 RECORDS, PACKED = ".jsonl", ".jsonl.gz"
@@ -50,10 +51,12 @@ def files(folder: Path) -> dict[str, Path]:
     """Suite -> its file.
 
     Raises:
-        StoreError: if one has two.
+        StoreError: if one has two, or a name that is no line of text.
     """
     found: dict[str, Path] = {}
     for path in sorted(each for each in folder.glob(f"*{RECORDS}*") if is_records(each)):
+        if not path.name.isprintable():  # nor is it text that could be written
+            raise StoreError(f"{plain(str(path))} is not called like a suite: rename or remove it")
         if (first := found.setdefault(_suite(path), path)) is not path:
             raise StoreError(f"{first} and {path.name} are of one suite: remove the older one")
     return found

@@ -134,6 +134,15 @@ def test_little_holds_no_end_of_records(study, tmp_path, monkeypatch):
         read(path)
 
 
+@pytest.mark.parametrize("name", ["\udcff", "a\nb"])
+def test_a_name_that_is_no_text_is_one_line(study, tmp_path, name):
+    publish(study(ARMS), tmp_path, name="some")
+    (tmp_path / "records" / "some.jsonl").rename(tmp_path / "records" / f"{name}.jsonl")
+    with pytest.raises(StoreError, match="is not called like a suite: rename or remove it") as told:
+        read(tmp_path / "records")
+    assert str(told.value).isprintable()
+
+
 def test_a_pipe_is_not_waited_for(study, tmp_path):
     publish(study(ARMS), tmp_path, name="some")
     os.mkfifo(tmp_path / "records" / "more.jsonl")
