@@ -316,6 +316,30 @@ def outputs(domain: Domain, task: Task) -> Any:
     return domain.outputs(task) if hasattr(domain, "outputs") else None
 
 
+def misfit(target: Task, method: Method) -> str | None:
+    """Why no ticket of the method's source task fits `target`; None if they fit, or if the method takes none."""
+    if not method.source:
+        return None
+    try:
+        source = task(method.task_of("source", target), target.scale)
+    except UnknownName as error:
+        return f"its source is an {error}"
+    if source.name == target.name:
+        return f"its source is {target.name} itself, whose own ticket is the method `ticket`"
+    if source.pruning != target.pruning:
+        return f"{source.name} prunes otherwise than {target.name}, so that its tickets keep other weights"
+    return _other_network(source, target)
+
+
+def _other_network(source: Task, target: Task) -> str | None:
+    networks = [network(domain(target.domain), each) for each in (source, target)]
+    if None in networks:
+        return f"domain {target.domain!r} does not say which of its tasks have the same network (`network`)"
+    if networks[0] != networks[1]:
+        return f"{source.name} trains another network than {target.name}: {networks[0]}, not {networks[1]}"
+    return None
+
+
 def installed_task(task: Task) -> Task | None:
     """The installed task that trains and evaluates the same as `task`, whatever else they say; None if there is none."""
     known = tasks().get(task.key)

@@ -27,7 +27,8 @@ class Arm:
         method: the method's name.
         version: the method's version.
         level: number of pruning rounds.
-        installed: whether the method is the one that is installed here, field by field.
+        installed: whether the method is the one that is installed here, field by field; one that takes the ticket of another
+            task is, on an installed task, only where such a ticket fits.
         records: seed -> record, seeds ascending.
         scores: (metric, at) -> seed -> value on the task's split, for every metric of `measured(task)` and entry of
             the task's `at`; a diverged seed has the task's metric at chance, a seed without a value is missing.
@@ -131,25 +132,26 @@ def _comparison(records: Mapping[Replicate, Record]) -> Comparison:
     by_arm: dict[tuple[str, int], dict[int, Record]] = defaultdict(dict)
     for replicate, record in records.items():
         by_arm[replicate.method, replicate.level][replicate.seed] = record
-    ranked = sorted(((_arm(task, seeds), identity) for (identity, _), seeds in by_arm.items()), key=_rank)
+    ranked = sorted(((_arm(task, known, seeds), identity) for (identity, _), seeds in by_arm.items()), key=_rank)
     return Comparison(task=task, installed=known is not None, arms=tuple(arm for arm, _ in ranked))
 
 
-def _arm(task: Task, seeds: dict[int, Record]) -> Arm:
+def _arm(task: Task, known: Task | None, seeds: dict[int, Record]) -> Arm:
     records = {seed: seeds[seed] for seed in sorted(seeds)}
     spec = next(iter(records.values()))["spec"]
     return Arm(
         method=spec["method"]["name"],
         version=spec["method"]["version"],
         level=spec["level"],
-        installed=_is_installed(spec["method"]),
+        installed=_is_installed(spec["method"], known),
         records=records,
         scores={(metric, at): _scores(task, records, metric, at) for metric in measured(task) for at in task.at},
     )
 
 
-def _is_installed(method: Mapping[str, Any]) -> bool:
-    return registry.installed_method(method_from_json(method)) is not None
+def _is_installed(told: Mapping[str, Any], known: Task | None) -> bool:
+    method = registry.installed_method(method_from_json(told))
+    return method is not None and (known is None or registry.misfit(known, method) is None)
 
 
 def _scores(task: Task, records: Mapping[int, Record], metric: str, at: str) -> dict[int, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench import registry
-from bench.errors import SpecError, UnknownName, Unsupported
+from bench.errors import SpecError, Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
 from bench.tickets.columns import Columns, columns
 
@@ -90,7 +90,7 @@ def refusal(task: Task, method: Method) -> str | None:
             return task.unsupported[part]
     if closed := _closed(task, column):
         return closed
-    return _misfit(task, method) if method.source else None
+    return _sourceless(task, method) if method.source else None
 
 
 def _closed(task: Task, column: Columns) -> str | None:
@@ -106,30 +106,13 @@ def _closed(task: Task, column: Columns) -> str | None:
     return f"domain {task.domain!r} does not say that {said}"
 
 
-def _misfit(task: Task, method: Method) -> str | None:
-    """Why a ticket of the method's source task does not fit `task`; None if it does."""
-    try:
-        source = registry.task(method.task_of("source", task), task.scale)
-    except UnknownName as error:
-        return f"its source is an {error}"
-    if source.name == task.name:
-        return f"its source is {task.name} itself, whose own ticket is the method `ticket`"
-    ticket = registry.method(method.parent_of("source", 1)[0])
-    if reason := refusal(source, ticket):
-        return f"{source.name} has no ticket to give: {reason}"
-    if source.pruning != task.pruning:
-        return f"{source.name} prunes otherwise than {task.name}, so that its tickets keep other weights"
-    return _other_network(source, task)
-
-
-def _other_network(source: Task, task: Task) -> str | None:
-    domain = registry.domain(task.domain)
-    networks = [registry.network(domain, each) for each in (source, task)]
-    if None in networks:
-        return f"domain {task.domain!r} does not say which of its tasks have the same network (`network`)"
-    if networks[0] != networks[1]:
-        return f"{source.name} trains another network than {task.name}: {networks[0]}, not {networks[1]}"
-    return None
+def _sourceless(task: Task, method: Method) -> str | None:
+    """Why the method's source task has no ticket for `task`; None if it has one."""
+    if misfit := registry.misfit(task, method):
+        return misfit
+    source = registry.task(method.task_of("source", task), task.scale)
+    reason = refusal(source, registry.method(method.parent_of("source", 1)[0]))
+    return f"{source.name} has no ticket to give: {reason}" if reason else None
 
 
 class _Planner:

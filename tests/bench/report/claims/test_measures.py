@@ -61,7 +61,8 @@ def test_a_gain_is_the_mean_difference_over_the_levels(compared, direction, sign
     assert values(compared(direction=direction), claim(comparator="dense", levels=(2,))) == by_seed(to_dense)
 
 
-def test_tickets_of_two_sources_are_compared_like_any_two_methods(compared):
+def test_tickets_of_two_sources_are_compared_like_any_two_methods(compared, task, install):
+    install(task(), task(name="vision/here"), task(name="vision/there"))
     one, two = "transfer+here", "transfer+there"
     scores = {("dense", 0): SCORES["dense", 0]}
     scores |= {(one, level): SCORES["ticket", level] for level in LEVELS}

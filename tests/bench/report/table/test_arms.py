@@ -2,10 +2,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from bench import registry
 from bench.report.table.arms import comparisons
 from bench.report.table.render import render
 from bench.report.table.rows import rows, sections
-from bench.spec import REPORTED_ONLY, Method
+from bench.spec import REPORTED_ONLY, Method, Pruning
 from bench.tickets.methods import METHODS
 
 WORLD = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
@@ -116,6 +117,16 @@ def test_a_stranger_called_random_ticket_is_nobodys_opponent(study, record, chan
     assert f"- ‖ Not installed here, or another version of it: random-ticket (version {forged.version});" in text
     (alone,) = comparisons(strange)
     assert alone.arm("random-ticket", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "pruning", "fits"),
+    [("there", 0.5, True), ("nowhere", 0.5, False), ("toy", 0.5, False), ("there", 0.2, False)],
+)
+def test_a_transfer_is_installed_where_a_ticket_of_its_source_fits(record, task, install, source, pruning, fits):
+    install(task(), task(name="vision/there", pruning=Pruning(rate=pruning)))
+    (comparison,) = comparisons([record(registry.method(f"transfer+{source}"), 1, 0, 0.9)])
+    assert [arm.installed for arm in comparison.arms] == [fits]
 
 
 def test_the_line_about_a_method_is_no_part_of_it(record):

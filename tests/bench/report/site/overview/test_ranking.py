@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench import registry
 from bench.report.site.anchors import pages
 from bench.report.site.overview.ranking import rank
 from bench.report.site.sections.standings import standings
@@ -53,6 +54,14 @@ def test_a_task_counts_at_the_scale_that_tells_most_beside_the_ticket(study, arm
     found = ranking(study(ARMS, seeds=4), study(arms, seeds=4, scale="paper"))
     assert [page.task.scale for page in found.ground] == [chosen]
     assert {each.method for each in found.methods} == ARMS.keys() - {"dense"}
+
+
+def test_transfers_from_nowhere_have_no_rank_and_choose_no_scale(study, record, task):
+    paper, names = task(scale="paper"), [f"transfer+nowhere{each}" for each in range(4)]
+    made_up = [record(registry.method(name), 1, seed, 0.99, task=paper) for name in names for seed in range(3)]
+    found = ranking(study(ARMS), study({"dense": 0.0, "ticket": 0.0}, scale="paper"), made_up)
+    assert told(found) == [("ticket", 1), ("reinit", 2), ("random-ticket", 3)]
+    assert [page.task.scale for page in found.ground] == ["small"]
 
 
 def test_scores_are_those_of_shared_levels_and_seeds(study):
