@@ -47,8 +47,7 @@ class Policy:
 
 def compare(baseline: Path, candidate: Path, asked: Request, policy: Policy, *, style: str) -> int:
     """Print what changed between two runs; the exit code says whether it fails the candidate."""
-    tables = baseline.suffix == candidate.suffix == TABLE
-    tasks = registry.tasks() if tables else {}  # only these know the tolerance then
+    tasks = registry.tasks() if TABLE in (baseline.suffix, candidate.suffix) else {}  # no table tells the tolerance
     sides = _side(baseline, tasks), _side(candidate, tasks)
     regression = compare_sides(*sides, wanted=_wanted(*sides, asked))
     sys.stdout.write(review(regression, style))

@@ -124,7 +124,7 @@ def _fact(cell: Cell, facts: list[tuple[str, float, float]]) -> Cell:
 
 
 def _score(before: ArmSummary, now: ArmSummary) -> Cell:
-    cell, fewest = _cell(before, now), max(before.fewest, now.fewest)
+    cell, fewest = _cell(before, now), before.fewest
     if cell.n_candidate < min(cell.n_baseline, fewest):
         lacking = f"{cell.n_candidate} of {cell.n_baseline} seeds: n < {fewest}"
         return replace(cell, verdict="missing", reason=lacking)
@@ -147,7 +147,7 @@ def _gaps(before: ArmSummary, now: ArmSummary) -> Iterator[Cell]:
         other = now.gaps.get(column)
         if other and not changes(gap.protocol, other.protocol, partly=_partly(before, now)):
             cell = _cell(before, now, gap.sample, other.sample, quantity=column, direction="max")
-            yield _tested(cell, gap.sample, other.sample, fewest=max(before.fewest, now.fewest))
+            yield _tested(cell, gap.sample, other.sample, fewest=before.fewest)
 
 
 def _tested(cell: Cell, before: Sample, now: Sample, *, fewest: int) -> Cell:

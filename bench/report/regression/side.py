@@ -67,7 +67,7 @@ class ArmSummary:
         density: mean over the seeds.
         diverged: number of seeds.
         tolerance: of the task; None of a table, which does not tell it.
-        fewest: seeds below which there is no verdict.
+        fewest: seeds below which there is no verdict; the baseline's, as the tolerance: no candidate sets what it must meet.
         records: seed -> record; empty of a table.
         dense: seed -> record of the dense network; empty of a table.
         columns: what the method's columns promise; None of a table, and of a method that is not installed here.

@@ -121,14 +121,20 @@ def trained_differently(baseline: ArmSummary, candidate: ArmSummary) -> list[int
         if seed in before
         and seed in baseline.dense
         and seed in candidate.dense
-        and _result(baseline.dense[seed]) == _result(candidate.dense[seed])
+        and _named(baseline.dense[seed]) == _named(candidate.dense[seed])
         and _origin(before[seed]) == _origin(now[seed])
         and _result(before[seed]) != _result(now[seed])
     ]
 
 
-def _result(record: Record) -> tuple[str, str]:
+def _named(record: Record) -> tuple[str, str]:
     return record["unit_id"], record["digests"]["result"]
+
+
+def _result(record: Record) -> tuple[Any, ...]:
+    """What a training gave; the scores, too, for records alone do not show that the digest is of them."""
+    scores = {(each["name"], each["split"], each["at"]): each["value"] for each in record["metrics"]}
+    return *_named(record), record["status"], scores
 
 
 def _origin(record: Record) -> tuple[Any, ...]:

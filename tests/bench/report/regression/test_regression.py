@@ -84,15 +84,14 @@ def test_seeds_that_fall_apart_need_more_of_them(verdicts):
     assert cell.deciding == 6, "by their spread three would do"
 
 
-@pytest.mark.parametrize("fewest", [(3, 6), (6, 3)])
-def test_the_side_that_asks_for_more_seeds_decides(record, task, fewest):
+@pytest.mark.parametrize(("fewest", "verdict"), [((3, 1_000_000), "worse"), ((6, 3), "inconclusive")])
+def test_the_seeds_that_a_verdict_needs_are_the_baselines(record, task, fewest, verdict):
     sides = [
         of_records("x", [record("ticket", 1, s, 0.9 - side / 4 + s / 1e4, task=task(fewest_seeds=n)) for s in range(5)])
         for side, n in enumerate(fewest)
     ]
     (cell,) = compare_sides(*sides).cells
-    assert cell.verdict == "inconclusive"
-    assert cell.reason.startswith("n < 6; ")
+    assert (cell.verdict, cell.fewest) == (verdict, fewest[0])
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,10 @@ def test_without_parents_only_the_dense_network_tells_the_method_from_the_arithm
     found = cells(run(["d", "r"]), run([dense, "s"]))
     assert found["random-ticket", "accuracy final"].trained_differently is expected
     assert not found["dense", "accuracy final"].trained_differently
+
+
+def test_other_scores_under_the_same_digest_are_not_the_same_to_the_bit(record):
+    before = [record("ticket", 1, seed, 0.9 + seed / 1000) for seed in range(3)]
+    after = [{**record("ticket", 1, seed, 0.4), "digests": each["digests"]} for seed, each in enumerate(before)]
+    assert cells(before, after)["ticket", "accuracy final"].verdict == "worse"
+    assert cells(before, before)["ticket", "accuracy final"].reason == "the same to the bit"
