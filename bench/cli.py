@@ -16,6 +16,7 @@ import typer.main
 
 from bench import __version__
 from bench.errors import MISTAKE, TicketBenchError
+from bench.report.escaping import plain
 from bench.verbs.arguments import options
 
 NAME = "ticketbench"
@@ -56,7 +57,7 @@ def invoke(words: Sequence[str]) -> int:
         error.show()
         return MISTAKE
     except TicketBenchError as error:
-        print(f"ticketbench: {error}", file=sys.stderr)  # noqa: T201  the command line prints
+        print(f"ticketbench: {plain(str(error))}", file=sys.stderr)  # noqa: T201  the command line prints
         return MISTAKE
     return 0
 

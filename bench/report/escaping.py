@@ -43,6 +43,11 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text)
 
 
+def printable(text: str) -> str:
+    """`text` for a terminal: its lines, each `plain`."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def markdown(text: str) -> str:
     """`text` for a line or table cell of Markdown (GitHub's dialect)."""
     return _around_code(plain(text), "`{}`", lambda each: _MARKUP.sub(r"\\\g<0>", each), str)

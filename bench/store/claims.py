@@ -188,8 +188,13 @@ def look(folder: Path, what: str, clock: FileClock) -> Holder:
     """Who has a claim."""
     path = claim_of(folder, what)
     try:
-        with path.open("rb") as file:  # opening asks a network file system for the newest time
-            silent = clock.now() - os.fstat(file.fileno()).st_mtime
+        file = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK
+        )  # asks a network file system for the newest time, waits for no pipe
+        try:
+            silent = clock.now() - os.fstat(file).st_mtime
+        finally:
+            os.close(file)
     except OSError:
         return Holder(what, None, 0.0)
     return Holder(what, _read(path), max(0.0, silent))

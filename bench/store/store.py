@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from bench.errors import StoreError
 from bench.record import FORMAT, CurvePoint, Record
-from bench.schema import Level, Name, Seed, Text, decode
+from bench.schema import LONGEST, Level, Name, Seed, Text, decode
 from bench.spec import DIGITS, Unit
 from bench.store import files, index
 from bench.store.attempt import CONFLICTS, FAILED, REASON, RECORD, STACK, read_record, read_stored
@@ -189,14 +189,21 @@ class Store:
         found: dict[str, tuple[float, Failure]] = {}
         for path in (self.root / FAILED).glob(f"*/{REASON}"):
             what = path.parent.name.partition(".")[0]
-            with path.open(encoding="utf-8", errors="replace") as file:
-                failure = Failure(file.readline().rstrip("\n"), path)
-            found[what] = max(found.get(what, (0.0, failure)), (path.stat().st_mtime, failure))
+            failure = Failure(_first_line(path), path)
+            found[what] = max(found.get(what, (0.0, failure)), (path.lstat().st_mtime, failure))
         return {what: failure for what, (_, failure) in found.items()}
 
     def crashed_in_stacks(self) -> set[str]:
         """First ten digits of the ids of units that ever failed because their stack crashed."""
         return {path.parent.name.partition(".")[0] for path in (self.root / FAILED).glob(f"*/{STACK}")}
+
+
+def _first_line(path: Path) -> str:
+    try:
+        told = files.read(path).decode(errors="replace")
+    except (OSError, ValueError) as error:
+        return f"nobody knows why ({path.name}: {error})"
+    return told.partition("\n")[0][:LONGEST]
 
 
 def curve(folder: Path) -> list[CurvePoint]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from bench.report.escaping import plain
+
 
 @contextmanager
 def activity() -> Iterator[Callable[[str], None]]:
@@ -22,4 +24,4 @@ def activity() -> Iterator[Callable[[str], None]]:
 
 def say_aside(line: str) -> None:
     """A line of ours on standard error; above what is told there in place."""
-    print(f"ticketbench: {line}", file=sys.stderr, flush=True)  # noqa: T201  the command line prints
+    print(f"ticketbench: {plain(line)}", file=sys.stderr, flush=True)  # noqa: T201  the command line prints

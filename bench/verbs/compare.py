@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from bench.report.regression.gates import compare_sides
 from bench.report.regression.review import review
 from bench.report.regression.side import Key, Side, of_records, of_table
 from bench.spec import Task
-from bench.verbs.arguments.request import Request, again, command_line, existing
+from bench.verbs.arguments.request import Request, again, command_line, existing, say
 
 TABLE = ".csv"
 OTHERS = f"run a suite first, or name another store, records (*{RECORDS}) or a table (*{TABLE})"
@@ -50,7 +49,7 @@ def compare(baseline: Path, candidate: Path, asked: Request, policy: Policy, *, 
     tasks = registry.tasks() if TABLE in (baseline.suffix, candidate.suffix) else {}  # no table tells the tolerance
     sides = _side(baseline, tasks), _side(candidate, tasks)
     regression = compare_sides(*sides, wanted=_wanted(*sides, asked))
-    sys.stdout.write(review(regression, style))
+    say(review(regression, style).removesuffix("\n"))
     again(command_line("compare", baseline, candidate, *asked.typed, *policy.words))
     return 1 if policy.fails(regression) else 0
 

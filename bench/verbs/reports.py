@@ -48,7 +48,7 @@ def table(asked: Request, root: Path, *, style: str | None, output: Path | None)
         return
     text = rendered(records, style or MARKDOWN, methods=asked.arms)
     if output is None:
-        sys.stdout.write(text)
+        say(text.removesuffix("\n"))
         return
     with writing(output):
         if output.exists() and not output.is_file():  # /dev/stdout

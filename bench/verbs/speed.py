@@ -22,7 +22,8 @@ from bench.store import files
 from bench.store.attempt import STATES, read_record
 from bench.store.store import Store
 from bench.store.tensors import masks_nothing
-from bench.verbs.arguments.request import Request, again, existing, writing
+from bench.verbs.activity import say_aside
+from bench.verbs.arguments.request import Request, again, existing, say, writing
 
 FOLDER = "speed"
 """Of a store: what was measured of its units, a file each."""
@@ -65,7 +66,7 @@ def speed(
             _keep(store, told.speed)
         else:
             missed.append(told)
-            sys.stderr.write(f"ticketbench: nothing measured of {_label(told.folder)}: {told.reason}\n")
+            say_aside(f"nothing measured of {_label(told.folder)}: {told.reason}")
     if not found and all(told.kind == "refused" for told in missed):
         raise StoreError(f"nothing in {root} that was asked for can be measured: see above why")
     _write(found, style, output)
@@ -166,7 +167,7 @@ def _write(found: Sequence[Speed], style: str, output: Path | None) -> None:
 
     text = render(found, style)
     if output is None:
-        sys.stdout.write(text)
+        say(text.removesuffix("\n"))
         return
     with writing(output), files.drafted(output) as draft:
         draft.write_text(text, encoding="utf-8")

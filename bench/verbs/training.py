@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bench import registry
 from bench.errors import DataError, StoreError
+from bench.report.escaping import plain
 from bench.runs import overview
 from bench.runs.clean import clean as remove_states
 from bench.runs.drive import drive
@@ -56,7 +57,7 @@ def _drawn(asked: Request, store: Store) -> list[Path]:
     try:
         return draw(asked, store, FIGURES)
     except StoreError as error:
-        sys.stderr.write(f"warning: no figures: {error}\n")
+        sys.stderr.write(f"warning: no figures: {plain(str(error))}\n")
         return []
 
 

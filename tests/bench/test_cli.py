@@ -133,6 +133,48 @@ def test_status_walks_a_store_once_and_reads_its_failures_once(command, suite_fi
     assert sorted(looked) == ["failures", "folders"]
 
 
+CODES = "\x1b]0;pwned\x07\x1b[2J"
+"""They rename a terminal's window, and clear it."""
+
+
+@pytest.mark.parametrize(
+    ("verb", "title", "key"), [("plan", CODES, "title"), ("status", CODES, "title"), ("plan", "", CODES)]
+)
+def test_no_code_of_a_suite_reaches_a_terminal(command, suite_file, finished, verb, title, key):
+    quoted = json.dumps(key)
+    suite_file.write_text(
+        suite_file.read_text().replace('title = "a toy"', f"{quoted} = {json.dumps('a toy' + title)}")
+    )
+    _, out, err = command(verb, suite_file, "--store", finished)
+    assert [line for line in (out + err).split("\n") if not line.isprintable()] == []
+    assert "pwned" in out + err
+
+
+def test_no_code_of_a_store_reaches_a_terminal(command, suite_file, finished):
+    unit = next((finished / "toy/chain/ticket/s1").glob("L03-*"))
+    shutil.rmtree(unit)
+    why = finished / "failed" / f"{unit.name.partition('-')[2]}.00000000" / "reason.txt"
+    why.parent.mkdir(parents=True)
+    why.write_text(f"no memory{CODES}{'!' * 10_000}\n")
+    _, out, _ = command("status", suite_file, "--store", finished)
+    assert [line for line in out.split("\n") if not line.isprintable() or len(line) > 3_000] == []
+    assert "no memory" in out
+    (finished / f"evil{CODES}").symlink_to(finished.parent)
+    code, _, err = command("table", "--store", finished)
+    assert (code, err.rstrip("\n").isprintable()) == (2, True)
+
+
+def test_no_code_of_a_table_that_is_compared_reaches_a_terminal(command, finished, tmp_path):
+    _, text, _ = command("table", "--store", finished, "--format", "csv")
+    mine, theirs = tmp_path / "mine.csv", tmp_path / "theirs.csv"
+    mine.write_text(text)
+    theirs.write_text(text.replace("random-ticket", f"random{CODES}"))
+    for style in ("csv", "md", "json"):
+        _, out, _ = command("compare", mine, theirs, "--format", style)
+        assert "pwned" in out
+        assert all(line.isprintable() for line in out.split("\n"))
+
+
 def test_an_empty_word_is_no_word_left_out(command, suite_file, finished):
     """As a shell makes of a variable that is not set: nothing is removed, and nothing else is shown than was asked."""
     before = sorted(finished.rglob("*.safetensors"))

@@ -13,6 +13,7 @@ from bench import suitefile
 from bench.code import brought
 from bench.errors import SpecError, StoreError
 from bench.record import Record
+from bench.report.escaping import printable
 from bench.runs.planning.plan import Plan
 from bench.runs.planning.plan import plan as make_plan
 from bench.runs.planning.selection import Selection
@@ -213,4 +214,5 @@ def ways(commands: Sequence[str]) -> list[str]:
 
 
 def say(*lines: str) -> None:
-    print(*lines, sep="\n")  # noqa: T201  the command line prints
+    """Print lines, which may tell what others wrote."""
+    print(*map(printable, lines), sep="\n")  # noqa: T201  the command line prints

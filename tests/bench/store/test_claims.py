@@ -191,3 +191,8 @@ def test_what_an_attempt_left_is_cleared_while_its_unit_is_held(root):
     claims.clear(UNIT)
     assert {path.name for path in (root / ATTEMPTS).iterdir() if path.is_dir()} == {f"{OTHER[:10]}.fedcba98"}
     assert len(list(holders(root))) == 2
+
+
+def test_a_pipe_in_the_place_of_a_claim_is_not_waited_for(root):
+    os.mkfifo(claim_of(root / ATTEMPTS, UNIT[:10]))
+    assert [each.owner for each in holders(root)] == [None]

@@ -228,3 +228,11 @@ def test_a_store_has_at_most_four_inodes_a_record(template, toys, tmp_path):
     store, plan = template(suite, tmp_path / "runs")
     assert len(plan.units) == 106
     assert sum(1 for _ in store.root.rglob("*")) <= 4 * 106
+
+
+def test_a_pipe_in_the_place_of_a_reason_is_not_waited_for(filled):
+    store, _ = filled
+    why = store.root / "failed" / "0123456789.00000000" / "reason.txt"
+    why.parent.mkdir(parents=True)
+    os.mkfifo(why)
+    assert store.failures()["0123456789"].reason == "nobody knows why (reason.txt: it is no plain file)"
