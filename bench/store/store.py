@@ -232,10 +232,21 @@ def curves(store: Store, records: Iterable[Record]) -> dict[str, list[CurvePoint
     return {record["unit_id"]: curve(store.folder(Unit.from_spec(record["spec"]))) for record in records}
 
 
-def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:
+def _unit_folders(root: Path, skip: set[str]) -> Iterator[Path]:
+    waiting = _folders_in(root, skip)
+    while waiting:
+        folder = waiting.pop()
+        if UNIT_FOLDER.fullmatch(folder.name):
+            yield Path(folder.path)
+        else:
+            waiting += _folders_in(folder.path, set())
+
+
+def _folders_in(folder: Path | str, skip: set[str]) -> list[os.DirEntry[str]]:
+    """The last first."""
     try:
         with os.scandir(folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
+            inside = sorted(entries, key=lambda entry: entry.name, reverse=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be read: {error.strerror}; a store is read whole or not at all") from error
     for entry in inside:
@@ -244,9 +255,4 @@ def _unit_folders(folder: Path | str, skip: set[str]) -> Iterator[Path]:
                 f"{entry.path} is a link to {Path(entry.path).readlink()}: a store is read whole or not at all, "
                 "so move the folder there, or link the whole store"
             )
-        if entry.name in skip or not entry.is_dir(follow_symlinks=False):
-            continue
-        if UNIT_FOLDER.fullmatch(entry.name):
-            yield Path(entry.path)
-        else:
-            yield from _unit_folders(entry.path, set())
+    return [entry for entry in inside if entry.name not in skip and entry.is_dir(follow_symlinks=False)]

@@ -69,6 +69,10 @@ def parse(text: str, *, name: str, file: str, folder: Path) -> Suite:
         match = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
         line, what = (match[2], match[1]) if match else (str(text.count("\n") + 1), str(error))
         raise SpecError(f"{file}:{line}: not TOML: {what}") from error
+    except ValueError as error:  # of Python, which reads no such number
+        raise SpecError(f"{file}: a number has thousands of digits: write it shorter") from error
+    except RecursionError as error:
+        raise SpecError(f"{file}: lists or tables are too deep inside each other: write them flat") from error
     source = Source(text, file)
     source.check_keys(data, TOP_KEYS, block=None)
     blocks = data.get("task")

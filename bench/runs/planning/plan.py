@@ -11,6 +11,9 @@ from bench.errors import SpecError, Unsupported
 from bench.spec import DENSE, Entry, Method, Role, Suite, Task, Unit, coincident
 from bench.tickets.columns import Columns, columns
 
+MOST = 250_000
+"""Units of a plan; two mistyped ranges must fill neither the memory nor the day."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -64,7 +67,7 @@ def plan(suite: Suite) -> Plan:
 
     Raises:
         Unsupported: if a task cannot run a method that is asked of it.
-        SpecError: if a task contradicts itself, as far as its domain knows without its data.
+        SpecError: if a task contradicts itself, as far as its domain knows without its data; or if there are more than `MOST`.
     """
     planner = _Planner()
     for entry in suite.entries:
@@ -139,7 +142,8 @@ class _Planner:
 
     def _unit(self, task: Task, method: Method, level: int, seed: int) -> Unit:
         if method.is_chain:
-            for lower in range(1, level):  # in this order, so that a long chain needs no deep recursion
+            made = (lower for lower in range(level - 1, 0, -1) if (task.key, method.name, lower, seed) in self._made)
+            for lower in range(next(made, 0) + 1, level):  # in this order, so that a long chain needs no deep recursion
                 self._one(task, method, lower, seed)
         return self._one(task, method, level, seed)
 
@@ -153,6 +157,8 @@ class _Planner:
                 parents[role] = self._unit(self._home(role, method, task), parent, parent_level, seed).id
             unit = Unit(task=task, method=method, level=level, seed=seed, parents=parents)
             self._made[key] = self.units[unit.id] = unit
+            if len(self.units) > MOST:
+                raise SpecError(f"the suite has more than {MOST:,} units: ask for fewer levels or seeds of {task.key}")
         return self._made[key]
 
     @staticmethod

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import older
 import pytest
@@ -236,3 +238,16 @@ def test_a_pipe_in_the_place_of_a_reason_is_not_waited_for(filled):
     why.parent.mkdir(parents=True)
     os.mkfifo(why)
     assert store.failures()["0123456789"].reason == "nobody knows why (reason.txt: it is no plain file)"
+
+
+def test_folders_may_be_deep_inside_each_other(filled, monkeypatch):
+    store, plan = filled
+    monkeypatch.chdir(store.root)
+    for _ in range(1_100):
+        Path("a").mkdir()
+        os.chdir("a")
+    try:
+        assert len(list(Store(store.root).folders())) == len(plan.units)
+        assert list(store.folders()) == sorted(store.folders())
+    finally:
+        subprocess.run(["rm", "-r", store.root / "a"], check=True)  # pytest's own way is recursive

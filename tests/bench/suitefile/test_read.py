@@ -80,6 +80,16 @@ def test_errors_name_file_line_and_key(toys, text, said):
     assert "\n" not in str(error.value)
 
 
+def test_what_python_cannot_read_is_told_too(toys):
+    for value in ("[" * 5_000 + "]" * 5_000, "{a=" * 5_000 + "1" + "}" * 5_000):
+        with pytest.raises(
+            SpecError, match=r"^mine.toml: lists or tables are too deep inside each other: write them flat$"
+        ):
+            read(f"title = {value}")
+    with pytest.raises(SpecError, match=r"^mine.toml: a number has thousands of digits: write it shorter$"):
+        read(HEAD + GOOD.replace("[0]", f"[{'1' * 5_000}]"))
+
+
 def test_a_suite_in_a_file(toys, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(HEAD + GOOD)

@@ -7,7 +7,7 @@ import pytest
 import toy
 
 from bench import registry
-from bench.errors import Unsupported
+from bench.errors import SpecError, Unsupported
 from bench.runs.planning.plan import plan, refusal
 from bench.spec import Pruning, Suite
 from bench.suitefile import parse
@@ -233,3 +233,10 @@ def test_all_methods_are_those_that_need_no_source(toys):
         folder=Path(),
     )
     assert {method.name for method in suite.entries[0].methods} == set(METHODS)
+
+
+def test_a_plan_is_bounded(toys, monkeypatch):
+    monkeypatch.setattr("bench.runs.planning.plan.MOST", 9)
+    assert len(plan(toy.suite(("ticket",), levels=(8,), seeds=(0,))).units) == 9
+    with pytest.raises(SpecError, match="more than 9 units: ask for fewer levels or seeds of toy/chain@smoke"):
+        plan(toy.suite(("ticket",), levels=(9,), seeds=(0,)))
