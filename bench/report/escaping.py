@@ -35,7 +35,7 @@ _TEX = {
     **{mark: f"\\{mark}" for mark in "{}$&#_%"},
 }
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")  # noqa: RUF001  spreadsheets take wide signs, too
 
 
 def plain(text: str) -> str:
@@ -56,7 +56,7 @@ def markdown(text: str) -> str:
 def tex(text: str) -> str:
     """`text` for a line or table cell of LaTeX."""
     quoted = _around_code(plain(text), r"\texttt{{{}}}", _tex, _tex)
-    return re.sub(r"^[\[*]", r"{\g<0>}", quoted)  # after the `\\` of the row before, these are its arguments
+    return re.sub(r"^( *)([\[*])", r"\1{\2}", quoted)  # after the `\\` of the row before, these are its arguments
 
 
 def html(text: str) -> str:

@@ -53,9 +53,11 @@ class Arm:
 
     @property
     def flops_ratio(self) -> float | None:
-        """Theoretical multiply-adds over those of the dense network, on average over the seeds that tell both."""
+        """Theoretical multiply-adds over those of the dense network, one or more, on average over the seeds that tell both."""
         pairs = [(record["flops"], record["flops_dense"]) for record in self.records.values()]
-        return _mean([flops / dense for flops, dense in pairs if flops is not None and dense])
+        return _mean(
+            [flops / dense for flops, dense in pairs if flops is not None and dense is not None and dense >= 1]
+        )
 
     @property
     def cut_off(self) -> bool:

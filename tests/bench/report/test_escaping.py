@@ -86,6 +86,8 @@ def test_tex_leaves_no_special_character_and_balanced_groups(text):
         ("random-ticket L-2", "random-ticket L-2"),
         ("[1]", "{[}1]"),
         ("* no", "{*} no"),
+        ("  [9cm]", "  {[}9cm]"),
+        (" *no", " {*}no"),
         ("`ticket` here", r"\texttt{ticket} here"),
         ("a--b", "a-{}-b"),
         ("3 ‡ ↑", r"3 \ddag{} $\uparrow$"),
@@ -95,7 +97,9 @@ def test_tex(text, expected):
     assert escaping.tex(text) == expected
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20sum"]
+)
 def test_a_spreadsheet_sees_no_formula(text):
     assert escaping.field(text) == f"'{text}".replace("\r", "\n")
 

@@ -148,7 +148,7 @@
   // A spreadsheet must not take a name for a formula.
   function csv(table) {
     const found = fields(table);
-    const field = cell => { const safe = typeof cell === 'string' && /^[=+@\t\r-]/.test(cell) ? `'${cell}` : String(cell ?? ''); return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe; };
+    const field = cell => { const safe = typeof cell === 'string' && /^[=+@＝＋－＠\t\r-]/.test(cell) ? `'${cell}` : String(cell ?? ''); return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe; };
     return [found.map(([head]) => head), ...found[0][1].map((_, row) => found.map(([, cells]) => cells[row]))].map(row => `${row.map(field).join(',')}\r\n`).join('');
   }
 

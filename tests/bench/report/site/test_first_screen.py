@@ -16,7 +16,7 @@ from bench.report.claims.verdicts import judge
 pytestmark = pytest.mark.browser
 
 EFFECTS = {"dense": 0.0, "ticket": 0.01, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05, "one-shot": 0.0}
-FORMULAS = ("=1+1", "-1+cmd", "@sum", "+cmd|x")
+FORMULAS = ("=1+1", "-1+cmd", "@sum", "+cmd|x", "\uff1d1+1")
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 

@@ -142,3 +142,9 @@ def test_methods_stand_in_the_order_of_the_paper_and_strangers_last(study):
     order = ["dense", "ticket", "ticket", "snip", "snip", "rigl", "rigl", "abacus", "abacus", "zebra", "zebra"]
     assert [row.method for row in table] == order
     assert [row.level for row in table] == [0] + [1, 2] * 5
+
+
+def test_multiply_adds_of_less_than_one_network_give_no_ratio(study):
+    records = [{**each, "flops_dense": 5e-324} for each in study({"dense": 0.0, "ticket": 0.0})]
+    assert {row.flops_ratio for row in rows(records)} == {None}
+    assert "Infinity" not in render(records, "json")
