@@ -30,6 +30,7 @@ _TEX = {
     "|": r"\textbar{}",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
+    "¶": r"\P{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     **{mark: f"\\{mark}" for mark in "{}$&#_%"},

@@ -52,6 +52,11 @@ class Arm:
         return [seed for seed, record in self.records.items() if record["status"] == "diverged"]
 
     @property
+    def imported(self) -> list[int]:
+        """The seeds whose ticket came in a file and was not made here."""
+        return [seed for seed, record in self.records.items() if "imported" in record]
+
+    @property
     def flops_ratio(self) -> float | None:
         """Theoretical multiply-adds over those of the dense network, one or more, on average over the seeds that tell both."""
         pairs = [(record["flops"], record["flops_dense"]) for record in self.records.values()]

@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.report.statistics.seeds import FEWEST
 from bench.report.table.arms import Arm
-from bench.report.table.notes import COLLAPSED, DIVERGED, UNKNOWN, collapsed
+from bench.report.table.notes import COLLAPSED, DIVERGED, IMPORTED, UNKNOWN, collapsed
 from bench.report.table.rows import OPPONENTS, Row, Section
 
 MOST_DECIMALS = 6
@@ -39,7 +39,7 @@ COMPACT = (
     Column(name="method", heading="method", text=lambda _, arm, __: method(arm)),
     Column(name="level", heading="level", text=lambda row, _, __: str(row.level)),
     Column(name="density", heading="density %", text=lambda row, arm, _: _density(row, arm)),
-    Column(name="n", heading="n", text=lambda row, arm, _: str(row.n) + (f" {DIVERGED}" if arm.diverged else "")),
+    Column(name="n", heading="n", text=lambda row, arm, _: _seeds(row, arm)),
     Column(name="mean", heading="mean [low, high]", text=_bounds("mean", "")),
     Column(name="score_normalised", heading="normalised", text=lambda row, _, __: _normalised(row)),
     Column(name="vs_dense", heading="vs dense", text=_bounds("vs_dense")),
@@ -105,6 +105,11 @@ def besides(section: Section) -> list[tuple[str, ...]]:
 def bracket(name: str) -> Text:
     """The interval alone of a difference; without one, the difference."""
     return lambda row, _, decimals: _bracket(row.bounds(name), decimals)
+
+
+def _seeds(row: Row, arm: Arm) -> str:
+    marks = DIVERGED * bool(arm.diverged), IMPORTED * bool(arm.imported)
+    return " ".join(filter(None, (str(row.n), *marks)))
 
 
 def _density(row: Row, arm: Arm) -> str:

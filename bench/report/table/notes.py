@@ -12,6 +12,7 @@ from bench.tickets.methods import METHODS
 
 COLLAPSED = "†"
 DIVERGED = "‡"
+IMPORTED = "¶"
 UNKNOWN = "‖"
 
 
@@ -51,10 +52,16 @@ def marks(section: Section) -> list[str]:
         if collapsed(arm):
             empty[", ".join(collapsed(arm))].append(arm.label)
     gone = [f"{arm.label} ({_list('seed', arm.diverged)})" for arm in section.arms if arm.diverged]
+    believed = [f"{arm.label} ({_list('seed', arm.imported)})" for arm in section.arms if arm.imported]
     unknown = sorted({f"{arm.method} (version {arm.version})" for arm in section.arms if not arm.installed})
     return [
         *(f"{COLLAPSED} Without a single weight: {layers}, in {', '.join(arms)}." for layers, arms in empty.items()),
         *([f"{DIVERGED} Diverged, counted at chance ({chance:g}): {'; '.join(gone)}."] if gone else []),
+        *(
+            [f"{IMPORTED} From an imported file, believed and not made here: {'; '.join(believed)}."]
+            if believed
+            else []
+        ),
         *(
             [
                 f"{UNKNOWN} Not installed here, or another version of it: {', '.join(unknown)}; nothing is compared with it."

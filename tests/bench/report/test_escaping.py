@@ -70,7 +70,7 @@ def test_tex_leaves_no_special_character_and_balanced_groups(text):
         "texttt",
     ):
         rest = rest.replace(f"\\{known}{{", "{")
-    for known in ("\\dag{}", "\\ddag{}", "$\\uparrow$", "$\\downarrow$", "$-$"):
+    for known in ("\\P{}", "\\dag{}", "\\ddag{}", "$\\uparrow$", "$\\downarrow$", "$-$"):
         rest = rest.replace(known, "")
     for mark in "{}$&#_%":
         rest = rest.replace(f"\\{mark}", "")
@@ -91,6 +91,7 @@ def test_tex_leaves_no_special_character_and_balanced_groups(text):
         ("`ticket` here", r"\texttt{ticket} here"),
         ("a--b", "a-{}-b"),
         ("3 ‡ ↑", r"3 \ddag{} $\uparrow$"),
+        ("3 ¶", r"3 \P{}"),
     ],
 )
 def test_tex(text, expected):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.report.table.notes import collapsed, notes
+from bench.report.table.render import render
 from bench.report.table.rows import sections
 from bench.tickets.methods import METHODS
 
@@ -163,3 +164,12 @@ def test_only_what_is_shown_is_marked(record, study):
     assert any(line.startswith("‡") for line in told(found))
     assert any(line.startswith("‖") for line in told(found))
     assert not any(line.startswith(("‡", "‖")) for line in told(found, methods=("ticket",)))
+
+
+def test_an_imported_ticket_is_marked(study):
+    own = study({"dense": 0.0, "ticket": 0.0, "random-ticket": 0.0})
+    some = [{**each, "imported": "0" * 64} if each["spec"]["method"]["name"] == "ticket" else each for each in own]
+    text = render(some, "md")
+    assert "- ¶ From an imported file, believed and not made here: ticket L1 (seeds 0, 1, 2)." in text
+    assert [line.split("|")[4].strip() for line in text.splitlines() if line.startswith("| ticket ")] == ["3 ¶"]
+    assert "¶" not in render(own, "md")
