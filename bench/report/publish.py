@@ -40,9 +40,9 @@ def publish(
     `tables/<name>-bootstrap.csv` comes with them where records keep their test items; many records are `<name>.jsonl.gz`.
 
     What was published under that name before stays, so that a suite can be published task by task, from several
-    machines; a unit that comes again with an equal result changes nothing. A suite that is to be apart repeats what stands in
-    another as it stands there: who sends it chooses every time and word of its copies. Tables and figures that no longer follow go: one of a
-    task has the scale in its name once there are two.
+    machines; a unit that comes again with an equal result changes nothing. A suite that is to be apart repeats what stands
+    in another as it stands there: whoever sends it chooses the times and words of its copies. Tables and figures that no
+    longer follow go: one of a task has the scale in its name once there are two.
 
     Args:
         records: of a suite, in any order; the files do not depend on it.
@@ -77,9 +77,7 @@ def publish(
     named = None if submitter is None else written({**told_before, name: submitter})
     others = {suite: records for suite, records in staying.items() if suite != name}
     if apart:
-        beside = standing(others, published)
-        refuse_additions({**beside, ADDED: own.values()})
-        own = {**own, **_common(merged(beside), own)}
+        own = _beside(standing(others, published), own)
 
     def make(draft: Path) -> list[Path]:
         told = [] if named is None else [_text(draft / SUBMITTERS, named)]
@@ -88,7 +86,7 @@ def publish(
         return [*made, *told]
 
     made = fill(folder, make)
-    _tidy(folder, made, {name: own.values(), **others}, {name})
+    _tidy(folder, made, {**staying, name: own.values()} if name in published else others, {name})
     return made
 
 
@@ -248,9 +246,11 @@ def _begins(suite: str, records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(f"{stem}{end}" for stem in sorted(stems) for end in ".-")
 
 
-def _common(standing: Mapping[Replicate, Record], own: Iterable[Replicate]) -> dict[Replicate, Record]:
-    """Those of the standing records that a suite repeats."""
-    return {replicate: standing[replicate] for replicate in own if replicate in standing}
+def _beside(others: Suites, own: Mapping[Replicate, Record]) -> dict[Replicate, Record]:
+    """What a suite is that somebody else sent: what other files hold of it, as it stands there, and all else."""
+    refuse_additions({**others, ADDED: own.values()})
+    stands = merged(others)
+    return {replicate: stands.get(replicate, record) for replicate, record in own.items()}
 
 
 def _ids(records: Iterable[Record]) -> set[str]:

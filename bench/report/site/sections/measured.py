@@ -15,7 +15,6 @@ from typing import Any
 
 from bench.errors import StoreError
 from bench.record import Measurement, Record, score_of
-from bench.report.escaping import plain
 from bench.report.table.arms import Arm
 from bench.schema import decode
 from bench.store import files
@@ -75,7 +74,7 @@ def _lines(folder: Path) -> Iterator[tuple[str, Measurement]]:
         for number, line in enumerate(content.split(b"\n"), start=1):
             try:
                 if line.strip():
-                    yield f"{plain(path.name)}, line {number}", decode(line, Measurement)
+                    yield f"{path.name}, line {number}", decode(line, Measurement)
             except ValueError as error:
                 raise StoreError(f"{path}, line {number}: not a measurement ({error}); remove the line") from error
 

@@ -155,13 +155,6 @@ def test_a_name_of_a_file_is_text(records, folder):
     assert "&lt;img src=x onerror=alert(1)&gt;.jsonl, line 1" in text
 
 
-def test_a_name_that_is_no_text_is_written(records, folder):
-    path = folder(measurement(records[0], result="0" * 64), name="some")
-    (path / "some.jsonl").rename(path / "\udcff.jsonl")
-    text = site({"some": records}, [], measured=measurements(path, {"some": records}))
-    assert b"<li> .jsonl, line 1: it measured" in text.encode()
-
-
 def test_a_training_says_more_than_a_replay(records, folder):
     trained, replayed = measurement(records[0]), measurement(records[0], how="replay")
     for order in ((trained, replayed), (replayed, trained)):
