@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from bench.report import escaping
 from bench.report.claims.definitions import Claim, papers
 from bench.report.claims.measures import STATISTICS, printed
 from bench.report.claims.verdicts import ClaimVerdict
@@ -33,8 +34,9 @@ def blocks(verdicts: Iterable[ClaimVerdict]) -> str:
 
 def verdict_table(verdicts: Sequence[ClaimVerdict]) -> str:
     """A table of the verdicts, the reasons under it."""
-    table = markdown([COLUMNS, *map(_row, verdicts)])
-    notes = [f"- {verdict.claim.id}: {note}" for verdict in verdicts for note in notes_on(verdict)]
+    rows = [[escaping.markdown(cell) for cell in _row(verdict)] for verdict in verdicts]
+    table = markdown([COLUMNS, *rows])
+    notes = [f"- {verdict.claim.id}: {escaping.markdown(note)}" for verdict in verdicts for note in notes_on(verdict)]
     return "\n".join([*table, *([""] if notes else []), *notes]) + "\n"
 
 

@@ -830,6 +830,15 @@ def test_what_is_claimed_is_said(change, said):
     assert claimed(replace(CLAIM, **change)) == said
 
 
+def test_a_reason_of_a_record_is_shown_and_not_obeyed(study):
+    told = "<!-- [here](https://example.org) <img src=x> | `winning"
+    records = [{**each, "metrics": [], "nulls": {"accuracy": told}} for each in world(study, ticket=0.5)]
+    verdict = one(CLAIM, records)
+    assert told in verdict.reason
+    table = verdict_table([verdict])
+    assert r"\<!-- [here\](https://example.org) \<img src=x> \| \`winning" in table
+
+
 def test_an_exact_claim_shows_what_it_fails_by(study):
     records = study({"dense": 0.0, "synflow": 0.0}, seeds=2)
     claim = replace(CLAIM, method="synflow", comparator=None, statistic="effective", test="exact", margin=0.0, seeds=1)

@@ -16,7 +16,7 @@ from bench.report.regression.gates import ALARM, compare_sides
 from bench.report.regression.review import COLUMNS, outcome, review
 from bench.report.regression.side import of_records, of_table
 from bench.report.table.render import render
-from bench.spec import Method
+from bench.spec import Method, unit_id
 
 ARMS = {"dense": 0.0, "ticket": 0.0, "reinit": -0.02, "shuffled": -0.03, "random-ticket": -0.05}
 WIGGLE = (-1.0, 0.5, 1.0, -0.5, 0.0)
@@ -434,9 +434,8 @@ def test_csv_and_json_give_every_cell(run):
 def records_file(tmp_path):
     def write(records, name):
         path = tmp_path / name
-        path.write_text(
-            render(records, "csv") if name.endswith(".csv") else "".join(json.dumps(r) + "\n" for r in records)
-        )
+        lines = (json.dumps({**each, "unit_id": unit_id(each["spec"])}) + "\n" for each in records)
+        path.write_text(render(records, "csv") if name.endswith(".csv") else "".join(lines))
         return path
 
     return write
