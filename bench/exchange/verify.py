@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "search cost": budgets.search,
     "metrics": scores.recomputed,
     "ranges": scores.ranges,
+    "numbers beside": scores.beside,
     "sizes": scores.sizes,
     "weights": states.weights,
     "trained weights": states.controls,

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.exchange.submission import Submission, SubmittedUnit
-from bench.record import CurvePoint
+from bench.record import CurvePoint, node_layers
+from bench.spec import Task
+from bench.store.integrity import BESIDE
 from bench.tickets.measurements.metrics import metrics
 
 RANGES = {
@@ -49,11 +51,36 @@ def ranges(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
             yield f"its curve does not hold the splits of its task at step {point['step']!a}"
             return
         for split, name, value in _values(point):
-            low, high = RANGES.get(name, (-math.inf, math.inf))
-            if name not in task.directions:
-                yield f"its curve has {name!a} on {split}, which its task does not measure"
-            elif not low <= value <= high:
-                yield f"its curve has {name} {value} on {split} at step {point['step']}: it is from {low} to {high}"
+            yield from _wrong(task, "curve", name, value, f" on {split} at step {point['step']}")
+
+
+def _wrong(task: Task, part: str, name: str, value: float, place: str = "") -> Iterator[str]:
+    """That a number in a part of the record is of no metric of the task, or beyond the metric's range."""
+    low, high = RANGES.get(name, (-math.inf, math.inf))
+    if name not in task.directions:
+        yield f"its {part} has {name!a}{place}, which its task does not measure"
+    elif not low <= value <= high:
+        yield f"its {part} has {name} {value}{place}: it is from {low} to {high}"
+
+
+def beside(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
+    """What stands beside the result is something, of a metric, a mask or a method that gives it, and within its range."""
+    record, task = entry.record, entry.unit.task
+    for part, words in BESIDE.items():
+        if not dict(record).get(part, True):
+            yield f"its {words} are told, and there are none"
+    if "survival" in record and entry.installed.method is not None and not entry.columns.mask.ranked:
+        yield "its survivors are told, and its mask ranks no trained weights"
+    if "interpolation" in record and "twin" not in entry.unit.method.parents:
+        yield "its metrics between its twin and itself are told, and its method has no twin"
+    if len(list(node_layers(record))) != len(record.get("nodes", ())):
+        yield "its nodes do not fit together"
+    if (items := record.get("items")) and (items["metric"] not in task.directions or items["split"] != task.split):
+        yield f"its test items are of {items['metric']!a} on {items['split']!a}, which its task does not score"
+    lines = record.get("interpolation", {}) | {name: [value] for name, value in record.get("fit", {}).items()}
+    for name, values in lines.items():
+        for value in values:
+            yield from _wrong(task, "record", name, value)
 
 
 def _values(point: CurvePoint) -> Iterator[tuple[str, str, float]]:

@@ -347,7 +347,7 @@ CHEATS = {
     "a better score": (better, ["its metrics are not those of its curve: accuracy on test (final) differs"]),
     "no score": (no_score, ["its curve has no accuracy on test at its end, which is its score"]),
     "more than everything": (perfect, ["its curve has accuracy 100.5 on test at step", "it is from 0.0 to 100.0"]),
-    "another metric": (other_metric, ["its curve has 'bleu' on test, which its task does not measure"]),
+    "another metric": (other_metric, ["its curve has 'bleu' on test at step", "which its task does not measure"]),
     "another split": (other_split, ["its curve does not hold the splits of its task at step 10"]),
     "an excuse": (excused, ["it says that it diverged without a reason, or the reverse"]),
     "a divergence after the end": (overshot, ["it diverged after 31 steps, its training has 30"]),
@@ -588,6 +588,34 @@ def test_what_follows_from_the_layers_is_not_believed(moons, forge, change, expe
     found = said(moons)
     assert found
     assert all(expected in line for line in found), found
+
+
+ITEMS = {"metric": "bleu", "split": "test", "signature": "", "statistics": ["9 9 9 8 7 6"]}
+
+
+@pytest.mark.parametrize(
+    ("part", "told", "expected"),
+    [
+        ("items", ITEMS, "its test items are of 'bleu' on 'test', which its task does not score"),
+        ("nodes", [], "its nodes are told, and there are none"),
+        ("fit", {"accuracy": 1e60}, "its record has accuracy 1e+60: it is from 0.0 to 100.0"),
+        ("fit", {"=cmd": 5}, "its record has '=cmd', which its task does not measure"),
+        (
+            "interpolation",
+            {"accuracy": [50.0]},
+            "its metrics between its twin and itself are told, and its method has no",
+        ),
+        ("survival", {"initial": 1, "movement": 1e60}, "its survivors are told, and its mask ranks no trained weights"),
+    ],
+)
+def test_what_stands_beside_the_result_is_not_believed(runs, forge, part, told, expected):
+    def change(units):
+        record = units[RANDOM].record
+        record[part], record["digests"][part] = told, json_digest(told)
+
+    forge(runs, change)
+    (found,) = said(runs)
+    assert expected in found
 
 
 @pytest.mark.parametrize("method", ["random-ticket", "random-erk", "shuffled"])
