@@ -6,7 +6,6 @@ Reads what anybody may have written: nothing is executed, sizes are capped, and 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from bench.digests import file_digest, json_digest, tensors_digest
 from bench.errors import DamagedUnit, TicketBenchError
-from bench.record import Counts, Record
+from bench.record import Record
 from bench.spec import Role, Unit
 from bench.store.attempt import RECORD, STATES, read_stored, without_curve
 from bench.store.store import Store, curve
@@ -24,12 +23,6 @@ Check = Callable[["Family", Path, Unit, Record], Iterator[str]]
 Family = Mapping[str, tuple[Path, Record]]
 """Unit id -> folder and record, of all records of a store."""
 
-DENSITIES = (
-    ("density", "kept", "prunable"),
-    ("density_weights", "kept_weights", "weights"),
-    ("density_total", "kept_all", "all"),
-)
-"""Density -> the count that it is of, and the one that it is a share of."""
 BESIDE = {
     "items": "test items",
     "nodes": "nodes",
@@ -170,31 +163,6 @@ def _counts(_family: Family, folder: Path, _unit: Unit, record: Record) -> Itera
         found = sum(layer[total] for layer in counts["layers"].values())
         if found != counts[total]:
             yield f"its layers have {found} weights ({total}), the record says {counts[total]}"
-    yield from _densities(record)
-
-
-def keeps_everything(record: Record) -> bool:
-    """Whether nothing of its network is pruned at a level that asks for it, as of a narrower one.
-
-    Its densities refer to the network of full width, which stands in other records.
-    """
-    return record["counts"]["kept"] == record["counts"]["prunable"] and record["spec"]["level"] > 0
-
-
-def wrong_densities(record: Record, whole: Counts) -> Iterator[tuple[str, float, object]]:
-    """Each density that is not the record's counts over those of the whole network, what it is by these, and what is told."""
-    for density, kept, of in DENSITIES:
-        told, found = dict(record)[density], record["counts"][kept] / whole[of]  # type: ignore[literal-required]
-        if not isinstance(told, float) or not math.isclose(told, found, rel_tol=1e-12):
-            yield density, found, told
-
-
-def _densities(record: Record) -> Iterator[str]:
-    counts = record["counts"]
-    if keeps_everything(record):
-        return  # `bench.exchange.checks.counts` knows the network that its densities refer to
-    for density, found, told in wrong_densities(record, counts):
-        yield f"its {density} is {found:.6g} by its counts, the record says {told}"
 
 
 def _parents(family: Family, folder: Path, unit: Unit, record: Record) -> Iterator[str]:
