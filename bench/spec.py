@@ -30,7 +30,7 @@ VALIDATION = "val"
 """The split on which `Task.select` is measured."""
 WILDCARDS = frozenset("*?[")
 """Of patterns."""
-MOST = 64
+MOST = 128
 """Readings, splits and metrics of a task: each arm of a report has scores of every pair."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
