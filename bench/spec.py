@@ -31,7 +31,7 @@ VALIDATION = "val"
 WILDCARDS = frozenset("*?[")
 """Of patterns."""
 MOST = 128
-"""Readings, splits and metrics of a task: each arm of a report has scores of every pair."""
+"""Readings, splits and metrics of a task, since each arm of a report has scores of every pair."""
 DIGITS = 10
 """Of a unit's id, in the names of folders."""
 

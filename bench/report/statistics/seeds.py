@@ -22,7 +22,7 @@ BOOTSTRAPPED = 8
 """Seeds from which on intervals are bootstrapped; with fewer, resamples repeat each other."""
 RESAMPLES = 4_000
 BLOCK = 2**21
-"""Numbers of resamples that are held at once: many seeds must not take the memory."""
+"""Numbers of resamples that are held at once, since many seeds must not take the memory."""
 MOST = 100
 """Seeds to which anybody is sent, at most."""
 Floats = NDArray[np.float64]
