@@ -15,6 +15,7 @@ from bench.packed import is_bomb
 from bench.record import Record, decode_record
 from bench.report.escaping import plain
 from bench.report.table.merge import merged, refuse_additions
+from bench.store.files import why
 
 RECORDS, PACKED = ".jsonl", ".jsonl.gz"
 """What ends the name of a suite's file: of plain records, and of those that would be large."""
@@ -112,8 +113,7 @@ def _read(path: Path, held: dict[str | bytes, Any]) -> list[Record]:
     try:
         return [_record(line, held, f"{path}, line {number}") for number, line in _lines(path)]
     except (OSError, EOFError, zlib.error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise StoreError(f"cannot read {path}: {why}; name another file") from error
+        raise StoreError(f"cannot read {path}: {why(error)}; name another file") from error
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

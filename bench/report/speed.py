@@ -44,8 +44,7 @@ def read(path: Path) -> list[Speed]:
     try:
         lines = files.read(path).split(b"\n")
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise StoreError(f"cannot read {path}: {why}; remove it, or make it readable") from error
+        raise StoreError(f"cannot read {path}: {files.why(error)}; remove it, or make it readable") from error
     found = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -98,6 +98,11 @@ def to_text(value: Any) -> str:
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def why(error: Exception) -> str:
+    """What kept a file from being read, in words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def read(path: Path, *, largest: int = LARGEST_JSON) -> bytes:
     """The content of a file that anybody may have written.
 

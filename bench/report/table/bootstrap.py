@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.record import Items, Record
+from bench.record import MOST_ITEMS, Items, Record
 from bench.report.table.arms import Arm, Comparison
 from bench.report.table.rows import OPPONENTS, TICKET, Section
 from bench.spec import DENSE, Scale, Task
@@ -25,8 +25,8 @@ SEED = 12345
 ORDER = 4
 """The longest n-grams of BLEU."""
 
-LARGEST, MOST = 2**31, 2**18
-"""Of a count, so that sums of them are whole numbers still, and of test items: no test set has more."""
+LARGEST = 2**31
+"""Of a count, so that sums of them are whole numbers still."""
 BLOCK = 2**24
 """Numbers of resamples that are held at once: many test items must not take the memory."""
 
@@ -179,8 +179,8 @@ def statistics(items: Items) -> Floats:
     """
     if items["metric"] != "bleu":
         raise ValueError(f"they are of {items['metric']!r}, not of bleu")
-    if len(items["statistics"]) > MOST:
-        raise ValueError(f"they are more than {MOST:,}")
+    if len(items["statistics"]) > MOST_ITEMS:
+        raise ValueError(f"they are more than {MOST_ITEMS:,}")
     told = np.array([line.split() for line in items["statistics"]], dtype=np.float64)
     if told.ndim != 2 or told.shape[1] != 2 + ORDER or not ((told >= 0) & (told <= LARGEST)).all():
         raise ValueError(f"not {2 + ORDER} counts an item")

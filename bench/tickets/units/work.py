@@ -18,7 +18,7 @@ from bench.digests import json_digest
 from bench.doors import StacksUnits
 from bench.errors import SpecError
 from bench.learner import State
-from bench.record import FORMAT, Digests, Metric, Provenance, StoredRecord
+from bench.record import FORMAT, MOST_ITEMS, Digests, Metric, Provenance, StoredRecord
 from bench.registry import domain
 from bench.spec import DENSE, Role, Unit, search_cost
 from bench.tickets.columns import columns
@@ -241,8 +241,9 @@ def _digests(trained: Trained, scores: list[Metric]) -> Digests:
 
 
 def _closer(trained: Trained) -> dict[str, Any]:
-    """What stands in a record beside its result, where the learner keeps it."""
-    told = {"items": trained.items, "nodes": trained.nodes, "fit": trained.fit, "interpolation": trained.interpolation}
+    """What stands in a record beside its result, where the learner keeps it and a record has room for it."""
+    items = trained.items if trained.items and len(trained.items["statistics"]) <= MOST_ITEMS else None
+    told = {"items": items, "nodes": trained.nodes, "fit": trained.fit, "interpolation": trained.interpolation}
     return {name: each for name, each in told.items() if each}
 
 

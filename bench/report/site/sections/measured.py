@@ -69,8 +69,7 @@ def _lines(folder: Path) -> Iterator[tuple[str, Measurement]]:
         try:
             content = files.read(path)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise StoreError(f"cannot read {path}: {why}; remove it, or make it readable") from error
+            raise StoreError(f"cannot read {path}: {files.why(error)}; remove it, or make it readable") from error
         for number, line in enumerate(content.split(b"\n"), start=1):
             try:
                 if line.strip():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.record import MOST_ITEMS
 from bench.report.publish import publish
 from bench.report.published import read
 from bench.report.table import bootstrap
@@ -196,7 +197,7 @@ def test_records_without_items_publish_no_bootstrap(study, tmp_path):
         ({"statistics": ["10 11 5 4 -3 2"] * N}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 inf 2"] * N}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 1e300 2"] * N}, bootstrap.UNREADABLE),
-        ({"statistics": ["10 11 5 4 3 2"] * (bootstrap.MOST + 1)}, bootstrap.UNREADABLE),
+        ({"statistics": ["10 11 5 4 3 2"] * (MOST_ITEMS + 1)}, bootstrap.UNREADABLE),
         ({"statistics": []}, bootstrap.UNREADABLE),
         ({"statistics": ["10 11 5 4 3 2"] * 3}, bootstrap.UNLIKE),
     ],

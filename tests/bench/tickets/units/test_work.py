@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from bench import __version__, registry
 from bench.digests import canonical_json, json_digest
 from bench.errors import Diverged, UnknownName
-from bench.record import FORMAT, Record
+from bench.record import FORMAT, MOST_ITEMS, Record
 from bench.spec import Unit
 from bench.streams import Streams
 from bench.tickets import masks
@@ -163,7 +163,10 @@ def test_test_items_are_those_of_the_final_evaluation_and_absent_where_no_learne
         assert {keeps(*each)["items"]["statistics"][0] for each in (("dense", 0), ("ticket", 1))} == {"test at 40"}
         patch.setattr(Translates, "scored_items", lambda _: None)
         none = Folders(tmp_path / "none", Translates)("dense", 0)
-    assert "items" not in {**plain, **none}
+        many = {"metric": "bleu", "split": "test", "signature": "s", "statistics": ["1"] * (MOST_ITEMS + 1)}
+        patch.setattr(Translates, "scored_items", lambda _: many)
+        crowded = Folders(tmp_path / "crowded", Translates)("dense", 0)
+    assert "items" not in {**plain, **none, **crowded}
     assert keeps("dense", 0)["unit_id"] == plain["unit_id"]
     digests = dict(keeps("dense", 0)["digests"])
     assert digests.pop("items") == json_digest(keeps("dense", 0)["items"])
