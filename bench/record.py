@@ -84,7 +84,7 @@ class Digests(TypedDict):
 
 
 MOST_ITEMS = 20_000
-"""Test items of a record, which keeps none of more: a table draws a thousand times as many. The test sets of WMT have some 3,000."""
+"""Test items of a record, which keeps none of more; a table draws a thousand times as many. WMT's test sets have some 3,000."""
 
 
 class Items(TypedDict):
