@@ -76,7 +76,7 @@ def effective_kept(learner: Learner, mask: Mask, entries: Mask) -> int:
     """How many kept prunable weights lie on a path from input to output.
 
     Raises:
-        Unsupported: see `bench.tickets.saliency.connected`.
+        Unsupported: see `bench.tickets.saliency.check_flow`.
     """
     whole = {**masks.ones(entries), **mask}
     alive = saliency.connected(learner, whole, entries)

@@ -1,6 +1,6 @@
 """A score per weight: the higher, the longer the weight is kept."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +35,8 @@ AVERAGES: dict[Any, Callable[..., Tensor]] = {
     F.adaptive_max_pool3d: F.adaptive_avg_pool3d,
 }
 """Pool that follows its largest input, the first of equal ones -> the pool of the same shape that follows all of them."""
+ROUNDING = 1e-13
+"""Part of a flow in double precision that is none: terms of it that cancel leave about 1e-16."""
 
 
 def magnitude(weights: Mapping[str, Tensor], entries: Mask) -> Scores:
@@ -87,8 +89,9 @@ def synflow(learner: Learner, entries: Mask, *, keep: int, rounds: int) -> dict[
         rounds: one is the single pass that collapses layers; the paper takes 100.
 
     Raises:
-        Unsupported: if the learner cannot forward ones, or its network has layers without flow (see `undefined`).
+        Unsupported: if the learner cannot forward ones, or no flow is defined through its network (see `check_flow`).
     """
+    check_flow(learner, entries)
     total = sum(masks.sizes(entries).values())
     mask = masks.ones(entries)
     for turn in range(1, rounds + 1):
@@ -107,8 +110,9 @@ def connected(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
     maximum passes on one of its inputs, and what leads to the others lies on a path as well.
 
     Raises:
-        Unsupported: if the learner cannot forward ones, or its network has layers without flow (see `undefined`).
+        Unsupported: if the learner cannot forward ones, or no flow is defined through its network (see `check_flow`).
     """
+    check_flow(learner, entries)
     with _replaced(learner.module, _unit_gain), _Averaging():
         gradients = _flow_gradients(learner, mask, entries)
     return {name: (gradients[name].cpu() != 0) & mask.get(name, layer) for name, layer in entries.items()}
@@ -126,7 +130,7 @@ def undefined(network: nn.Module) -> str | None:
 
     It is a sum over paths as long as layers are homogeneous and their gradients are not negative: linear and convolutional ones,
     batch norm by statistics that it was given, rectifiers, pools, and products of these. What a network calls as a function, and
-    not as a module, is not seen.
+    not as a module, is not seen here, but by `check_flow`.
     """
     for name, layer in network.named_modules():
         if why := _obstacle(layer):
@@ -135,20 +139,58 @@ def undefined(network: nn.Module) -> str | None:
 
 
 def _obstacle(layer: nn.Module) -> str | None:
-    weight = getattr(layer, "weight", None)
     held = (*layer.parameters(recurse=False), *layer.buffers(recurse=False))
-    if is_parametrized(layer) or (isinstance(weight, Tensor) and not any(weight is each for each in held)):
+    if is_parametrized(layer) or not _is_held(
+        getattr(layer, "weight", None), held
+    ):  # in this order: asking computes it
         return "computes its weights from other numbers"
     if isinstance(layer, _NormBase) and layer.running_mean is None:
         return WITHOUT_FLOW[NORMALISING]
     return next((why for kinds, why in WITHOUT_FLOW.items() if isinstance(layer, kinds)), None)
 
 
-def _flow_gradients(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
+def _is_held(weight: Any, tensors: Iterable[Tensor]) -> bool:
+    return not isinstance(weight, Tensor) or any(weight is each for each in tensors)
+
+
+def check_flow(learner: Learner, entries: Mask) -> None:
+    """A flow of ones is defined through the network, whatever its forward calls.
+
+    Where it is a sum over paths, weights that are all positive have gradients that are not negative, and of each layer that the
+    outputs are computed from some are above zero. Normalisations by what is seen and softmax give signs of both kinds, or
+    nothing where all that they see is equal; so does what is subtracted. Weights are drawn, that equal features be rare.
+
+    Raises:
+        Unsupported: if the learner cannot forward ones, or no flow is defined, naming the layer or the weights where it fails.
+    """
     if not isinstance(learner, ForwardsOnes):
         raise Unsupported("this task's learner has no forward_ones: synaptic flow is not defined for it")
     if reason := undefined(learner.module):
         raise Unsupported(reason)
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(name: str, tensor: Tensor) -> Tensor:
+        return _unit_gain(name, tensor) * (0.5 + torch.rand(tensor.shape, generator=generator)).to(tensor.device)
+
+    with _replaced(learner.module, drawn), _Averaging():
+        weights, total = _weights(learner, entries), learner.forward_ones().sum()
+        gradients = torch.autograd.grad(total, weights, allow_unused=True)
+        flows = {
+            name: weight.detach() * gradient
+            for name, weight, gradient in zip(entries, weights, gradients, strict=True)
+            if gradient is not None and not _is_offset(name, weight)
+        }
+    for name, each in flows.items():
+        grows = bool(each.min() >= -ROUNDING * each.max())
+        if not (grows and each.sum() > ROUNDING * total.abs()):
+            raise Unsupported(
+                f"no flow of ones is defined through the network: all weights positive, more of {name} gives "
+                f"{'nothing' if grows else 'less'}; its forward normalises by what it sees, takes a softmax or subtracts"
+            )
+
+
+def _flow_gradients(learner: Learner, mask: Mask, entries: Mask) -> dict[str, Tensor]:
+    assert isinstance(learner, ForwardsOnes)  # `check_flow` says so before
     parameters = dict(learner.module.named_parameters())
     with torch.no_grad():
         for name, kept in mask.items():

@@ -12,7 +12,15 @@ from example import MOONS, Moons
 from torch import nn
 from torch.autograd.functional import hessian, jacobian
 from torch.func import functional_call
-from torch.nn.functional import max_pool2d, mse_loss
+from torch.nn.functional import (
+    group_norm,
+    layer_norm,
+    max_pool2d,
+    mse_loss,
+    normalize,
+    relu,
+    scaled_dot_product_attention,
+)
 
 from bench.errors import Unsupported
 from bench.streams import Streams
@@ -595,6 +603,66 @@ def test_no_flow_is_told_where_layers_have_none_and_nothing_is_touched(kind):
     with pytest.raises(Unsupported, match=said):
         saliency.synflow(net, entries, keep=3, rounds=2)
     assert all(torch.equal(each, before[name]) for name, each in module.state_dict().items())
+
+
+class Calling(nn.Module):
+    """Two layers, and what is called as a function between, before or behind them."""
+
+    def __init__(self, between=relu, before=torch.clone, behind=torch.clone):
+        super().__init__()
+        self.functions = before, between, behind
+        self.first, self.output = nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        before, between, behind = self.functions
+        return behind(self.output(between(self.first(before(x)))))
+
+
+class AttendingByHand(nn.Module):
+    def __init__(self, attend):
+        super().__init__()
+        self.attend = attend
+        self.q, self.k, self.v, self.output = nn.Linear(4, 6), nn.Linear(4, 6), nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.output(self.attend(self.q(x), self.k(x), self.v(x)).mean(1))
+
+
+def by_softmax(q, k, v):
+    return torch.softmax(q @ k.mT, -1) @ v
+
+
+CALLED = {
+    "layer_norm": (lambda: Calling(lambda x: layer_norm(x, (6,))), (4,)),
+    "layer_norm of the input": (lambda: Calling(before=lambda x: layer_norm(x, (4,))), (4,)),
+    "group_norm": (lambda: Calling(lambda x: group_norm(x, 2)), (4,)),
+    "normalize": (lambda: Calling(normalize), (4,)),
+    "own norm": (lambda: Calling(lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5)), (4,)),
+    "log_softmax": (lambda: Calling(behind=lambda x: x.log_softmax(-1)), (4,)),
+    "gate": (lambda: Calling(lambda x: (1 - x.sigmoid()) * x.tanh()), (4,)),
+    "softmax": (lambda: AttendingByHand(by_softmax), (5, 4)),
+    "attention": (lambda: AttendingByHand(scaled_dot_product_attention), (5, 4)),
+}
+
+
+@pytest.mark.parametrize("kind", CALLED)
+def test_what_is_called_as_a_function_has_no_more_flow_than_as_a_layer(kind):
+    make, shape = CALLED[kind]
+    net = Net(make(), *shape)
+    before, entries = deepcopy(net.module.state_dict()), weights_of(net.module)
+    for ask in (partial(saliency.connected, mask=masks.ones(entries)), partial(saliency.synflow, keep=3, rounds=2)):
+        with pytest.raises(Unsupported, match=r"all weights positive, more of \w+\.weight gives (less|nothing)"):
+            ask(net, entries=entries)
+    assert all(torch.equal(each, before[name]) for name, each in net.module.state_dict().items())
+
+
+@pytest.mark.parametrize(("module", "shape"), [
+    (AttendingByHand(lambda q, k, v: q @ (k.mT @ v)), (5, 4)),
+    (Calling(lambda x: x.sigmoid() * x.tanh() + x, before=lambda x: (x - 0.4) / 0.3), (4,)),
+    (mlp(4, *[6] * 12, 2, activation=nn.Sigmoid), (4,)),
+], ids=["products", "gates and shares", "deep"])  # fmt: skip
+def test_sums_and_products_of_paths_have_flow_whatever_calls_them(module, shape):
+    assert bool(everything_of(Net(module, *shape)).all())
 
 
 class Fixed(nn.Module):
