@@ -7,6 +7,7 @@ are drawn anew at every level, and are shared by all arms of that level. An arm 
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,17 +78,24 @@ class Streams:
 
 @contextmanager
 def drawing_from(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Let torch's global generators, which layers and initialisers draw from, begin at `seed`; outside they do not move.
+    """Let the global generators, which layers and initialisers draw from, begin at `seed`; outside they do not move.
 
     Args:
-        seed: below 2 ** 63.
+        seed: below 2 ** 63, of torch's, numpy's and Python's.
         device: whose generator, besides the CPU's.
     """
     import torch  # noqa: PLC0415  see `Streams.torch`
 
+    held, held_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  what others draw from
     with torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
-        seed_torch(seed, device)
-        yield
+        try:
+            seed_torch(seed, device)
+            random.seed(seed)
+            np.random.seed([seed & 0xFFFFFFFF, seed >> 32])  # noqa: NPY002
+            yield
+        finally:
+            random.setstate(held)
+            np.random.set_state(held_numpy)  # noqa: NPY002
 
 
 def seed_torch(seed: int, device: torch.device | str = "cpu") -> None:

@@ -1,3 +1,4 @@
+import random
 import zlib
 from dataclasses import replace
 
@@ -86,12 +87,20 @@ def test_global_draws_begin_at_the_seed_and_leave_no_trace():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    outside = torch.get_rng_state()
-    with drawing_from(5):
-        assert torch.equal(torch.rand(3), expected)
+
+    def outside():
+        return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    before, drawn = outside(), []
+    for seed in (5, 5, 6):
+        with drawing_from(seed):
+            assert torch.equal(torch.rand(3), expected) == (seed == 5)
+            drawn.append((random.random(), np.random.rand()))  # noqa: NPY002
     with pytest.raises(RuntimeError, match="negative dimension"), drawing_from(5):
         torch.rand(-1)
-    assert torch.equal(torch.get_rng_state(), outside)
+    assert outside() == before
+    assert drawn[0] == drawn[1]
+    assert all(len({*each}) == 2 for each in zip(*drawn, strict=True))
 
 
 def test_seeding_begins_where_torch_begins():

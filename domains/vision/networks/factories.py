@@ -33,25 +33,46 @@ def build(
         width: 1; such a network has no other.
         classes: how many.
         image: shape of what is seen.
-        generator: seeds torch's global generator for the call; that is left as it was.
+        generator: seeds the global generators for the call; they are left as they were.
 
     Raises:
         Unsupported: if another width is asked for.
-        SpecError: if it is no network, or none for these examples and classes.
+        SpecError: if it is no network, none for these examples and classes, or one that other seeds have, too.
         DataError: if the file is not what the task was made with.
     """
     if width != 1.0:
         raise Unsupported(f"network {name} has one width: leave out the methods that narrow it")
-    with drawing_from(int(torch.randint(2**62, (), generator=generator))):
-        network = pinned.called(name, modules)
-        if not isinstance(network, nn.Module):
-            raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
-        _try(name, network, classes, image)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    network, other = (_drawn(name, modules, classes, image, each) for each in (seed, seed + 1))
     if not any(parameter.ndim > 1 and parameter.requires_grad for parameter in network.parameters()):
         raise SpecError(
             f"network {name} has no weights (parameters of two or more dimensions) that are not frozen: there is nothing to prune"
         )
+    _check_seeded(name, dict(network.named_parameters()), dict(other.named_parameters()))
     return network.train()
+
+
+def _drawn(name: str, modules: Mapping[str, str], classes: int, image: tuple[int, ...], seed: int) -> nn.Module:
+    """What the function returns where the global generators begin at a seed."""
+    with drawing_from(seed):
+        network = pinned.called(name, modules)
+        if not isinstance(network, nn.Module):
+            raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
+        _try(name, network, classes, image)
+    return network
+
+
+def _check_seeded(name: str, network: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
+    """Two calls give two networks, each drawn by its seed; what is frozen may be one and the same."""
+    if shared := [each for each, weight in network.items() if weight.requires_grad and other.get(each) is weight]:
+        raise SpecError(
+            f"network {name} returns the same {shared[0]} at each call, trained or not: make the network inside of the function"
+        )
+    if all(each in other and torch.equal(weight, other[each]) for each, weight in network.items()):
+        raise SpecError(
+            f"network {name} has the same initial weights for every seed: let its layers draw them at each call, without "
+            "`manual_seed`, as every call begins at the seed of its unit"
+        )
 
 
 def _try(name: str, network: nn.Module, classes: int, image: tuple[int, ...]) -> None:

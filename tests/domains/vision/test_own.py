@@ -373,6 +373,48 @@ def test_a_frozen_layer_stays_as_it_was_and_counts_among_all_weights(write_code,
     }
 
 
+NOT_DRAWN = {
+    "SHARED = nn.Linear(64, 4)\ndef net():\n    return SHARED": "the same weight at each call",
+    "SHARED = nn.Linear(64, 8)\ndef net():\n    return nn.Sequential(SHARED, nn.Linear(8, 4))": "the same 0.weight at each call",
+    "def net():\n    torch.manual_seed(0)\n    return nn.Linear(64, 4)": "the same initial weights for every seed",
+}
+
+
+@pytest.mark.parametrize("body", NOT_DRAWN)
+def test_a_network_that_is_not_drawn_by_the_seed_is_refused(write_code, digits, body):
+    write_code("others.py", "import torch\nfrom torch import nn\n" + body)
+    with pytest.raises(SpecError, match=rf"network others:net \w+ {NOT_DRAWN[body]}"):
+        learner(digits(network="others:net"))
+
+
+def test_frozen_layers_may_be_the_same_for_every_seed(write_code, digits):
+    write_code("others.py", """
+from torch import nn
+BODY = nn.Linear(64, 8).requires_grad_(False)
+def net():
+    return nn.Sequential(BODY, nn.Linear(8, 4))
+""")  # fmt: skip
+    one, other = (dict(learner(digits(network="others:net"), seed).module.named_parameters()) for seed in (0, 1))
+    assert torch.equal(one["0.weight"], other["0.weight"])
+    assert not torch.equal(one["1.weight"], other["1.weight"])
+
+
+def test_what_a_network_draws_from_numpy_and_python_follows_from_the_seed(write_code, digits):
+    write_code("others.py", """
+import random
+import numpy as np
+import torch
+from torch import nn
+def net():
+    made = nn.Linear(64, 4)
+    nn.init.constant_(made.bias, random.random())
+    made.weight.data = torch.from_numpy(np.random.randn(4, 64)).float()
+    return made
+""")  # fmt: skip
+    first, again, other = (learner(digits(network="others:net"), seed).snapshot().weights for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) and not torch.equal(first[name], other[name]) for name in first)
+
+
 def test_a_network_that_is_frozen_whole_is_refused(write_code, digits):
     write_code("frozen.py", FROZEN)
     with pytest.raises(SpecError, match="has no weights .* that are not frozen: there is nothing to prune"):
