@@ -158,7 +158,7 @@ def check_flow(learner: Learner, entries: Mask) -> None:
 
     Where it is a sum over paths, weights that are all positive have gradients that are not negative, and of each layer that the
     outputs are computed from some are above zero. Normalisations by what is seen and softmax give signs of both kinds, or
-    nothing where all that they see is equal; so does what is subtracted. Weights are drawn, that equal features be rare.
+    nothing where all that they see is equal; so does what is subtracted, and a gate that is as open as can be. Weights are drawn, that equal features be rare.
 
     Raises:
         Unsupported: if the learner cannot forward ones, or no flow is defined, naming the layer or the weights where it fails.
@@ -185,7 +185,7 @@ def check_flow(learner: Learner, entries: Mask) -> None:
         if not (grows and each.sum() > ROUNDING * total.abs()):
             raise Unsupported(
                 f"no flow of ones is defined through the network: all weights positive, more of {name} gives "
-                f"{'nothing' if grows else 'less'}; its forward normalises by what it sees, takes a softmax or subtracts"
+                f"{'nothing' if grows else 'less'}; its forward normalises by what it sees, takes a softmax, subtracts or saturates"
             )
 
 

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
-from bench.errors import SpecError, UnknownName
+from bench.errors import SpecError, UnknownName, Unsupported
 from bench.learner import State, check_finite, copy_state, every_entry, mode, restore, train_to
 from bench.spec import Task
 from bench.streams import Streams, drawing_from
@@ -20,6 +20,7 @@ from domains.vision.examples.augmentation import Augmentation
 from domains.vision.examples.batches import Batches
 from domains.vision.examples.examples import CLASSES, load
 from domains.vision.examples.parts import held_out, shortage
+from domains.vision.networks.kinds import is_own
 from domains.vision.networks.models import build
 from domains.vision.optimizers import OPTIMIZERS
 from domains.vision.schedule import Schedule
@@ -80,6 +81,7 @@ class VisionLearner:
             width=width * config.get("width", 1.0),
             classes=config.get("classes", CLASSES),
             image=self._splits["train"].shape,
+            seen=torch.int64 if self._splits["train"].are_whole else torch.float32,
             generator=streams.torch("init"),
             modules=config.get("code", {}),
         ).to(device)
@@ -167,7 +169,13 @@ class VisionLearner:
             yield F.cross_entropy(logits / temperature, labels)
 
     def forward_ones(self) -> Tensor:
-        """The logits (1, classes) in evaluation mode for one all-ones image of the parameters' dtype, with graph."""
+        """The logits (1, classes) in evaluation mode for one all-ones image of the parameters' dtype, with graph.
+
+        Raises:
+            Unsupported: if what an own network sees are whole numbers: one of them looks up one row, and no flow begins there.
+        """
+        if self._splits["train"].are_whole and is_own(self._task.config["model"]):
+            raise Unsupported("its examples are whole numbers: no flow of ones begins at them")
         like = next(self.module.parameters())
         shape = self._splits["train"].shape
         with mode(self.module, training=False):
@@ -216,8 +224,10 @@ class VisionLearner:
         return self._augmentation, self._streams.numpy("augment", self.step)
 
     def _seen(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The batch in the network's memory format."""
+        """The batch in the network's memory format; networks that are not the user's own see whole numbers as floats."""
         images, labels = batch
+        if not is_own(self._task.config["model"]):
+            images = images.float()
         return images.contiguous(memory_format=self._format), labels
 
     def _dropout(self, stream: str, *index: int) -> AbstractContextManager[None]:

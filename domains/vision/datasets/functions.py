@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from bench.code import pinned
 from bench.digests import tensors_digest
-from bench.errors import DataError
+from bench.errors import DataError, SpecError
+from domains.vision.datasets import arrays as forms
 from domains.vision.datasets.arrays import SPLITS, Arrays, splits
-from domains.vision.examples.parts import classes_of
+from domains.vision.examples.parts import classes_of, taken
 
 FEWEST = 10
 """Examples to train with: fewer leave nothing to hold out."""
 GIVES = (
     "give (examples, labels), or {'train': (examples, labels), 'test': (examples, labels)} and 'val', if there is one"
 )
+
+
+OF_IMAGES = ("channels", "side", "normalisation", "augment")
+"""What a `config` asks of images alone."""
 
 
 class Facts(NamedTuple):
@@ -28,7 +33,7 @@ class Facts(NamedTuple):
         digest: sha256 that stands for their content.
         shape: of one example.
         classes: how many labels.
-        counts: split -> number of examples.
+        counts: split -> number of examples; of those to train with, how many the task takes.
         chance: accuracy in per cent of whoever says the most frequent class, or superclass.
         are_images: whether they are bytes, which are normalised.
     """
@@ -82,27 +87,42 @@ def facts(arrays: Arrays, digest: str, config: Mapping[str, Any]) -> Facts:
     Args:
         arrays: of any data set.
         digest: what stands for its content.
-        config: of the task, which may group labels to `superclasses`.
+        config: of the task, which may group labels to `superclasses`, and take some of the training examples.
 
     Raises:
-        SpecError: if its classes are not those of the data.
+        SpecError: if its classes are not those of the data, or it takes more than there are.
     """
-    train, labels = arrays["train-images"], arrays.get("test-labels", arrays["train-labels"])
-    classes = int(arrays["train-labels"].max()) + 1
-    taken = classes_of(labels, {"classes": classes, **config})
-    counts = np.bincount(taken[taken >= 0])
+    train, labels = arrays["train-images"], arrays["train-labels"]
+    classes = int(labels.max()) + 1
+    given = {"classes": classes, "split_seed": 0, **config}
+    tested = classes_of(arrays.get("test-labels", labels), given)
+    frequencies = np.bincount(tested[tested >= 0])
+    counts = {split: len(arrays[f"{split}-labels"]) for split in splits(arrays)}
     return Facts(
         digest=digest,
         shape=train.shape[1:],
         classes=classes,
-        counts={split: len(arrays[f"{split}-labels"]) for split in splits(arrays)},
-        chance=100 * int(counts.max()) / int(counts.sum()),
+        counts={**counts, "train": len(taken(labels, classes_of(labels, given), given))},
+        chance=100 * int(frequencies.max()) / int(frequencies.sum()),
         are_images=train.dtype == np.uint8,
     )
 
 
+def shaped(arrays: Arrays, config: Mapping[str, Any]) -> Arrays:
+    """The examples with the channels and sides that a task asks for.
+
+    Raises:
+        SpecError: if it asks what is done to images alone of others, or images cannot be brought to these.
+    """
+    if arrays["train-images"].dtype != np.uint8 and (asked := [key for key in OF_IMAGES if config.get(key)]):
+        raise SpecError(
+            f"{asked[0]} is for images, which are bytes, and the examples are others: leave `{asked[0]}` out"
+        )
+    return forms.shaped(arrays, channels=config.get("channels"), side=config.get("side"))
+
+
 def _pair(name: str, given: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Examples as float32, or bytes if they are images, and labels as int64."""
+    """Examples as bytes if they are images, else whole numbers as int64 and others as float32; and labels as int64."""
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise DataError(f"{name}: it gives {_told(given)}: {GIVES}")
     found, labels = (_array(name, each) for each in given)
@@ -117,6 +137,10 @@ def _pair(name: str, given: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         if found.ndim != 4:
             raise DataError(f"{name}: its bytes are {found.shape}: give images (n, channels, height, width), or floats")
         return np.ascontiguousarray(found), labels.astype(np.int64)
+    if found.dtype.kind in "iu":
+        if (most := int(found.max())) > np.iinfo(np.int64).max:
+            raise DataError(f"{name}: its examples go up to {most}, beyond 64 bits: give floats")
+        return np.ascontiguousarray(found, dtype=np.int64), labels.astype(np.int64)
     with np.errstate(over="ignore"):  # what overflows is told as infinite
         values = np.ascontiguousarray(found, dtype=np.float32)
     if len(wrong := np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))):

@@ -18,6 +18,11 @@ class Batches(Protocol):
         """Of what the network sees: (channels, height, width) of images."""
         ...
 
+    @property
+    def are_whole(self) -> bool:
+        """Whether the network sees whole numbers, int64, which may stand for words, say; else float32."""
+        ...
+
     def __len__(self) -> int:
         """How many."""
         ...
@@ -34,7 +39,7 @@ class Values:
     """Examples in memory that are seen as they are; never write to them.
 
     Args:
-        values: (n, ...), float32: those of all splits that share them.
+        values: (n, ...), float32, or int64 if they are whole numbers: those of all splits that share them.
         labels: (n,), int64.
         rows: (examples,), int64: which of the values are these.
     """
@@ -50,6 +55,11 @@ class Values:
     def shape(self) -> tuple[int, ...]:
         """Of one example."""
         return tuple(self.values.shape[1:])
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether they are whole numbers."""
+        return not self.values.is_floating_point()
 
     def at(
         self, rows: Tensor, augmentation: Augmentation | None = None, _: np.random.Generator | None = None
@@ -95,6 +105,11 @@ class Examples:
         """(channels, height, width)."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    @property
+    def are_whole(self) -> bool:
+        """Normalised pixels are not."""
+        return False
 
     def at(
         self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None

@@ -18,7 +18,7 @@ from domains.vision import datasets
 from domains.vision.datasets import functions, large
 from domains.vision.datasets.arrays import Arrays, splits
 from domains.vision.examples.batches import Batches, Examples, Values
-from domains.vision.examples.parts import classes_of, held_out, shortage
+from domains.vision.examples.parts import classes_of, held_out, shortage, taken
 from domains.vision.examples.streamed import Streamed
 
 CLASSES = 10
@@ -64,7 +64,7 @@ def _load(name: str, digest: str, selection: str, device: str) -> Mapping[str, B
 
 def _in_memory(name: str, digest: str, config: Mapping[str, Any], device: str) -> Mapping[str, Batches]:
     if is_code(name):
-        arrays = functions.read(name, digest, config.get("code", {}))
+        arrays = functions.shaped(functions.read(name, digest, config.get("code", {})), config)
     else:
         arrays = datasets.read(name, digest, channels=config.get("channels"), side=config.get("side"))
     chosen = _chosen({split: arrays[f"{split}-labels"] for split in splits(arrays)}, config, device)
@@ -110,7 +110,7 @@ class _Chosen(NamedTuple):
 def _chosen(labels: Mapping[str, NDArray[Any]], config: Mapping[str, Any], device: str) -> dict[str, _Chosen]:
     classes = {split: classes_of(each, config) for split, each in labels.items()}
     rows = {split: np.flatnonzero(each >= 0) for split, each in classes.items()}
-    rows["train"] = _taken(labels["train"], rows["train"], config)
+    rows["train"] = taken(labels["train"], classes["train"], config)
     source = {split: split for split in labels}
     held = held_out(config)
     if reason := shortage(config, len(rows["train"])):
@@ -145,23 +145,3 @@ def _statistics(images: NDArray[Any]) -> tuple[list[float], list[float]]:
     mean = shares @ values
     variance = shares @ values**2 - mean**2
     return mean.tolist(), np.sqrt(np.maximum(variance, LEAST_VARIANCE)).tolist()
-
-
-def _taken(labels: NDArray[Any], rows: NDArray[np.int64], config: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The part and the number of training images that are asked for, with as many of each label, in order."""
-    (part, parts), limit = config.get("part", (0, 1)), config.get("limit")
-    if parts == 1 and limit is None:
-        return rows
-    taken = []
-    kinds = np.unique(labels[rows])
-    for place, kind in enumerate(kinds):
-        own = rows[labels[rows] == kind]
-        order = np.random.default_rng([config["split_seed"], int(kind)]).permutation(own)
-        chosen = np.array_split(order, parts)[part]
-        if limit is not None:
-            wanted = limit // len(kinds) + (place < limit % len(kinds))
-            if wanted > len(chosen):
-                raise SpecError(f"limit is {limit:,}, but label {kind} has {len(chosen):,} images: ask for fewer")
-            chosen = chosen[:wanted]
-        taken.append(chosen)
-    return np.sort(np.concatenate(taken))

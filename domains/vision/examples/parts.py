@@ -46,6 +46,36 @@ def classes_of(labels: NDArray[Any], config: Mapping[str, Any]) -> NDArray[np.in
     return found
 
 
+def taken(labels: NDArray[Any], classes: NDArray[np.int64], config: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Which training examples a task takes: the part and the number that are asked for, with as many of each label, in order.
+
+    Args:
+        labels: of the training examples.
+        classes: what `classes_of` makes of them.
+        config: of a task: perhaps its `part` and `limit`, and then the `split_seed` that draws them.
+
+    Raises:
+        SpecError: if there are fewer than its `limit`.
+    """
+    rows = np.flatnonzero(classes >= 0)
+    (part, parts), limit = config.get("part") or (0, 1), config.get("limit")
+    if parts == 1 and limit is None:
+        return rows
+    found = []
+    kinds = np.unique(labels[rows])
+    for place, kind in enumerate(kinds):
+        own = rows[labels[rows] == kind]
+        order = np.random.default_rng([config["split_seed"], int(kind)]).permutation(own)
+        chosen = np.array_split(order, parts)[part]
+        if limit is not None:
+            wanted = limit // len(kinds) + (place < limit % len(kinds))
+            if wanted > len(chosen):
+                raise SpecError(f"limit is {limit:,}, but label {kind} has {len(chosen):,} images: ask for fewer")
+            chosen = chosen[:wanted]
+        found.append(chosen)
+    return np.sort(np.concatenate(found))
+
+
 def shortage(config: Mapping[str, Any], examples: int) -> str | None:
     """Why too few examples are left to train on: less than a batch; None if there are enough.
 

@@ -57,6 +57,11 @@ class Streamed:
         """(3, side, side)."""
         return 3, self.side, self.side
 
+    @property
+    def are_whole(self) -> bool:
+        """Normalised pixels are not."""
+        return False
+
     def at(
         self, rows: Tensor, augmentation: Augmentation | None = None, generator: np.random.Generator | None = None
     ) -> tuple[Tensor, Tensor]:

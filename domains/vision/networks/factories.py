@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -22,7 +21,7 @@ def build(
     modules: Mapping[str, str],
     width: float,
     classes: int,
-    image: tuple[int, ...],
+    example: Tensor,
     generator: torch.Generator,
 ) -> nn.Module:
     """A network with the initial weights that its own layers draw.
@@ -32,7 +31,7 @@ def build(
         modules: the task's digests of code (see `bench.code.pinned`).
         width: 1; such a network has no other.
         classes: how many.
-        image: shape of what is seen.
+        example: of the shape and type of what is seen, zeros.
         generator: seeds the global generators for the call; they are left as they were.
 
     Raises:
@@ -43,7 +42,7 @@ def build(
     if width != 1.0:
         raise Unsupported(f"network {name} has one width: leave out the methods that narrow it")
     seed = int(torch.randint(2**62, (), generator=generator))
-    network, other = (_drawn(name, modules, classes, image, each) for each in (seed, seed + 1))
+    network, other = (_drawn(name, modules, classes, example, each) for each in (seed, seed + 1))
     if not any(parameter.ndim > 1 and parameter.requires_grad for parameter in network.parameters()):
         raise SpecError(
             f"network {name} has no weights (parameters of two or more dimensions) that are not frozen: there is nothing to prune"
@@ -52,13 +51,13 @@ def build(
     return network.train()
 
 
-def _drawn(name: str, modules: Mapping[str, str], classes: int, image: tuple[int, ...], seed: int) -> nn.Module:
+def _drawn(name: str, modules: Mapping[str, str], classes: int, example: Tensor, seed: int) -> nn.Module:
     """What the function returns where the global generators begin at a seed."""
     with drawing_from(seed):
         network = pinned.called(name, modules)
         if not isinstance(network, nn.Module):
             raise SpecError(f"{name} returns a {type(network).__name__}: return a torch.nn.Module")
-        _try(name, network, classes, image)
+        _try(name, network, classes, example)
     return network
 
 
@@ -75,15 +74,15 @@ def _check_seeded(name: str, network: Mapping[str, Tensor], other: Mapping[str, 
         )
 
 
-def _try(name: str, network: nn.Module, classes: int, image: tuple[int, ...]) -> None:
+def _try(name: str, network: nn.Module, classes: int, example: Tensor) -> None:
     """Let it see zeros, once; lazy layers get their shapes and weights here."""
     network.eval()
     try:
         with torch.no_grad():
-            logits = network(torch.zeros(SEEN, *image))
+            logits = network(example.expand(SEEN, *example.shape).contiguous())
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SpecError(f"network {name} cannot see examples of {_shape(image)}: {reason}; make them fit") from error
+        raise SpecError(f"network {name} cannot see examples of {_told(example)}: {reason}; make them fit") from error
     if not isinstance(logits, Tensor) or logits.shape != (SEEN, classes):
         found = f"{tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise SpecError(
@@ -91,5 +90,6 @@ def _try(name: str, network: nn.Module, classes: int, image: tuple[int, ...]) ->
         )
 
 
-def _shape(image: tuple[int, ...]) -> str:
-    return f"{'x'.join(map(str, image))} ({math.prod(image):,} numbers)"
+def _told(example: Tensor) -> str:
+    kind = "numbers" if example.is_floating_point() else "whole numbers, int64"
+    return f"{'x'.join(map(str, example.shape))} ({example.numel():,} {kind})"

@@ -173,6 +173,7 @@ def build(
     image: Image,
     generator: torch.Generator,
     modules: Mapping[str, str] = MappingProxyType({}),
+    seen: torch.dtype = torch.float32,
 ) -> nn.Module:
     """A network with Gaussian Glorot weights and zero biases, on the CPU.
 
@@ -184,6 +185,7 @@ def build(
         image: what is seen.
         generator: where the weights are drawn from; no other random number is used.
         modules: the task's digests of code, if the network is the user's own.
+        seen: type of the numbers in the examples, if the network is the user's own; others see floats.
 
     Raises:
         UnknownName: if there is no such model.
@@ -192,7 +194,10 @@ def build(
     if reason := obstacle(name, image):
         raise SpecError(reason)
     if is_own(name):
-        return factories.build(name, modules=modules, width=width, classes=classes, image=image, generator=generator)
+        example = torch.zeros(image, dtype=seen)
+        return factories.build(
+            name, modules=modules, width=width, classes=classes, example=example, generator=generator
+        )
     kind, _, other = name.partition(":")
     if other and kind == KIND:
         return zoo.build(other, width=width, classes=classes, image=image, generator=generator)

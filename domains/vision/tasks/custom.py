@@ -48,7 +48,7 @@ def own(
     scale: Scale = "small",
     version: int = 1,
     config: Mapping[str, Any] = MappingProxyType({}),
-    deviations: tuple[str, ...] = (),
+    deviations: str | tuple[str, ...] = (),
 ) -> Task:
     """A classifier of your own, as a task `vision/NAME`. The examples are made now, for their sha256.
 
@@ -58,7 +58,7 @@ def own(
             like, or a network of this package (`lenet-300-100`).
         data: `module:function`, called without arguments for (examples, labels), or for a mapping of `train`, `test` and
             perhaps `val` to such pairs: tensors or arrays, bytes (n, channels, height, width) for images, which are
-            normalised, or numbers (n, ...), which are seen as they are, and integer labels from 0 on; or a set of images
+            normalised, or numbers (n, ...), which are seen as they are (whole ones as int64, others as float32), and integer labels from 0 on; or a set of images
             in the data folder (see docs/images.md).
         budget: updates.
         rate: the highest learning rate.
@@ -74,7 +74,7 @@ def own(
         version: raise it when you change what the digests do not see.
         config: more of what a `config` may say (docs/images.md): `momentum`, `weight_decay`, `milestones`, `warmup`,
             `augment`, `validation`, ...; what nothing reads is refused.
-        deviations: sentences of yours to be printed under every table.
+        deviations: sentences of yours, or one, to be printed under every table.
 
     Raises:
         DataError: if the examples are not there, or are none.
@@ -89,7 +89,7 @@ def own(
     if reason := obstacle(network, known.shape):
         raise SpecError(f"vision/{name}: {reason}")
     held = _held(known.counts, config)
-    examples = config.get("limit") or known.counts["train"]
+    examples = known.counts["train"]
     if missing := [
         split for split, count in zip(HELD_OUT, held, strict=True) if not count and split not in known.counts
     ]:
@@ -131,14 +131,18 @@ def own(
         constant_rate=schedule == "constant",
         unsupported=unsupported(network),
         source=f"own task of {data} and {network}",
-        deviations=(UNPUBLISHED, *_told(examples, held), *deviations),
+        deviations=(
+            UNPUBLISHED,
+            *_told(examples, held),
+            *([deviations] if isinstance(deviations, str) else deviations),
+        ),
     )
 
 
 def _facts(data: str, modules: Mapping[str, str], config: Mapping[str, Any]) -> functions.Facts:
     if pinned.is_code(data):
         arrays = functions.examples(data, modules)
-        return functions.facts(arrays, tensors_digest(arrays), config)
+        return functions.facts(functions.shaped(arrays, config), tensors_digest(arrays), config)
     if data in large.DIGESTS:
         raise SpecError(f"{data} does not fit into memory: override a task of it instead (`base` in a suite)")
     found = own_images.found(tuple(DIGESTS))

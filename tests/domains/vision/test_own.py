@@ -276,9 +276,9 @@ def test_a_batch_larger_than_the_training_part_is_refused(digits):
         digits(batch=141)
     with pytest.raises(
         SpecError,
-        match="39 of 99 examples are left to train on .limit is 99, validation is 20, test is 40, batch is 40",
+        match="71 of 99 examples are left to train on .limit is 99, validation is 9, test is 19, batch is 72",
     ):
-        digits(batch=40, config={"limit": 99})
+        digits(batch=72, config={"limit": 99})
     assert digits(config={"limit": 100}).config["batch"] == 20, "half of what is left"
 
 
@@ -426,8 +426,49 @@ def test_numbers_are_seen_as_they_are_and_not_augmented(digits):
     given = examples.load(task, "cpu")["train"].values
     assert given.dtype == torch.float32
     assert given.numpy().tobytes() == np.asarray(given).tobytes()
-    with pytest.raises(SpecError, match="leave `augment` out"):
-        learner(digits(config={"augment": {"flip": True}})).train(1)
+    for config in ({"augment": {"flip": True}}, {"channels": 3}, {"side": 8}, {"normalisation": [0.5, 0.5]}):
+        with pytest.raises(SpecError, match=f"leave `{next(iter(config))}` out"):
+            digits(config=config)
+
+
+WORDS = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Embedding(50, 16), nn.Flatten(), nn.Linear(192, 2))
+
+def words():
+    examples = torch.randint(50, (200, 12), generator=torch.Generator().manual_seed(0))
+    return examples, (examples[:, 0] > 25).long()
+"""
+
+
+def test_whole_numbers_are_seen_as_such_by_own_networks_and_as_floats_by_others(write_code):
+    write_code("texts.py", WORDS)
+
+    def make(network):
+        return vision.own("texts", network=network, data="texts:words", budget=4, rate=0.01, batch=20, rewind_step=2)
+
+    task = make("texts:net")
+    assert check_learner(vision.domain, task) == []
+    result = run_unit(Unit(task=task, method=METHODS["dense"], level=0, seed=0), vision.domain, {})
+    assert (result.effective_density, result.flops) == (None, None)
+    assert "no flow of ones begins" in result.nulls["effective_density"]
+    learner(make("lenet-300-100")).train(2)
+
+
+def test_images_of_ones_own_come_with_the_channels_and_the_side_that_are_asked(write_code):
+    write_code("photos.py", PICTURES.replace("(n, 2, 8, 8)", "(n, 1, 8, 8)").replace("Conv2d(2", "Conv2d(3"))
+    task = vision.own(
+        "photos", network="photos:net", data="photos:pictures", budget=4, rate=0.01, config={"channels": 3, "side": 4}
+    )
+    assert task.config["shape"] == [3, 4, 4]
+    assert examples.load(task, "cpu")["train"].shape == (3, 4, 4)
+    learner(task).train(1)
+    write_code("photos.py", PICTURES.replace("(n, 2, 8, 8)", "(n, 3, 8, 8)"))
+    with pytest.raises(SpecError, match="channels is 2, but the images have"):
+        vision.own("photos", network="photos:net", data="photos:pictures", budget=4, rate=0.01, config={"channels": 2})
 
 
 MIXED = """
@@ -453,11 +494,27 @@ def test_chance_is_that_of_the_superclasses(write_code, superclasses, expected):
     assert task.chance == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [{"part": [0, 2]}, {"classes": 2, "superclasses": [[1], [2]]}, {"limit": 100}, {"part": [1, 2], "limit": 60}],
+)
+def test_held_out_shares_are_of_the_examples_that_are_taken(digits, config):
+    task = digits(config=config)
+    counts = {split: len(each) for split, each in examples.load(task, "cpu").items()}
+    whole = sum(counts.values())
+    assert (counts["val"], counts["test"]) == (whole // 10, whole // 5)
+    assert f"Of {whole} examples" in task.deviations[1]
+
+
+def test_one_deviation_is_one_sentence(digits):
+    assert digits(deviations="It is small.").deviations == digits(deviations=("It is small.",)).deviations
+
+
 def test_deviations_count_the_examples_that_are_taken(digits):
     (told,) = (each for each in digits(config={"limit": 100}).deviations if each.startswith("Of "))
     assert (
         told
-        == "Of 100 examples 20 for validation and 40 for test are held out, drawn once and the same for every seed."
+        == "Of 100 examples 10 for validation and 20 for test are held out, drawn once and the same for every seed."
     )
 
 
