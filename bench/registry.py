@@ -93,7 +93,7 @@ def each_task(value: Any) -> tuple[Task, ...]:
     """The tasks that somebody gives: one, or several as a list or by scale.
 
     Raises:
-        SpecError: if it is none of these, if two of them have one name and scale, or if one is filed under another's scale.
+        SpecError: if it is none of these, if a field is of another kind, if two of them have one name and scale, or if one is filed under another's scale.
     """
     several = tuple(value.values()) if isinstance(value, Mapping) else value
     tasks = tuple(several) if isinstance(several, list | tuple) else (several,)
@@ -102,6 +102,7 @@ def each_task(value: Any) -> tuple[Task, ...]:
             raise SpecError(
                 f"{type(task).__name__} is no task: give a bench.spec.Task, a list of them, or one for each scale"
             )
+        task.check_kinds()
     if len({task.key for task in tasks}) < len(tasks) or not tasks:
         raise SpecError(f"{', '.join(task.key for task in tasks) or 'nothing'} is given: give each task once")
     if isinstance(value, Mapping) and (

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -198,6 +198,26 @@ class Task(_Identified):
     deviations: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
+        try:
+            self._check()
+        except (TypeError, AttributeError):
+            self.check_kinds()  # the one that cannot be asked what it says, by its name
+            raise
+
+    def check_kinds(self) -> None:
+        """Every field holds what may stand in it, as records are read; a task is made without asking for all of this.
+
+        Raises:
+            SpecError: naming the first that does not.
+        """
+        hints = get_type_hints(Task, include_extras=True)
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            is_other = each.name == "pruning" and not isinstance(value, Pruning)
+            if reason := "expected a bench.spec.Pruning" if is_other else misfit(value, hints[each.name]):
+                raise SpecError(f"task {self.name}: {each.name} is {value!r}: {reason}")
+
+    def _check(self) -> None:
         if self.scale not in SCALES:
             raise SpecError(f"task {self.name} has scale {self.scale!r}: scales are {', '.join(SCALES)}")
         if not 0 <= self.rewind_step < self.budget:
@@ -523,6 +543,15 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
 def method_from_json(data: Mapping[str, Any]) -> Method:
     """The method that `to_json` described."""
     return Method(**{**data, "parents": tuple(data["parents"])})
+
+
+def misfit(value: Any, hint: Any) -> str | None:
+    """Why a value is none of a type with bounds, once it is written as JSON; None if it is one."""
+    try:
+        msgspec.convert(to_json(value), hint)
+    except (msgspec.ValidationError, SpecError) as error:
+        return f"{str(error)[:1].lower()}{str(error)[1:]}"
+    return None
 
 
 def to_json(value: Any) -> Any:

@@ -142,6 +142,10 @@ def _misbehave(trouble):
         os.kill(os.getpid(), signal.SIGKILL)
     if trouble == "exit":
         os._exit(3)
+    if trouble == "end slowly":
+        os.closerange(3, 256)
+        time.sleep(0.3)
+        os._exit(3)
     if trouble in ("hang", "fork-and-hang"):
         time.sleep(600)
     if trouble == "eat":

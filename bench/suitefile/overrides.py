@@ -11,7 +11,7 @@ import msgspec
 from bench.digests import canonical_json, json_digest
 from bench.errors import SpecError, UnknownName
 from bench.schema import LONGEST
-from bench.spec import Pruning, Task, to_json
+from bench.spec import Pruning, Task, misfit, to_json
 
 FIXED = ("name", "scale", "version", "data", "unit", "deviations")
 """Fields that say which task it is, or that its domain decides."""
@@ -148,10 +148,8 @@ def _check(path: Path, value: Any, known: Iterable[Any], base: Task) -> None:
 
 
 def _convert(path: Path, value: Any, hint: Any) -> None:
-    try:
-        msgspec.convert(to_json(value), hint)
-    except (msgspec.ValidationError, SpecError) as error:
-        raise Misfit(path, f"is {value!r}: {str(error)[:1].lower()}{str(error)[1:]}") from error
+    if reason := misfit(value, hint):
+        raise Misfit(path, f"is {value!r}: {reason}")
 
 
 def _compare(path: Path, value: Any, known: Iterable[Any], base: Task) -> None:

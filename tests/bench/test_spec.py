@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
-from bench import digests
+from bench import digests, registry
 from bench.digests import canonical_json
 from bench.errors import SpecError
 from bench.spec import (
@@ -378,3 +378,28 @@ def test_two_rates_for_one_parameter_are_refused_since_the_id_does_not_tell_thei
         replace(PATTERNS, exempt=()).check(["head.weight", "body.weight"])
     Pruning(rates={"head.*": 0.1, "*.weight": 0.1}).check(["head.weight", "body.weight"])
     PATTERNS.check(["head.bias", "body.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"budget": 4e1}, "budget is 40.0: expected `int`, got `float`"),
+        ({"budget": "40"}, "budget is '40': expected `int`"),
+        ({"rewind_step": 5.0}, "rewind_step is 5.0: expected `int`"),
+        ({"tolerance": "1"}, "tolerance is '1': expected `int | float`"),
+        ({"version": True}, "version is True: expected `int`"),
+        ({"pruning": {"rate": 0.2}}, "pruning is {'rate': 0.2}: expected a bench.spec.Pruning"),
+        ({"pruning": Pruning(exempt="output.*")}, "expected `array`, got `str` - at `$.exempt`"),
+        ({"at": None}, "at is None: expected `array`"),
+        ({"deviations": "A sentence."}, "deviations is 'A sentence.': expected `array`"),
+    ],
+)
+def test_a_field_of_another_kind_is_told_by_its_name_where_tasks_are_brought(changes, said):
+    with pytest.raises(SpecError) as caught:
+        registry.each_task(replace(LENET, **changes))
+    assert f"task vision/lenet: {next(iter(changes))} is" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_task_as_it_was_made_has_fields_of_its_kinds():
+    assert registry.each_task([LENET, AGENT]) == (LENET, AGENT)

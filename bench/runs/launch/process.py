@@ -158,7 +158,7 @@ class _Process:
                     break
                 self._check(time.monotonic() - begun, len(job.parts))
         except (EOFError, OSError):
-            pass
+            self._wait(GRACE)  # it is ending by itself, and has its own exit code
         except BaseException:
             self.is_spent = True
             raise

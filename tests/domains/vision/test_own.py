@@ -279,7 +279,7 @@ def test_a_batch_larger_than_the_training_part_is_refused(digits):
         match="71 of 99 examples are left to train on .limit is 99, validation is 9, test is 19, batch is 72",
     ):
         digits(batch=72, config={"limit": 99})
-    assert digits(config={"limit": 100}).config["batch"] == 20, "half of what is left"
+    assert digits(config={"limit": 100}).config["batch"] == 35, "half of what is left"
 
 
 SORTED = """

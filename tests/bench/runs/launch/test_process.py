@@ -88,6 +88,7 @@ def test_the_libraries_of_a_process_use_the_threads_that_are_asked(job, worker, 
         ("die", "the worker process was killed by SIGKILL, 2 times: out of memory? try fewer --workers"),
         ("fork", "the worker process was killed by SIGKILL, 2 times: out of memory? try fewer --workers"),
         ("exit", "the worker process was ended with exit code 3, 2 times"),
+        ("end slowly", "the worker process was ended with exit code 3, 2 times"),
     ],
 )
 def test_a_unit_that_ends_its_process_is_tried_twice_and_told(job, worker, does, what, reason, tmp_path):
