@@ -77,7 +77,10 @@ def called(name: str, code: Mapping[str, str]) -> Any:
 
 
 def _module(name: str) -> str:
-    return name.partition(":")[0]
+    module, _, found = name.partition(":")
+    if module.endswith(".py"):
+        raise SpecError(f"{name!r} names a file: write the module, {f'{Path(module).stem}:{found}'!r}")
+    return module
 
 
 def _digest(module: str) -> str:
@@ -97,7 +100,7 @@ def _file(module: str) -> Path:
         spec = _spec(name, above) if name.rpartition(".")[2].isidentifier() else None
         if spec is None:
             break
-        above = spec.submodule_search_locations
+        above = spec.submodule_search_locations or []  # a module that is no package has none inside
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise SpecError(f"{module!r} is no Python file in any folder of sys.path: put it beside the file that names it")
     return Path(spec.origin)

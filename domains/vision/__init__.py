@@ -10,7 +10,7 @@ from bench.streams import Streams
 from domains.vision.config import misfit
 from domains.vision.datasets.places import VARIABLE, root
 from domains.vision.examples.parts import shortage
-from domains.vision.networks.kinds import unsupported
+from domains.vision.networks.kinds import is_own, unsupported
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 
@@ -39,9 +39,18 @@ class Vision:
         return None if root() else f"tasks of your own images need {VARIABLE}: set it to the folder that theirs are in"
 
     def network(self, task: Task) -> Any:
-        """What decides layers and shapes: model and examples; the classes, too, where the output layer is pruned."""
+        """What decides layers and shapes: model and examples; the classes, too, where the output layer is pruned.
+
+        Own networks are called without arguments, so that those of other classes are other functions: of one module, with the same
+        files, two may be the same up to the output layer, and a ticket that does not fit is refused before it trains.
+        """
         told = {key: task.config.get(key) for key in ("model", "width", "channels", "side", "shape", "code")}
-        return told if task.pruning.is_exempt("output.weight") else {**told, "classes": task.config.get("classes")}
+        if not task.pruning.is_exempt("output.weight"):
+            return {**told, "classes": task.config.get("classes")}
+        if is_own(model := task.config["model"]):
+            module = model.partition(":")[0]
+            return {**told, "model": module, "code": task.config.get("code", {}).get(module)}
+        return told
 
     def outputs(self, task: Task) -> Any:
         """The labels: of which data, and how they are grouped into classes."""

@@ -64,15 +64,20 @@ def raised(error: Exception) -> Finding:
         return Finding("C5" if isinstance(error, WrongCount) else "C2", str(error))
     told = str(error) if isinstance(error, TicketBenchError) else f"{type(error).__name__}: {error}"
     check = "C5" if isinstance(error, AssertionError) else "C14"
-    return Finding(check, " ".join(f"{told}{_place(error)}".split()))
+    place = _place(error)
+    return Finding(check, " ".join((told if place in told else f"{told} ({place})").split()))
 
 
 def _place(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
+    """Where the error began: of one that tells another, where that was raised."""
+    cause: BaseException = error
+    while cause.__cause__:
+        cause = cause.__cause__
+    frames = traceback.extract_tb(cause.__traceback__)
     outside = [
         frame for frame in frames if not any(Path(frame.filename).is_relative_to(library) for library in LIBRARIES)
     ]
     if not outside and isinstance(error, TicketBenchError):
         return ""
     frame = (outside or frames)[-1]
-    return f" ({frame.filename}:{frame.lineno})"
+    return f"{frame.filename}:{frame.lineno}"

@@ -18,7 +18,7 @@ from bench.cache import folder as cache_folder
 from bench.digests import json_digest
 from bench.errors import DataError
 from domains.vision.datasets import images, places, sources
-from domains.vision.datasets.arrays import Arrays
+from domains.vision.datasets.arrays import SPLITS, Arrays
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MODEL = re.compile(r"[a-z0-9_]+")
@@ -105,6 +105,8 @@ def found(known: tuple[str, ...]) -> dict[str, Set]:
             continue
         try:
             if (path := _place(root, name)) is None:
+                if _holds_classes(root / name):
+                    warn(f"{root / name} is not listed: it holds classes and no splits; {images.LAYOUT}")
                 continue
             if not NAME.fullmatch(name):
                 raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
@@ -159,6 +161,15 @@ def _may_be(path: Path) -> bool:
 
 def _has_classes(train: Path) -> bool:
     return any(each.is_dir() for each in train.iterdir())
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether images lie in two folders or more beside each other, and no folder is called as a split."""
+    with suppress(OSError):
+        inside = [each for each in folder.iterdir() if each.is_dir()]
+        if len(inside) > 1 and not any(each.name in SPLITS for each in inside):
+            return all(any(file.suffix.lower() in images.ENDINGS for file in each.iterdir()) for each in inside)
+    return False
 
 
 def _models(path: Path) -> tuple[str, ...]:

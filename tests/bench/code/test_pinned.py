@@ -94,3 +94,10 @@ def test_what_is_broken_is_told_in_one_line(folder, text, message):
     with pytest.raises(SpecError, match=message) as caught:
         pinned.called("spoilt:one", pinned.digests("spoilt:one"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_the_place_of_a_module_is_told_what_to_write():
+    with pytest.raises(SpecError, match=r"'mine\.py:data' names a file: write the module, 'mine:data'"):
+        pinned.digests("mine.py:data")
+    with pytest.raises(SpecError, match=r"'json\.decoder\.re' is no Python file"):
+        pinned.digests("json.decoder.re:data")

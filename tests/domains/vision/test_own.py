@@ -8,7 +8,7 @@ import torch
 
 from bench import registry
 from bench.errors import DataError, SpecError, UnknownName, Unsupported
-from bench.spec import Unit, task_from_json, to_json
+from bench.spec import Pruning, Unit, task_from_json, to_json
 from bench.streams import Streams
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
@@ -413,6 +413,29 @@ def net():
 """)  # fmt: skip
     first, again, other = (learner(digits(network="others:net"), seed).snapshot().weights for seed in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) and not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_networks_of_one_file_for_other_classes_take_each_others_tickets(write_code, digits):
+    write_code("my_tasks.py", DIGITS + """
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.hidden, self.output = nn.Linear(64, 8), nn.Linear(8, classes)
+    def forward(self, x):
+        return self.output(self.hidden(x).relu())
+def four():
+    return Net(4)
+def two():
+    return Net(2)
+""")  # fmt: skip
+    few = {"classes": 2, "superclasses": [[0, 1], [2, 3]]}
+    heads = Pruning(rate=0.2, scope="global", exempt=("output.*",)), Pruning(rate=0.2, scope="global")
+    for pruning, same in zip(heads, (True, False), strict=True):
+        one, other = (
+            digits(network=f"my_tasks:{name}", pruning=pruning, config=config)
+            for name, config in (("four", {}), ("two", few))
+        )
+        assert (vision.domain.network(one) == vision.domain.network(other)) == same
 
 
 def test_a_network_that_is_frozen_whole_is_refused(write_code, digits):

@@ -7,8 +7,11 @@ import pytest
 import torch
 from example import MOONS, ExampleDomain, Moons, moons, variant
 
+from bench.code.own import told_in_a_line
+from bench.errors import SpecError
 from bench.learner import State
 from bench.tickets.conformance import check_learner
+from bench.tickets.conformance.findings import raised
 from bench.tickets.conformance.learners import LEARNER_CHECKS
 
 
@@ -251,3 +254,14 @@ def test_what_planning_knows_of_another_order_is_checked(monkeypatch):
     assert "is never asked for it" in " ".join(map(str, check_learner(ExampleDomain(), MOONS)))
     monkeypatch.undo()
     assert "has no reestimate" in " ".join(map(str, check_learner(ExampleDomain(Unready), MOONS)))
+
+
+def test_an_error_that_tells_another_has_the_place_of_that(tmp_path):
+    def fails():
+        raise ValueError("nothing here")
+
+    with pytest.raises(SpecError) as told, told_in_a_line(tmp_path / "mine.py"):
+        fails()
+    assert str(raised(told.value)).endswith(
+        f"ValueError: nothing here ({__file__}:{fails.__code__.co_firstlineno + 1})"
+    )

@@ -114,6 +114,12 @@ def test_what_cannot_be_used_is_told_in_one_line_and_the_others_are_listed(data_
     assert "vision/resnet34-flowers@small" in mine()
 
 
+def test_classes_without_splits_are_told(data_folder, write_images, capsys):
+    (write_images(data_folder / "whole") / "train").rename(data_folder / "flat")
+    (line,) = warned(capsys).splitlines()
+    assert "flat is not listed: it holds classes and no splits; images lie in <split>/<class>/" in line
+
+
 def test_folders_that_hold_something_else_are_no_sets_of_images(data_folder, capsys):
     (data_folder / "corpus").mkdir()
     (data_folder / "corpus" / "train.en").write_text("text")
