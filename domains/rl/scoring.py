@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.preprocessing import maybe_transpose
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -92,7 +93,7 @@ class Scorer:
         )
         starts = np.ones(env.num_envs, dtype=bool)
         for _ in range(model.n_steps):
-            seen = self._normaliser.observe(self._seen)
+            seen = self._observe(self._seen)
             with torch.no_grad():
                 drawn, values, chosen = model.policy(torch.as_tensor(seen, device=model.device))
             actions = drawn.cpu().numpy()
@@ -101,8 +102,13 @@ class Scorer:
             self._bootstrap(rewards, infos)
             buffer.add(seen, actions.reshape(env.num_envs, -1), rewards, starts, values, chosen)
             starts = done
-        buffer.compute_returns_and_advantage(self._value(self._normaliser.observe(self._seen)), starts)
+        buffer.compute_returns_and_advantage(self._value(self._observe(self._seen)), starts)
         return buffer
+
+    def _observe(self, observations: Array) -> Array:
+        """Observations (n, ...) as the algorithm trains on them: images come with their channels first."""
+        seen = maybe_transpose(self._normaliser.observe(observations), self._model.observation_space)
+        return np.asarray(seen)
 
     @property
     def _is_continuous(self) -> bool:
@@ -117,7 +123,7 @@ class Scorer:
         """Add the value of the future to rewards (n,) where an episode was cut off."""
         for index, info in enumerate(infos):
             if info.get("TimeLimit.truncated"):
-                last = self._normaliser.observe(info["terminal_observation"][None])
+                last = self._observe(info["terminal_observation"][None])
                 rewards[index] += self._model.gamma * float(self._value(last))
 
     def _value(self, seen: Array) -> Tensor:
@@ -138,7 +144,7 @@ class Scorer:
             for index in np.flatnonzero(done).tolist():
                 after[index] = infos[index]["terminal_observation"]
                 ended[index] = not infos[index]["TimeLimit.truncated"]
-            seen, future = self._normaliser.observe(before), self._normaliser.observe(after)
+            seen, future = self._observe(before), self._observe(after)
             parts.append((seen, actions, self._normaliser.reward(rewards), ended.astype(np.float32), future))
         batch = [np.concatenate(part)[: model.batch_size] for part in zip(*parts, strict=True)]
         return _huber(model, *(torch.as_tensor(part, device=model.device) for part in batch))

@@ -44,14 +44,32 @@ class Steered(Corridor):
         assert isinstance(action, np.ndarray) and self.action_space.contains(action), action
         return super().step(int(action.sum() > 0))
 
+class Filmed(Corridor):
+    observation_space = spaces.Box(0, 255, (6, 11, 3), np.uint8)
+
+    def filmed(self):
+        picture = np.zeros((6, 11, 3), np.uint8)
+        picture[:3, self.at + 5, 0] = 255
+        return picture
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.filmed(), {}
+
+    def step(self, action):
+        _, *told = super().step(action)
+        return self.filmed(), *told
+
 gymnasium.register("Corridor-v0", entry_point=Corridor)
 gymnasium.register("Steered-v0", entry_point="grids:Steered")
+gymnasium.register("Filmed-v0", entry_point="grids:Filmed")
 """
 GAME = {"chance": 0.0, "threshold": 1.0, "tolerance": 0.1, "scale": "smoke", "episodes": 3}
 PENDULUM = {**GAME, "env": "Pendulum-v1", "limit": 200, "chance": -1200.0, "threshold": -200.0, "tolerance": 20.0}
 SMALL = {
     "ppo": {"n_steps": 32, "batch_size": 32, "n_epochs": 2},
     "a2c": {"n_steps": 8, "ent_coef": 0.01},
+    "dqn": {"learning_starts": 8, "buffer_size": 500, "batch_size": 8},
 }
 
 
@@ -159,6 +177,22 @@ def test_an_agent_of_ones_own_learns_its_corridor(grids, build):
     agent = build(task)
     agent.train(task.budget)
     assert agent.evaluate("test")["return"] == 1.0
+
+
+@pytest.mark.parametrize("algorithm", ["a2c", "ppo", "dqn"])
+@pytest.mark.parametrize("normalise", [False, True])
+def test_images_are_scored_as_they_are_trained_on(grids, build, algorithm, normalise):
+    agent = build(grids("Filmed-v0", algorithm=algorithm, hyperparameters=SMALL[algorithm], normalise=normalise))
+    seen = []
+    layers = agent.module.features_extractor
+    layers.register_forward_pre_hook(lambda _, inputs: seen.append((inputs[0].shape[1:], float(inputs[0].max()))))
+    agent.train(64)
+    trained = set(seen)
+    seen.clear()
+    assert all(torch.isfinite(loss) for loss in agent.losses(2))
+    assert {shape for shape, _ in seen} == {shape for shape, _ in trained}
+    if not normalise:
+        assert set(seen) == trained == {((3, 6, 11), 1.0)}
 
 
 def test_episodes_are_cut_off_at_the_limit(grids):
