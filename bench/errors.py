@@ -3,6 +3,7 @@
 import difflib
 import errno
 from collections.abc import Iterable
+from typing import Self
 
 MISTAKE = 2
 """The exit code of what a user can mend."""
@@ -41,6 +42,12 @@ class UnknownName(TicketBenchError):
         rest = f" and {len(known) - len(told)} more" if len(told) < len(known) else ""
         rest += f"; {hint}" if hint else ""
         super().__init__(f"unknown {kind} {name!r}: {nearest}known are {', '.join(told) or 'none'}{rest}")
+
+    @classmethod
+    def among(cls, kind: str, names: Iterable[str], known: Iterable[str]) -> Self | None:
+        """What is to be said of the first of `names` that is not known; None if all are."""
+        unknown = min(set(names) - set(known), default=None)
+        return None if unknown is None else cls(kind, unknown, known)
 
 
 class SpecError(TicketBenchError):

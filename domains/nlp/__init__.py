@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
+from domains.nlp.config import misfit
 from domains.nlp.corpora.folders import VARIABLE
 from domains.nlp.tasks import tasks
 from domains.nlp.tasks.custom import own
@@ -52,6 +53,10 @@ class Language:
     def unsupported(self, task: Task) -> Mapping[str, str]:
         """By the metric that it is scored by (see `bench.doors.DeclinesMethods`)."""
         return unsupported(task.metric)
+
+    def refusal(self, task: Task) -> str | None:
+        """That its `config` says what nothing reads (see `bench.doors.RefusesTasks`)."""
+        return misfit(task.config)
 
     def check(self, task: Task) -> None:
         """Raises MissingPackage if there is no fairseq here (see `bench.doors.ChecksPackages`)."""

@@ -58,8 +58,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def misfit(config: Mapping[str, Any]) -> str | None:
     """What a `config`, or a part of one, says that nothing reads or nobody can follow; None if there is no such thing."""
     known = Config.__struct_fields__
-    if unknown := sorted(config.keys() - set(known)):
-        return str(UnknownName("key of a config", unknown[0], known))
+    if unknown := UnknownName.among("key of a config", config, known):
+        return str(unknown)
     try:
         read = msgspec.convert(dict(config), Config)
     except msgspec.ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.errors import SpecError
 from bench.spec import Scale, Task
+from domains.nlp.config import misfit
 from domains.nlp.corpora import texts
 from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
@@ -81,7 +82,7 @@ def own(
         scope: of pruning: `matrices`, `all-with-biases` or `layers-only`.
         scale: `smoke`, `quick`, `small` or `paper`.
         version: raise it when you change what the digests do not see.
-        config: more of what a `config` may say: `label_smoothing`, `clip`, `batches`, ...
+        config: more of what a `config` may say: `label_smoothing`, `clip`, `batches`, ...; what nothing reads is refused.
         deviations: sentences of yours to be printed under every table.
 
     Raises:
@@ -107,26 +108,29 @@ def own(
     }
     lines = texts.read_text(corpus)
     counts = {split: len(sides[0].lines) for split, sides in lines.splits.items()}
+    settings = {
+        "objective": "translation",
+        "corpus": corpus,
+        "model": {**MODEL, **model},
+        "max_tokens": max_tokens,
+        "batches": 1,
+        "label_smoothing": 0.1,
+        "schedule": "inverse-sqrt",
+        "rate": rate,
+        "warmup": min(1_000, max(1, budget // 10)) if warmup is None else warmup,
+        "clip": 0.0,
+        "precision": "fp32",
+        **PLAIN_ADAM,
+        "average": NO_AVERAGE,
+        **config,
+    }
+    if reason := misfit(settings):
+        raise SpecError(f"nlp/{name}: {reason}")
     return Task(
         name=f"nlp/{name}",
         scale=scale,
         version=version,
-        config={
-            "objective": "translation",
-            "corpus": corpus,
-            "model": {**MODEL, **model},
-            "max_tokens": max_tokens,
-            "batches": 1,
-            "label_smoothing": 0.1,
-            "schedule": "inverse-sqrt",
-            "rate": rate,
-            "warmup": min(1_000, max(1, budget // 10)) if warmup is None else warmup,
-            "clip": 0.0,
-            "precision": "fp32",
-            **PLAIN_ADAM,
-            "average": NO_AVERAGE,
-            **config,
-        },
+        config=settings,
         data={name: lines.digest},
         budget=budget,
         evaluate_every=evaluate_every or max(1, budget // 10),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from bench.code import pinned
 from bench.errors import SpecError, UnknownName
 from bench.spec import Direction, Scale, Task
+from domains.rl.config import misfit
 from domains.rl.tasks.recipe import GROUPS, REPLAY, censoring, declining, directions, fresh, pruning, towers
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -124,9 +125,8 @@ def own(
     """
     if algorithm not in DEFAULTS:
         raise UnknownName("algorithm", algorithm, DEFAULTS)
-    for key in hyperparameters:
-        if key not in DEFAULTS[algorithm]:
-            raise UnknownName(f"hyperparameter of {algorithm}", key, DEFAULTS[algorithm])
+    if unknown := UnknownName.among(f"hyperparameter of {algorithm}", hyperparameters, DEFAULTS[algorithm]):
+        raise unknown
     parameters = {**DEFAULTS[algorithm], **hyperparameters}
     modules = pinned.digests(env)
     steps = parameters["train_freq" if algorithm == "dqn" else "n_steps"]
@@ -184,4 +184,6 @@ def own(
             *deviations,
         ),
     )
+    if reason := misfit(task.config):
+        raise SpecError(f"rl/{name}: {reason}")
     return declining(task)

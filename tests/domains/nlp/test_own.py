@@ -1,18 +1,21 @@
 """Parallel text of a user's own: two files or one, either direction, and all that can be wrong with it."""
 
+import argparse
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench import registry
 from bench.errors import DataError, SpecError, UnknownName
 from bench.runs.planning.plan import refusal
 from bench.spec import Unit, task_from_json, to_json
 from bench.tickets.conformance import check_learner
 from bench.tickets.methods import METHODS
 from domains import nlp
-from domains.nlp import corpora
+from domains.nlp import config, corpora
 from domains.nlp.corpora import encoding, texts
 
 EN = [
@@ -254,3 +257,42 @@ def test_a_path_that_differs_between_machines_is_refused(text, file):
 def test_a_task_that_contradicts_itself_is_refused(text, changes, error, message):
     with pytest.raises(error, match=message):
         text(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"config": {"label_smoothin": 0.2}},
+            "unknown key of a config 'label_smoothin': did you mean 'label_smoothing'",
+        ),
+        ({"config": {"clipp": 1.0}}, "unknown key of a config 'clipp': did you mean 'clip'"),
+        ({"config": {"window": 9}}, "unknown key of a config 'window'"),
+        ({"model": {"encoder_embed_dimm": 32}}, "'encoder_embed_dimm': did you mean 'encoder_embed_dim'"),
+    ],
+)
+def test_what_nothing_reads_is_refused(text, changes, told):
+    with pytest.raises(SpecError, match=told):
+        text(**changes)
+
+
+def test_what_a_suite_adds_and_nothing_reads_is_refused(text):
+    task = text()
+    assert registry.refusal(task) is None
+    told = registry.refusal(replace(task, config={**task.config, "clipp": 1.0}))
+    assert (told or "").startswith("unknown key of a config 'clipp'")
+
+
+@pytest.mark.parametrize("task", nlp.domain.tasks().values(), ids=lambda task: task.key)
+def test_every_built_in_task_has_read_keys_alone(task):
+    assert registry.refusal(task) is None
+
+
+def test_the_options_of_a_transformer_are_fairseqs():
+
+    from domains.nlp import border
+
+    parser = argparse.ArgumentParser(add_help=False)
+    name = "transformer_iwslt_de_en"
+    border.ARCH_MODEL_REGISTRY[name].add_args(parser)
+    assert {each.dest for each in parser._actions} | set(vars(border.complete(name, {}))) == config.OPTIONS

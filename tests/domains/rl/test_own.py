@@ -305,3 +305,18 @@ def test_random_play_of_ones_own_is_measured_by_a_command(grids, capsys):
     assert capsys.readouterr().out.startswith("grids:Steered-v0 0.")
     chance.measure("Pendulum-v1", 50, 200)
     assert -1_400 < float(capsys.readouterr().out.split()[1]) < -1_000
+
+
+def test_keys_that_nothing_reads_are_refused(grids):
+    with pytest.raises(SpecError, match="unknown key of the network 'towers' 'widht'"):
+        grids(network={"name": "towers", "hidden": [8], "activation": "tanh", "widht": 3})
+    with pytest.raises(SpecError, match="unknown key of the network 'trunk' 'activation'"):
+        grids(network={"name": "trunk", "hidden": [8], "activation": "tanh"})
+    task = grids()
+    told = rl.domain.refusal(replace(task, config={**task.config, "n_env": 3}))
+    assert (told or "").startswith("unknown key of a config 'n_env': did you mean 'n_envs'")
+
+
+@pytest.mark.parametrize("task", rl.domain.tasks().values(), ids=lambda task: task.key)
+def test_every_built_in_task_has_read_keys_alone(task):
+    assert rl.domain.refusal(task) is None
