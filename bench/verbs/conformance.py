@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.code import brought, own
-from bench.errors import Unsupported
+from bench.errors import SpecError, Unsupported
 from bench.runs import conformance
 from bench.runs.planning.plan import refusal
 from bench.spec import SCALES, Method, Task
@@ -28,6 +28,8 @@ def check(name: str, on: str, *, serve: str = conformance.SERVE) -> int:
     asked = _named(name)
     method, task = (asked, _task(on)) if isinstance(asked, Method) else (None, asked)
     what = task.key if method is None else f"{method.name} on {task.key}"
+    if reason := registry.refusal(task):
+        raise SpecError(f"{task.key}: {reason}")
     if method and (reason := refusal(task, method)):
         raise Unsupported(f"{task.key} cannot run {method.name}: {reason}; name another --task")
     with activity() as tell:

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from checked import FOUND
 
+from bench import registry
 from bench.runs.conformance import findings
 from bench.tickets.methods import METHODS
 from bench.verbs import conformance
@@ -109,3 +110,10 @@ def test_the_process_that_really_checks_finds_what_a_domain_raises(toys):
     (wrong,), notes = findings(TASKS[0], METHODS["ticket"], tell=print)
     assert notes == []
     assert wrong.startswith("C14: the process that checked it ended with"), "no process but this one knows the toys"
+
+
+def test_a_task_that_a_run_would_refuse_is_refused(checked, monkeypatch):
+    monkeypatch.setattr(registry, "refusal", lambda task: "it contradicts itself")
+    code, _, err = checked("toy/chain")
+    assert code == 2
+    assert "toy/chain@smoke: it contradicts itself" in err

@@ -39,11 +39,11 @@ def check_learner(
 
     try:
         wrong = list(collected("C2", _entries(build())))
+        length = _length(build(), task)
     except Exception as error:  # noqa: BLE001  whatever somebody's learner raises is a finding
         return [raised(error)]
     if wrong:
         return wrong  # the other checks cannot mask what is not there
-    length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
     doors = (_forwards(domain, task, build()), _names(domain, build()), _interpolates(domain, build()))
     offers = [finding for door in doors for finding in collected("C9", door)]
     found = list(offers)
@@ -51,6 +51,16 @@ def check_learner(
         tell(f"{name} ({number} of {len(LEARNER_CHECKS)})")
         found += collected(name, check(build, Streams(seed), task, length))
     return found
+
+
+def _length(learner: Learner, task: Task) -> int:
+    """How far the checks train: to the rewind step or over two evaluations; further where nothing is learned before."""
+    length = task.rewind_step or min(2 * task.evaluate_every, task.budget)
+    learner.train(length)
+    while not learner.updates and length < task.budget:
+        length = min(2 * length, task.budget)
+        learner.train(length)
+    return length
 
 
 Build = Callable[..., Learner]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import gymnasium
@@ -43,7 +44,7 @@ class Gyms:
         self._envs: list[Any] = [_bare(env) for env in made]
         self._age = np.zeros(n, dtype=np.int64)
         self.observation_space = made[0].observation_space
-        self.action_space = made[0].action_space
+        self.action_space = deepcopy(made[0].action_space)  # an environment's class may share one, and we seed ours
         if name == LANDER and not options:
             self._envs = [Lander(env) for env in self._envs]
 

@@ -307,6 +307,14 @@ def test_random_play_of_ones_own_is_measured_by_a_command(grids, capsys):
     assert -1_400 < float(capsys.readouterr().out.split()[1]) < -1_000
 
 
+def test_an_action_space_that_a_class_shares_is_no_finding(grids, build):
+    """Losses are of an environment of their own, whose actions are seeded, too."""
+    agents = [build(grids(algorithm="dqn", hyperparameters={**SMALL["dqn"], "learning_starts": 40})) for _ in range(2)]
+    list(agents[0].losses(1))
+    first, other = ([agent.model.action_space.sample() for _ in range(30)] for agent in agents)
+    assert first == other
+
+
 def test_keys_that_nothing_reads_are_refused(grids):
     with pytest.raises(SpecError, match="unknown key of the network 'towers' 'widht'"):
         grids(network={"name": "towers", "hidden": [8], "activation": "tanh", "widht": 3})

@@ -249,6 +249,22 @@ def test_what_a_learner_does_wrong_with_another_order_of_its_data_is_caught(brok
     assert said in " ".join(map(str, check_learner(ExampleDomain(broken), MOONS)))
 
 
+class WarmsUp(Moons):
+    """Learns nothing before two thirds of its budget, as a DQN that fills its replay buffer."""
+
+    def train(self, until):
+        first = 2 * self.task.budget // 3
+        self.step = max(self.step, min(until, first))
+        super().train(until)
+
+
+def test_a_long_warm_up_is_no_fault():
+    """Before its first update nothing tells whether a seed changes the training."""
+    task = variant(unsupported={**MOONS.unsupported, "fine-tune": "no"})
+    assert 2 * task.evaluate_every < 2 * task.budget // 3
+    assert check_learner(ExampleDomain(WarmsUp), task) == []
+
+
 def test_what_planning_knows_of_another_order_is_checked(monkeypatch):
     monkeypatch.setattr(ExampleDomain, "interpolates", False)
     assert "is never asked for it" in " ".join(map(str, check_learner(ExampleDomain(), MOONS)))
