@@ -74,7 +74,7 @@ def check(task: Task, env: VecEnv) -> None:
     name, parameters = config["algorithm"], config["hyperparameters"]
     if name not in ALGORITHMS:
         raise UnknownName("algorithm", name, ALGORITHMS)
-    if reason := _stranger(env.action_space, continuous=name in CONTINUOUS):
+    if reason := stranger(env.action_space, continuous=name in CONTINUOUS):
         raise SpecError(
             f"{task.name} acts in {config['env']['id']}, whose action space is {env.action_space}: "
             f"{reason}; choose another environment"
@@ -96,7 +96,7 @@ def check(task: Task, env: VecEnv) -> None:
         )
 
 
-def _stranger(space: spaces.Space[Any], *, continuous: bool) -> str | None:
+def stranger(space: spaces.Space[Any], *, continuous: bool) -> str | None:
     """Why an algorithm cannot act in a space; None if it can."""
     if isinstance(space, spaces.Discrete):
         return None if space.start == 0 else "only discrete actions that begin at 0 are supported"

@@ -6,6 +6,7 @@ python -m domains.rl.chance TASK [EPISODES], or, of an environment of your own, 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,9 +16,10 @@ from gymnasium import spaces
 
 from bench import command
 from bench.code.pinned import digests
-from bench.errors import SpecError
+from bench.errors import SpecError, TicketBenchError
+from domains.rl import algorithms
 from domains.rl.environments import envs
-from domains.rl.environments.episodes import Array
+from domains.rl.environments.episodes import Array, Episodes
 from domains.rl.evaluation import play
 from domains.rl.tasks import TASKS
 
@@ -36,16 +38,35 @@ def random_returns(env: Mapping[str, Any], *, episodes: int, seed: int = 0) -> l
         seed: of episodes and actions.
 
     Raises:
-        SpecError: if the environment does not take its options.
+        SpecError: if the environment cannot be made with its options or breaks down, or if no agent could be trained in it.
     """
-    try:
-        played = envs.make(env, n=COPIES)
-    except TypeError as error:  # of its own constructor
-        raise SpecError(f"{env['id']} takes no such options: {error}") from error
+    played = _made(env)
     generator = np.random.default_rng(seed)
     seeds = envs.seeds(np.random.SeedSequence(seed), COPIES)
-    [found] = play(lambda _: _drawn(played.action_space, generator), played, seeds, [episodes])
+    try:
+        [found] = play(lambda _: _drawn(played.action_space, generator), played, seeds, [episodes])
+    except RuntimeError as error:  # which names the environment
+        raise SpecError(" ".join(str(error).split())) from error
     return [episode.score for episode in found]
+
+
+def _made(env: Mapping[str, Any]) -> Episodes:
+    try:
+        played = envs.make(env, n=COPIES)
+    except TicketBenchError:
+        raise
+    except TypeError as error:  # of its own constructor
+        raise SpecError(f"{env['id']} takes no such options: {error}") from error
+    except Exception as error:  # whatever somebody's constructor raises
+        told = " ".join(str(error).split())
+        raise SpecError(f"environment {env['id']} cannot be made: {type(error).__name__}: {told}") from error
+    if reason := algorithms.stranger(played.action_space, continuous=True):
+        raise SpecError(
+            f"{env['id']}, whose action space is {played.action_space}: {reason}; choose another environment"
+        )
+    if getattr(played.simulations, "limit", None) == math.inf:
+        raise SpecError(f"{env['id']} is registered without a limit: write LIMIT, the steps that cut off an episode")
+    return played
 
 
 def _drawn(space: spaces.Space[Any], generator: np.random.Generator) -> Array:
@@ -60,7 +81,8 @@ def measure(
     key: Annotated[str, typer.Argument(metavar="TASK", help="A task, or gymnasium's id of an environment.")],
     episodes: Annotated[int, typer.Argument(metavar="EPISODES", help=f"To play, at least {FEWEST}.")] = 1_000,
     limit: Annotated[
-        int | None, typer.Argument(metavar="LIMIT", help="Steps that cut off an episode of an id.")
+        int | None,
+        typer.Argument(metavar="LIMIT", help="Steps that cut off an episode of an id; its own if it has some."),
     ] = None,
     options: Annotated[str, typer.Option(metavar="JSON", help="Keyword arguments of an id's environment.")] = "{}",
 ) -> None:
@@ -69,6 +91,8 @@ def measure(
         raise SpecError(
             f"{episodes} episodes of {key} were asked for, which have no standard error: take at least {FEWEST}"
         )
+    if limit is not None and limit < 1:
+        raise SpecError(f"a limit of {limit} steps: take at least 1")
     own = {**_keywords(options), "kind": "gymnasium", "id": key, "max_episode_steps": limit, "code": digests(key)}
     returns = random_returns(TASKS[key].config["env"] if key in TASKS else own, episodes=episodes)
     error = np.std(returns, ddof=1) / np.sqrt(len(returns))

@@ -31,6 +31,9 @@ class Gyms:
         n: number of copies.
         options: keyword arguments of the environment.
 
+    Attributes:
+        limit: steps after which an episode is cut off; infinite where nothing says so.
+
     Raises:
         UnknownName: if gymnasium does not know the id.
         DataError: if a package that the environment needs, or the module it comes from, is missing.
@@ -40,7 +43,7 @@ class Gyms:
         self.name, self.n = name, n
         made = [_make(name, **options) for _ in range(n)]
         limit = made[0].spec.max_episode_steps if made[0].spec else None
-        self._limit = math.inf if limit is None else limit
+        self.limit = math.inf if limit is None else limit
         self._envs: list[Any] = [_bare(env) for env in made]
         self._age = np.zeros(n, dtype=np.int64)
         self.observation_space = made[0].observation_space
@@ -60,9 +63,11 @@ class Gyms:
         results = [env.step(action) for env, action in zip(self._envs, each, strict=True)]
         last = np.array([result[0] for result in results], dtype=self.observation_space.dtype)
         rewards = np.array([result[1] for result in results], dtype=np.float64)
+        if rewards.ndim != 1:
+            raise ValueError(f"a reward is a number, and this one is an array of shape {rewards.shape[1:]}")
         terminated = np.array([result[2] for result in results], dtype=bool)
         self._age += 1
-        truncated = np.array([result[3] for result in results], dtype=bool) | (self._age >= self._limit)
+        truncated = np.array([result[3] for result in results], dtype=bool) | (self._age >= self.limit)
         truncated &= ~terminated
         over = terminated | truncated
         observations = last

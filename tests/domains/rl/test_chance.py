@@ -1,7 +1,10 @@
 """What random play scores, which is the zero of every normalised return."""
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
+from gymnasium.envs import registration
 
 from domains.rl import chance, domain
 from domains.rl.environments import envs
@@ -83,3 +86,52 @@ def test_a_mistake_is_one_line(capsys, monkeypatch, words, said):
     assert not out
     assert err.startswith(f"ticketbench: {said}")
     assert err.count("\n") == 1
+
+
+class Endless(gymnasium.Env):
+    """Never ends by itself."""
+
+    observation_space = spaces.Box(-1, 1, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+    reward = 1.0
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), self.reward, False, False, {}
+
+
+class Several(Endless):
+    action_space = spaces.MultiDiscrete([2, 3])
+
+
+class Unbounded(Endless):
+    action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+
+
+class Rewards(Endless):
+    reward = np.ones(1)
+
+
+class Dear(Endless):
+    def __init__(self):
+        raise RuntimeError("no\nlicence")
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "said"),
+    [
+        (Endless, [], "Own-v0 is registered without a limit: write LIMIT"),
+        (Endless, ["0"], "a limit of 0 steps"),
+        (Several, ["9"], "Own-v0, whose action space is MultiDiscrete([2 3]): only discrete actions are supported"),
+        (Unbounded, ["9"], "Own-v0, whose action space is Box(-inf, inf, (1,), float32): only continuous actions that"),
+        (Rewards, ["9"], "environment Own-v0 crashed: ValueError: a reward is a number, and this one is an array of"),
+        (Dear, ["9"], "environment Own-v0 cannot be made: RuntimeError: no licence"),
+    ],
+)
+def test_what_cannot_be_played_is_one_line(capsys, monkeypatch, kind, limit, said):
+    monkeypatch.setattr(gymnasium, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(registration, "registry", gymnasium.registry)
+    gymnasium.register("Own-v0", entry_point=kind)
+    test_a_mistake_is_one_line(capsys, monkeypatch, ["Own-v0", "4", *limit], said)
