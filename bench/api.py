@@ -6,8 +6,9 @@ Everything is reached as `bench.run`, `bench.tasks`, ...; these names and what t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import registry, suitefile
 from bench.errors import LaunchError, SpecError, UnitFailed
@@ -19,23 +20,26 @@ from bench.runs.planning.frontier import Frontier
 from bench.runs.planning.plan import Plan
 from bench.runs.planning.plan import plan as make_plan
 from bench.runs.planning.selection import Selection
-from bench.spec import Entry, Suite, Task, Unit
+from bench.spec import CODE, Entry, Method, Suite, Task, Unit
 from bench.store.store import DEFAULT, PLAIN, Store
 from bench.verbs import training
 from bench.verbs.arguments.execution import Execution
-from bench.verbs.arguments.request import existing, names
+from bench.verbs.arguments.request import existing, joined, named, names
 
 OTHERS = "run something first, or pass another `store`"
 
 __all__ = ["methods", "tasks", "suites", "suite", "unit", "run", "train", "results", "frame", "ticket"]
 
+Name = TypeVar("Name")
 One = str | Path | Suite | Unit
 Asked = One | Iterable[One]
 """The name of a suite, its TOML file, a suite or unit that was made here, or several of these."""
 Names = str | Iterable[str]
 """`"ticket,reinit"` or `["ticket", "reinit"]`."""
+Arms = Names | Method | Iterable[str | Method]
+"""The same of methods; one of your own is `mine.py:method`, or what `bench.methods()` or `bench.tickets.methods.define` gave."""
 Numbers = str | int | Iterable[int]
-"""`"0-2"`, `2` or `[0, 1, 2]`."""
+"""`"0-2"`, `2` or `[0, 1, 2]`, of Python or numpy."""
 
 methods, tasks = registry.methods, registry.tasks
 
@@ -46,13 +50,13 @@ def suites() -> dict[str, Suite]:
 
 
 def suite(
-    *, tasks: Names, methods: Names, levels: Numbers, seeds: Numbers, name: str = "suite", title: str = ""
+    *, tasks: Names, methods: Arms, levels: Numbers, seeds: Numbers, name: str = "suite", title: str = ""
 ) -> Suite:
     """A suite made here: every method at every level and seed of every task.
 
     Args:
         tasks: keys of `bench.tasks()`, `vision/lenet-mnist@smoke`.
-        methods: names of `bench.methods()`, or `transfer+TASK`.
+        methods: names of `bench.methods()`, `transfer+TASK`, or methods of your own.
         levels: pruning rounds; chains run those between, too, and dense runs at 0.
         seeds: replicates.
         name: it begins the names of figures.
@@ -64,7 +68,7 @@ def suite(
     """
     if not PLAIN.fullmatch(name):
         raise SpecError(f"name {name!r}: figures are called so; take letters, digits, '.', '_', '+' and '-'")
-    arms = tuple(registry.method(each) for each in _names(methods))
+    arms = tuple(registry.method(each) if isinstance(each, str) else each for each in _arms(methods))
     rounds, replicates = _numbers(levels), _numbers(seeds)
     chosen = map(_task, _names(tasks))
     entries = (Entry(task=task, methods=arms, levels=rounds, seeds=replicates) for task in chosen)
@@ -97,7 +101,7 @@ def run(
     *,
     store: str | Path = DEFAULT,
     tasks: Names | None = None,
-    methods: Names | None = None,
+    methods: Arms | None = None,
     levels: Numbers | None = None,
     seeds: Numbers | None = None,
     scale: str | None = None,
@@ -109,7 +113,7 @@ def run(
         what: the suite, or what else is to be trained.
         store: where finished units are kept, and are found again.
         tasks: only these.
-        methods: only these.
+        methods: only these; those of your own join every task.
         levels: only these.
         seeds: only these.
         scale: another scale: `smoke`, `quick`, `small` or `paper`.
@@ -156,7 +160,7 @@ def results(
     *,
     store: str | Path = DEFAULT,
     tasks: Names | None = None,
-    methods: Names | None = None,
+    methods: Arms | None = None,
     levels: Numbers | None = None,
     seeds: Numbers | None = None,
     scale: str | None = None,
@@ -176,7 +180,7 @@ def results(
     chosen = _selection(tasks=tasks, methods=methods, levels=levels, seeds=seeds, scale=scale)
     if what is None:
         return Results(name="records", store=kept, records=chosen.of_records(kept.records()))
-    plan = make_plan(chosen.of_suite(_suite(what)))
+    plan = make_plan(chosen.of_suite(_joined(what, methods)))
     return Results(name=plan.suite.name, store=kept, records=kept.records(plan.listed))
 
 
@@ -198,7 +202,7 @@ def ticket(source: str | Path | Unit, *, store: str | Path = DEFAULT) -> TicketF
 
 
 def _plan(what: Asked, **part: Any) -> Plan:
-    made = make_plan(_selection(**part).of_suite(_suite(what)))
+    made = make_plan(_selection(**part).of_suite(_joined(what, part["methods"])))
     if not made.units:
         raise SpecError(f"nothing is selected of {made.suite.name}: leave out some of {', '.join(part)}")
     return made
@@ -211,15 +215,19 @@ def _results(plan: Plan, store: Store, frontier: Frontier) -> Results:
 
 
 def _selection(
-    *, tasks: Names | None, methods: Names | None, levels: Numbers | None, seeds: Numbers | None, scale: str | None
+    *, tasks: Names | None, methods: Arms | None, levels: Numbers | None, seeds: Numbers | None, scale: str | None
 ) -> Selection:
     return Selection(
         tasks=None if tasks is None else _names(tasks),
-        methods=None if methods is None else _names(methods),
+        methods=None if methods is None else tuple(e if isinstance(e, str) else e.name for e in _arms(methods)),
         levels=None if levels is None else _numbers(levels),
         seeds=None if seeds is None else _numbers(seeds),
         scale=scale,
     )
+
+
+def _joined(what: Asked, methods: Arms | None) -> Suite:
+    return joined(_suite(what), () if methods is None else _arms(methods))
 
 
 def _suite(what: Asked) -> Suite:
@@ -245,11 +253,30 @@ def _task(key: str) -> Task:
     return registry.task(name, scale)
 
 
-def _names(given: Names) -> tuple[str, ...]:
+def _names(given: str | Iterable[Name]) -> tuple[str | Name, ...]:
     return names(given) or () if isinstance(given, str) else tuple(given)
 
 
+def _arms(given: Arms) -> tuple[Method | str, ...]:
+    each = (given,) if isinstance(given, Method) else _names(given)
+    return tuple(named(one) if isinstance(one, str) else _made(one) for one in each)
+
+
+def _made(method: Method) -> Method:
+    """A method that was made in Python; its ids have to cover its code, of which an object does not tell the file."""
+    if registry.methods().get(method.name) != method:
+        if any(":" in part for part in (method.mask, method.weights, method.training)) and CODE not in method.options:
+            raise SpecError(
+                f"method {method.name!r} names code of yours: ask for it as 'mine.py:method', so that its ids cover the file"
+            )
+        registry.bring_method(method)
+    return method
+
+
 def _numbers(given: Numbers) -> tuple[int, ...]:
-    if isinstance(given, int):
-        return suitefile.numbers([given])
-    return suitefile.numbers(given if isinstance(given, str) else list(given))
+    if isinstance(given, str):
+        return suitefile.numbers(given)
+    each: Iterable[Any] = given if isinstance(given, Iterable) else [given]
+    return suitefile.numbers(
+        [index(one) if hasattr(one, "__index__") and not isinstance(one, bool) else one for one in each]
+    )

@@ -45,9 +45,10 @@ def apply(
         What takes the mask away again, and looks for leaks.
 
     Raises:
-        SpecError: if a name or a shape is not the module's; nothing is changed then.
+        SpecError: if a name or a shape is not the module's, or a pattern fits no name; nothing is changed then.
     """
     renamed = dict(names or {})
+    _check_patterns(leave, state, module, renamed)
     parameters = {name: each for name, each in module.named_parameters() if not _matches(name, leave)}
     buffers = {name: each for name, each in module.named_buffers() if not _matches(name, leave)}
     weights = _under("weights/", state, renamed, leave)
@@ -179,6 +180,14 @@ def _check_names(weights: Arrays, parameters: Mapping[str, Tensor]) -> None:
             f"the ticket is of another network: {told}; map names that differ with `names`, "
             "or name in `leave` what is to stay as it is"
         )
+
+
+def _check_patterns(leave: Collection[str], state: Arrays, module: nn.Module, renamed: Mapping[str, str]) -> None:
+    """A misspelled pattern would leave nothing alone."""
+    own = [name for each in (module.named_parameters(), module.named_buffers()) for name, _ in each]
+    theirs = [name for prefix in ("weights/", "buffers/") for name in _under(prefix, state, renamed, ())]
+    if vain := [pattern for pattern in leave if not any(_matches(name, [pattern]) for name in (*own, *theirs))]:
+        raise SpecError(f"leave names {vain[0]!r}, which fits no name of the module or the ticket: {', '.join(own)}")
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import toy
 
@@ -14,6 +15,7 @@ from bench import api
 from bench.errors import LaunchError, SpecError, StoreError, TicketBenchError, UnitFailed, UnknownName, Unsupported
 from bench.report.results import Results
 from bench.runs.launch.local import LocalLauncher
+from bench.spec import CODE
 from bench.store.store import Store
 from bench.verbs import training
 
@@ -193,3 +195,34 @@ def test_every_bundled_suite_is_there():
     found = bench.suites()
     assert set(found) == {path.stem for path in (Path(bench.__file__).parent / "suites").glob("*.toml")}
     assert all(suite.entries for suite in found.values())
+
+
+OWN = """
+from bench.tickets.methods import define
+def chosen(inputs): ...
+method = define("chosen", "mine:chosen", "fresh", "full", "")
+"""
+
+
+def test_methods_of_ones_own_join_as_on_the_command_line(offered, brings, monkeypatch):
+    monkeypatch.chdir(brings(mine=OWN))
+    suite = offered.suite(tasks=KEY, methods=["dense", "mine.py:method"], levels=[1], seeds=[0])
+    assert [method.name for method in suite.entries[0].methods] == ["dense", "chosen"]
+    assert suite.entries[0].methods[1].options[CODE].keys() == {"mine.py"}
+    bare = offered.suite(tasks=KEY, methods="dense", levels=[1], seeds=[0])
+    plan = api._plan(bare, tasks=None, methods=["mine.py:method"], levels=None, seeds=None, scale=None)
+    assert {unit.method.name for unit in plan.units.values()} == {"chosen"}
+    mine = sys.modules["mine"]
+    with pytest.raises(SpecError, match="'chosen' names code of yours: ask for it as 'mine.py:method'"):
+        offered.suite(tasks=KEY, methods=mine.method, levels=[1], seeds=[0])
+    objects = [offered.methods()["dense"], suite.entries[0].methods[1]]
+    assert offered.suite(tasks=KEY, methods=objects, levels=[1], seeds=[0]).entries == suite.entries
+
+
+def test_numbers_of_numpy_are_numbers(offered):
+    made = offered.suite(tasks=KEY, methods="ticket", levels=np.arange(1, 3), seeds=np.int64(2))
+    assert (made.entries[0].levels, made.entries[0].seeds) == ((1, 2), (2,))
+    assert {type(each) for each in made.entries[0].levels} == {int}
+    for wrong in (1.0, True, [1.5], None):
+        with pytest.raises(SpecError, match="is not a choice of numbers"):
+            offered.suite(tasks=KEY, methods="ticket", levels=wrong, seeds=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,7 +48,7 @@ class Request:
     def arms(self) -> tuple[str, ...] | None:
         """Names of the methods that are asked for; of those in files of the user's own, as they are called there."""
         asked = names(self.methods)
-        return asked and tuple(each.name if isinstance(each, Method) else each for each in map(_brought, asked))
+        return asked and tuple(each.name if isinstance(each, Method) else each for each in map(named, asked))
 
     @property
     def narrowed(self) -> Suite:
@@ -62,8 +62,7 @@ class Request:
     def _suite(self) -> Suite:
         assert self.suite is not None
         suite = suitefile.load_suite(self.suite)
-        joining = {each.name: each for each in map(_brought, names(self.methods) or ()) if isinstance(each, Method)}
-        return replace(suite, entries=tuple(_joined(each, joining) for each in suite.entries))
+        return joined(suite, map(named, names(self.methods) or ()))
 
     @property
     def words(self) -> str:
@@ -123,8 +122,19 @@ class Request:
         return store.records(self._plan(suite).listed)
 
 
-def _brought(name: str) -> Method | str:
+def named(name: str) -> Method | str:
+    """A method in a file of the user's own; of any other the name, as it may be in the suite or the store alone."""
     return brought.method(name, Path()) if brought.is_own(name) else name
+
+
+def joined(suite: Suite, methods: Iterable[Method | str]) -> Suite:
+    """The suite with those methods in every task of it that are the user's own.
+
+    Raises:
+        SpecError: if the suite has another method of such a name.
+    """
+    joining = {each.name: each for each in methods if isinstance(each, Method)}
+    return replace(suite, entries=tuple(_joined(each, joining) for each in suite.entries))
 
 
 def _joined(entry: Entry, methods: Mapping[str, Method]) -> Entry:

@@ -187,3 +187,13 @@ def test_another_network_is_refused_in_one_line_and_left_as_it_is(ticket, build,
     assert "\n" not in str(error.value)
     assert "`leave`" in str(error.value)
     assert all(torch.equal(each, before[name]) for name, each in module.state_dict().items())
+
+
+def test_a_pattern_that_fits_nothing_is_refused_before_anything_changes(ticket):
+    module = network()
+    before = deepcopy(module.state_dict())
+    with pytest.raises(
+        SpecError, match=r"leave names '4\.\*', which fits no name of the module or the ticket: 0\.weight, "
+    ):
+        apply(*ticket, module, leave=["0.*", "4.*"])
+    assert all(torch.equal(before[name], each) for name, each in module.state_dict().items())
