@@ -25,7 +25,7 @@ from bench.store.store import Store
 from bench.verbs.activity import activity, say_aside
 from bench.verbs.arguments.execution import Execution
 from bench.verbs.arguments.options import FIGURES
-from bench.verbs.arguments.request import Request, existing, say, ways
+from bench.verbs.arguments.request import Request, existing, say, ways, writing
 from bench.verbs.reports import display, draw, sum_up, tell_conflicts
 
 
@@ -159,7 +159,14 @@ def status(asked: Request, root: Path) -> None:
 
 def clean(suite: str | None, root: Path) -> int:
     """Remove states that nothing is left to start from; the exit code says whether any were kept as evidence."""
-    done = remove_states(existing(root), Request(suite=suite).plan() if suite is not None else None)
+    store, asked = existing(root), Request(suite=suite)
+    if suite is not None and not asked.records(store):
+        raise StoreError(
+            f"no finished unit of suite {suite} in {root} at the suite's own scale: "
+            "leave the suite out to clean whatever is there, or name another --store"
+        )
+    with writing(root, "--store"):
+        done = remove_states(store, asked.plan() if suite is not None else None)
     for line in done.kept:
         say(f"left alone: {line}")
     rest = "records, curves and masks stay"

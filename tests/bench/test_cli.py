@@ -1,6 +1,7 @@
 """The command as a user meets it: verbs, options, exit codes, and what it does not import."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -173,6 +174,26 @@ def test_no_code_of_a_table_that_is_compared_reaches_a_terminal(command, finishe
         _, out, _ = command("compare", mine, theirs, "--format", style)
         assert "pwned" in out
         assert all(line.isprintable() for line in out.split("\n"))
+
+
+def test_clean_tells_of_a_suite_that_nothing_was_run_of_as_it_is(command, suite_file, finished):
+    suite_file.write_text(suite_file.read_text().replace("0-1", "7"))
+    code, out, err = command("clean", suite_file, "--store", finished)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(
+        f"ticketbench: no finished unit of suite {suite_file} in {finished} at the suite's own scale: leave"
+    )
+
+
+def test_clean_of_a_store_that_cannot_be_written_is_one_line(command, suite_file, finished, monkeypatch):
+    def refuse(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for words in ((), (suite_file,)):
+        code, out, err = command("clean", *words, "--store", finished)
+        assert (code, out) == (2, "")
+        assert err == f"ticketbench: cannot write {finished}: Read-only file system; name another --store\n"
 
 
 def test_an_empty_word_is_no_word_left_out(command, suite_file, finished):
