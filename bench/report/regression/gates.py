@@ -93,7 +93,7 @@ def _cells(before: ArmSummary | None, now: ArmSummary | None) -> Iterator[Cell]:
         yield from _gaps(before, now)
         if (one := shuffled_overlap(before)) and (two := shuffled_overlap(now)):
             overlap = _cell(before, now, one, two, quantity="overlap", direction="equal", tolerance=SHARED)
-            yield replace(_tested(overlap, one, two, fewest=1), test="chance")
+            yield _unmoved(before, now, replace(_tested(overlap, one, two, fewest=1), test="chance"))
 
 
 def _cell(
@@ -131,8 +131,8 @@ def _score(before: ArmSummary, now: ArmSummary) -> Cell:
     if before.score is None or now.score is None:
         return replace(cell, reason="no score in the baseline")
     cell = _tested(cell, before.score, now.score, fewest=fewest)
-    if identical(before, now):
-        return replace(cell, verdict="same", p=None, test="exact", reason="the same to the bit")
+    if (unmoved := _unmoved(before, now, cell)).verdict == "same":
+        return unmoved
     diverged = f"diverged: {before.diverged} → {now.diverged}" if before.diverged != now.diverged else ""
     seeds = trained_differently(before, now)
     where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
@@ -141,13 +141,21 @@ def _score(before: ArmSummary, now: ArmSummary) -> Cell:
     return replace(cell, trained_differently=bool(seeds), reason=reason)
 
 
+def _unmoved(before: ArmSummary, now: ArmSummary, cell: Cell) -> Cell:
+    """`cell`, which needs no test where the units of both sides are the same to the bit, and so is what it compares."""
+    one, two = cell.samples or (None, None)
+    if one and two and one.values == two.values and identical(before, now):
+        return replace(cell, verdict="same", p=None, test="exact", reason="the same to the bit")
+    return cell
+
+
 def _gaps(before: ArmSummary, now: ArmSummary) -> Iterator[Cell]:
     """The ticket's distance from its controls: a control that is too good is no gain."""
     for column, gap in before.gaps.items():
         other = now.gaps.get(column)
         if other and not changes(gap.protocol, other.protocol, partly=_partly(before, now)):
             cell = _cell(before, now, gap.sample, other.sample, quantity=column, direction="max")
-            yield _tested(cell, gap.sample, other.sample, fewest=before.fewest)
+            yield _unmoved(before, now, _tested(cell, gap.sample, other.sample, fewest=before.fewest))
 
 
 def _tested(cell: Cell, before: Sample, now: Sample, *, fewest: int) -> Cell:

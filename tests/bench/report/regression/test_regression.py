@@ -228,6 +228,14 @@ def test_a_real_drop_of_one_cell_is_found_among_the_others(run):
     assert hits >= 0.8 * simulations
 
 
+def test_a_side_is_the_same_as_itself_at_any_number_of_seeds(run):
+    """The ticket's distances from its controls, and what masks share with shuffled ones, too."""
+    side = of_records("a", run(range(2)))
+    found = compare_sides(side, side)
+    assert {cell.quantity for cell in found.cells} > {"vs_random"}
+    assert {(cell.verdict, cell.reason) for cell in found.cells} == {("same", "the same to the bit")}
+
+
 def test_with_the_same_seeds_smaller_drops_are_found(run):
     before = run(range(5))
     after = [
