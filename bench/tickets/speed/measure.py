@@ -106,6 +106,10 @@ def _about(unit: Unit, record: Record) -> dict[str, Any]:
     }
 
 
+MORE = "side by side its layers are joined by more than functions of single numbers"
+"""Why networks cannot be one whose forward pass is more than its layers and activations."""
+
+
 def _joined(
     network: Network, mask: Mask, step: TrainingStep, make: Callable[[], Network]
 ) -> tuple[Network, list[Call]]:
@@ -118,11 +122,15 @@ def _joined(
     calls = [call.beside_itself(NETS) for call in step.calls]
     for updates in (0, 1):
         trained([one], step.calls, updates=updates)
-        trained([several], calls, updates=updates)
-        pairs = zip(one.predict(step.calls), several.predict(calls), strict=True)
-        beside = [(output, part) for output, wide in pairs for part in wide.chunk(NETS, 1)]
+        try:
+            trained([several], calls, updates=updates)
+            wide = several.predict(calls)
+        except RuntimeError as error:  # of a function that was told how wide a layer is
+            raise Unsupported(MORE) from error
+        pairs = zip(one.predict(step.calls), wide, strict=True)
+        beside = [(output, part) for output, whole in pairs for part in whole.chunk(NETS, 1)]
         if not all(apart(part, output) <= TOLERANCE["outputs"] for output, part in beside):
-            raise Unsupported("side by side its layers are joined by more than functions of single numbers")
+            raise Unsupported(MORE)
     several.reset()
     return several, calls
 

@@ -9,6 +9,7 @@ import torch
 from example import ExampleDomain
 from folders import Folders
 from torch import nn
+from torch.nn.functional import layer_norm
 
 from bench import registry
 from bench.errors import Unsupported
@@ -222,3 +223,18 @@ def test_a_unit_is_measured_on_a_gpu(finished, of):
     assert not exceeded(found["difference"])
     assert ("several" in found) == (of == "teacher")
     assert found["provenance"]["device"] == torch.cuda.get_device_name()
+
+
+def test_a_block_that_breaks_is_not_timed_and_the_rest_is(finished, monkeypatch):
+    """A functional layer norm was told how wide one network is."""
+    right = networks.several
+
+    def broken(*args):
+        made = right(*args)
+        made.module.register_forward_pre_hook(lambda _, inputs: layer_norm(inputs[0], (3,)))
+        return made
+
+    monkeypatch.setattr(networks, "several", broken)
+    found = measure(finished(of="teacher"), device="cpu", count=2)
+    assert found["nulls"] == {"several": "side by side its layers are joined by more than functions of single numbers"}
+    assert found["executions"]
