@@ -143,8 +143,7 @@ def _score(before: ArmSummary, now: ArmSummary) -> Cell:
 
 def _unmoved(before: ArmSummary, now: ArmSummary, cell: Cell) -> Cell:
     """`cell`, which needs no test where the units of both sides are the same to the bit, and so is what it compares."""
-    one, two = cell.samples or (None, None)
-    if one and two and one.values == two.values and identical(before, now):
+    if cell.samples and cell.samples[0] == cell.samples[1] and identical(before, now):
         return replace(cell, verdict="same", p=None, test="exact", reason="the same to the bit")
     return cell
 
