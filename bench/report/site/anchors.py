@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from bench.record import Measurement, Record
 from bench.report.site.sections.measured import DIGITS
-from bench.report.table.arms import Arm, Comparison
+from bench.report.table.arms import Arm, Comparison, comparisons
 from bench.report.table.compact import COMPACT, cells
-from bench.report.table.rows import Section, sections
+from bench.report.table.rows import Section, section_of
 from bench.spec import Task, method_identity, task_identity, to_json
 
 NAMES = tuple(column.name for column in COMPACT)
@@ -30,6 +30,7 @@ class Page:
         arms: of each arm of the section.
         records: of each arm of the section, seed -> anchor of its record.
         suites: in which it was trained.
+        aside: what of it does not count here, and why, in a sentence; empty if all does.
         cells: of each arm of the section, its line of the compact table: field of `Row` -> text.
         measured: unit id -> what was measured again, of its units.
         successor: the page of the installed version of this task, if this one is an older version.
@@ -40,6 +41,7 @@ class Page:
     arms: tuple[str, ...]
     records: tuple[Mapping[int, str], ...]
     suites: tuple[str, ...]
+    aside: str
     cells: tuple[Mapping[str, str], ...]
     measured: Mapping[str, Measurement] = field(default_factory=dict)
     successor: Page | None = None
@@ -77,7 +79,8 @@ def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measure
         suites: name -> records, in any order.
         measured: unit id -> what was measured again.
     """
-    tables = sections(record for records in suites.values() for record in records)
+    known = comparisons(record for records in suites.values() for record in records)
+    tables = [section_of(comparison.unbroken) for comparison in known]
     holders = _holders(suites)
     taken: Counter[str] = Counter()
     made = [
@@ -86,13 +89,14 @@ def pages(suites: Mapping[str, Sequence[Record]], measured: Mapping[str, Measure
             anchor=name,
             arms=_unique(_arms(name, section.arms), taken),
             records=tuple(_records(arm, taken) for arm in section.arms),
-            suites=tuple(sorted({suite for unit_id in _units(section) for suite in holders[unit_id]})),
+            suites=_holding(_units(section.arms), holders),
+            aside=_aside(set(_units(whole.arms)) - set(_units(section.arms)), holders),
             cells=tuple(dict(zip(NAMES, line, strict=True)) for line in cells(section)),
-            measured={unit_id: measured[unit_id] for unit_id in _units(section) if unit_id in measured}
+            measured={unit_id: measured[unit_id] for unit_id in _units(section.arms) if unit_id in measured}
             if measured
             else {},
         )
-        for name, section in zip(_tasks([section.comparison for section in tables]), tables, strict=True)
+        for name, section, whole in zip(_tasks(known), tables, known, strict=True)
     ]
     installed = {page.task.key: page for page in made if page.installed}
     older = [page.task.version < installed.get(page.task.key, page).task.version for page in made]
@@ -165,5 +169,19 @@ def _holders(suites: Mapping[str, Sequence[Record]]) -> Mapping[str, set[str]]:
     return holders
 
 
-def _units(section: Section) -> list[str]:
-    return [record["unit_id"] for arm in section.arms for record in arm.records.values()]
+def _holding(units: Iterable[str], holders: Mapping[str, set[str]]) -> tuple[str, ...]:
+    return tuple(sorted({suite for unit_id in units for suite in holders[unit_id]}))
+
+
+def _aside(units: Collection[str], holders: Mapping[str, set[str]]) -> str:
+    if not units:
+        return ""
+    records = "record is" if len(units) == 1 else "records are"
+    return (
+        f"{len(units)} {records} set aside ({', '.join(_holding(units, holders))}): a method is read at its lowest seed and those "
+        "that follow it, up to the first that nobody ran, so that nobody chooses the seeds that count."
+    )
+
+
+def _units(arms: Iterable[Arm]) -> list[str]:
+    return [record["unit_id"] for arm in arms for record in arm.records.values()]

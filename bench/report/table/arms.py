@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, TypeVar
 
 from bench import registry
@@ -69,6 +70,13 @@ class Arm:
         """Whether no seed's network has a path from input to output, and so answers the same to whatever it sees."""
         return self.average("effective_density") == 0
 
+    @property
+    def unbroken(self) -> list[int]:
+        """The seeds from the lowest on, up to the first that nobody ran: whoever adds others may have chosen them."""
+        return [
+            seed for seed, expected in zip(self.records, count(min(self.records)), strict=False) if seed == expected
+        ]
+
     def average(self, field: str) -> float | None:
         """The mean of a number of the records, over the seeds that tell it."""
         return _mean([value for record in self.records.values() if (value := dict(record)[field]) is not None])
@@ -101,6 +109,11 @@ class Comparison:
     def arm(self, method: str, level: int) -> Arm | None:
         """The arm of the installed `method` at `level`: a stranger's of the same name is nobody's opponent."""
         return self._installed.get((method, 0 if method == DENSE else level))
+
+    @property
+    def unbroken(self) -> Comparison:
+        """The same task, as if nobody had run a seed of an arm without those before it."""
+        return replace(self, arms=tuple(arm.of_seeds(arm.unbroken) for arm in self.arms))
 
     def of_seeds(self, seeds: Collection[int]) -> Comparison:
         """The same task, as if only these seeds had been run; without the arms that have none of them."""

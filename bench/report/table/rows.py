@@ -145,10 +145,11 @@ def sections(records: Iterable[Record], methods: Collection[str] | None = None) 
         records: in any order.
         methods: shown; all if None. What they are compared with need not be among them.
     """
-    return [section for comparison in comparisons(records) if (section := _section(comparison, methods)).arms]
+    return [section for comparison in comparisons(records) if (section := section_of(comparison, methods)).arms]
 
 
-def _section(comparison: Comparison, methods: Collection[str] | None) -> Section:
+def section_of(comparison: Comparison, methods: Collection[str] | None = None) -> Section:
+    """The table of one task, as `sections` has it."""
     arms = tuple(arm for arm in comparison.arms if methods is None or arm.method in methods)
     return Section(comparison=comparison, arms=arms, rows=tuple(_rows(comparison, arms)))
 

@@ -159,6 +159,26 @@ def test_the_order_of_records_changes_no_byte(records):
     assert one == two
 
 
+def test_seeds_that_somebody_chose_move_no_row_and_no_rank(records, record):
+    """Whoever trains a hundred seeds can send the best; who goes on where others stopped cannot choose."""
+    honest = pages({"some": records})[0]
+    chosen = [record("reinit", 3, seed, 0.95) for seed in (17, 33, 91)]
+    several = pages({"some": records, "guest": chosen})[0]
+    assert (several.section.rows, several.cells, several.records) == (
+        honest.section.rows,
+        honest.cells,
+        honest.records,
+    )
+    assert standings([several])[1:] == standings([replace(honest, aside=several.aside)])[1:]
+    assert (honest.aside, several.aside[:32]) == ("", "3 records are set aside (guest):")
+    assert several.aside in html.unescape(site({"some": records, "guest": chosen}, []))
+
+    going_on = [record("reinit", 3, seed, 0.95) for seed in (4, 5, 7)]
+    longer = pages({"some": records, "guest": going_on})[0]
+    assert [arm.records.keys() for arm in longer.section.arms if arm.label == "reinit L3"] == [{*range(6)}]
+    assert longer.aside.startswith("1 record is set aside (guest)")
+
+
 def test_the_sparsest_matching_network_is_ranked_first(study):
     records = [
         *study({"dense": 0.0, "ticket": 0.0}, levels=(1, 2, 3), seeds=5),
