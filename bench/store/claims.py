@@ -7,6 +7,7 @@ the rename of its attempt.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -31,6 +32,8 @@ BEAT = 20.0
 STALE = 180.0
 """Seconds without a heartbeat after which an owner on another machine counts as dead; network file systems show a new
 time up to a minute late."""
+NO_LINKS = frozenset([errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
+"""What file systems say that give a file no second name."""
 TRIES = 3
 """How often a claim is asked for whose folder comes and goes."""
 ATTEMPT = re.compile(rf"([0-9a-f]{{{DIGITS}}})\.[0-9a-f]{{8}}")
@@ -171,8 +174,7 @@ def take(folder: Path, what: str, owner: Owner, clock: FileClock) -> Holder | No
     """Make a claim the owner's; who has it, if it is somebody's who lives."""
     for _ in range(TRIES):
         try:
-            with claim_of(folder, what).open("x", encoding="utf-8") as file:
-                file.write(files.to_text(owner))
+            _create(claim_of(folder, what), what, owner)
         except FileNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -186,7 +188,10 @@ def take(folder: Path, what: str, owner: Owner, clock: FileClock) -> Holder | No
 
 def look(folder: Path, what: str, clock: FileClock) -> Holder:
     """Who has a claim."""
-    path = claim_of(folder, what)
+    return _look(claim_of(folder, what), what, clock)
+
+
+def _look(path: Path, what: str, clock: FileClock) -> Holder:
     try:
         file = os.open(
             path, os.O_RDONLY | os.O_NONBLOCK
@@ -211,9 +216,11 @@ def _bury(folder: Path, what: str, clock: FileClock) -> bool:
     """Remove a dead owner's claim and attempts; False if somebody else is doing that, or was faster."""
     lock = folder / f".{what}.lock"
     try:
-        lock.touch(exist_ok=False)
+        _create(lock, what, me())
+    except FileNotFoundError:
+        return False
     except FileExistsError:
-        if clock.age(lock) > STALE:  # whoever made it died a moment later
+        if not lives(_look(lock, what, clock)):
             lock.unlink(missing_ok=True)
         return False
     try:
@@ -225,6 +232,31 @@ def _bury(folder: Path, what: str, clock: FileClock) -> bool:
     finally:
         lock.unlink(missing_ok=True)
     return True
+
+
+def _create(path: Path, what: str, owner: Owner) -> None:
+    """Make a file that only one process can make, with its name in it from the first moment.
+
+    Whoever dies on the way leaves what looks like an attempt, which is swept away; a file without a name would be waited for.
+
+    Raises:
+        FileExistsError: if it is there.
+        FileNotFoundError: if there is no such folder, or somebody swept while it was written.
+    """
+    draft = path.with_name(f"{what}.{secrets.token_hex(4)}")
+    draft.write_text(files.to_text(owner), encoding="utf-8")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        if draft.stat().st_nlink == 1:  # else a network file system made it, and was asked twice
+            raise
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        with path.open("x", encoding="utf-8") as file:
+            file.write(files.to_text(owner))
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _claimed(folder: Path) -> list[str]:

@@ -1,15 +1,15 @@
 """Who works on what: one at a time, for as long as it lives, here or on another machine."""
 
+import errno
 import os
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from bench.store import claims as claiming
 from bench.store import files
-from bench.store.claims import ATTEMPTS, BEAT, STALE, Claims, claim_of, holders, sweep
+from bench.store.claims import ATTEMPTS, BEAT, CLAIM, STALE, Claims, claim_of, holders, sweep
 from bench.store.owner import me
 
 UNIT, OTHER = "0123456789" + "a" * 54, "9876543210" + "b" * 54
@@ -128,29 +128,85 @@ def test_whoever_saw_a_dead_owner_looks_again_before_burying_him(root, monkeypat
     """Between the two looks another may have taken over, and begun."""
     claim, attempt = claimed(root, **DEAD)
     new = root / ATTEMPTS / f"{UNIT[:10]}.00000000"
-    touch, begun = Path.touch, []
+    link, begun = os.link, []
 
-    def late(path, **options):
+    def late(draft, path):
         if path.suffix == ".lock" and not begun:
             begun.append(True)
             assert Claims(root).take(UNIT) is None
             new.mkdir()
-        touch(path, **options)
+            draft.touch()  # which the other has buried with the dead owner's attempts
+        link(draft, path)
 
-    monkeypatch.setattr(Path, "touch", late)
+    monkeypatch.setattr(os, "link", late)
     assert Claims(root).take(UNIT) is not None
     assert not attempt.exists()
     assert set((root / ATTEMPTS).iterdir()) == {claim, new}
 
 
-def test_one_buries_at_a_time_and_a_gravedigger_that_died_is_not_waited_for_long(root):
+@pytest.mark.parametrize(
+    ("digger", "age", "is_waited_for"),
+    [
+        (me(), 10 * STALE, True),
+        ({**me(), **DEAD}, 0, False),
+        ({**me(), "host": "node-7"}, STALE - 10, True),
+        ({**me(), "host": "node-7"}, STALE + 10, False),
+        ("", STALE - 10, True),
+        ("", STALE + 10, False),
+    ],
+)
+def test_one_buries_at_a_time_and_a_gravedigger_that_died_is_not_waited_for(root, digger, age, is_waited_for):
     claimed(root, **DEAD)
     lock = root / ATTEMPTS / f".{UNIT[:10]}.lock"
-    lock.touch()
+    lock.write_text(digger and files.to_text(digger))
+    os.utime(lock, (time.time() - age,) * 2)
     assert Claims(root).take(UNIT).owner["pid"] == DEAD["pid"]
-    os.utime(lock, (0, 0))
-    assert Claims(root).take(UNIT) is not None, "the next look finds the way free"
+    assert (Claims(root).take(UNIT) is not None) == is_waited_for, "the next look finds the way free"
+
+
+@pytest.mark.parametrize("suffix", [CLAIM, ".lock"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_whoever_is_killed_while_taking_is_not_waited_for(root, suffix, moment):
+    claimed(root, **DEAD)
+    link = os.link
+
+    def fatal(draft, path):
+        if path.suffix != suffix or moment == "after":
+            link(draft, path)
+        if path.suffix == suffix:
+            os._exit(9)
+
+    if (child := os.fork()) == 0:
+        os.link = fatal
+        Claims(root).take(UNIT)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert None in [Claims(root).take(UNIT), Claims(root).take(UNIT)], "by the second look at the latest"
+    sweep(root)
+    assert {path.name for path in (root / ATTEMPTS).iterdir()} == {f"{UNIT[:10]}{CLAIM}"}
+
+
+def test_where_files_have_one_name_units_are_claimed_too(root, monkeypatch):
+    def one_name(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", one_name)
+    claimed(root, **DEAD)
     assert Claims(root).take(UNIT) is None
+    assert Claims(root).take(UNIT).owner["pid"] == os.getpid()
+    assert len(list((root / ATTEMPTS).iterdir())) == 1
+
+
+def test_a_claim_that_a_network_file_system_made_and_denied_is_made(root, monkeypatch):
+    link = os.link
+
+    def asked_twice(draft, path):
+        link(draft, path)
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", asked_twice)
+    assert Claims(root).take(UNIT) is None
+    assert Claims(root).take(UNIT).owner["pid"] == os.getpid()
 
 
 def test_the_clock_is_the_file_systems(root, monkeypatch):
