@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.errors import SpecError
+from bench.errors import SpecError, StoreError
 from bench.runs.planning.frontier import NEEDS, Frontier
 from bench.runs.planning.plan import Plan
 from bench.spec import DIGITS, Unit
@@ -34,7 +34,10 @@ def clean(store: Store, plan: Plan | None = None) -> Cleaned:
     Args:
         store: where.
         plan: whose units, and whose children count; without one nobody knows what else is to start from a dense network, so
-            only levels of chains are cleaned, from which none but the next level starts.
+            only levels of chains are cleaned, from which none but the next level and a `twin` starts.
+
+    Raises:
+        StoreError: if somebody trains a unit at this moment of which nothing here tells what it starts from.
     """
     sizes, kept = [], []
     evidence = Evidence(store)
@@ -52,6 +55,7 @@ def clean(store: Store, plan: Plan | None = None) -> Cleaned:
 
 
 def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
+    _refuse_strangers(store, plan.units)
     frontier = Frontier(plan, store)
     left = {*frontier.todo, *frontier.blocked, *_attempted(store, frontier.finished)}
     wanted = {parent for unit_id in left for parent in _starts_from(plan.units[unit_id])}
@@ -60,9 +64,22 @@ def _spent_in(store: Store, plan: Plan) -> Iterable[Unit]:
 
 def _spent(store: Store) -> Iterable[Unit]:
     units = {unit.id: unit for unit in _units(store)}
+    _refuse_strangers(store, units)
     wanted = {parent for unit_id in _attempted(store, units) for parent in _starts_from(units[unit_id])}
     spent = {unit.parents["previous"] for unit in units.values() if unit.method.is_chain} - wanted
     return (unit for unit_id, unit in units.items() if unit_id in spent and unit.method.is_chain)
+
+
+def _refuse_strangers(store: Store, known: Collection[str]) -> None:
+    """A unit may read a state of its parent as late as after its training, and its claim tells its own id alone."""
+    strangers = {holder.what for holder in store.holders()} - {unit_id[:DIGITS] for unit_id in known}
+    if strangers:
+        one = len(strangers) == 1
+        raise StoreError(
+            f"{len(strangers)} unit{'' if one else 's'} that {'is' if one else 'are'} not known here "
+            f"{'is' if one else 'are'} being trained in {store.root}, and may still need what would be removed: "
+            "clean when that run is over, or name its suite"
+        )
 
 
 def _units(store: Store) -> Iterator[Unit]:

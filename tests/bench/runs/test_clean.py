@@ -85,6 +85,27 @@ def test_what_a_unit_that_is_trained_again_starts_from_stays(filled, with_plan):
     assert "ticket L1 s0" not in with_states(store, plan)
 
 
+@pytest.mark.parametrize("with_plan", [True, False])
+def test_nothing_is_removed_while_a_unit_is_trained_that_nobody_here_knows(filled, toys, with_plan):
+    """It reads its twin's trained weights after its own training, and dense's; its claim does not tell which those are."""
+    store, plan = filled
+    wider = make_plan(toy.suite(("ticket", "ticket-reordered"), levels=(1, 3)))
+    stranger = next(unit for unit in wider.units.values() if unit.label.endswith("ticket-reordered L1 s0"))
+    claims = Claims(store.root)
+    assert claims.take(stranger.id) is None
+    before = with_states(store, plan)
+    with pytest.raises(StoreError, match=r"^1 unit that is not known here is being trained in .*: clean when"):
+        clean(store, plan if with_plan else None)
+    assert with_states(store, plan) == before
+    clean(store, wider)
+    assert with_states(store, plan) == {"dense L0 s0", "ticket L1 s0", "ticket L3 s0"}, (
+        "a plan that knows it tells what"
+    )
+    claims.release(stranger.id)
+    clean(store, plan if with_plan else None)
+    assert "ticket L1 s0" not in with_states(store, plan)
+
+
 def test_what_a_parent_that_must_be_trained_again_starts_from_stays(filled):
     """Level 4 waits for level 3, whose mask is gone: it takes level 2 and dense to make it again."""
     store, plan = filled
