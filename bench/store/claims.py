@@ -207,9 +207,8 @@ def _look(path: Path, what: str, clock: FileClock) -> Holder:
 
 def lives(holder: Holder) -> bool:
     """Whether the holder is at work: its process is looked at where it can be, its heartbeat elsewhere."""
-    if holder.owner is not None and is_here(holder.owner):
-        return is_alive(holder.owner)
-    return holder.silent < STALE
+    seen = is_alive(holder.owner) if holder.owner is not None and is_here(holder.owner) else None
+    return holder.silent < STALE if seen is None else seen
 
 
 def _bury(folder: Path, what: str, clock: FileClock) -> bool:

@@ -43,14 +43,15 @@ def is_here(owner: Owner) -> bool:
     return {part: owner[part] for part in Machine.__annotations__} == _machine()  # type: ignore[literal-required]
 
 
-def is_alive(owner: Owner) -> bool:
-    """Whether the owner's process still runs; asks of an owner that `is_here`."""
+def is_alive(owner: Owner) -> bool | None:
+    """Whether the owner's process still runs; asks of an owner that `is_here`. None: the system shows no other user's."""
     try:
         os.kill(owner["pid"], 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # another user's; /proc may tell more
+        if not os.access(PROC / str(owner["pid"]) / "stat", os.R_OK):  # hidepid, as on many login nodes
+            return None
     started = _started(owner["pid"])
     return owner["started"] == started if started is not None else not (PROC / "self/stat").exists()
 

@@ -4,11 +4,12 @@ import errno
 import os
 import threading
 import time
+from unittest.mock import ANY
 
 import pytest
 
 from bench.store import claims as claiming
-from bench.store import files
+from bench.store import files, owner
 from bench.store.claims import ATTEMPTS, BEAT, CLAIM, STALE, Claims, claim_of, holders, sweep
 from bench.store.owner import me
 
@@ -90,6 +91,26 @@ def test_a_unit_is_held_by_who_lives(root, owner, silent, has_it):
         assert holder.owner == {**me(), **owner, "since": holder.owner["since"]}
         assert holder.silent == pytest.approx(silent, abs=2)
     assert attempt.exists() == has_it, "of the dead nothing is left"
+
+
+def test_another_users_process_that_the_system_hides_has_a_unit_while_its_heart_beats(root, monkeypatch):
+    """`/proc` with `hidepid`: the kernel says that there is such a process, and no more."""
+
+    def forbidden(pid, number):
+        raise PermissionError
+
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/stat").touch()
+    claim, attempt = claimed(root)
+    machine = me()
+    monkeypatch.setattr(owner, "_machine", lambda: {part: machine[part] for part in ("host", "boot", "namespace")})
+    monkeypatch.setattr(owner, "PROC", root / "proc")
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert Claims(root).take(UNIT).owner == machine | {"since": ANY}
+    assert attempt.exists()
+    os.utime(claim, (0, 0))
+    assert Claims(root).take(UNIT) is None
+    assert not attempt.exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"host": "node-7"}', "x" * 100])
