@@ -236,15 +236,16 @@ def _bury(folder: Path, what: str, clock: FileClock) -> bool:
 def _create(path: Path, what: str, owner: Owner) -> None:
     """Make a file that only one process can make, with its name in it from the first moment.
 
-    Whoever dies on the way leaves what looks like an attempt, which is swept away; a file without a name would be waited for.
+    Whoever dies on the way, or finds the disk full, leaves at most what looks like an attempt, which is swept away; a file without a
+    name would be waited for.
 
     Raises:
         FileExistsError: if it is there.
         FileNotFoundError: if there is no such folder, or somebody swept while it was written.
     """
     draft = path.with_name(f"{what}.{secrets.token_hex(4)}")
-    draft.write_text(files.to_text(owner), encoding="utf-8")
     try:
+        draft.write_text(files.to_text(owner), encoding="utf-8")
         os.link(draft, path)
     except FileExistsError:
         if draft.stat().st_nlink == 1:  # else a network file system made it, and was asked twice

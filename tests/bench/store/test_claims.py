@@ -2,12 +2,14 @@
 
 import errno
 import os
+import resource
 import threading
 import time
 from unittest.mock import ANY
 
 import pytest
 
+from bench.errors import StoreError
 from bench.store import claims as claiming
 from bench.store import files, owner
 from bench.store.claims import ATTEMPTS, BEAT, CLAIM, STALE, Claims, claim_of, holders, sweep
@@ -119,6 +121,18 @@ def test_an_owner_that_cannot_be_read_has_it_while_it_is_fresh(root, text):
     claim.write_text(text)
     assert Claims(root).take(UNIT).owner is None
     os.utime(claim, (0, 0))
+    assert Claims(root).take(UNIT) is None
+
+
+def test_a_disk_that_takes_no_claim_keeps_nobody_from_the_unit_afterwards(root):
+    theirs, ours = resource.getrlimit(resource.RLIMIT_FSIZE), Claims(root)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, theirs[1]))
+    try:
+        with pytest.raises(StoreError):
+            ours.take(UNIT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, theirs)
+    assert not list((root / ATTEMPTS).iterdir())
     assert Claims(root).take(UNIT) is None
 
 
