@@ -18,6 +18,10 @@ REMEDIES = {
     **dict.fromkeys(FULL, "make room or name another --store, then run again: what is finished stays"),
     errno.EXDEV: "it spans several file systems, so put all of its folders, .attempts too, on one, then run again",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`) or name a --store where they may be larger, then run again",
+    **dict.fromkeys(
+        (errno.EMFILE, errno.ENFILE),
+        "try fewer --workers, or raise the limit on open files (`ulimit -n`), then run again",
+    ),
     errno.EROFS: "it is mounted read-only: mount it writable or name another --store",
     errno.EACCES: "get the right to write there or name another --store",
     errno.EPERM: "get the right to write there or name another --store",

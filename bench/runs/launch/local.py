@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from bench.runs.job import Job, Outcome
 from bench.runs.launch import Progress
 from bench.runs.launch.futures import Futures
 from bench.runs.launch.process import Limits, Worker
 
+FILES, SPARE = 4, 200
+"""Open files of each worker, in this process; and of all else."""
+
 
 def usable_cores() -> int:
     """How many cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def allow_files(count: int) -> None:
+    """Let this process have so many files open, as far as the system lets it: 1,024 are often too few for 250 workers."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now not in (most, resource.RLIM_INFINITY) and now < count:
+        with suppress(OSError, ValueError):  # macOS has another limit besides
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (count if most == resource.RLIM_INFINITY else min(count, most), most)
+            )
 
 
 class LocalLauncher:
@@ -33,6 +48,7 @@ class LocalLauncher:
     ) -> None:
         """Start nothing yet: processes start with their first job."""
         self.workers = workers or usable_cores()
+        allow_files(FILES * self.workers + SPARE)
         self._threads, self._limits, self._progress = threads, limits, progress
         self._pool = ThreadPoolExecutor(self.workers)
         self._mine = threading.local()

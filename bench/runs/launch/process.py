@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -14,9 +15,11 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from bench.errors import LaunchError
 from bench.runs.job import Job, Outcome, Tell
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.child import Child
+from bench.store import files
 
 GRACE = 5.0
 """Seconds that an idle process gets to end by itself: one that is killed leaves semaphores, of which Python warns."""
@@ -28,6 +31,8 @@ LARGEST_LOG = 64 * 2**20
 """Bytes that one job may print."""
 TOLD = 4000
 """Bytes of that which are told of a process that died."""
+STARVED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+"""The system gives no more files, of which each worker holds four and a process may often have 1,024; or no process."""
 SERVE = "bench.runs.launch.worker:serve"
 
 
@@ -72,6 +77,7 @@ class Worker:
 
         Raises:
             WorkerDied: if it killed its process (a single unit: twice), or took more than it may.
+            LaunchError: if the system gives no process.
         """
         tries = TRIES if len(job.parts) == 1 else 1
         for _ in range(tries):
@@ -97,7 +103,15 @@ class Worker:
             if self._is_over:
                 raise WorkerDied("the run was stopped")
             if self._process is None:
-                self._process = _Process(self._threads, self._limits)
+                try:
+                    self._process = _Process(self._threads, self._limits)
+                except OSError as error:
+                    if error.errno not in STARVED:
+                        raise
+                    raise LaunchError(
+                        f"cannot start one more worker process: {files.why(error)}; try fewer --workers, or raise the limits "
+                        "on open files (`ulimit -n`) and processes (`ulimit -u`)"
+                    ) from error
             return self._process
 
     def kill(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from bench.errors import StoreError
 from bench.runs import drive as driving
 from bench.runs.drive import drive
 from bench.runs.job import Outcome, Works
-from bench.runs.launch.local import LocalLauncher, usable_cores
+from bench.runs.launch.local import FILES, SPARE, LocalLauncher, usable_cores
 from bench.runs.planning.plan import plan as make_plan
 from bench.spec import DIGITS
 from bench.store import files
@@ -201,6 +202,23 @@ def test_progress_is_reported_for_each_unit(store):
 def test_as_many_workers_as_cores_unless_told(store):
     assert LocalLauncher(progress=None).workers == usable_cores() >= 1
     assert LocalLauncher(progress=None, threads=3).workers == usable_cores()
+
+
+def test_many_workers_may_have_as_many_files_open_as_they_need(store):
+    """Each holds four, and a process has often 1,024: a machine of 256 cores could not train with all of them."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (sum(1 for _ in Path("/proc/self/fd").iterdir()) + 8, before[1]))
+        launcher = LocalLauncher(workers=6, progress=lambda *_: None)
+        try:
+            plan = make_plan(toy.suite(("dense",), seeds=range(6)))
+            drive(plan, store, launcher, watch=_Silent(), works=toy.WORKS)
+        finally:
+            launcher.close()
+        LocalLauncher(workers=1, progress=None)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (FILES * 6 + SPARE, before[1]), "no more, and never less"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_failures_hold_the_spec_of_their_unit(store, go, trouble):

@@ -1,6 +1,7 @@
 """A unit may take its process down, hang, fork, print and eat: it fails alone, with its own reason, and soon."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import toy
 from processes import MARK, in_proc, living, wait_until
 
+from bench.errors import LaunchError
 from bench.runs.launch import WorkerDied, process
 from bench.runs.launch.child import THREAD_VARIABLES
 from bench.runs.launch.process import Limits, Worker
@@ -72,6 +74,16 @@ def test_one_process_trains_job_after_job(job, worker, tmp_path):
     assert left(tmp_path) == []
     with pytest.raises(WorkerDied, match="the run was stopped"):
         trains.train(job, tell=quiet)
+
+
+def test_more_processes_than_the_system_gives_are_told_with_a_way_out(job, worker):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (sum(1 for _ in Path("/proc/self/fd").iterdir()), limits[1]))
+    try:
+        with pytest.raises(LaunchError, match="worker process: Too many open files; try fewer --workers, or raise"):
+            worker().train(job, quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
