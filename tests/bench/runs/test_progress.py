@@ -117,6 +117,18 @@ def test_what_is_left_is_counted_anew_only_when_more_than_one_unit_is_gone(store
     assert len(counted) == 3, "the two units that the ticket blocked"
 
 
+def test_a_single_unit_that_is_left_is_counted(filled):
+    """A run that goes on with one said that nothing is left, for as long as that took."""
+    store, _ = filled
+    wider = make_plan(toy.suite(("dense", "ticket", "reinit", "snip"), levels=(1, 3)))
+    frontier, text = Frontier(wider, store), io.StringIO()
+    frontier.finish(frontier.next(), "ok", None)
+    board = Lines(Console(file=text, width=200), store, Pace(store.records()), workers=lambda: 1)
+    board._spoke = float("-inf")
+    board.stands(frontier)
+    assert text.getvalue() == "[7/8] done, 0 running, 1 waiting  (1 s left)\n"
+
+
 def test_failures_and_conflicts_are_always_told(stage):
     scene = stage(terminal=False)
     scene.train(Outcome(status="ok"))
