@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.runs.estimates.pace import Left, Pace, duration
+from bench.runs.estimates.pace import Left, Pace, duration, steps_of
 from bench.runs.job import Outcome
 from bench.runs.planning.frontier import Frontier
 from bench.spec import Unit
@@ -48,6 +48,7 @@ class Lines:
         self._left, self._todo, self._recounted = Left(), 0, float("-inf")
         self._done = self._total = self._failed = 0
         self._begun: dict[str, tuple[Unit, int | None, float]] = {}
+        self._from: dict[str, int] = {}
         self._at: dict[str, tuple[int, Mapping[str, float]]] = {}
         self._printed, self._spoke = 0.0, time.monotonic()
         self._waited_for: set[str | None] = set()
@@ -59,7 +60,9 @@ class Lines:
         return None
 
     def step(self, unit_id: str, step: int, metrics: Mapping[str, float]) -> None:
-        """A running unit was evaluated. Called from several threads."""
+        """A running unit begins, without metrics, or was evaluated. Called from several threads."""
+        if not metrics:
+            self._from[unit_id] = step
         self._at[unit_id] = (step, metrics)
 
     def started(self, unit: Unit, seats: int | None) -> None:
@@ -83,6 +86,7 @@ class Lines:
             self._left.remove(unit)
         _, seats, begun = self._begun.pop(unit.id)
         _, metrics = self._at.pop(unit.id, (0, {}))
+        self._from.pop(unit.id, None)
         record = self._store.record(unit) if outcome.status == "ok" else None
         if record:
             self._pace.add(record)
@@ -141,7 +145,15 @@ class Lines:
     def _eta(self) -> str:
         if not self._todo:
             return ""
-        return f"({duration(self._pace.remaining(self._left, workers=self._workers() or 1))} left)"
+        left = self._left.less(self._trained())
+        return f"({duration(self._pace.remaining(left, workers=self._workers() or 1))} left)"
+
+    def _trained(self) -> Iterator[tuple[Unit, float]]:
+        """Of each running unit the share of its training that is done."""
+        for unit, *_ in list(self._begun.values()):
+            begun, (step, _) = self._from.get(unit.id), self._at.get(unit.id, (0, {}))
+            if begun is not None:
+                yield unit, min(max(0, step - begun) / max(1, steps_of(unit)), 1.0)
 
 
 class LiveTable(Lines):

@@ -107,10 +107,10 @@ def train(plan: Plan, store: Store, execution: Execution, *, works: Works = WORK
 
 def measured(plan: Plan, store: Store, execution: Execution, stacking: Stacking, *, trial: str = TRIAL) -> Pace:
     """How long units take, by records, or else by a trial on this machine if they are to be trained on it."""
-    pace = Pace(sample(plan, store), stacks=stacking.stacks)
     units = plan.units.values()
     tasks = {(unit.task.key, stacking.stacks(unit)): unit.task for unit in units}
     company = stacking.company(units, workers=execution.team)
+    pace = Pace(sample(plan, store), stacks=stacking.stacks, company=company)
     unknown = [
         Tried(task, company[key] if stack else None)
         for (key, stack), task in tasks.items()

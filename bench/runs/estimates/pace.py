@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 
@@ -40,26 +40,35 @@ class Left:
 
     def __init__(self, units: Iterable[Unit] = ()) -> None:
         """Count `units`."""
-        self._groups: dict[tuple[str, str], tuple[Unit, int]] = {}
+        self._groups: dict[tuple[str, str], tuple[Unit, Counter[int]]] = {}
         self._count = 0
         for unit in units:
             self._add(unit, 1)
+            self._count += 1
 
     def remove(self, unit: Unit) -> None:
         """One less."""
         self._add(unit, -1)
+        self._count -= 1
 
-    def _add(self, unit: Unit, count: int) -> None:
-        group = unit.task.key, unit.method.name
-        self._groups[group] = (unit, self._groups.get(group, (unit, 0))[1] + count)
-        self._count += count
+    def less(self, trained: Iterable[tuple[Unit, float]]) -> Left:
+        """The same without the shares, from 0 to 1, that units which are being trained have behind them."""
+        left = Left()
+        left._groups = {group: (unit, seeds.copy()) for group, (unit, seeds) in list(self._groups.items())}
+        for unit, share in trained:
+            left._add(unit, -share)
+        return left
+
+    def _add(self, unit: Unit, count: float) -> None:
+        _, seeds = self._groups.setdefault((unit.task.key, unit.method.name), (unit, Counter()))
+        seeds[unit.seed] += count  # type: ignore[assignment]  # a part of one, too
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[tuple[Unit, int]]:
-        """One unit of each group, and how many there are."""
-        return iter(self._groups.values())
+    def __iter__(self) -> Iterator[tuple[Unit, Counter[int]]]:
+        """One unit of each group, and seed -> how many of them there are."""
+        return ((unit, +seeds) for unit, seeds in self._groups.values())
 
 
 class Pace:
@@ -69,6 +78,7 @@ class Pace:
         records: finished units; the more like those to come, the better.
         timings: task key, and whether in a stack -> what a trial on this machine told; used where no record tells anything.
         stacks: whether a unit will be trained in a stack.
+        company: task key -> how many units a stack of it will have.
     """
 
     def __init__(
@@ -77,12 +87,13 @@ class Pace:
         timings: Mapping[tuple[str, bool], Timing] | None = None,
         *,
         stacks: Callable[[Unit], bool] = lambda _: False,
+        company: Mapping[str, int] | None = None,
     ) -> None:
         """Learn from `records`."""
         self._of_method: dict[tuple[str, bool, str], list[float]] = defaultdict(list)  # sorted
         self._of_task: dict[tuple[str, bool], list[float]] = defaultdict(list)
         self.timings = dict(timings or {})
-        self._stacks = stacks
+        self._stacks, self._company = stacks, dict(company or {})
         for record in records:
             self.add(record)
 
@@ -114,14 +125,26 @@ class Pace:
         return max((timing.worker for timing in self.timings.values()), default=0.0)
 
     def remaining(self, left: Left, *, workers: int) -> float | None:
-        """Seconds until all units are done, if none waits for another; None if nothing tells how long one takes."""
-        total = 0.0
-        for unit, count in left:
-            seconds = self.seconds(unit) if count else 0.0
+        """Seconds until all units are done; None if nothing tells how long one takes.
+
+        The workers share what is left, but no two of them a unit, a stack, or levels of a chain, which wait for each other.
+        """
+        total = longest = 0.0
+        for unit, seeds in left:
+            seconds = self.seconds(unit) if seeds else 0.0
             if seconds is None:
                 return None
-            total += count * seconds
-        return total / workers
+            total += seeds.total() * seconds
+            longest = max(longest, self._in_a_row(unit, seeds) * seconds)
+        return max(total / workers, longest)
+
+    def _in_a_row(self, unit: Unit, seeds: Counter[int]) -> float:
+        """Of so many units with the same task and method the work that one worker does after the other, in units."""
+        if not seeds:
+            return 0
+        row = max(seeds.values())
+        abreast = min(self._company.get(unit.task.key, 1), len(seeds)) if self._stacks(unit) else 1
+        return min((row if unit.method.is_chain else min(row, 1)) * abreast, seeds.total())
 
 
 def duration(seconds: float | None) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from bench.runs import progress
 from bench.runs.estimates.pace import Left, Pace
+from bench.runs.estimates.timing import Timing
 from bench.runs.job import Outcome
 from bench.runs.planning.frontier import Frontier
 from bench.runs.planning.plan import plan as make_plan
@@ -84,6 +85,33 @@ def test_a_log_that_was_silent_for_a_minute_says_how_it_stands(stage, monkeypatc
     for unit in scene.plan.units.values():
         scene.frontier.finish(unit, "ok", None)
     assert len(after(120)) == 4, "all is done"
+
+
+def test_what_runs_is_left_as_far_as_it_is_not_trained(stage, monkeypatch):
+    """The last unit of a night said to the end that half of it is left: two workers, of which one had nothing to do."""
+    scene = stage(terminal=False)
+    pace = Pace(timings={("toy/chain@smoke", False): Timing(start=0.0, step=60.0, evaluation=0.0)})
+    board = watch(scene.console, scene.board._store, pace, workers=lambda: 2, style="plain")
+    unit, *others = [scene.frontier.next() for _ in range(3)]
+    for other in others:
+        scene.frontier.finish(other, "ok", None)
+    board.started(unit, None)
+    monkeypatch.setattr(progress, "SILENCE", -1.0)
+
+    def said():
+        board.stands(scene.frontier)
+        return scene.text.getvalue().splitlines()[-1].partition("waiting  ")[2].partition(":")[0]
+
+    assert said() == "(30 min left)"
+    board.step(unit.id, 0, {})
+    assert said() == "(30 min left)"
+    board.step(unit.id, 20, {"accuracy": 71.25})
+    assert said() == "(10 min left)"
+    board.step(unit.id, 0, {})
+    assert said() == "(30 min left)", "its worker died, and another began it anew"
+    board.step(unit.id, 10, {})
+    board.step(unit.id, 25, {"accuracy": 71.25})
+    assert said() == "(15 min left)", "half of its steps, from wherever it began"
 
 
 @pytest.mark.parametrize("style", ["live", "none"])

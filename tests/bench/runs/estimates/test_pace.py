@@ -38,13 +38,56 @@ def test_what_remains_is_shared_by_the_workers(filled):
     left = Left(units)
     assert pace.remaining(left, workers=2) == pytest.approx(0.5)
     left.remove(units[1])
-    assert (len(left), pace.remaining(left, workers=2)) == (1, pytest.approx(0.25))
+    assert (len(left), pace.remaining(left, workers=2)) == (1, pytest.approx(0.5)), "no two workers train one unit"
     unknown = unit_of("dense", scale="quick")
     assert pace.remaining(Left([*units, unknown]), workers=2) is None
     left = Left([unknown])
     left.remove(unknown)
     assert pace.remaining(left, workers=2) == 0, "what is done need not be known"
     assert pace.remaining(Left(), workers=2) == 0
+
+
+def test_levels_of_a_chain_wait_for_one_another_however_many_workers_there_are():
+    pace = Pace(timings={("toy/chain@smoke", False): Timing(start=0.0, step=1.0, evaluation=0.0)})
+    units = list(make_plan(toy.suite(("ticket", "reinit"), levels=(20,), seeds=(0, 1))).units.values())
+    dense, ticket, reinit = 2 * 30, 2 * 20 * 20, 2 * 30
+    assert pace.remaining(Left(units), workers=1) == dense + ticket + reinit
+    assert pace.remaining(Left(units), workers=2) == (dense + ticket + reinit) / 2
+    assert pace.remaining(Left(units), workers=64) == 20 * 20
+    left = Left(units)
+    for unit in units:
+        if unit.seed == 1 or unit.level < 18:
+            left.remove(unit)
+    assert pace.remaining(left, workers=64) == 3 * 20
+    assert pace.remaining(left, workers=1) == 3 * 20 + 30, "never more than all of it"
+
+
+def test_a_stack_is_one_workers(toys):
+    timing = {("toy/stack@smoke", True): Timing(start=0.0, step=1.0, evaluation=0.0)}
+    pace = Pace(timings=timing, stacks=lambda _: True, company={"toy/stack@smoke": 4})
+    made = make_plan(toy.suite(("ticket",), levels=(10,), seeds=range(8), of=toy.STACKED))
+    left = Left(made.units.values())
+    assert pace.remaining(left, workers=2) == 8 * (10 * 20 + 30) / 2, "two stacks of four"
+    for unit in made.units.values():
+        if unit.level != 10 or unit.seed == 7:
+            left.remove(unit)
+    assert pace.remaining(left, workers=7) == 4 * 20
+    for unit in made.units.values():
+        if unit.level == 10 and unit.seed in (0, 1, 2, 3, 4):
+            left.remove(unit)
+    assert pace.remaining(left, workers=7) == 2 * 20, "not as many are left as it might have"
+
+
+def test_what_is_trained_already_of_units_that_run_is_not_left(filled):
+    pace = Pace(filled[0].records())
+    units = [unit_of("dense"), replace(unit_of("dense"), seed=5)]
+    left = Left(units)
+    assert pace.remaining(left.less([(units[0], 0.5)]), workers=1) == pytest.approx(0.75)
+    assert pace.remaining(left.less([(unit, 0.8) for unit in units]), workers=2) == pytest.approx(0.1)
+    assert pace.remaining(left.less([(unit_of("reinit"), 0.5)]), workers=1) == pytest.approx(1.0), (
+        "it is gone meanwhile"
+    )
+    assert (len(left), pace.remaining(left, workers=1)) == (2, pytest.approx(1.0)), "nothing was taken from it"
 
 
 def test_a_trial_counts_where_no_record_tells_anything(filled):
