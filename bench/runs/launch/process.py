@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import LaunchError
+from bench.runs.device import CPU
 from bench.runs.job import Job, Outcome, Tell
 from bench.runs.launch import WorkerDied
 from bench.runs.launch.child import Child
@@ -58,7 +59,7 @@ class Limits:
 
 
 class Worker:
-    """Trains job after job in a process of its own, which is started anew when a unit has killed it.
+    """Trains job after job in a process of its own, which is started anew when a unit has killed it, or failed on a GPU.
 
     Args:
         threads: torch threads of the process.
@@ -165,6 +166,8 @@ class _Process:
                     unit, told = pipe.recv()
                     left -= isinstance(told, Outcome)
                     self._is_idle = not left
+                    # an error of a GPU stays with its process: every later unit would meet it, whatever that does
+                    self.is_spent |= job.device != CPU and isinstance(told, Outcome) and told.status == "failed"
                     tell(unit, told)
                     if not left:
                         return

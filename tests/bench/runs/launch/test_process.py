@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -115,6 +116,21 @@ def test_a_unit_that_ends_its_process_is_tried_twice_and_told(job, worker, does,
     assert time.monotonic() - begun < 60, "nobody waited for the child"
     does(None)
     assert toy.told(job, trains.train)[0].status == "ok", "the next unit has a new process"
+
+
+@pytest.mark.parametrize(("device", "stays"), [("cpu", True), ("cuda:1", False)])
+def test_what_failed_on_a_gpu_leaves_its_process_to_nobody(job, worker, does, tmp_path, device, stays):
+    """After an illegal access or a failed assertion every call of CUDA fails in that process: it would fail unit after unit."""
+    job, trains = replace(job, device=device), worker()
+    assert toy.told(job, trains.train)[0].status == "ok"
+    before = living(tmp_path)
+    assert toy.told(job, trains.train)[0].status == "ok"
+    assert living(tmp_path) == before
+    does("fail")
+    assert toy.told(job, trains.train)[0].status == "failed"
+    does(None)
+    assert toy.told(job, trains.train)[0].status == "ok"
+    assert (living(tmp_path) == before) == stays
 
 
 def test_a_stopped_run_ends_a_forked_child_and_one_that_hangs(job, worker, does, tmp_path):
