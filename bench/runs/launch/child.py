@@ -41,7 +41,7 @@ class Child:
         weakref.finalize(self, os.close, ours)
         numbers = map(str, (theirs.fileno(), life, threads))
         self._popen = subprocess.Popen(  # noqa: S603  our own words
-            [sys.executable, "-c", COMMAND, json.dumps(sys.path), function, *numbers, *words],
+            [sys.executable, "-P", "-c", COMMAND, json.dumps(sys.path), function, *numbers, *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -49,6 +49,12 @@ def test_a_function_is_called_with_the_pipe_the_threads_and_the_words(started):
     assert child.pipe.recv() == "anything"
 
 
+def test_files_of_the_folder_where_it_is_begun_take_no_module_from_it(started, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json.py").write_text("raise SystemExit('mine')")
+    assert started("toy:echo").pipe.recv() == (2,)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_the_parents_to_answer(started, number):
     child = started("toy:echo")
