@@ -1,6 +1,7 @@
 """Who trains, within which limits, and how that is shown: what `run` and `reproduce` take besides what is trained."""
 
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -118,6 +119,21 @@ def test_slurm_gets_the_same_command_for_every_node(command, suite_file, tmp_pat
         "--methods": "dense,ticket", "--store": str(root), "--workers": "4", "--threads": "2",
         "--unit-memory": "4G", "--stack": "off", "--launcher": "local", "--progress": "plain",
     }  # fmt: skip
+
+
+def test_slurm_runs_this_command_where_the_user_has_a_bench_of_his_own(command, suite_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bench").mkdir()
+    for name in ("__init__", "__main__"):
+        (tmp_path / "bench" / f"{name}.py").write_text("raise SystemExit('mine')")
+    code, out, _ = command("run", suite_file, "--store", tmp_path / "runs", "--launcher", "slurm", "--dry-run")
+    assert code == 0
+    _, *words = shlex.split(out.splitlines()[-1])
+    begin = [*words[: words.index("run")], "--version"]
+    ours = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(begin, env=ours, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("ticketbench ")
 
 
 def test_a_submitted_run_says_how_to_follow_it(command, suite_file, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import bench
 from bench.errors import LaunchError, UnknownName
 from bench.runs.device import check_device
 from bench.runs.launch import Launcher
@@ -162,7 +163,7 @@ class Execution:
         allocation = slurm.Allocation(
             nodes=1 if self.nodes is None else self.nodes, partition=self.partition, time=self.time, cores=cores
         )
-        command = [sys.executable, "-m", "bench", *words, "--store", str(root.absolute()), *self._on_a_node()]
+        command = [*_this_command(), *words, "--store", str(root.absolute()), *self._on_a_node()]
         text = slurm.script(command, root=root, name=name, allocation=allocation)
         if self.dry_run:
             say(text.rstrip())
@@ -178,6 +179,12 @@ class Execution:
         given = {name: value for name, value in local.items() if value and value != default[name]}
         options = [word for name, value in given.items() for word in (_option(name), f"{value}")]
         return [*options, "--launcher", "local", "--progress", "plain"]
+
+
+def _this_command() -> list[str]:
+    """The command line of this package, from the folder that this process is in: a `bench` there is another one."""
+    is_here = Path(bench.__file__).parents[1].samefile(Path.cwd())
+    return [sys.executable, *([] if is_here else ["-P"]), "-m", "bench"]
 
 
 def _stack(asked: str | int) -> int | None:
