@@ -8,6 +8,8 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
+from pathlib import Path
 
 from bench.runs.job import Job, Outcome
 from bench.runs.launch import Progress
@@ -18,9 +20,25 @@ FILES, SPARE = 4, 200
 """Open files of each worker, in this process; and of all else."""
 
 
+CGROUP = Path("/sys/fs/cgroup")
+QUOTAS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+"""Files, of version 2 and of version 1, with the time that a container may compute in a time, in microseconds."""
+
+
 def usable_cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may run on; in a container that gets the time of fewer than it sees, as many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(cores, granted_cores())))
+
+
+def granted_cores() -> float:
+    """How many cores' time a container gets: what `docker run --cpus` and limits of Kubernetes say; infinite without."""
+    for names in QUOTAS:
+        with suppress(OSError, ValueError):  # no such file, or `max`
+            quota, period = map(float, " ".join((CGROUP / name).read_text() for name in names).split())
+            if quota > 0:  # -1: all
+                return quota / period
+    return inf
 
 
 def allow_files(count: int) -> None:

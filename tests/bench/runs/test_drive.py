@@ -17,6 +17,7 @@ from bench.errors import StoreError
 from bench.runs import drive as driving
 from bench.runs.drive import drive
 from bench.runs.job import Outcome, Works
+from bench.runs.launch import local
 from bench.runs.launch.local import FILES, SPARE, LocalLauncher, usable_cores
 from bench.runs.planning.plan import plan as make_plan
 from bench.spec import DIGITS
@@ -202,6 +203,28 @@ def test_progress_is_reported_for_each_unit(store):
 def test_as_many_workers_as_cores_unless_told(store):
     assert LocalLauncher(progress=None).workers == usable_cores() >= 1
     assert LocalLauncher(progress=None, threads=3).workers == usable_cores()
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu.max": "350000 100000\n"}, 3),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "1600000 100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+    ],
+)
+def test_a_container_has_as_many_workers_as_it_gets_cores_time(tmp_path, monkeypatch, told, count):
+    """A pod that may use 16 of a node's 64 cores sees all of them; 64 workers would share the time of 16, and its memory."""
+    for name, text in told.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(local, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert usable_cores() == LocalLauncher(progress=None).workers == count
 
 
 def test_many_workers_may_have_as_many_files_open_as_they_need(store):
