@@ -13,6 +13,7 @@ from bench.exchange.verify import findings_of_ticket
 from bench.spec import Unit
 from bench.store import files
 from bench.store.attempt import RECORD, Attempt, Committed, read_stored
+from bench.store.claims import Claims
 from bench.store.store import Store
 
 
@@ -45,7 +46,13 @@ def import_ticket(path: Path, store: Store) -> Unit:
             way = f"remove {store.root / unit.path} to take this one"
             raise StoreError(f"{unit.label} is in {store.root} already: nothing was imported; {way}")
         store.prepare()
-        if _commit(unit, folder, store, imported=file_digest(path)) == "conflict":
+        with Claims(store.root) as claims:  # without one, whoever comes or leaves would sweep the attempt away
+            if claims.take(unit.id):
+                raise StoreError(
+                    f"{unit.label} is being trained in {store.root}: wait for that run, or stop it, then try again"
+                )
+            committed = _commit(unit, folder, store, imported=file_digest(path))
+        if committed == "conflict":
             raise StoreError(f"{unit.label} was finished in {store.root} meanwhile, otherwise: see conflicts/ there")
     return unit
 

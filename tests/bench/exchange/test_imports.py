@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from bench.errors import StoreError, SubmissionError
 from bench.exchange import remeasure
 from bench.exchange.imports import import_ticket
 from bench.exchange.pack import pack as write_archive
-from bench.exchange.ticketfile import write_ticket
+from bench.exchange.ticketfile import read_ticket, write_ticket
 from bench.exchange.verify import findings_of
 from bench.runs.clean import clean
 from bench.runs.estimates.pace import Pace
@@ -25,7 +26,7 @@ from bench.runs.planning.frontier import Frontier
 from bench.runs.planning.plan import plan as make_plan
 from bench.runs.planning.stacking import Stacking
 from bench.store.attempt import Attempt, read_record
-from bench.store.claims import ATTEMPTS
+from bench.store.claims import ATTEMPTS, Claims, sweep
 from bench.store.store import Store
 from bench.tickets.units.work import work
 
@@ -70,6 +71,29 @@ def store(source, example, tmp_path):
 @pytest.fixture
 def plan(example):
     return make_plan(toy.suite(TARGET, (2,), of=MOONS))
+
+
+def test_another_run_that_comes_or_leaves_meanwhile_takes_nothing_from_it(source, example, tmp_path, monkeypatch):
+    copy, store = shutil.copyfile, Store(tmp_path / "runs")
+
+    def disturbed(*paths):
+        sweep(store.root)  # as every run does when it begins, and when it ends
+        return copy(*paths)
+
+    monkeypatch.setattr(shutil, "copyfile", disturbed)
+    unit = import_ticket(source / "a.ticket", store)
+    assert "imported" in store.record(unit)
+    assert not list((store.root / ATTEMPTS).iterdir())
+
+
+def test_a_ticket_that_is_being_trained_is_not_imported(source, example, tmp_path):
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    unit = read_ticket(source / "a.ticket").unit
+    assert Claims(store.root).take(unit.id) is None
+    with pytest.raises(StoreError, match=r"ticket L2 s0 is being trained in .*: wait for that run"):
+        import_ticket(source / "a.ticket", store)
+    assert not store.record(unit)
 
 
 def test_it_stands_under_its_own_id_and_says_where_it_came_from(source, store):
