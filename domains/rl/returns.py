@@ -9,10 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from domains.rl.config import WINDOW
 from domains.rl.environments.episodes import Finished
-
-WINDOW = 100
-"""Episodes in the running mean (1906.02768, appendix A: L)."""
 
 NOTHING: dict[str, Any] = {"area": 0.0, "weight": 0, "reached": None}
 """The scalars of a training before its first episode has ended."""

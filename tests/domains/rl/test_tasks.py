@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from bench.errors import UnknownName
 from bench.runs.planning.plan import refusal
 from bench.spec import to_json
 from bench.streams import Streams
+from bench.suitefile.overrides import derived
 from bench.tickets import masks
 from bench.tickets.methods import METHODS
 from domains.rl import domain
@@ -198,3 +200,70 @@ def test_what_no_agent_can_train_by_is_refused_when_planning():
             assert "above 0" in domain.refusal(replace(task, config=config))
             assert "gmp" not in domain.unsupported(replace(task, config=config))
     assert all(domain.refusal(task) is None for task in domain.tasks().values())
+
+
+def otherwise(key, **changes):
+    """The task with fields set otherwise, as a suite makes it with `base`."""
+    task = domain.tasks()[key]
+    return derived(task, changes, name="rl/otherwise", relatives=domain.tasks().values())
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "told"),
+    [
+        (
+            "rl/atari-breakout-a2c-yu@paper",
+            {"at": ["last-1024"]},
+            "at names last-1024, and training is scored by its last 100",
+        ),
+        ("rl/cartpole-a2c@small", {"evaluation": {"episodes": 1_024}}, "evaluation.episodes is 1024, and the score"),
+        ("rl/cartpole-a2c@small", {"evaluation": {"deterministic": True}}, "evaluation.deterministic is True"),
+        ("rl/cartpole-ppo@small", {"config": {"scope": "actor+trunk"}}, "pruning.exempt decides"),
+        ("rl/cartpole-ppo@small", {"config": {"scope": "actr"}}, "unknown pruning scope 'actr': did you mean 'actor'"),
+        ("rl/cartpole-ppo@small", {"config": {"episode_limit": 50}}, "config.episode_limit is 50, and .* after 500"),
+        ("rl/minatar-breakout-a2c@small", {"config": {"env": {"limit": 1_000}}}, "is 5,000, and .* after 1,000"),
+        ("rl/cartpole-a2c@small", {"config": {"env": {"id": "CartPole-v1"}}}, "is 200, and .* after 500"),
+        (
+            "rl/cartpole-cloning@small",
+            {"constant_rate": False, "config": {"hyperparameters": {"learning_rate": {"linear": 1e-3}}}},
+            "config.hyperparameters.learning_rate falls",
+        ),
+        (
+            "rl/cartpole-cloning@small",
+            {"config": {"hyperparameters": {"max_grad_norm": 0.5}}},
+            "unknown hyperparameter of cloning 'max_grad_norm'",
+        ),
+        ("rl/cartpole-cloning@small", {"config": {"normalise": True}}, "demonstrations are seen as they are"),
+    ],
+)
+def test_what_would_be_printed_as_a_change_and_changes_nothing_is_refused(key, changes, told):
+    """Nothing reads these here, and every table of the task would tell of them as deviations."""
+    assert re.search(told, domain.refusal(otherwise(key, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("rl/cartpole-a2c@small", {"evaluation": {"of": "the last games"}}),
+        ("rl/cartpole-ppo@small", {"evaluation": {"episodes": 20, "deterministic": False}}),
+        (
+            "rl/cartpole-ppo@small",
+            {"config": {"scope": "actor+trunk"}, "pruning": {"exempt": ["mlp_extractor.value_net.*", "value_net.*"]}},
+        ),
+        ("rl/cartpole-ppo@small", {"pruning": {"exempt": ["value_net.*"]}}),
+        ("rl/minatar-breakout-a2c@small", {"config": {"env": {"limit": 1_000}, "episode_limit": 1_000}}),
+        ("rl/cartpole-ppo@small", {"config": {"env": {"id": "MountainCar-v0"}}}),
+        ("rl/cartpole-cloning@small", {"config": {"hyperparameters": {"learning_rate": 1e-2}, "batch": 64}}),
+        (
+            "rl/cartpole-a2c@small",
+            {
+                "splits": ["train", "val", "test"],
+                "split": "test",
+                "at": ["final"],
+                "evaluation": {"episodes": 20, "n_envs": 20, "deterministic": True},
+            },
+        ),
+    ],
+)
+def test_what_is_followed_is_not_refused(key, changes):
+    assert domain.refusal(otherwise(key, **changes)) is None
