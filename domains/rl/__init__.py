@@ -25,6 +25,8 @@ PACKAGES = ("stable_baselines3", "gymnasium")
 """Imported by every agent."""
 EXTRA = "rl"
 """Of our distribution: installs them."""
+OURS = frozenset(task.config["env"]["id"] for task in TASKS.values())
+"""Environments of the tasks here, whose actions are all discrete."""
 SEATS = 32
 """Agents in a stack: more gain little, and each takes memory."""
 
@@ -97,7 +99,7 @@ class ReinforcementLearning:
             return "DQN's agents would need a replay buffer and an exploration each"
         if task.config["env"]["kind"] == "atari":
             return "the emulator takes most of the time, and a network of Atari's fills a core"
-        if task.config["env"].keys() & {"code", "max_episode_steps"}:
+        if task.config["env"].keys() & {"code", "max_episode_steps"} or task.config["env"]["id"] not in OURS:
             return "only the environments of this package are stacked: others may have continuous actions"
         if task.unit == "episodes" and (not task.constant_rate or self.aligned(task)):
             return "its schedules follow the episodes, of which agents finish different numbers in a rollout"

@@ -337,6 +337,9 @@ def test_what_does_not_stack_says_why():
     assert "replay" in domain.seats(TASKS["rl/cartpole-dqn@smoke"], "cpu")
     assert "episodes" in str(domain.seats(replace(TASKS["rl/cartpole-a2c@smoke"], constant_rate=False), "cpu"))
     assert "emulator" in domain.seats(TASKS["rl/atari-breakout-a2c@smoke"], "cpu")
+    cartpole = TASKS["rl/cartpole-ppo@smoke"]
+    pendulum = replace(cartpole, config={**cartpole.config, "env": {"kind": "gymnasium", "id": "Pendulum-v1"}})
+    assert "continuous" in domain.seats(pendulum, "cpu"), "as a suite makes it with `base`"
     assert domain.seats(TASKS["rl/cartpole-a2c@smoke"], "cpu") == 32
     assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cpu") == 1
     assert domain.seats(TASKS["rl/minatar-breakout-ppo@smoke"], "cuda") == 32
