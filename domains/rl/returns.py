@@ -21,8 +21,8 @@ class Returns:
 
     Args:
         threshold: a running mean of a full window that counts as learned.
-        censored: what stands for the steps to the threshold as long as it was not reached: the most environment
-            steps that the budget can take.
+        censored: what stands for the steps to the threshold as long as it was not reached, or was later: the most environment
+            steps that the budget can take. A repeated warm-up and the end of the last rollout may come on top of them.
         nothing: what stands for a score before the first episode has ended: that of a random policy.
     """
 
@@ -59,11 +59,12 @@ class Returns:
     def metrics(self) -> dict[str, float]:
         """`return`, `episode_length`, `area` (mean of the running mean over steps), `steps_to_threshold`, `reached`."""
         length = sum(self._lengths) / max(1, len(self._lengths))
+        steps = self._censored if self._reached is None else min(self._reached, self._censored)
         return {
             "return": self._mean,
             "episode_length": length,
             "area": self._area / self._weight if self._weight else self._nothing,
-            "steps_to_threshold": float(self._censored if self._reached is None else self._reached),
+            "steps_to_threshold": float(steps),
             "reached": float(self._reached is not None),
         }
 

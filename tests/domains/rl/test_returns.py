@@ -11,6 +11,7 @@ from bench.tickets.conformance.equality import differing
 from bench.tickets.conformance.observe import Lineage
 from bench.tickets.methods import METHODS
 from domains.rl import domain
+from domains.rl.environments import classic
 from domains.rl.environments.episodes import Finished
 from domains.rl.learner import longest
 from domains.rl.returns import Returns
@@ -211,6 +212,20 @@ def test_random_play_that_fills_a_replay_buffer_is_no_training(dqn):
     mean = (told["return"] * filled + sum(window)) / (filled + len(window))
     assert agent.evaluate("train")["return"] == pytest.approx(mean, rel=1e-12)
     assert agent.env_steps == rewind.step + 164
+
+
+def test_a_threshold_that_is_reached_late_is_not_later_than_never(dqn, monkeypatch):
+    """A rewound agent repeats its random play, so that it takes more environment steps than its budget has."""
+    monkeypatch.setitem(classic.CLASSIC, "CartPole-v1", (classic.CartPoles, 7))
+    task = replace(dqn, budget=704, config={**dqn.config, "threshold": 7.0})
+    agent = domain.learner(task, streams=Streams(0), device="cpu")
+    agent.train(task.rewind_step)
+    agent.load(agent.snapshot())
+    for until, reached in ((640, 0.0), (704, 1.0)):
+        agent.train(until)
+        assert agent.env_steps == until + 100
+        told = agent.evaluate("train")
+        assert (told["reached"], told["steps_to_threshold"]) == (reached, 704.0)
 
 
 def test_the_area_is_the_mean_of_the_running_mean_over_steps():
