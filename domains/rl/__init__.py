@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import MissingPackage
 from bench.spec import Task
 from bench.streams import Streams
-from domains.rl.config import misfit, misnomer
+from domains.rl.config import contradiction, misfit
 from domains.rl.tasks import TASKS
 from domains.rl.tasks.custom import own
 from domains.rl.tasks.recipe import rollout, unsupported
@@ -74,7 +74,7 @@ class ReinforcementLearning:
 
     def refusal(self, task: Task) -> str | None:
         """That something it says has no effect, or that it has empty rollouts or rewinds before it learns (see `bench.doors.RefusesTasks`)."""
-        if reason := misfit(task.config) or misnomer(task):
+        if reason := misfit(task.config) or contradiction(task):
             return reason
         if "demonstrations" not in task.config and rollout(task) < 1:
             return "the steps of a rollout and n_envs are whole numbers above 0"

@@ -48,7 +48,7 @@ def misfit(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def misnomer(task: Task) -> str | None:
+def contradiction(task: Task) -> str | None:
     """What a task says of its scores or its pruning that is not so, in a sentence; None if all is.
 
     Fields that only name what others decide, or what is always so, are in its id and its deviations: who sets one of them
@@ -57,13 +57,8 @@ def misnomer(task: Task) -> str | None:
     for at in task.at:
         if at.startswith("last-") and at != f"last-{WINDOW}":
             return f"at names {at}, and training is scored by its last {WINDOW} episodes: write last-{WINDOW}"
-    if set(task.splits) == {"train"}:
-        for name, value in task.evaluation.items():
-            if name != "of" and TRAINING.get(name) != value:
-                return (
-                    f"evaluation.{name} is {value!r}, and the score is that of the last {WINDOW} episodes of training, whose "
-                    "actions are sampled: leave it, or evaluate fresh episodes, of the split test"
-                )
+    if reason := _misplayed(task) if set(task.splits) - {"train"} else _misjudged(task):
+        return reason
     scope = task.config.get("scope", "all")
     if scope not in EXEMPT:
         return str(UnknownName("pruning scope", scope, EXEMPT))
@@ -73,4 +68,26 @@ def misnomer(task: Task) -> str | None:
     limit = env.get("limit", env.get("max_episode_steps", LIMITS.get((env["kind"], env["id"]))))
     if limit and (told := task.config.get("episode_limit", limit)) != limit:
         return f"config.episode_limit is {told:,}, and the environment cuts off an episode after {limit:,} steps: write that"
+    return None
+
+
+def _misjudged(task: Task) -> str | None:
+    """The same of who is scored by training alone."""
+    for name, value in task.evaluation.items():
+        if name != "of" and TRAINING.get(name) != value:
+            return (
+                f"evaluation.{name} is {value!r}, and the score is that of the last {WINDOW} episodes of training, whose "
+                "actions are sampled: leave it, or evaluate fresh episodes, of the split test"
+            )
+    return None
+
+
+def _misplayed(task: Task) -> str | None:
+    """How fresh episodes cannot be played."""
+    for name in ("episodes", "n_envs"):
+        value = task.evaluation.get(name)
+        if type(value) is not int or value < 1:
+            return f"evaluation.{name} is {value!r}: fresh episodes are played, write a whole number above 0"
+    if type(value := task.evaluation.get("deterministic")) is not bool:
+        return f"evaluation.deterministic is {value!r}: fresh episodes are played, write true or false"
     return None

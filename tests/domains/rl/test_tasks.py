@@ -242,6 +242,25 @@ def test_what_would_be_printed_as_a_change_and_changes_nothing_is_refused(key, c
 
 
 @pytest.mark.parametrize(
+    ("key", "changes", "told"),
+    [
+        ("rl/cartpole-ppo@small", {"evaluation": {"episodes": 0}}, "evaluation.episodes is 0: "),
+        ("rl/cartpole-cloning@small", {"evaluation": {"episodes": -5}}, "evaluation.episodes is -5: "),
+        ("rl/cartpole-ppo@small", {"evaluation": {"n_envs": 0}}, "evaluation.n_envs is 0: "),
+        ("rl/cartpole-a2c@small", {"splits": ["test"], "split": "test", "at": ["final"]}, "evaluation.n_envs is None"),
+        (
+            "rl/cartpole-a2c@small",
+            {"splits": ["train", "val"], "evaluation": {"n_envs": 5}},
+            "evaluation.deterministic is None: fresh episodes are played, write true or false",
+        ),
+    ],
+)
+def test_episodes_that_cannot_be_played_are_refused(key, changes, told):
+    """The mean of none is no number, and would be told as a training that diverged; fewer than none never end."""
+    assert domain.refusal(otherwise(key, **changes)).startswith(told)
+
+
+@pytest.mark.parametrize(
     ("key", "changes"),
     [
         ("rl/cartpole-a2c@small", {"evaluation": {"of": "the last games"}}),
