@@ -211,11 +211,21 @@ def test_a_corpus_of_the_users_has_the_recipe_of_its_own(data_folder, write_text
     write_text(data_folder / "mine")
     found = domain.tasks()["nlp/transformer-mine@small"]
     corpus = {"kind": "folder", "name": "mine", "source": "en", "target": "de", "max_words": None}
-    model = {
-        "architecture": "transformer_iwslt_de_en", "share_decoder_input_output_embed": True, "encoder_embed_dim": 256,
-        "encoder_ffn_embed_dim": 512, "encoder_layers": 3, "decoder_layers": 3, "dropout": 0.2,
-    }  # fmt: skip
+    model = {"share_decoder_input_output_embed": True, **small(256, 512, 3, 0.2)}
+    del model["share_all_embeddings"]  # a data-bin folder may have a dictionary a side
     assert asked(found) == transformer(
         "nlp/transformer-mine", "small", corpus=corpus, model=model, beam=4, data=dict(found.data), max_tokens=4_096,
         rate=2e-3, warmup=1_000, clip=0.0, budget=10_000, every=500, rewind=500,
     )  # fmt: skip
+
+
+def test_both_sides_of_a_transformer_are_as_large(data_folder, write_text):
+    """An architecture of fairseq fills in what a task leaves open, and not always from the encoder's."""
+    from domains.nlp import border
+
+    write_text(data_folder / "mine")
+    models = [found.config["model"] for found in domain.tasks().values() if found.config["objective"] == "translation"]
+    for model in models:
+        filled = vars(border.complete(model["architecture"], model))
+        for what in ("embed_dim", "ffn_embed_dim", "layers", "attention_heads"):
+            assert filled[f"encoder_{what}"] == filled[f"decoder_{what}"], (model, what)
