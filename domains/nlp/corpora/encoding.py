@@ -45,7 +45,7 @@ def encode(lines: Lines, config: Mapping[str, Any]) -> Corpus:
     Raises:
         DataError: if a sentence is too long, a split is empty, or there is too little text for a vocabulary.
     """
-    rows = {split: _short(lines, split, config.get("max_words")) for split in lines.splits}
+    rows = {split: short(lines, split, config.get("max_words")) for split in lines.splits}
     train = [[_spaced(side.lines[row]) for row in rows["train"]] for side in lines.splits["train"]]
     marker = lines.marker
     if marker is None:
@@ -64,6 +64,23 @@ def encode(lines: Lines, config: Mapping[str, Any]) -> Corpus:
         digest=lines.digest,
         marker="▁" if marker is None else marker,
     )
+
+
+def short(lines: Lines, split: str, most: int | None) -> list[int]:
+    """The rows of a split whose sides have at most so many words, by white space.
+
+    Raises:
+        DataError: if there is none.
+    """
+    source, target = (side.lines for side in lines.splits[split])
+    rows = list(range(len(source)))
+    if most is not None:
+        rows = [row for row in rows if max(len(source[row].split()), len(target[row].split())) <= most]
+    if not rows:
+        raise DataError(
+            f"{lines.name}: no pair of {split} has at most {most} words on both sides; raise max_words in the task's corpus"
+        )
+    return rows
 
 
 def marker_of(lines: Iterable[str]) -> str | None:
@@ -171,19 +188,6 @@ def _train(lines: Sequence[str], pieces: int, name: str) -> bytes:
             f"{characters:,} characters: choose more pieces than characters"
         ) from error
     return model.getvalue()
-
-
-def _short(lines: Lines, split: str, most: int | None) -> list[int]:
-    """The rows of a split whose sides have at most so many words."""
-    source, target = (side.lines for side in lines.splits[split])
-    rows = list(range(len(source)))
-    if most is not None:
-        rows = [row for row in rows if max(len(source[row].split()), len(target[row].split())) <= most]
-    if not rows:
-        raise DataError(
-            f"{lines.name}: no pair of {split} has at most {most} words on both sides; raise max_words in the task's corpus"
-        )
-    return rows
 
 
 def _pairs(lines: Lines, split: str, rows: list[int], encoder: Encode, *, marker: str | None, most: int) -> Pairs:

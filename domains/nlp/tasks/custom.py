@@ -9,7 +9,7 @@ from typing import Any
 from bench.errors import SpecError
 from bench.spec import Scale, Task
 from domains.nlp.config import misfit
-from domains.nlp.corpora import texts
+from domains.nlp.corpora import encoding, texts
 from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
@@ -107,7 +107,7 @@ def own(
         "pieces": pieces,
     }
     lines = texts.read_text(corpus)
-    counts = {split: len(sides[0].lines) for split, sides in lines.splits.items()}
+    counts = {split: len(encoding.short(lines, split, max_words)) for split in lines.splits}
     settings = {
         "objective": "translation",
         "corpus": corpus,
@@ -145,12 +145,13 @@ def own(
         groups=TRANSFORMER_GROUPS,
         unsupported=unsupported("bleu"),
         source=f"own task of {' and '.join(files)}, {source} to {target}",
-        deviations=(UNPUBLISHED, _told(counts), *deviations),
+        deviations=(UNPUBLISHED, _told(counts, max_words), *deviations),
     )
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _told(counts: Mapping[str, int], max_words: int | None) -> str:
+    pairs = "pairs" if max_words is None else f"pairs of at most {max_words} words"
     held = f"{counts['val']:,} for validation and {counts['test']:,} for test"
     return (
-        f"Of {sum(counts.values()):,} pairs {held} are held out, chosen by their own text; equal pairs stay together."
+        f"Of {sum(counts.values()):,} {pairs} {held} are held out, chosen by their own text; equal pairs stay together."
     )

@@ -139,6 +139,20 @@ def test_what_is_held_out_is_said(text):
     assert task.source == "own task of talks.en and talks.de, en to de"
 
 
+def test_what_is_held_out_is_what_the_longest_allowed_sentence_leaves(text):
+    task = text(max_words=4)
+    corpus = corpora.parallel(task.data, task.config["corpus"])
+    counts = {split: len(found) for split, found in corpus.splits.items()}
+    assert 0 < sum(counts.values()) < 200
+    told = f"Of {sum(counts.values())} pairs of at most 4 words {counts['val']} for validation and {counts['test']} for"
+    assert told in " ".join(task.deviations)
+
+
+def test_a_text_of_long_sentences_alone_is_told_before_anything_trains(text):
+    with pytest.raises(DataError, match="talks: no pair of train has at most 2 words on both sides; raise max_words"):
+        text(max_words=2)
+
+
 def test_subwords_are_learned_from_the_training_part_alone(text, monkeypatch):
     seen = []
     trained = encoding.trained

@@ -70,7 +70,7 @@ def test_the_vocabulary_is_joint_and_as_large_as_asked(short):
 def test_the_vocabulary_of_the_small_task_is_pinned():
     """Another release of sentencepiece that merged other pieces would make another task."""
     lines = bible.read({})
-    rows = encoding._short(lines, "train", 24)
+    rows = encoding.short(lines, "train", 24)
     text = [side.lines[row] for side in lines.splits["train"] for row in rows]
     assert json_digest(encoding.trained(text, 4_000, "bible")[0].symbols) == (
         "048b368842153c827dabf0e956072195da556bafa62b35f9816d67ecf8b17c55"
