@@ -66,7 +66,8 @@ def transformer(
     name, scale, *, corpus, model, beam, limit=None, data=None, paper=False, layers=False, score=None, **sizes
 ):
     """`sizes` are those of the training; `score` the metric with its tolerance and its chance."""
-    metric, tolerance, chance = score or ("bleu_tok" if paper else "bleu", 0.5, 0.0)
+    tokenised = paper and corpus["kind"] != "multi30k-en-de"  # which comes as raw text
+    metric, tolerance, chance = score or ("bleu_tok" if tokenised else "bleu", 0.5, 0.0)
     length = {key: sizes.pop(key) for key in ("budget", "every", "rewind")}
     config = {
         "objective": "translation", "corpus": corpus, "model": model, "batches": 1, "label_smoothing": 0.1,
@@ -74,10 +75,10 @@ def transformer(
         "average": {"last": 0, "every": 1}, **sizes,
     }  # fmt: skip
     exempt = ("*embed*", "*output_projection*", "*fc_out*") if layers else ()
-    directions = {"bleu": "max", "chrf": "max", "nll": "min"} | ({"bleu_tok": "max"} if paper else {})
+    directions = {"bleu": "max", "chrf": "max", "nll": "min"} | ({"bleu_tok": "max"} if tokenised else {})
     found = task(
         name, scale, **length, config=config, data=data or {}, pruning=pruned(biases=paper, exempt=exempt), metric=metric,
-        directions=directions, evaluation=searched(beam, limit, tokenised=paper), tolerance=tolerance, chance=chance,
+        directions=directions, evaluation=searched(beam, limit, tokenised=tokenised), tolerance=tolerance, chance=chance,
         constant_rate=False, groups=TRANSFORMER_GROUPS,
     )  # fmt: skip
     return found | ({"reference": 29.3} if "big" in name else {})

@@ -7,6 +7,7 @@ import pytest
 
 from bench import cache
 from bench.errors import DataError, UnknownName
+from domains.nlp import domain
 from domains.nlp.corpora import declared, papers, parallel, text
 
 MINE = {"kind": "folder", "name": "mine", "pieces": 60}
@@ -125,6 +126,17 @@ def test_multi30k_as_its_repository_has_it(data_folder):
     corpus = parallel(declared(config), config)
     assert corpus.splits["test"].references == ("Ein Hund läuft.", "Zwei Männer.")
     assert corpus.marker == "▁"
+
+
+def test_raw_text_has_no_tokenised_bleu(data_folder):
+    """Of Multi30k as it comes, `läuft.` would be another word than `läuft`, and the score far below any published one."""
+    test_multi30k_as_its_repository_has_it(data_folder)
+    for name in ("nlp/transformer-multi30k@paper", "nlp/transformer-multi30k-layers@paper"):
+        task = domain.tasks()[name]
+        corpus = parallel(task.data, {**task.config["corpus"], "pieces": 60})
+        assert corpus.splits["test"].tokenised == corpus.splits["test"].references
+        assert task.metric == "bleu"
+        assert "bleu_tok" not in task.directions
 
 
 def test_a_papers_corpus_that_is_still_packed_says_so(data_folder):
