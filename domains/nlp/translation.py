@@ -17,7 +17,7 @@ from domains.nlp import border, corpora, models
 from domains.nlp.batching import batches, ordered, padded, shifted
 from domains.nlp.corpora.sentences import PAD
 from domains.nlp.evaluation.generation import translate
-from domains.nlp.evaluation.scores import translation_scores
+from domains.nlp.evaluation.scores import SIGNATURES, translation_scores
 from domains.nlp.evaluation.significance import bleu_items
 from domains.nlp.objective import Loss, Scores
 
@@ -93,10 +93,11 @@ class Translation:
             limit=search["limit"],
             device=self._device,
         )
-        metrics |= translation_scores(
-            found, self._corpus, pairs, limit=search["limit"], tokenised="bleu_tok" in self._task.directions
-        )
-        return Scores(metrics, bleu_items(found, self._corpus, pairs, split=split, limit=search["limit"]))
+        limit, signature = search["limit"], search.get("signatures", SIGNATURES)["bleu"]
+        tokenised = "bleu_tok" in self._task.directions
+        metrics |= translation_scores(found, self._corpus, pairs, limit=limit, tokenised=tokenised, signature=signature)
+        items = bleu_items(found, self._corpus, pairs, split=split, limit=limit, signature=signature)
+        return Scores(metrics, items)
 
     def _loss(self, rows: NDArray[np.int64], temperature: float = 1.0) -> Loss:
         logits, target = self._forward(self._train, rows)

@@ -65,7 +65,8 @@ def own(
         name: of the task, without `nlp/`.
         files: two of aligned lines, or one with a sentence, a tab and its translation in each line: UTF-8, named as seen
             from the folder of your file or from the data folder.
-        languages: of the files, or of the two columns.
+        languages: of the files, or of the two columns, by their ISO codes (`de`, `zh_TW`), which decide how BLEU cuts a
+            target without spaces between words.
         source: the one that is translated from; the first.
         budget: updates.
         rate: the highest learning rate.
@@ -138,7 +139,7 @@ def own(
         pruning=pruning(scope),
         metric="bleu",
         directions=directions(),
-        evaluation=search(beam=beam, limit=limit),
+        evaluation=search(target=target, beam=beam, limit=limit),
         tolerance=tolerance,
         chance=0.0,
         constant_rate=False,

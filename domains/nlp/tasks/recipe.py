@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import UnknownName
 from bench.spec import Direction, Pruning
-from domains.nlp.evaluation.scores import SIGNATURES
+from domains.nlp.evaluation.scores import SIGNATURES, signatures_of
 
 TRANSFORMER_GROUPS = {
     "*norm*": "norms",
@@ -66,22 +65,25 @@ def directions(*, tokenised: bool = False) -> dict[str, Direction]:
     return {**found, "bleu_tok": "max"} if tokenised else found
 
 
-def search(*, beam: int, limit: int | None = None, tokenised: bool = False, max_tokens: int = 2_048) -> dict[str, Any]:
+def search(
+    *, target: str, beam: int, limit: int | None = None, tokenised: bool = False, max_tokens: int = 2_048
+) -> dict[str, Any]:
     """How translations are searched for at the end, and how they are scored; on the way there is `nll` alone.
 
     Args:
+        target: language of the translations.
         beam: 1 is greedy.
         limit: test sentences, from the first on; None for all.
         tokenised: whether `bleu_tok` is among the scores.
         max_tokens: of a batch of sources.
     """
     names = ("bleu", "chrf", *(("bleu_tok",) if tokenised else ()))
-    signatures: Mapping[str, str] = {name: SIGNATURES[name] for name in names}
+    known = signatures_of(target)
     return {
         "beam": beam,
         "length_penalty": 0.6,
         "max_tokens": max_tokens,
         "limit": limit,
-        "signatures": signatures,
+        "signatures": {name: known[name] for name in names},
         "when": "translations are searched for at the end of training, on test",
     }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.spec import Task
 from domains.nlp.corpora import declared, folders
+from domains.nlp.corpora.papers import PAPERS
 from domains.nlp.tasks.recipe import (
     NO_AVERAGE,
     PLAIN_ADAM,
@@ -65,7 +66,9 @@ LAST_CHECKPOINT = (
     "Its budget, the last checkpoint where the recipe takes the best on validation text, and a length penalty of 0.6 where it "
     "has 1 are ours."
 )
-RAW = "Raw text in 4,000 pieces and sacreBLEU, where the paper has tokenised text in 10,000 merges and multi-bleu's BLEU."
+RAW = (
+    "Raw text in 4,000 pieces and sacreBLEU, where the paper has tokenised text in 10,000 merges and multi-bleu's BLEU."
+)
 JOINT = {"share_all_embeddings": True}
 
 
@@ -192,7 +195,7 @@ def _paper(recipe: Recipe, *, layers: bool) -> Task:
         pruning=pruning("layers-only" if layers else "all-with-biases"),
         metric=recipe.metric,
         directions=directions(tokenised=tokenised),
-        evaluation=search(beam=recipe.beam, tokenised=tokenised),
+        evaluation=search(target=PAPERS[recipe.corpus].languages[1], beam=recipe.beam, tokenised=tokenised),
         tolerance=0.5,
         chance=0.0,
         reference=recipe.reference,
@@ -247,7 +250,7 @@ def _own(folder: folders.Folder) -> Task:
         pruning=pruning("matrices"),
         metric="bleu",
         directions=directions(),
-        evaluation=search(beam=4),
+        evaluation=search(target=folder.languages[1], beam=4),
         tolerance=0.5,
         chance=0.0,
         constant_rate=False,

@@ -113,7 +113,7 @@ def _task(name: str, scale: Scale, size: Size, corpus: dict[str, Any], *deviatio
         pruning=pruning("matrices"),
         metric="bleu",
         directions=directions(),
-        evaluation=search(beam=size.beam, limit=size.limit),
+        evaluation=search(target=corpus.get("target", ""), beam=size.beam, limit=size.limit),
         tolerance=0.5,
         chance=0.0,
         constant_rate=False,

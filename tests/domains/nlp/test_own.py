@@ -12,6 +12,7 @@ from bench import registry
 from bench.errors import DataError, SpecError, UnknownName
 from bench.runs.planning.plan import refusal
 from bench.spec import Unit, task_from_json, to_json
+from bench.streams import Streams
 from bench.tickets.conformance import check_learner
 from bench.tickets.methods import METHODS
 from domains import nlp
@@ -126,6 +127,16 @@ def test_splits_do_not_depend_on_the_order_of_lines_and_no_pair_is_in_two(text, 
     assert not sets["train"] & sets["test"]
     assert not sets["val"] & sets["test"]
     assert len(sets["test"]) == len(sets["val"]) == len(set(rows)) // 20
+
+
+def test_a_target_without_spaces_is_scored_by_its_own_tokeniser(text):
+    task = text(languages=("en", "zh"), budget=1, evaluate_every=1)
+    assert "|tok:zh|" in task.evaluation["signatures"]["bleu"]
+    assert "|tok:13a|" in text(languages=("en", "zh"), source="zh").evaluation["signatures"]["bleu"]
+    learner = nlp.domain.learner(task, streams=Streams(0), device="cpu")
+    learner.train(1)
+    learner.evaluate("test")
+    assert "|tok:zh|" in learner.scored_items()["signature"]
 
 
 def test_what_is_held_out_is_said(text):

@@ -12,7 +12,7 @@ import sacrebleu
 
 from domains.nlp.border import Dictionary
 from domains.nlp.corpora.sentences import Corpus as Real
-from domains.nlp.evaluation.scores import SIGNATURES, metric, score, translation_scores
+from domains.nlp.evaluation.scores import SIGNATURES, metric, score, signatures_of, translation_scores
 
 WORDS = ("<s>", "<pad>", "</s>", "⁇", "the", "sea", "was", "dark", ",", "and", "deep", ".", "God", "saw")
 
@@ -196,3 +196,20 @@ def test_no_outputs_or_too_few_are_a_mistake_of_the_caller():
 def test_text_that_looks_tokenised_gives_no_warning(caplog):
     score("bleu", ["the end ."] * 200, ["the end ."] * 200)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("language", "tokeniser"), [("zh", "zh"), ("zh_TW", "zh"), ("jpn", "char"), ("th-TH", "char")])
+def test_a_language_without_spaces_has_a_score(language, tokeniser):
+    """To 13a a sentence of it is one word, so that all but a perfect translation of it scored 0."""
+    signature = signatures_of(language)["bleu"]
+    assert f"|tok:{tokeniser}|" in signature
+    hypotheses, references = ["我们今天去公园玩因为天气很好。"], ["我们今天去公园散步因为天气很好。"]
+    assert score("bleu", hypotheses, references) == 0
+    assert score("bleu", hypotheses, references, signature=signature) > 50
+    scorer = metric("bleu", signature)
+    scorer.corpus_score(hypotheses, [references])
+    assert str(scorer.get_signature()) == f"{signature}|version:{sacrebleu.__version__}"
+
+
+def test_a_language_with_spaces_keeps_its_signature():
+    assert signatures_of("de") == signatures_of("pt_BR") == SIGNATURES

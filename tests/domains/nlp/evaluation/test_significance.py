@@ -91,3 +91,10 @@ def test_the_bootstrap_is_the_paired_bootstrap_of_sacrebleu(world, monkeypatch):
     assert (many_other.mean(), estimate_ci(many_other)[1]) == pytest.approx((theirs[1].mean, theirs[1].ci))
     assert bootstrap.p_value(many_other - many_own, other - own) == theirs[1].p_value
     assert 0.001 < theirs[1].p_value < 0.2
+
+
+def test_they_are_cut_as_the_signature_says():
+    signature = SIGNATURES["bleu"].replace("13a", "char")
+    items = statistics(["いい天気"], ["いい日"], split="test", signature=signature)
+    assert items["statistics"] == ["4 3 2 1 0 0"]
+    assert "|tok:char|" in items["signature"]
