@@ -95,7 +95,7 @@ RECIPES = (
         rewind_step=1_000,
         beam=4,
         metric="bleu_tok",
-        reference=None,
+        reference=27.6,
         source=YU,
         deviations=(ONE_DEVICE, AVERAGED, PREPARED),
     ),
