@@ -36,7 +36,7 @@ class LanguageModel:
         width: multiplies every width of the model.
 
     Raises:
-        SpecError: if a text is too short for its columns.
+        SpecError: if a text is too short for its columns, or the model has what `logits_of` leaves out.
     """
 
     def __init__(self, task: Task, *, streams: Streams, device: str, width: float) -> None:
@@ -48,6 +48,7 @@ class LanguageModel:
         self._check_lengths(task.name)
         vocabularies = border.Vocabularies(self._text.dictionary, self._text.dictionary)
         model = models.build(config["model"], vocabularies, width=width, seed=streams.integer("init"))
+        _check_parts(model, task.name)
         self.module: nn.Module = model.to(device)
         self._memory: Memory | None = None
         self._epoch, self._columns = -1, torch.empty(0)
@@ -121,6 +122,13 @@ def updates(tokens: int, *, batch: int, window: int) -> int:
         window: tokens of a column in one update.
     """
     return -(-(tokens // batch - 1) // window)
+
+
+def _check_parts(model: Any, name: str) -> None:
+    """The model is what `logits_of` computes."""
+    for part in ("residuals", "adaptive_softmax"):
+        if getattr(model.decoder, part):
+            raise SpecError(f"task {name} has an LSTM with {part}, which is not read here: leave it out of its model")
 
 
 def logits_of(module: Any, read: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:

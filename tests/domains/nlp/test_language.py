@@ -217,3 +217,14 @@ def test_a_text_that_does_not_fill_two_rows_of_its_columns_is_told_in_one_line(l
     with pytest.raises(SpecError, match=said) as error:
         short(2 * columns - 1)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "options"), [("residuals", {"residuals": True}), ("adaptive_softmax", {"criterion": "adaptive_loss"})]
+)
+def test_a_part_of_fairseqs_that_is_left_out_here_is_refused(part, options):
+    """It trained as if the option were not there, under an id that says it was."""
+    task = domain.tasks()[KEY]
+    model = {**task.config["model"], "adaptive_softmax_cutoff": "100,200", **options}
+    with pytest.raises(SpecError, match=f"an LSTM with {part}, which is not read here"):
+        domain.learner(replace(task, config={**task.config, "model": model}), streams=Streams(0), device="cpu")
