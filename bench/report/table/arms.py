@@ -72,7 +72,7 @@ class Arm:
 
     @property
     def unbroken(self) -> list[int]:
-        """The seeds from the lowest on, up to the first that nobody ran: whoever adds others may have chosen them."""
+        """The seeds from the lowest on, up to the first that nobody ran. Whoever adds others may have chosen them."""
         return [
             seed for seed, expected in zip(self.records, count(min(self.records)), strict=False) if seed == expected
         ]
