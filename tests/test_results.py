@@ -38,6 +38,7 @@ def test_there_are_published_records():
         "levels",
         "lth-mnist",
         "masks",
+        "minatar",
         "teacher",
         "transfer",
         "translation",

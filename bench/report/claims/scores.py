@@ -8,10 +8,11 @@ from statistics import fmean
 
 from bench.record import metric_of
 from bench.report.claims.definitions import Claim
-from bench.report.claims.sides import Missing, Side, Unmeasured, arm, gap, minus, pairs, shared_mean
+from bench.report.claims.sides import Side, Unmeasured, arm, gap, minus, pairs, shared_mean
 from bench.report.statistics.aggregates import area
 from bench.report.table.arms import Comparison
 from bench.report.table.normalised import is_normalisable, normalised
+from bench.report.table.notes import hopeless
 from bench.spec import DENSE
 
 
@@ -19,11 +20,13 @@ def normalised_scores(claim: Claim, comparison: Comparison, method: str) -> list
     """Level by level: seed -> headline score, 0 at chance and 1 at the dense mean.
 
     Raises:
-        Missing: if an arm was not run, or the dense network learned nothing.
+        Missing: if an arm was not run.
+        Unmeasured: if the dense network learned nothing, or has no score.
     """
     arm(comparison, DENSE, 0)
     if not is_normalisable(comparison):
-        raise Missing(f"a dense network of {comparison.task.name} that learned something")
+        reason = next(iter(hopeless(comparison)), f"`{DENSE}` has no score, so nothing is normalised.")
+        raise Unmeasured(f"{comparison.task.key}: {reason}")
     return [normalised(comparison, arm(comparison, method, level)) for level in claim.levels]
 
 

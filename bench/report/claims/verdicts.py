@@ -230,8 +230,8 @@ def _fixed(claim: Claim, comparisons: Sequence[Comparison], per_seed: PerSeed) -
         per_seed: its statistic, of the seeds that have it.
 
     Raises:
-        Missing: if there are fewer, or the dense network of these learned nothing.
-        Unmeasured: if there are fewer, and those that lack it were run.
+        Missing: if there are fewer.
+        Unmeasured: if there are fewer, and those that lack it were run; or the dense network of these learned nothing.
     """
     asked = claim.seeds_of(*(comparison.task for comparison in comparisons))
     if claim.test != "exact":

@@ -264,12 +264,14 @@ def test_an_area_is_the_trapezoids_of_normalised_score_over_log_density(compared
 
 def test_an_area_needs_a_dense_network_that_learned_something(compared):
     hopeless = {**SCORES, ("dense", 0): np.full(4, 0.105)}
-    with pytest.raises(Missing, match="a dense network of vision/toy that learned something"):
+    with pytest.raises(
+        Unmeasured, match=r"vision/toy@small: `dense` is within 0.01 of chance \(0.1\): it learned nothing"
+    ):
         values(compared(hopeless), claim(statistic="area"))
     barely = {**SCORES, ("dense", 0): np.full(4, 0.115)}
     assert values(compared(barely), claim(statistic="area"))
     later = compared(hopeless, at=("final", "5%"))
-    with pytest.raises(Missing, match="learned something"):  # the headline decides, though the other reading is higher
+    with pytest.raises(Unmeasured, match="learned nothing"):  # the headline decides, though the other reading is higher
         values(later, claim(statistic="area"))
     alone = {arm: scores for arm, scores in SCORES.items() if arm != ("dense", 0)}
     with pytest.raises(Missing, match="dense at level 0"):

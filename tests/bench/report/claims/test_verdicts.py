@@ -264,9 +264,9 @@ def test_without_a_score_of_dense_nothing_is_normalised(study, scores):
         if record["spec"]["method"]["name"] == "dense":
             record["metrics"] = [] if scores == [] else [{**each, "value": None} for each in record["metrics"]]
     verdict = one(replace(CLAIM, statistic="iqm"), records)
-    assert (verdict.status, "a dense network of vision/toy that learned something" in verdict.reason) == (
+    assert (verdict.status, verdict.reason) == (
         "not run",
-        True,
+        "vision/toy@small: `dense` has no score, so nothing is normalised.",
     )
 
 
@@ -356,7 +356,7 @@ def test_areas_are_of_normalised_scores_over_log_density(study):
     verdict = one(replace(CLAIM, statistic="area", levels=(1, 2, 4)), records)
     assert verdict.interval.mean == pytest.approx(0.04 / 0.8, abs=0.003)
     hopeless = study({"dense": -0.8, "ticket": 0.04, "reinit": 0.0}, levels=(1, 2, 4), seeds=5)
-    assert "learned something" in one(replace(CLAIM, statistic="area", levels=(1, 2, 4)), hopeless).reason
+    assert "learned nothing" in one(replace(CLAIM, statistic="area", levels=(1, 2, 4)), hopeless).reason
 
 
 def test_a_dense_network_that_is_added_moves_no_verdict(study, record):
@@ -370,7 +370,7 @@ def test_a_dense_network_that_is_added_moves_no_verdict(study, record):
         assert replace(after, known=0) == replace(before, known=0)
     hopeless = study({"dense": -0.8, "ticket": 0.0, "reinit": -0.2}, levels=(1, 2), seeds=5)
     rescued = one(claim, [*hopeless, record("dense", 0, 5, 10.0)])
-    assert (rescued.status, "learned something" in rescued.reason) == ("not run", True)
+    assert (rescued.status, "learned nothing" in rescued.reason) == ("not run", True)
 
 
 def test_seeds_are_counted_over_those_that_were_left_out(study):
