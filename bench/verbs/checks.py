@@ -21,7 +21,7 @@ from bench.exchange.unpack import extract
 from bench.exchange.verify import Inspection, findings_of, findings_of_ticket
 from bench.record import How
 from bench.runs.device import check_device
-from bench.runs.launch.local import usable_cores
+from bench.runs.launch.local import usual_workers
 from bench.stopping import Stopped, check
 from bench.suitefile import load_suite
 from bench.verbs.arguments.request import existing, names, say, writing
@@ -139,7 +139,7 @@ def _remeasured(
         return remeasure.remeasure(
             submission,
             asked,
-            workers=audit.workers or usable_cores(),
+            workers=audit.workers or usual_workers(audit.threads),
             threads=audit.threads,
             device=audit.device,
             step=lambda entry, at: status.update(f"{entry.unit.label}: step {at:,} of {entry.unit.task.budget:,}"),

@@ -31,6 +31,11 @@ def usable_cores() -> int:
     return max(1, int(min(cores, granted_cores())))
 
 
+def usual_workers(threads: int) -> int:
+    """How many workers of so many threads the cores have room for: one at least."""
+    return max(1, usable_cores() // threads)
+
+
 def granted_cores() -> float:
     """How many cores' time a container gets: what `docker run --cpus` and limits of Kubernetes say; infinite without."""
     for names in QUOTAS:
@@ -65,7 +70,7 @@ class LocalLauncher:
         self, *, workers: int | None = None, threads: int = 1, limits: Limits | None = None, progress: Progress
     ) -> None:
         """Start nothing yet: processes start with their first job."""
-        self.workers = workers or usable_cores()
+        self.workers = workers or usual_workers(threads)
         allow_files(FILES * self.workers + SPARE)
         self._threads, self._limits, self._progress = threads, limits, progress
         self._pool = ThreadPoolExecutor(self.workers)

@@ -12,7 +12,7 @@ import bench
 from bench.errors import LaunchError, UnknownName
 from bench.runs.device import check_device
 from bench.runs.launch import Launcher
-from bench.runs.launch.local import LocalLauncher, usable_cores
+from bench.runs.launch.local import LocalLauncher, usual_workers
 from bench.runs.launch.process import Limits
 from bench.runs.planning.plan import Plan
 from bench.runs.planning.stacking import Stacking
@@ -117,7 +117,7 @@ class Execution:
     @property
     def team(self) -> int:
         """How many units run at once on this machine."""
-        return self.workers or usable_cores()
+        return self.workers or usual_workers(self.threads)
 
     def check(self) -> None:
         """Refuse a device that this machine does not have; workers on other machines find out themselves."""

@@ -26,6 +26,7 @@ from bench.store.attempt import FAILED
 from bench.store.claims import ATTEMPTS, claim_of
 from bench.store.integrity import verify
 from bench.store.owner import me
+from bench.verbs.arguments.execution import Execution
 
 NAME = "toy/chain@smoke"
 
@@ -202,7 +203,6 @@ def test_progress_is_reported_for_each_unit(store):
 
 def test_as_many_workers_as_cores_unless_told(store):
     assert LocalLauncher(progress=None).workers == usable_cores() >= 1
-    assert LocalLauncher(progress=None, threads=3).workers == usable_cores()
 
 
 @pytest.mark.parametrize(
@@ -225,6 +225,13 @@ def test_a_container_has_as_many_workers_as_it_gets_cores_time(tmp_path, monkeyp
     monkeypatch.setattr(local, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert usable_cores() == LocalLauncher(progress=None).workers == count
+
+
+@pytest.mark.parametrize(("threads", "count"), [(1, 8), (2, 4), (3, 2), (8, 1), (16, 1)])
+def test_workers_of_several_threads_share_the_cores(monkeypatch, threads, count):
+    monkeypatch.setattr(local, "usable_cores", lambda: 8)
+    assert LocalLauncher(progress=None, threads=threads).workers == count
+    assert Execution(threads=threads).team == count
 
 
 def test_many_workers_may_have_as_many_files_open_as_they_need(store):
