@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import UnknownName
+from domains.nlp.schedule import SCHEDULES
 
 KEYS = frozenset(
     [
@@ -93,7 +94,7 @@ OPTIONS = frozenset(
 
 
 def misfit(config: Mapping[str, Any]) -> str | None:
-    """What a `config` says that nothing reads, in a sentence; None if there is no such thing.
+    """What a `config` says that nothing reads or nobody can follow, in a sentence; None if there is no such thing.
 
     The options of other models than Transformers for translation are not looked at.
     """
@@ -101,4 +102,13 @@ def misfit(config: Mapping[str, Any]) -> str | None:
     unknown = UnknownName.among("key of a config", config, KEYS | OBJECTIVES.get(str(objective), set()))
     if unknown is None and objective == "translation" and str(model.get("architecture")).startswith(TRANSFORMER):
         unknown = UnknownName.among("option of a Transformer", model, OPTIONS | {"architecture"})
-    return str(unknown) if unknown else None
+    if unknown is None:
+        unknown = UnknownName.among("schedule", [str(config.get("schedule"))], SCHEDULES)
+    if unknown:
+        return str(unknown)
+    warmup = config.get("warmup")
+    if config.get("schedule") == "inverse-sqrt" and (type(warmup) is not int or warmup < 1):
+        return (
+            f"config.warmup is {warmup!r}, and inverse-sqrt falls from its last update on: write a whole number above 0"
+        )
+    return None

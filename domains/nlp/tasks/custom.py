@@ -142,7 +142,7 @@ def own(
         evaluation=search(target=target, beam=beam, limit=limit),
         tolerance=tolerance,
         chance=0.0,
-        constant_rate=False,
+        constant_rate=settings["schedule"] == "constant",
         groups=TRANSFORMER_GROUPS,
         unsupported=unsupported("bleu"),
         source=f"own task of {' and '.join(files)}, {source} to {target}",

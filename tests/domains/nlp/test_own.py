@@ -294,11 +294,20 @@ def test_a_task_that_contradicts_itself_is_refused(text, changes, error, message
         ({"config": {"clipp": 1.0}}, "unknown key of a config 'clipp': did you mean 'clip'"),
         ({"config": {"window": 9}}, "unknown key of a config 'window'"),
         ({"model": {"encoder_embed_dimm": 32}}, "'encoder_embed_dimm': did you mean 'encoder_embed_dim'"),
+        ({"config": {"schedule": "cosine"}}, "unknown schedule 'cosine'"),
+        ({"warmup": 0}, "config.warmup is 0, and inverse-sqrt falls from its last update on"),
+        ({"warmup": 2.5}, "config.warmup is 2.5"),
     ],
 )
-def test_what_nothing_reads_is_refused(text, changes, told):
+def test_what_nothing_reads_or_nobody_can_follow_is_refused(text, changes, told):
     with pytest.raises(SpecError, match=told):
         text(**changes)
+
+
+def test_a_constant_rate_is_one(text):
+    task = text(config={"schedule": "constant"})
+    assert task.constant_rate
+    assert registry.refusal(task) is None
 
 
 def test_what_a_suite_adds_and_nothing_reads_is_refused(text):
