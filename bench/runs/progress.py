@@ -74,8 +74,8 @@ class Lines:
         units, self._todo = frontier.units, len(frontier.todo)
         self._total, self._done, self._failed = len(units), len(frontier.finished), len(frontier.failed)
         # more than the one that `ended` is about to take away: others finished some, or a failure blocked them
-        is_off = abs(len(self._left) - self._todo) > bool(self._left)
-        if is_off and time.monotonic() - self._recounted > RARELY:
+        expected = 1 if self._left else 0
+        if abs(len(self._left) - self._todo) > expected and time.monotonic() - self._recounted > RARELY:
             self._left, self._recounted = Left(units[unit_id] for unit_id in frontier.todo), time.monotonic()
         if self._todo and time.monotonic() - self._spoke > SILENCE:
             self._say_how_it_stands()

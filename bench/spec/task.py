@@ -212,6 +212,11 @@ def share_of_budget(at: str) -> Fraction | None:
     return Fraction(found["percent"]) / 100 if found and found["percent"] else None
 
 
+def sentences(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """What somebody writes as deviations: several sentences, or one, whose letters are none."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def task_identity(task: Mapping[str, Any]) -> str:
     """What makes two tasks, given as JSON, the same: everything that decides what is trained and how it is evaluated."""
     return canonical_json(identifying(task))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 
@@ -40,7 +40,7 @@ class Left:
 
     def __init__(self, units: Iterable[Unit] = ()) -> None:
         """Count `units`."""
-        self._groups: dict[tuple[str, str], tuple[Unit, Counter[int]]] = {}
+        self._groups: dict[tuple[str, str], tuple[Unit, dict[int, float]]] = {}
         self._count = 0
         for unit in units:
             self._add(unit, 1)
@@ -60,15 +60,17 @@ class Left:
         return left
 
     def _add(self, unit: Unit, count: float) -> None:
-        _, seeds = self._groups.setdefault((unit.task.key, unit.method.name), (unit, Counter()))
-        seeds[unit.seed] += count  # type: ignore[assignment]  # a part of one, too
+        _, seeds = self._groups.setdefault((unit.task.key, unit.method.name), (unit, defaultdict(float)))
+        seeds[unit.seed] += count
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[tuple[Unit, Counter[int]]]:
+    def __iter__(self) -> Iterator[tuple[Unit, dict[int, float]]]:
         """One unit of each group, and seed -> how many of them there are."""
-        return ((unit, +seeds) for unit, seeds in self._groups.values())
+        return (
+            (unit, {seed: count for seed, count in seeds.items() if count > 0}) for unit, seeds in self._groups.values()
+        )
 
 
 class Pace:
@@ -134,17 +136,17 @@ class Pace:
             seconds = self.seconds(unit) if seeds else 0.0
             if seconds is None:
                 return None
-            total += seeds.total() * seconds
+            total += sum(seeds.values()) * seconds
             longest = max(longest, self._in_a_row(unit, seeds) * seconds)
         return max(total / workers, longest)
 
-    def _in_a_row(self, unit: Unit, seeds: Counter[int]) -> float:
+    def _in_a_row(self, unit: Unit, seeds: dict[int, float]) -> float:
         """Of so many units with the same task and method the work that one worker does after the other, in units."""
         if not seeds:
             return 0
         row = max(seeds.values())
         abreast = min(self._company.get(unit.task.key, 1), len(seeds)) if self._stacks(unit) else 1
-        return min((row if unit.method.is_chain else min(row, 1)) * abreast, seeds.total())
+        return min((row if unit.method.is_chain else min(row, 1)) * abreast, sum(seeds.values()))
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.errors import SpecError
-from bench.spec import Scale, Task
+from bench.spec import Scale, Task, sentences
 from domains.nlp.config import misfit
 from domains.nlp.corpora import encoding, texts
 from domains.nlp.tasks.recipe import (
@@ -57,7 +57,7 @@ def own(
     scale: Scale = "small",
     version: int = 1,
     config: Mapping[str, Any] = MappingProxyType({}),
-    deviations: tuple[str, ...] = (),
+    deviations: str | tuple[str, ...] = (),
 ) -> Task:
     """A translation of your own, as a task `nlp/NAME`. The text is read and parted now; its subwords are learned later.
 
@@ -84,7 +84,7 @@ def own(
         scale: `smoke`, `quick`, `small` or `paper`.
         version: raise it when you change what the digests do not see.
         config: more of what a `config` may say: `label_smoothing`, `clip`, `batches`, ...; what nothing reads is refused.
-        deviations: sentences of yours to be printed under every table.
+        deviations: sentences of yours, or one, to be printed under every table.
 
     Raises:
         DataError: if a file is not there, empty, not UTF-8 or not aligned, or if there are too few pairs.
@@ -146,7 +146,7 @@ def own(
         groups=TRANSFORMER_GROUPS,
         unsupported=unsupported("bleu"),
         source=f"own task of {' and '.join(files)}, {source} to {target}",
-        deviations=(UNPUBLISHED, _told(counts, max_words), *deviations),
+        deviations=(UNPUBLISHED, _told(counts, max_words), *sentences(deviations)),
     )
 
 

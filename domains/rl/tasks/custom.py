@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.code import pinned
 from bench.errors import SpecError, UnknownName
-from bench.spec import Direction, Scale, Task
+from bench.spec import Direction, Scale, Task, sentences
 from domains.rl.config import misfit
 from domains.rl.tasks.recipe import GROUPS, REPLAY, censoring, declining, directions, fresh, pruning, towers
 
@@ -87,7 +87,7 @@ def own(
     scope: str = "all",
     scale: Scale = "small",
     version: int = 1,
-    deviations: tuple[str, ...] = (),
+    deviations: str | tuple[str, ...] = (),
 ) -> Task:
     """An agent of your own, as a task `rl/NAME`, judged by fresh episodes. The environment is not made now.
 
@@ -117,7 +117,7 @@ def own(
         scope: of pruning: `all`, `actor+trunk` or `actor`.
         scale: `smoke`, `quick`, `small` or `paper`.
         version: raise it when you change what the digests do not see.
-        deviations: sentences of yours to be printed under every table.
+        deviations: sentences of yours, or one, to be printed under every table.
 
     Raises:
         UnknownName: if there is no such algorithm, or no such hyperparameter of it.
@@ -181,7 +181,7 @@ def own(
             *([rounded] if whole != budget else []),
             REPLAY if algorithm == "dqn" else UNSPREAD,
             censoring("env_steps"),
-            *deviations,
+            *sentences(deviations),
         ),
     )
     if reason := misfit(task.config):

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from bench.code import pinned
 from bench.digests import tensors_digest
 from bench.errors import SpecError, UnknownName
-from bench.spec import Pruning, Scale, Task
+from bench.spec import Pruning, Scale, Task, sentences
 from domains.vision import datasets
 from domains.vision.config import misfit
 from domains.vision.datasets import DIGESTS, functions, large
@@ -58,8 +58,8 @@ def own(
             like, or a network of this package (`lenet-300-100`).
         data: `module:function`, called without arguments for (examples, labels), or for a mapping of `train`, `test` and
             perhaps `val` to such pairs: tensors or arrays, bytes (n, channels, height, width) for images, which are
-            normalised, or numbers (n, ...), which are seen as they are (whole ones as int64, others as float32), and integer labels from 0 on; or a set of images
-            in the data folder (see docs/images.md).
+            normalised, or numbers (n, ...), which are seen as they are (whole ones as int64, others as float32), and integer
+            labels from 0 on; or a set of images in the data folder (see docs/images.md).
         budget: updates.
         rate: the highest learning rate.
         batch: examples of an update; 128, or half of the training examples if these are fewer than 256.
@@ -131,11 +131,7 @@ def own(
         constant_rate=schedule == "constant",
         unsupported=unsupported(network),
         source=f"own task of {data} and {network}",
-        deviations=(
-            UNPUBLISHED,
-            *_told(examples, held),
-            *([deviations] if isinstance(deviations, str) else deviations),
-        ),
+        deviations=(UNPUBLISHED, *_told(examples, held), *sentences(deviations)),
     )
 
 

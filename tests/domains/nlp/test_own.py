@@ -304,6 +304,10 @@ def test_what_nothing_reads_or_nobody_can_follow_is_refused(text, changes, told)
         text(**changes)
 
 
+def test_one_deviation_may_be_a_plain_sentence(text):
+    assert text(deviations="It is small.").deviations == text(deviations=("It is small.",)).deviations
+
+
 def test_a_constant_rate_is_one(text):
     task = text(config={"schedule": "constant"})
     assert task.constant_rate

@@ -271,6 +271,10 @@ def test_unknown_names_are_told_with_the_nearest(grids, write_code, build):
         build(grids())
 
 
+def test_one_deviation_may_be_a_plain_sentence(grids):
+    assert grids(deviations="It is small.").deviations == grids(deviations=("It is small.",)).deviations
+
+
 def test_budgets_are_whole_rollouts_and_say_so(grids):
     task = grids(budget=250)
     assert task.budget == 256
