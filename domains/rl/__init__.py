@@ -45,8 +45,8 @@ class ReinforcementLearning:
         return {**{key: task.config.get(key) for key in ("algorithm", "network")}, "env": self.outputs(task)}
 
     def outputs(self, task: Task) -> Any:
-        """The environment's actions."""
-        return {key: task.config["env"].get(key) for key in ("kind", "id", "code")}
+        """The environment's actions, which are other buttons in each protocol of Atari's games."""
+        return {key: task.config["env"].get(key) for key in ("kind", "id", "code", "protocol")}
 
     def code(self, task: Task) -> Mapping[str, str]:
         """Module -> sha256 of its file, of the user's own environment."""

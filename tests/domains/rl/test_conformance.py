@@ -1,10 +1,11 @@
 """Agents and methods on them, held to the protocol."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
-from bench.registry import method
+from bench.registry import method, misfit
 from bench.tickets.conformance import check_learner, check_method
 from bench.tickets.methods import METHODS
 from domains.rl import domain
@@ -27,6 +28,14 @@ def test_transfers_conform(template):
     """Between budgets in episodes and in steps: what the target's own window of returns holds is no part of a ticket."""
     task = domain.tasks()["rl/cartpole-a2c-steps@smoke"]
     assert check_method(method(f"{template}+cartpole-a2c"), domain, task, level=2) == []
+
+
+def test_no_ticket_moves_between_protocols_of_a_game_whose_buttons_differ():
+    """It would fail when it starts: Breakout has 4 buttons in one, and 18 in the other."""
+    tasks = {name: domain.tasks()[f"rl/atari-{name}@smoke"] for name in ("breakout-a2c", "breakout-a2c-machado")}
+    (told, other) = (misfit(tasks[at], method(f"transfer+atari-{of}")) for at, of in permutations(tasks))
+    for reason, source in ((told, "breakout-a2c-machado"), (other, "breakout-a2c")):
+        assert reason.startswith(f"rl/atari-{source} trains another network")
 
 
 @pytest.mark.slow
