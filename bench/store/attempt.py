@@ -168,9 +168,17 @@ class Attempt:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of a finished unit's folder, without its curve; None if there is none that parses."""
+    """The record of a finished unit's folder, without its curve; None if there is none that parses.
+
+    Raises:
+        StoreError: if the user may not read it, who would train it again.
+    """
     try:
         return without_curve(read_stored(folder))
+    except PermissionError as error:
+        raise StoreError(
+            f"cannot read {folder / RECORD}: {error.strerror or error}; get the right to read it or name another --store"
+        ) from error
     except (OSError, ValueError):
         return None
 

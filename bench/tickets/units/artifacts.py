@@ -1,4 +1,7 @@
-"""Masks and states as safetensors: what a unit leaves for its children, and reads of its parents."""
+"""Masks and states as safetensors: what a unit leaves for its children, and reads of its parents.
+
+They are written as any other file, since those that safetensors writes itself only their owner may read, and a store may be shared.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from bench.digests import canonical_json, tensors_digest
@@ -27,7 +30,8 @@ MASK_FILE = "mask.safetensors"
 def save_mask(mask: Mask, folder: Path) -> None:
     """Write `mask.safetensors`: a bool tensor per parameter; absent parameters are kept whole, and nothing is written of none."""
     if mask:
-        save_file({name: each.cpu().contiguous() for name, each in mask.items()}, folder / MASK_FILE)
+        content = save({name: each.cpu().contiguous() for name, each in mask.items()})
+        (folder / MASK_FILE).write_bytes(content)
 
 
 def save_state(state: State, name: str, folder: Path) -> None:
@@ -35,11 +39,9 @@ def save_state(state: State, name: str, folder: Path) -> None:
     tensors = {f"weights/{key}": each for key, each in state.weights.items()}
     tensors |= {f"buffers/{key}": each for key, each in state.buffers.items()}
     rest = {key: getattr(state, key) for key in ("scalars", "step", "updates", "origin")}
-    save_file(
-        {key: each.detach().cpu().contiguous() for key, each in tensors.items()},
-        folder / f"{name}.safetensors",
-        metadata={"state": canonical_json(rest)},
-    )
+    contiguous = {key: each.detach().cpu().contiguous() for key, each in tensors.items()}
+    content = save(contiguous, metadata={"state": canonical_json(rest)})
+    (folder / f"{name}.safetensors").write_bytes(content)
 
 
 def state_of(data: bytes) -> State:

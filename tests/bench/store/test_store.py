@@ -14,6 +14,7 @@ import toy
 from bench.errors import StoreError
 from bench.record import FORMAT
 from bench.runs.planning.plan import plan as make_plan
+from bench.store import files
 from bench.store import store as stores
 from bench.store.integrity import verify
 from bench.store.store import Store, curve
@@ -88,6 +89,25 @@ def test_a_folder_that_cannot_be_read_is_named(filled, monkeypatch):
     monkeypatch.setattr(os, "scandir", locked)
     with pytest.raises(StoreError, match="ticket/s0 cannot be read: Permission denied; a store is read whole"):
         Store(store.root)
+
+
+def test_a_record_that_the_user_may_not_read_is_not_trained_again(filled, monkeypatch):
+    """As of a colleague, in a store that is shared: it is finished, and it would have been moved aside."""
+    store, plan = filled
+    first, *_ = plan.units.values()
+    read = files.read
+
+    def locked(path, **options):
+        if path == store.folder(first) / "record.json":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return read(path, **options)
+
+    monkeypatch.setattr(files, "read", locked)
+    for ask in (lambda: store.finished(plan.units.values()), store.records, lambda: store.find(first.id)):
+        with pytest.raises(
+            StoreError, match=rf"^cannot read .*{first.path}/record.json: Permission denied; get the right"
+        ):
+            ask()
 
 
 def test_units_are_found_by_id_and_by_folder(filled):

@@ -97,6 +97,14 @@ def test_files_are_plain_safetensors_that_any_reader_opens(tmp_path):
         assert json.loads(file.metadata()["state"])["step"] == 3
 
 
+def test_whoever_may_read_the_record_may_read_the_tensors(tmp_path):
+    artifacts.save_mask({"w": torch.ones(2, dtype=torch.bool)}, tmp_path)
+    artifacts.save_state(State(weights={"w": torch.zeros(2)}), "final", tmp_path)
+    (tmp_path / "record.json").write_text("{}")
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     files = []
     for order in (list(STRANGE), list(reversed(STRANGE))):
