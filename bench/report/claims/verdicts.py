@@ -90,9 +90,10 @@ def judge(claims: Sequence[Claim], records: Iterable[Record]) -> list[ClaimVerdi
     Args:
         claims: those that are asked for. Whatever they are, every claim of their papers at their scales is judged, so that
             what is said about one does not depend on what else was asked.
-        records: of any suites; those of tasks that are not installed here decide nothing.
+        records: of any suites; those of tasks that are not installed here decide nothing, nor do seeds behind one that nobody
+            ran, as on the board: they may have been chosen.
     """
-    installed = [comparison for comparison in comparisons(records) if comparison.installed]
+    installed = [comparison.unbroken for comparison in comparisons(records) if comparison.installed]
     newest = {(comparison.task.name, comparison.task.scale): comparison for comparison in installed}  # versions ascend
     papers = {(claim.paper, claim.scale) for claim in claims}
     whole = [claim for claim in definitions.load_claims() if (claim.paper, claim.scale) in papers]
