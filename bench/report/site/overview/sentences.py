@@ -80,17 +80,33 @@ def _seeds(ranking: Ranking, each: Ranked) -> str:
 def _sure(ranking: Ranking, best: Ranked) -> str:
     seeds = f"brackets: 95 % intervals, {ranking.seeds} seeds a task, as many as all have"
     if best.better:
-        rival, gap = f"`{best.method}` is ahead of `{ranking.reference}`", _points(best.gap)
-        return f"{rival} by {gap} points ({_percent(best.better)} of seed pairs); {seeds}."
+        word, sign = ("ahead of", 1) if _leads(best) else ("behind", -1)
+        return f"`{best.method}` is {word} {_apart(best, ranking.reference, sign)}; {seeds}."
     rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
         return f"nothing was run beside `{best.method}` on a task; {seeds}."
-    told = (
-        f"of `{each.method}` by {_points(each.gap, -1)} points ({_percent(each.worse)} of seed pairs){_where(ranking, each)}"
-        for each in rivals
+    behind, ahead = (
+        [f"{_apart(each, each.method, sign)}{_where(ranking, each)}" for each in rivals if _leads(each) is (sign > 0)]
+        for sign in (1, -1)
     )
-    return f"`{best.method}` is ahead {', '.join(told)}; {seeds}."
+    told = [
+        f"{word}{again.join(some)}"
+        for word, again, some in (("ahead of ", ", of ", ahead), ("behind ", ", ", behind))
+        if some
+    ]
+    return f"`{best.method}` is {', '.join(told)}; {seeds}."
+
+
+def _leads(each: Ranked) -> bool:
+    """Whether it is ahead of the reference where both were run."""
+    return each.gap is not None and each.gap.mean > 0
+
+
+def _apart(each: Ranked, rival: str | None, sign: int) -> str:
+    """By how much a method is ahead of the reference, or with a `sign` of -1 behind it, and how often."""
+    odds = each.better if sign > 0 else each.worse
+    return f"`{rival}` by {_points(each.gap, sign)} points ({_percent(odds)} of seed pairs)"
 
 
 def _price(ranking: Ranking, best: Ranked) -> str:
@@ -142,8 +158,8 @@ def _points(gap: Interval | None, sign: int = 1) -> str:
     """A difference in percentage points, with its interval; turned around by a `sign` of -1."""
     assert gap is not None, "who is compared has a gap"
     ends = sorted(sign * end for end in (gap.low, gap.high) if end is not None)
-    bounds = f" [{', '.join(f'{100 * end:.0f}' for end in ends)}]" if ends else ""
-    return f"{100 * sign * gap.mean:.0f}{bounds}"
+    bounds = f" [{', '.join(f'{100 * end:z.0f}' for end in ends)}]" if ends else ""
+    return f"{100 * sign * gap.mean:z.0f}{bounds}"
 
 
 def _where(ranking: Ranking, each: Ranked) -> str:

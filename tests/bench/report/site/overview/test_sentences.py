@@ -91,6 +91,25 @@ def test_seeds_that_are_not_those_of_all_are_told(study, effect, word):
     assert "3 seeds a task, as many as all have" in said["How sure"]
 
 
+def test_nobody_is_ahead_by_less_than_nothing(told, study):
+    """Who leads over all tasks may be behind on those that it shares with one rival, or at levels that not all have."""
+    arms = {"dense": 0.0, "ticket": 0.0, "reinit": -0.2}
+    said, ranking = told({**arms, "snip": 0.1}, arms)
+    (snip,) = ranking.ahead
+    points = f"{100 * snip.gap.mean:.0f} [{100 * snip.gap.low:.0f}, {100 * snip.gap.high:.0f}] points"
+    assert re.match("`ticket` is ahead of `reinit` by 2[45] ", said["How sure"])
+    assert (
+        f", behind `snip` by {points} (100 % [100, 100] of seed pairs) on the 1 task they share; " in said["How sure"]
+    )
+    one = study({"dense": 0.0, "ticket": 0.0, "reinit": 0.1, "random-ticket": -0.3}, levels=(1,), seeds=5)
+    more = study({"ticket": 0.0, "reinit": -0.3}, levels=(3,), seeds=5)
+    found = rank(standings(pages({"some": [*one, *more]})))
+    assert [each.method for each in found.ranked] == ["reinit", "ticket", "random-ticket"]
+    assert dict(sentences(found))["How sure"].startswith("`reinit` is behind `ticket` by 12 [")
+    equal, _ = told({"dense": 0.0, "ticket": 0.0, "reinit": 0.0, "random-ticket": 0.0}, noise=0.0001)
+    assert not re.search(r"-0\b", equal["How sure"])
+
+
 def test_where_the_ticket_is_not_best_it_is_set_against_the_best(told):
     said, ranking = told({**ARMS, "snip": 0.1})
     best = ranking.ranked[0]
