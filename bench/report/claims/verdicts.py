@@ -138,7 +138,9 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         fixed = _fixed(claim, tasks, per_seed)
         known = max(len(fixed), _known(claim, tasks, per_seed))
         since = fixed[claim.looked :] if claim.looked else ()
-        added = judged(claim, _of_seeds(tasks, since)) if len(since) >= FEWEST else None
+        added = None
+        with suppress(Unmeasured, *CONTRADICTIONS):  # alone they may tell nothing
+            added = judged(claim, _of_seeds(tasks, since)) if len(since) >= FEWEST else None
         return replace(judged(claim, _of_seeds(tasks, fixed)), known=known, added=added)
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"

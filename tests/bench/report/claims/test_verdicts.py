@@ -112,6 +112,16 @@ def test_the_seeds_that_followed_a_first_look_are_told_alone(sampled):
     assert few.added is None
 
 
+def test_seeds_that_tell_nothing_alone_take_no_verdict_away(study, record):
+    """By themselves they had a dense network that learned nothing, which no mean of all seeds has."""
+    records = study({"dense": 0.0, "ticket": 0.0, "reinit": -0.2}, levels=(1, 2), seeds=10)
+    records = [r for r in records if r["spec"]["method"]["name"] != "dense"]
+    records += [record("dense", 0, seed, 0.9 if seed < 5 else 0.1) for seed in range(10)]
+    whole = replace(CLAIM, statistic="area", levels=(1, 2), seeds=10)
+    looked = one(replace(whole, first_look="5 seeds: 0.2"), records)
+    assert (looked.status, looked.p, looked.added) == ("holds", one(whole, records).p, None)
+
+
 def test_seeds_that_are_added_move_no_verdict(sampled):
     """Nobody adds seeds until a verdict appears, and nobody sends those that please him."""
     gaps = [-0.1, 0.0, 0.1, 0.2, 0.3]
