@@ -224,6 +224,15 @@ def test_a_task_counts_once_at_however_many_scales(study):
     assert ", 1 task, 1 suite." in site({"some": study(EFFECTS)}, [])
 
 
+def test_a_ranking_on_one_task_is_on_one_task(study):
+    text = site({"some": study(EFFECTS)}, [])
+    assert "Methods are compared on the 1 task on which" in text
+    assert "Filled: run on the 1 task of the comparison" in text
+    text = site({"some": [*study(EFFECTS), *study(EFFECTS, name="rl/toy")]}, [])
+    assert "Methods are compared on the 2 tasks on which" in text
+    assert "Filled: run on all 2 tasks of the comparison" in text
+
+
 def test_claims_are_told_apart_by_what_their_verdict_weighs():
     """Paper's scale, a stand-in's, derived, and counts, which need no training: 39 that hold are not 39 of a kind."""
     claims = {each.id: each for each in load_claims()}
