@@ -230,9 +230,11 @@ def _estimated(statistic: Callable[..., float], *arms: Floats) -> Interval:
 
 
 def _share(limits: Interval) -> Interval:
-    """Of a probability, whose bounds are 0 and 1 at most."""
+    """Of a probability, whose bounds are 0 and 1 at most; none where every resample won all pairs, or no pair, or tied."""
     assert limits.low is not None
     assert limits.high is not None
+    if limits.low == limits.high:  # how rare the other outcome is they do not tell
+        return replace(limits, low=None, high=None)
     return replace(limits, low=max(limits.low, 0.0), high=min(limits.high, 1.0))
 
 

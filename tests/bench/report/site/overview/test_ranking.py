@@ -131,6 +131,17 @@ def test_odds_stay_between_none_and_all(study):
     assert (found["reinit"].low, found["snip"].high) == (0, 1)
 
 
+@pytest.mark.parametrize("effect", [-0.5, 0.5, 0.0])
+def test_odds_of_all_pairs_or_none_have_no_interval(study, effect):
+    """No resample of three seeds that won all tells how rare it is to lose: of 95 in 100, three in four would be [100, 100]."""
+    records = study({"dense": 0.0, "ticket": 0.0, "snip": effect}, seeds=3)
+    if effect == 0:
+        for record in records:
+            record["metrics"] = [{**each, "value": 0.9} for each in record["metrics"]]
+    (better,) = (each.better for each in ranking(records).methods if each.better)
+    assert (better.mean, better.low, better.high) == ((effect > 0) + (effect == 0) / 2, None, None)
+
+
 def _normalised(records, method, seed):
     dense = np.mean([_score(records, records[0]["spec"]["task"]["name"], "dense", each) for each in range(4)])
     return (_score(records, records[0]["spec"]["task"]["name"], method, seed) - 0.1) / (dense - 0.1)
