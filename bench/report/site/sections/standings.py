@@ -108,8 +108,7 @@ def counted(standings: Sequence[Standing]) -> list[Standing]:
 
 
 def _counts(standing: Standing) -> bool:
-    hopeless = at_chance(standing.page.section.comparison, standing.page.task.at[0])
-    return standing.installed and standing.page.task.scale not in UNCLAIMED and standing.judged > 0 and not hopeless
+    return standing.installed and standing.page.task.scale not in UNCLAIMED and standing.judged > 0
 
 
 def _is_untold(standings: Sequence[Standing]) -> tuple[bool, bool]:
@@ -119,9 +118,11 @@ def _is_untold(standings: Sequence[Standing]) -> tuple[bool, bool]:
 
 def _of(page: Page) -> list[Standing]:
     rows: dict[str, list[tuple[int, Row]]] = defaultdict(list)
+    hopeless = at_chance(page.section.comparison, page.task.at[0])
     for place, (arm, row) in enumerate(page.section.headline):
         if arm.method != DENSE and row.density > 0:
-            rows[page.cells[place]["method"]].append((place, row))  # who is not installed has a name that says so
+            told = replace(row, matching=None) if hopeless else row  # to match what learned nothing is no feat
+            rows[page.cells[place]["method"]].append((place, told))  # who is not installed has a name that says so
     return _ranked([_standing(page, method, several) for method, several in rows.items()])
 
 

@@ -201,6 +201,17 @@ def test_without_enough_seeds_nothing_is_ranked(study):
     assert "n &lt; 3" in site({"some": records}, [])
 
 
+def test_no_network_is_ranked_by_matching_what_learned_nothing(study):
+    hopeless, other = study(EFFECTS, chance=0.9, seeds=4, name="vision/a"), study(EFFECTS, seeds=4, name="vision/b")
+    found = standings(pages({"some": [*hopeless, *other]}))
+    told = {(each.page.task.name, each.rank, each.outcome) for each in found if each.method == "ticket"}
+    assert told == {("vision/a", None, "dense at chance"), ("vision/b", 1, "none")}
+    assert [each.page.task.name for each in found][-1] == "vision/a", "tasks of which nothing can be told come last"
+    cells = {cell for row in Reader(site({"some": hopeless}, [])).rows for cell in row}
+    assert "dense at chance" in cells
+    assert not {"1 of 1", "0 of 1"} & cells
+
+
 def test_what_has_no_verdict_says_why(study):
     """The sparsest ticket is beyond the levels of the random one, whose own line is judged by nobody."""
     records = [*study({"dense": 0.0, "ticket": 0.0, "random-ticket": 0.0, "reinit": -0.2}, levels=(1,), seeds=5)]
