@@ -92,7 +92,7 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     columns = [
         (
             f"{metric.replace('_', ' ')} {ARROWS[task.directions[metric]]}",
-            *(_interval(row.bounds("mean"), decimals, "") for row in rows),
+            *(_counted(row, arm, decimals) for arm, row in zip(arms, rows, strict=True)),
         )
         for metric, rows in section.besides.items()
         for decimals in (decimals_of(rows),)
@@ -100,6 +100,12 @@ def besides(section: Section) -> list[tuple[str, ...]]:
     names = ("method", *map(method, arms))
     levels = ("level", *(str(arm.level) for arm in arms))
     return list(zip(names, levels, *columns, strict=True))
+
+
+def _counted(row: Row, arm: Arm, decimals: int) -> str:
+    """The mean, and of how many seeds it is where not all have it: the `n` of the first table is that of the score."""
+    text = _interval(row.bounds("mean"), decimals, "")
+    return f"{text} (n = {row.n})" if FEWEST <= row.n < len(arm.records) else text
 
 
 def bracket(name: str) -> Text:

@@ -145,3 +145,20 @@ def test_what_else_was_measured_has_decimals_of_its_own(record):
     assert besides(section) == [("method", "level", "loss ↓"), ("ticket", "1", "110 [85, 135]")]
     (bare,) = sections([record("ticket", 1, 0, 0.9)])
     assert besides(bare) == []
+
+
+def test_what_some_seeds_lack_is_counted_where_it_is_read(record):
+    """One diverged, and one record of the other arm has no loss: their means are of fewer seeds than the title says."""
+    records = [record("dense", 0, seed, None if seed == 3 else 0.9 + seed / 100) for seed in range(5)]
+    records += [record("ticket", 1, seed, 0.9) for seed in range(5)]
+    for each in records:
+        arm = each["spec"]["method"]["name"], each["spec"]["seed"]
+        if each["status"] == "ok" and arm not in {("ticket", 0), ("ticket", 1), ("ticket", 4)}:
+            each["metrics"] = [*each["metrics"], {**each["metrics"][0], "name": "loss", "value": 0.5}]
+    (section,) = sections(records)
+    assert [line[-1] for line in besides(section)] == ["loss ↓", "0.5000 [0.5000, 0.5000] (n = 4)", "0.5000 (n < 3)"]
+    for each in records:
+        if each["status"] == "ok":
+            each["metrics"] = [each["metrics"][0], {**each["metrics"][0], "name": "loss", "value": 0.5}]
+    (section,) = sections([each for each in records if each["status"] == "ok"])
+    assert "(n" not in str(besides(section)), "all that there are"
