@@ -93,30 +93,33 @@ def sentences(sections: Iterable[Section]) -> list[str]:
         sections: of the table.
     """
     found = list(sections)
-    told = [f"{_head(section)}: {text}" for section in found if (text := _told(section))]
+    told = [text for section in found if (text := _told(section))]
     scales = sorted({section.comparison.task.scale for section in found} & set(UNCLAIMED))
     return [plain(text) for text in told] + [
         f"At {scale} scale so little is trained that nothing here is a verdict on a paper." for scale in scales
     ]
 
 
-def _head(section: Section) -> str:
-    task = section.comparison.task
-    seeds = max((row.n for _, row in section.headline), default=0)
-    return f"{task.name} @ {task.scale}, {task.metric.replace('_', ' ')}, {seeds} seed{'s' * (seeds != 1)}"
+def _head(task: Task, seeds: Sequence[int]) -> str:
+    """The task, its score, and how many seeds what is said rests on."""
+    several = " to ".join(map(str, dict.fromkeys((min(seeds), max(seeds)))))
+    return f"{task.name} @ {task.scale}, {task.metric.replace('_', ' ')}, {several} seed{'s' * (max(seeds) != 1)}"
 
 
 def _told(section: Section) -> str:
     """Empty where no ticket is shown, or nothing to compare it with."""
     comparison = section.comparison
     if silent := [*strange(comparison), *hopeless(comparison)]:
-        return silent[0].replace("`", "")
+        seeds = max((row.n for _, row in section.headline), default=0)
+        return f"{_head(comparison.task, [seeds])}: {silent[0].replace('`', '')}"
     levels = _levels(section)
     if not levels:
         return ""
     level, why = _chosen(levels)
+    told = [each for each in level.contrasts if each.is_told] or level.contrasts
+    head = _head(comparison.task, [each.gap.n for each in told])
     voice = _Voice(comparison.task, decimals_of([row for _, row in section.headline]))
-    return f"At {percent(level.row.density)} % of the weights{why} {' '.join(voice.sentences(level))}"
+    return f"{head}: At {percent(level.row.density)} % of the weights{why} {' '.join(voice.sentences(level))}"
 
 
 def _levels(section: Section) -> list[Level]:

@@ -183,6 +183,19 @@ def test_a_control_of_too_few_seeds_silences_no_other():
     assert text.startswith(whole)
 
 
+def test_the_seeds_are_those_that_the_sentence_rests_on():
+    """A suite may ask for more of some arms, and of some levels: of these it says nothing."""
+    few = [
+        each
+        for each in world({1: GOOD}, seeds=9)
+        if each["spec"]["method"]["name"] in ("dense", "ticket") or each["spec"]["seed"] < 3
+    ]
+    (text,) = said([*few, *(build_record("one-shot", 1, seed, 0.9, task=build_task()) for seed in range(20))])
+    assert text.startswith("vision/toy @ small, accuracy, 3 to 9 seeds: At 50 % of the weights the ticket is 0.0")
+    (fewer,) = said([each for each in few if each["spec"]["method"]["name"] != "dense"])
+    assert ", 3 seeds: " in fewer
+
+
 def test_better_is_better_where_less_is():
     task = {"metric": "loss", "directions": {"loss": "min"}, "chance": 2.0, "base": 1.0}
     (text,) = said(world({1: {"ticket": -0.1, "random-ticket": 0.2}}, **task))
