@@ -61,7 +61,7 @@ class Panel:
         y: ticks, normalised score.
         dense: where the dense network's score is, and the upper and lower end of its interval.
         curves: in the order of `FEW`.
-        seeds: the most that an arm has.
+        seeds: the fewest and the most that an arm has.
     """
 
     page: Page
@@ -70,7 +70,7 @@ class Panel:
     y: tuple[tuple[float, str], ...]
     dense: tuple[float, float, float]
     curves: tuple[Curve, ...]
-    seeds: int
+    seeds: tuple[int, int]
 
 
 def legend() -> list[tuple[str, str]]:
@@ -100,7 +100,7 @@ def first(panels: Sequence[Panel]) -> list[Panel]:
 
 
 def _evidence(panel: Panel) -> tuple[int, int, int]:
-    return len(panel.curves), sum(len(curve.marks) for curve in panel.curves), panel.seeds
+    return len(panel.curves), sum(len(curve.marks) for curve in panel.curves), panel.seeds[1]
 
 
 def _panel(page: Page) -> Panel | None:
@@ -123,6 +123,7 @@ def _panel(page: Page) -> Panel | None:
 
 def _drawn(page: Page, few: dict[str, list[tuple[Arm, Row]]], dense: Row, share: Callable[[float], float]) -> Panel:
     rows = [row for pairs in few.values() for _, row in pairs]
+    seeds = [len(arm.records) for pairs in few.values() for arm, _ in pairs]
     lowest = min(0.5, *(row.density for row in rows))
     x = Scale(first=1.0, last=lowest, begin=LEFT, end=WIDTH - RIGHT, log=True)
     limits = _limits([share(row.mean) for row in rows if row.mean is not None], _bounds(dense, share))
@@ -141,7 +142,7 @@ def _drawn(page: Page, few: dict[str, list[tuple[Arm, Row]]], dense: Row, share:
         y=tuple((y.at(tick), f"{tick:.6g}") for tick in decimals(*limits)),
         dense=(y.at(1.0), y.at(high), y.at(low)),
         curves=tuple(curves),
-        seeds=max(len(arm.records) for pairs in few.values() for arm, _ in pairs),
+        seeds=(min(seeds), max(seeds)),
     )
 
 

@@ -63,6 +63,13 @@ def test_nothing_leaves_its_panel(study):
     assert all(panels.TOP <= y <= panels.HEIGHT - panels.BOTTOM for _, y in places)
 
 
+def test_a_panel_tells_the_seeds_of_all_its_arms(study):
+    """As the title of the task does: twenty of one arm are none of another's."""
+    some = [*study({"dense": 0.0, "ticket": 0.0}, seeds=20), *study({"reinit": -0.1}, seeds=3)]
+    assert "<small>3 to 20 seeds</small>" in site({"some": some}, [])
+    assert "<small>3 seeds</small>" in site({"some": study({"dense": 0.0, "ticket": 0.0}, seeds=3)}, [])
+
+
 def test_what_cannot_be_normalised_has_no_panel(study):
     assert drawn(study(ARMS, chance=0.9)) == []
     assert drawn(study({"ticket": 0.0})) == []
