@@ -116,7 +116,8 @@ class TrainingColumn(_Column):
             where schedules hold their last value.
         length: the `budget`, what is left of it behind the rewind step (`rewound`), or `none`: it does not train at all.
         dynamic: the mask changes while training.
-        cuts: of a dynamic mask: it only shrinks, to the level's quota in each layer.
+        cuts: of a dynamic mask: it only shrinks, to the level's quota in each layer. The method's option `end` tells the share of
+            the budget after which it does no more.
         reordered: it sees the data in another order than the other arms of its seed, and so is one of two copies that
             differ by the noise of SGD alone, the other being its `twin`. The learner must offer `Interpolates`.
     """
@@ -132,6 +133,10 @@ class TrainingColumn(_Column):
     def steps(self, budget: int, rewind: int) -> int | None:
         """How many steps it trains, in the task's budget unit, where dense was kept at step `rewind`; None if it promises none."""
         return {"budget": budget, "rewound": budget - rewind, "none": 0, None: None}[self.length]
+
+    def settled(self, budget: int, options: Mapping[str, Any]) -> float:
+        """The step behind which its mask keeps no more weights than the level leaves; the last, if it cuts and no `end` is told."""
+        return options.get("end", 1) * budget if self.cuts else 0
 
 
 class Columns(NamedTuple):

@@ -30,12 +30,14 @@ RANGES = {
 def recomputed(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The metrics follow from the curve: the last value, and that of the validation optimum."""
     record = entry.record
-    found = metrics(entry.unit.task, entry.curve, steps=record["steps"], diverged=entry.diverged)
+    task, method = entry.unit.task, entry.unit.method
+    settled = entry.columns.training.settled(task.budget, method.options)
+    found = metrics(task, entry.curve, steps=record["steps"], diverged=entry.diverged, settled=settled)
     if found != record["metrics"]:
         where = next((a for a, b in zip(found, record["metrics"], strict=False) if a != b), None)
         name = f"{where['name']} on {where['split']} ({where['at']})" if where else "their number"
         yield f"its metrics are not those of its curve: {name} differs"
-    task, at = entry.unit.task, entry.unit.task.at[0]
+    at = task.at[0]
     scored = {(each["name"], each["split"], each["at"]) for each in found}
     if (task.metric, task.split, at) not in scored:
         yield f"its curve has no {task.metric} on {task.split} at its end, which is its score"

@@ -264,14 +264,17 @@ def _reproducible(case: Case) -> Iterator[str]:
 def _selection(case: Case) -> Iterator[str]:
     """Early-stop numbers stand at the validation optimum, early ones after their share, final ones at the end."""
     trained = case.result.trained
-    recorded = metrics(case.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
+    settled = case.promise.training.settled(case.task.budget, case.method.options)
+    is_over = trained.diverged is not None
+    recorded = metrics(case.task, trained.curve, steps=trained.steps, diverged=is_over, settled=settled)
     select = case.task.select
     for metric in recorded:
         chosen = trained.curve[-1]
         if metric["at"] == "early-stop" and select is not None:
             sign = 1 if case.task.directions[select] == "min" else -1
-            values = [sign * point["metrics"][VALIDATION][select] for point in trained.curve]
-            chosen = trained.curve[values.index(min(values))]
+            pruned = [point for point in trained.curve[:-1] if point["step"] > settled] + trained.curve[-1:]
+            values = [sign * point["metrics"][VALIDATION][select] for point in pruned]
+            chosen = pruned[values.index(min(values))]
         elif (share := share_of_budget(metric["at"])) is not None:
             late = (p for p in trained.curve if p["step"] >= share * case.task.budget)
             chosen = min(late, key=itemgetter("step"), default=chosen)

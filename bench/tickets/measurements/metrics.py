@@ -4,11 +4,12 @@ from bench.record import CurvePoint, Metric
 from bench.spec import VALIDATION, Task, share_of_budget
 
 
-def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) -> list[Metric]:
+def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool, settled: float = 0) -> list[Metric]:
     """Every metric of every split: at the end, at the validation optimum, early in training, as the task says.
 
-    The early-stop step is the first best value of `task.select` on `val`: test numbers are only read there. After a share
-    of the budget is the first evaluation there or later; of a training that starts later, its first.
+    The early-stop step is the first best value of `task.select` on `val`, of a network that has no more weights than its level
+    leaves: test numbers are only read there. After a share of the budget is the first evaluation there or later; of a training
+    that starts later, its first.
     A diverged unit has nulls everywhere.
 
     Args:
@@ -16,9 +17,10 @@ def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) 
         curve: every evaluation, in order.
         steps: how far training went; where the nulls of a diverged unit stand.
         diverged: whether training left the finite numbers.
+        settled: the step behind which nothing is pruned any more; see `bench.tickets.columns.TrainingColumn.settled`.
     """
     whole = bool(curve) and not diverged
-    points = {at: _read(task, curve, at) if whole else None for at in task.at}
+    points = {at: _read(task, curve, at, settled) if whole else None for at in task.at}
     return [
         {
             "name": name,
@@ -35,12 +37,13 @@ def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool) 
     ]
 
 
-def _read(task: Task, curve: list[CurvePoint], at: str) -> CurvePoint:
+def _read(task: Task, curve: list[CurvePoint], at: str, settled: float) -> CurvePoint:
     """The point of the curve that an entry of the task's `at` means."""
     share = share_of_budget(at)
     if share is not None:
         return next((point for point in curve if point["step"] >= share * task.budget), curve[-1])
-    return best(task, curve) if at == "early-stop" else curve[-1]
+    pruned = [point for point in curve if point["step"] > settled] or curve[-1:]
+    return best(task, pruned) if at == "early-stop" else curve[-1]
 
 
 def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:

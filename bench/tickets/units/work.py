@@ -197,7 +197,9 @@ def _record(
     unit: Unit, result: Result, family: Mapping[Role, Parent], *, wall_seconds: float, provenance: Provenance
 ) -> StoredRecord:
     trained = result.trained
-    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=trained.diverged is not None)
+    settled = columns(unit.method).training.settled(unit.task.budget, unit.method.options)
+    is_over = trained.diverged is not None
+    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=is_over, settled=settled)
     digests = _digests(trained, scores)
     record: StoredRecord = {
         "format": FORMAT,

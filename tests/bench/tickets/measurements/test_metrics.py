@@ -46,6 +46,14 @@ def test_early_stop_is_the_first_best_validation_value_in_the_metrics_direction(
     assert rows["loss", "val", "early-stop"] == (values[expected // 10 - 1], expected)
 
 
+@pytest.mark.parametrize(("settled", "step"), [(0, 10), (9.9, 10), (10, 30), (30, 40), (40, 40)])
+def test_a_network_is_not_stopped_before_it_is_pruned(settled, step):
+    """At the step itself a learner that counts its updates last has not cut yet."""
+    rows = metrics(MOONS, curve_of([0.5, 3.0, 1.0, 2.0]), steps=40, diverged=False, settled=settled)
+    assert {row["step"] for row in rows if row["at"] == "early-stop"} == {step}
+    assert {row["step"] for row in rows if row["at"] == "final"} == {40}
+
+
 def test_no_change_of_the_test_numbers_changes_what_is_selected():
     val = [2.0, 0.5, 1.0, 0.5]
     for test, task in product(permutations([1.0, 2.0, 3.0, 4.0]), (MOONS, AT_ACCURACY)):

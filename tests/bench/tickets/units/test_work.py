@@ -109,6 +109,26 @@ def test_metrics_of_the_record_are_those_of_the_curve(store):
             assert (row["value"], row["step"]) == (last["metrics"][row["split"]][row["name"]], 40)
 
 
+def test_a_network_is_not_stopped_early_before_it_is_pruned(tmp_path, example):
+    """Gradual pruning cuts until seven tenths of the budget, step 28 of 40: an optimum before is that of a denser network."""
+
+    class Worsens(Moons):
+        def evaluate(self, split):
+            return {**super().evaluate(split), "loss": self.step / 10}
+
+    with example.context() as patch:
+        patch.setattr(registry, "domains", lambda: {"example": ExampleDomain(Worsens)})
+        steps = {name: _early_stop(name, tmp_path / name) for name in ("gmp", "set", "random-ticket")}
+    assert steps == {"gmp": 30, "set": 10, "random-ticket": 10}
+
+
+def _early_stop(name, folder):
+    folder.mkdir()
+    record = work(Unit(task=MOONS, method=METHODS[name], level=3, seed=0), parents={}, folder=folder)
+    (step,) = {metric["step"] for metric in record["metrics"] if metric["at"] == "early-stop"}
+    return step
+
+
 def test_search_cost_adds_up_over_the_chain(store):
     """40 updates of dense training, and 30 for every rewound round."""
     assert store("dense", 0)["search_cost"] == 40
