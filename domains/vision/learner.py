@@ -44,7 +44,8 @@ class VisionLearner:
             `domains.vision.examples.examples.load`); `augment`, if training images are cropped and flipped; `width`, if the model
             is not as wide as its name says.
         streams: `init` gives the weights, `data` the order of the examples, `augment` their crops and flips and the dropout
-            of networks that are not built in, `score` the examples of `losses`, which are not augmented, and their dropout.
+            of networks that are not built in, `score` the examples of `losses`, which are not augmented, and their dropout,
+            `eval` what such networks draw even while they are evaluated.
         device: where everything lives.
         width: multiplies every hidden width.
 
@@ -107,7 +108,7 @@ class VisionLearner:
         train_to(self, until, self._update)
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Accuracy in per cent (0-100) and mean cross-entropy in nats; draws nothing and changes nothing.
+        """Accuracy in per cent (0-100) and mean cross-entropy in nats; the same at each call, and changes nothing.
 
         Args:
             split: `val` or `test`; the task's `evaluation` may limit how many examples, from the first on.
@@ -146,7 +147,7 @@ class VisionLearner:
         """Accuracy and cross-entropy of some examples."""
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        with mode(self.module, training=False), torch.no_grad():
+        with mode(self.module, training=False), torch.no_grad(), self._dropout("eval"):
             for each in rows.split(_at_once(examples.shape)):
                 images, labels = self._seen(examples.at(each))
                 logits = self.module(images)
@@ -172,14 +173,22 @@ class VisionLearner:
         """The logits (1, classes) in evaluation mode for one all-ones image of the parameters' dtype, with graph.
 
         Raises:
-            Unsupported: if what an own network sees are whole numbers: one of them looks up one row, and no flow begins there.
+            Unsupported: if what an own network sees are whole numbers: one of them looks up one row, and no flow begins there; or
+                if it cannot see one example alone, or numbers of that dtype.
         """
-        if self._splits["train"].are_whole and is_own(self._task.config["model"]):
+        model = self._task.config["model"]
+        if self._splits["train"].are_whole and is_own(model):
             raise Unsupported("its examples are whole numbers: no flow of ones begins at them")
         like = next(self.module.parameters())
-        shape = self._splits["train"].shape
-        with mode(self.module, training=False):
-            logits: Tensor = self.module(torch.ones((1, *shape), dtype=like.dtype, device=like.device))
+        ones = torch.ones((1, *self._splits["train"].shape), dtype=like.dtype, device=like.device)
+        with mode(self.module, training=False), self._dropout("eval"):
+            try:
+                logits: Tensor = self.module(ones)
+            except Exception as error:
+                if not is_own(model):
+                    raise
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise Unsupported(f"network {model} cannot see one example of {like.dtype} ones: {reason}") from error
         return logits
 
     def snapshot(self) -> State:

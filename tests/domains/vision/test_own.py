@@ -415,6 +415,63 @@ def net():
     assert all(torch.equal(first[name], again[name]) and not torch.equal(first[name], other[name]) for name in first)
 
 
+PICKY = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(64, 4)
+
+    def forward(self, x):
+        FORWARD
+
+net = Net
+"""
+
+
+@pytest.mark.parametrize(
+    ("forward", "nulls", "told"),
+    [
+        (
+            "return self.output(x.float())",
+            {"effective_density"},
+            "one example of torch.float64 ones: RuntimeError: mat1",
+        ),
+        (
+            "return self.output(x) @ torch.eye(4)",
+            {"effective_density"},
+            "one example of torch.float64 ones: RuntimeError",
+        ),
+        (
+            "return self.output(x - x[1])",
+            {"effective_density", "flops", "flops_ratio"},
+            "one example of torch.float32 ones: IndexError",
+        ),
+    ],
+)
+def test_what_a_network_cannot_be_measured_by_is_null_and_costs_no_training(write_code, digits, forward, nulls, told):
+    """Flows are measured in double precision, and of one example."""
+    write_code("picky.py", PICKY.replace("FORWARD", forward))
+    task = digits(network="picky:net")
+    result = run_unit(Unit(task=task, method=METHODS["dense"], level=0, seed=0), vision.domain, {})
+    assert result.nulls.keys() == nulls
+    assert f"network picky:net cannot see {told}" in result.nulls[max(nulls)]
+    with pytest.raises(Unsupported, match="picky:net cannot see one example"):
+        run_unit(Unit(task=task, method=METHODS["synflow"], level=1, seed=0), vision.domain, {})
+
+
+def test_what_a_network_draws_while_it_is_evaluated_follows_from_the_seed(write_code, digits):
+    write_code("picky.py", PICKY.replace("FORWARD", "return self.output(nn.functional.dropout(x))"))
+    agent = learner(digits(network="picky:net"))
+    first = [agent.evaluate("test"), agent.fit(), agent.forward_ones().tolist()]
+    torch.manual_seed(1)
+    assert [agent.evaluate("test"), agent.fit(), agent.forward_ones().tolist()] == first
+    agent.load(learner(agent._task, seed=1).snapshot())
+    assert learner(agent._task, seed=1).evaluate("test") != agent.evaluate("test"), "another seed draws otherwise"
+
+
 def test_networks_of_one_file_for_other_classes_take_each_others_tickets(write_code, digits):
     write_code("my_tasks.py", DIGITS + """
 class Net(nn.Module):
