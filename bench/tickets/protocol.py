@@ -263,11 +263,17 @@ def evaluate(learner: Learner, task: Task) -> CurvePoint:
 
 
 def check_count(inputs: MethodInputs, mask: Mask) -> None:
-    """Every method keeps exactly as many weights as its level leaves.
+    """Every method keeps exactly as many weights as its level leaves, and all that the task exempts.
 
     Raises:
-        WrongCount: if it keeps another number.
+        WrongCount: if it keeps another number, or prunes what stands in no count.
     """
+    besides = {name: kept | inputs.entries[name] if name in inputs.entries else kept for name, kept in mask.items()}
+    if wrong := [name for name, kept in besides.items() if not bool(kept.all())]:
+        raise WrongCount(
+            f"the mask of method {inputs.unit.method.name!r} prunes entries of {', '.join(wrong)} that the task exempts: "
+            "leave them True"
+        )
     kept = sum(masks.kept(mask, inputs.entries).values())
     if kept != inputs.count:
         raise WrongCount(

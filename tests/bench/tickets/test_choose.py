@@ -11,8 +11,8 @@ from example import MOONS, ExampleDomain, Moons, variant
 from torch import nn
 
 from bench.code.own import digests, load
-from bench.errors import SpecError
-from bench.spec import CODE, Method, Unit
+from bench.errors import SpecError, WrongCount
+from bench.spec import CODE, Method, Pruning, Unit
 from bench.streams import Streams
 from bench.tickets import masks, saliency
 from bench.tickets.attach import Attached
@@ -580,6 +580,26 @@ def test_a_mask_of_another_kind_is_refused_by_name(monkeypatch, family, mask, sa
     broken_column(monkeypatch, MASKS, "uniform", mask)
     with pytest.raises(SpecError, match=f"the mask of method 'random-ticket' {said}"):
         family.start("random-ticket")
+
+
+@pytest.mark.parametrize(
+    "exempt", [Pruning(rate=0.2, exempt=("4.*",)), Pruning(rate=0.2)], ids=["of-the-task", "a-bias"]
+)
+def test_a_mask_prunes_nothing_that_the_task_exempts(monkeypatch, exempt):
+    """Its prunable weights have the level's count, and what it prunes besides would stand in no density."""
+    name = "4.weight" if exempt.exempt else "0.bias"
+
+    def besides(inputs):
+        shape = dict(inputs.learner.module.named_parameters())[name].shape
+        chosen = masks.uniform(inputs.entries, inputs.count, inputs.generator(0))
+        return {**chosen, name: torch.zeros(shape, dtype=torch.bool)}
+
+    broken_column(monkeypatch, MASKS, "uniform", besides)
+    unit = Unit(task=variant(pruning=exempt), method=METHODS["random-ticket"], level=1, seed=0)
+    with pytest.raises(
+        WrongCount, match=f"the mask of method 'random-ticket' prunes entries of {name} that the task exempts"
+    ):
+        run_unit(unit, DOMAIN, {})
 
 
 @pytest.mark.parametrize("weights", ["permuted", "initial", "noisy"])
