@@ -156,7 +156,7 @@ def magnitude_mask(inputs: MethodInputs) -> Mask:
 
 
 def snip_mask(inputs: MethodInputs) -> Mask:
-    return _globally(inputs, saliency.snip(inputs.learner, inputs.entries, **inputs.options))
+    return _globally(inputs, saliency.snip(inputs.learner, inputs.entries, **inputs.options.of("losses")))
 
 
 def shuffled_magnitude_mask(inputs: MethodInputs) -> Mask:
@@ -168,11 +168,12 @@ def shuffled_snip_mask(inputs: MethodInputs) -> Mask:
 
 
 def grasp_mask(inputs: MethodInputs) -> Mask:
-    return _globally(inputs, saliency.grasp(inputs.learner, inputs.entries, **inputs.options))
+    options = inputs.options.of("losses", "temperature")
+    return _globally(inputs, saliency.grasp(inputs.learner, inputs.entries, **options))
 
 
 def synflow_mask(inputs: MethodInputs) -> Mask:
-    return saliency.synflow(inputs.learner, inputs.entries, keep=inputs.count, **inputs.options)
+    return saliency.synflow(inputs.learner, inputs.entries, keep=inputs.count, **inputs.options.of("rounds"))
 
 
 # Column 2: weights.
@@ -230,7 +231,7 @@ def carried_weights(inputs: MethodInputs, mask: Mask) -> State:
 def noisy_weights(inputs: MethodInputs, _: Mask) -> State:
     """The rewound weights, and normal noise of so many standard deviations of each layer's initial weights (1803.03635, appendix F)."""
     state, initial = (inputs.parents["dense"].state(name) for name in ("rewind", "initial"))
-    generator, deviations = inputs.generator(NOISE), inputs.options["deviations"]
+    generator, (deviations,) = inputs.generator(NOISE), inputs.options.of("deviations").values()
     weights = dict(state.weights)
     for name, entries in inputs.entries.items():
         noise = torch.randn(entries.shape, generator=generator).to(weights[name])
@@ -301,15 +302,20 @@ def no_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
 
 
 def gmp_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = GradualPruning(inputs.entries, inputs.keep, budget=inputs.task.budget, **inputs.options)
+    options = inputs.options.of("start", "end", "cuts")
+    rule = GradualPruning(inputs.entries, inputs.keep, budget=inputs.task.budget, **options)
     return replace(full_training(inputs, mask, state), dynamics=rule)
 
 
 def set_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=False, **inputs.options)
-    return replace(full_training(inputs, mask, state), dynamics=rule)
+    return _regrowing(inputs, mask, state, by_gradient=False)
 
 
 def rigl_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
-    rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=True, **inputs.options)
+    return _regrowing(inputs, mask, state, by_gradient=True)
+
+
+def _regrowing(inputs: MethodInputs, mask: Mask, state: State, *, by_gradient: bool) -> Start:
+    options = inputs.options.of("drop", "end", "cuts")
+    rule = Regrowth(inputs.entries, inputs.streams, budget=inputs.task.budget, by_gradient=by_gradient, **options)
     return replace(full_training(inputs, mask, state), dynamics=rule)

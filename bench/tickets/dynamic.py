@@ -83,12 +83,19 @@ class Regrowth:
         drop: fraction dropped at first; it falls to zero on a cosine.
         end: fraction of the budget after which the mask stays.
         cuts: number of changes until then.
+
+    Raises:
+        SpecError: if it drops no share of the weights, or ends before the training begins or after it.
     """
 
     def __init__(
         self, entries: Mask, streams: Streams, *, budget: int, by_gradient: bool, drop: float, end: float, cuts: int
     ) -> None:
         """Take the rule; nothing happens before `bind`."""
+        if not (0 < drop <= 1 and 0 < end <= 1):
+            raise SpecError(
+                f"regrowth of {drop} of the weights until {end} of the budget: choose both above 0 and up to 1"
+            )
         self._entries, self._streams, self._budget = entries, streams, budget
         self._by_gradient, self._drop, self._end, self._cuts = by_gradient, drop, end, cuts
         self._done = 0

@@ -90,6 +90,16 @@ class Options(Mapping[str, Any]):
         """Their number."""
         return len(self._values)
 
+    def of(self, *names: str) -> dict[str, Any]:
+        """Those of one column, where the other columns of its method may have their own.
+
+        Raises:
+            SpecError: naming one that the method was not given.
+        """
+        if missing := [name for name in names if name not in self._values]:
+            raise SpecError(f"a column of the method needs the option {missing[0]!r}: give it to `define`")
+        return {name: self[name] for name in names}
+
     @property
     def unread(self) -> list[str]:
         """Those that no column looked at, and that so have no effect."""

@@ -20,7 +20,7 @@ from bench.tickets.choose import ERK, NOISE, PERMUTED, SHUFFLED, UNIFORM, choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth
 from bench.tickets.inputs import MethodInputs, Parent
-from bench.tickets.methods import METHODS
+from bench.tickets.methods import METHODS, define
 from bench.tickets.protocol import run_unit
 from domains.teacher.choose import NODES
 
@@ -542,8 +542,24 @@ def test_every_registered_method_has_built_in_columns_and_the_parents_that_they_
 
 def test_an_option_that_a_saliency_does_not_take_is_refused(family):
     method = replace(METHODS["snip"], options={"losses": 2, "loses": 3})
-    with pytest.raises(TypeError, match="loses"):
+    with pytest.raises(SpecError, match="method 'snip' has options that no column reads: loses"):
         family.start(method)
+
+
+@pytest.mark.parametrize(
+    ("mask", "training"), [("snip", "rigl"), ("grasp", "set"), ("synflow", "rigl"), ("erk", "gmp"), ("snip", "full")]
+)
+def test_columns_of_one_method_have_their_options_side_by_side(family, mask, training):
+    given = {"losses": 2, "temperature": 200, "rounds": 3, "drop": 0.3, "start": 0.1, "end": 0.7, "cuts": 4}
+    taken = {"snip": ["losses"], "grasp": ["losses", "temperature"], "synflow": ["rounds"], "erk": []}[mask]
+    taken += {"full": [], "gmp": ["start", "end", "cuts"]}.get(training, ["drop", "end", "cuts"])
+    method = define("both", mask, "initial", training, "", **{name: given[name] for name in taken})
+    start = family.start(method)
+    assert sum(masks.kept(start.mask, family.setting(method).entries).values()) == family.setting(method).count
+    for name in taken:
+        less = replace(method, options={other: given[other] for other in taken if other != name})
+        with pytest.raises(SpecError, match=f"a column of the method needs the option '{name}'"):
+            family.start(less)
 
 
 @pytest.mark.parametrize("name", ["ticket", "random-ticket", "small-dense"])

@@ -223,6 +223,13 @@ def regrowth(entries, *, by_gradient, seed=0, level=3):
     )
 
 
+@pytest.mark.parametrize(("drop", "end"), [(0.0, 0.75), (1.5, 0.75), (0.3, 0.0), (0.3, 1.1)])
+def test_regrowth_of_no_share_or_beyond_the_budget_is_refused(drop, end):
+    _, entries = build()
+    with pytest.raises(SpecError, match="choose both above 0 and up to 1"):
+        Regrowth(entries, Streams(0, 3), budget=BUDGET, by_gradient=False, drop=drop, end=end, cuts=CHANGES)
+
+
 def sparse(entries):
     return masks.uniform_per_layer(entries, {"0.weight": 60, "4.weight": 25}, torch.Generator().manual_seed(0))
 
