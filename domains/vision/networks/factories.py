@@ -47,7 +47,7 @@ def build(
         raise SpecError(
             f"network {name} has no weights (parameters of two or more dimensions) that are not frozen: there is nothing to prune"
         )
-    _check_seeded(name, dict(network.named_parameters()), dict(other.named_parameters()))
+    _check_seeded(name, network, other)
     return network.train()
 
 
@@ -61,13 +61,19 @@ def _drawn(name: str, modules: Mapping[str, str], classes: int, example: Tensor,
     return network
 
 
-def _check_seeded(name: str, network: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
-    """Two calls give two networks, each drawn by its seed; what is frozen may be one and the same."""
-    if shared := [each for each, weight in network.items() if weight.requires_grad and other.get(each) is weight]:
+def _check_seeded(name: str, network: nn.Module, other: nn.Module) -> None:
+    """Two calls give two networks, each drawn by its seed; weights that are frozen may be one and the same.
+
+    Buffers may not: whoever trains on a frozen body moves its statistics, and the next unit of the worker would begin with them.
+    """
+    ours, theirs = dict(network.named_parameters()), dict(other.named_parameters())
+    held = {each: weight for each, weight in ours.items() if weight.requires_grad} | dict(network.named_buffers())
+    others = {**theirs, **dict(other.named_buffers())}
+    if shared := [each for each, tensor in held.items() if others.get(each) is tensor]:
         raise SpecError(
             f"network {name} returns the same {shared[0]} at each call, trained or not: make the network inside of the function"
         )
-    if all(each in other and torch.equal(weight, other[each]) for each, weight in network.items()):
+    if all(each in theirs and torch.equal(weight, theirs[each]) for each, weight in ours.items()):
         raise SpecError(
             f"network {name} has the same initial weights for every seed: let its layers draw them at each call, without "
             "`manual_seed`, as every call begins at the seed of its unit"

@@ -376,6 +376,8 @@ def test_a_frozen_layer_stays_as_it_was_and_counts_among_all_weights(write_code,
 NOT_DRAWN = {
     "SHARED = nn.Linear(64, 4)\ndef net():\n    return SHARED": "the same weight at each call",
     "SHARED = nn.Linear(64, 8)\ndef net():\n    return nn.Sequential(SHARED, nn.Linear(8, 4))": "the same 0.weight at each call",
+    "SHARED = nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8)).requires_grad_(False)\n"
+    "def net():\n    return nn.Sequential(SHARED, nn.Linear(8, 4))": "the same 0.1.running_mean at each call",
     "def net():\n    torch.manual_seed(0)\n    return nn.Linear(64, 4)": "the same initial weights for every seed",
 }
 
