@@ -37,9 +37,7 @@ def classes_of(labels: NDArray[Any], config: Mapping[str, Any]) -> NDArray[np.in
         return labels.astype(np.int64)
     if len(groups) != classes:
         raise SpecError(f"classes is {classes}, but there are {len(groups)} superclasses: make them as many")
-    if (largest := max(label for group in groups for label in group)) >= most:
-        raise SpecError(f"superclasses have label {largest}, but the data set has {most}, from 0 on: leave it out")
-    table = np.full(most, -1, np.int64)
+    table = np.full(max(most, 1 + max(map(max, groups))), -1, np.int64)  # a test set may lack the last label
     for number, group in enumerate(groups):
         table[group] = number
     found: NDArray[np.int64] = table[labels]
@@ -55,8 +53,11 @@ def taken(labels: NDArray[Any], classes: NDArray[np.int64], config: Mapping[str,
         config: of a task: perhaps its `part` and `limit`, and then the `split_seed` that draws them.
 
     Raises:
-        SpecError: if there are fewer than its `limit`.
+        SpecError: if there are fewer than its `limit`, or none of a label in its `superclasses`.
     """
+    largest, most = max(map(max, config.get("superclasses") or [[0]])), int(labels.max()) + 1
+    if largest >= most:
+        raise SpecError(f"superclasses have label {largest}, but the data set has {most}, from 0 on: leave it out")
     rows = np.flatnonzero(classes >= 0)
     (part, parts), limit = config.get("part") or (0, 1), config.get("limit")
     if parts == 1 and limit is None:

@@ -576,6 +576,26 @@ def test_chance_is_that_of_the_superclasses(write_code, superclasses, expected):
     assert task.chance == pytest.approx(expected)
 
 
+def test_a_test_set_may_lack_a_label_of_the_superclasses(write_code):
+    write_code("parted.py", DIGITS + """
+def net():
+    return nn.Linear(64, 2)
+
+def parted():
+    examples, labels = digits()
+    few = labels[:40] < 3
+    return {"train": (examples[40:], labels[40:]), "test": (examples[:40][few], labels[:40][few])}
+""")  # fmt: skip
+    config = {"classes": 2, "superclasses": [[0, 1], [2, 3]]}
+    task = vision.own("parted", network="parted:net", data="parted:parted", budget=4, rate=0.1, config=config)
+    splits = examples.load(task, "cpu")
+    labels = splits["test"].labels[splits["test"].rows]
+    assert (torch.bincount(labels).tolist(), {split: len(each) for split, each in splits.items()}) == (
+        [20, 10],
+        {"train": 144, "val": 16, "test": 30},
+    )
+
+
 @pytest.mark.parametrize(
     "config",
     [{"part": [0, 2]}, {"classes": 2, "superclasses": [[1], [2]]}, {"limit": 100}, {"part": [1, 2], "limit": 60}],
