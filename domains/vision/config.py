@@ -15,7 +15,11 @@ Positive = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Amount = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Channels = float | Annotated[list[float], Meta(min_length=1)]
+Part = Annotated[float, Meta(ge=0, lt=1)]
+"""Of a schedule: 1 would be its first update, and not its whole length (`domains.vision.schedule`)."""
+Spread = Annotated[float, Meta(gt=0)]
+Means = float | Annotated[list[float], Meta(min_length=1)]
+Spreads = Spread | Annotated[list[Spread], Meta(min_length=1)]
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     code: dict[str, str] = {}
     channels: Positive | None = None
     side: Positive | None = None
-    normalisation: Annotated[list[Channels], Meta(min_length=2, max_length=2)] | None = None
+    normalisation: tuple[Means, Spreads] | None = None
     classes: Positive = 1
     superclasses: list[Annotated[list[Count], Meta(min_length=1)]] | None = None
     part: Annotated[list[Count], Meta(min_length=2, max_length=2)] | None = None
@@ -50,9 +54,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     momentum: Share = 0.0
     weight_decay: Amount = 0.0
     schedule: str = ""
-    milestones: list[Share] = []
+    milestones: list[Part] = []
     gamma: Amount = 1.0
-    warmup: Share = 0.0
+    warmup: Part = 0.0
 
 
 def misfit(config: Mapping[str, Any]) -> str | None:

@@ -52,8 +52,8 @@ class VisionLearner:
     Raises:
         DataError: if the task's data are missing or are not what the task was defined on.
         UnknownName: if there is no such model, optimizer or schedule.
-        SpecError: if the task calls a changing learning rate constant, its model cannot see its images, or fewer of them than a
-            batch are left to train on.
+        SpecError: if the task calls a changing learning rate constant, its model cannot see its images, fewer of them than a
+            batch are left to train on, or there are none of a split that it evaluates.
     """
 
     head = ("output.*",)
@@ -70,6 +70,11 @@ class VisionLearner:
         self._streams = streams
         self._device = torch.device(device)
         self._splits = load(task, device)
+        if missing := [split for split in task.splits if split not in self._splits]:
+            raise SpecError(
+                f"{task.name} is evaluated on {missing[0]}, and its examples have none: hold some out in its `config`, or leave it "
+                "out of `splits`"
+            )
         self._batch = config["batch"]
         if reason := shortage(config, len(self._splits["train"]) + sum(held_out(config).values())):
             raise SpecError(reason)

@@ -71,7 +71,8 @@ def _in_memory(name: str, digest: str, config: Mapping[str, Any], device: str) -
     images = {split: torch.from_numpy(arrays[f"{split}-images"]).to(device) for split in splits(arrays)}
     if images["train"].dtype != torch.uint8:
         return {split: Values(images[each.source], each.labels, each.rows) for split, each in chosen.items()}
-    mean, std = _normalisation(config["normalisation"] or _statistics(_pixels(arrays, chosen, config)), device)
+    given = config["normalisation"] or _statistics(_pixels(arrays, chosen, config))
+    mean, std = _normalisation(given, images["train"].shape[1], device)
     return {
         split: Examples(images=images[each.source], labels=each.labels, rows=each.rows, mean=mean, std=std)
         for split, each in chosen.items()
@@ -82,7 +83,7 @@ def _streamed(name: str, digest: str, config: Mapping[str, Any], device: str) ->
     if large.DIGESTS.get(name) != digest:
         raise SpecError(f"{name} is asked for as a stream: streamed are {', '.join(large.DIGESTS)}")
     folder, files = large.find(name)
-    mean, std = _normalisation(config["normalisation"], device)
+    mean, std = _normalisation(config["normalisation"], 3, device)
     names = {split: tuple(each for each, _ in pairs) for split, pairs in files.items()}
     labels = {split: np.array([label for _, label in pairs]) for split, pairs in files.items()}
     return {
@@ -133,9 +134,14 @@ def _pixels(arrays: Arrays, chosen: Mapping[str, _Chosen], config: Mapping[str, 
     return images[chosen["train"].rows.cpu().numpy()] if config.get("test") else images
 
 
-def _normalisation(given: Sequence[Any], device: str) -> list[Tensor]:
+def _normalisation(given: Sequence[Any], channels: int, device: str) -> list[Tensor]:
     """Mean and standard deviation, of every channel or one for all: (1, channels or 1, 1, 1)."""
-    return [torch.tensor(each, device=device).view(1, -1, 1, 1) for each in given]
+    found = [torch.tensor(each, device=device).view(1, -1, 1, 1) for each in given]
+    if wrong := next((count for count in map(torch.numel, found) if count not in (1, channels)), None):
+        raise SpecError(
+            f"its normalisation is of {wrong} channels, and its images have {channels}: write as many, or one number for all"
+        )
+    return found
 
 
 def _statistics(images: NDArray[Any]) -> tuple[list[float], list[float]]:

@@ -111,6 +111,12 @@ def test_fewer_examples_than_a_batch_are_refused(task):
     build(variant(task, limit=160)).train(2)
 
 
+def test_a_split_that_nothing_is_held_out_for_is_refused_before_training(task):
+    told = "vision/lenet-mnist is evaluated on val, and its examples have none: "
+    with pytest.raises(SpecError, match=told):
+        build(variant(task, validation=0))
+
+
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "all"])
 def test_an_evaluation_of_no_examples_is_known_when_planning(task, count):
     told = domain.refusal(replace(task, evaluation={"val": count}))

@@ -162,6 +162,14 @@ def test_every_channel_has_its_own_mean_and_deviation(loaded):
     np.testing.assert_allclose(images, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("image", [(1, 8, 8), (2, 8, 8)])
+def test_a_normalisation_of_other_channels_is_refused(loaded, image):
+    told = rf"its normalisation is of 3 channels, and its images have {image[0]}: write as many, or one number for all"
+    for normalisation in ([[0.1, 0.2, 0.3], 0.5], [0.1, [0.5, 0.5, 0.5]]):
+        with pytest.raises(SpecError, match=told):
+            loaded(kind={"image": image}, normalisation=normalisation)
+
+
 def test_without_a_normalisation_the_training_pixels_give_it(loaded):
     _, splits = loaded(kind={"image": (3, 8, 8)}, normalisation=None, validation=0)
     images, _ = everything(splits["train"])
