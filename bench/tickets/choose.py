@@ -17,7 +17,7 @@ another method left (`inputs.parents[role].state(name)`) is shared: nothing of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -53,15 +53,15 @@ def choose(inputs: MethodInputs) -> Start:
     """
     own.check(inputs.unit.method.code)
     column = columns(inputs.unit.method)
-    mask: Mask = _function(column.mask)(inputs)
+    mask: Mask = _given(inputs, "mask", column.mask)
     _check_mask(inputs, mask)
     if mask and inputs.entries.keys() - mask.keys():
         mask = {**masks.ones(inputs.entries), **mask}
-    weights: State | Learner = _function(column.weights)(inputs, mask)
+    weights: State | Learner = _given(inputs, "weights", column.weights, mask)
     state = weights if isinstance(weights, State) else weights.snapshot()
     if column.weights.state == "trained" and isinstance(inputs.learner, KeepsAccount):
         state = inputs.learner.unaccounted(state)
-    start: Start = _function(column.training)(inputs, mask, state)
+    start: Start = _given(inputs, "training", column.training, mask, state)
     if unread := inputs.options.unread:
         raise SpecError(
             f"method {inputs.unit.method.name!r} has options that no column reads: {', '.join(unread)}; drop them, or "
@@ -71,11 +71,22 @@ def choose(inputs: MethodInputs) -> Start:
     return replace(start, state=start.state.masked(start.mask), learner=other)
 
 
-def _function(column: MaskColumn | WeightsColumn | TrainingColumn) -> Callable[..., Any]:
-    if callable(column.function):
-        return column.function
-    function: Callable[..., Any] = named(column.function, "method column")
-    return function
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "mask": ((Mapping,), "parameter name -> bool tensor"),
+    "weights": ((State, Learner), "a bench.learner.State, or another Learner"),
+    "training": ((Start,), "a bench.tickets.inputs.Start"),
+}
+"""Column -> what its function gives, and how to say it."""
+
+
+def _given(inputs: MethodInputs, which: str, column: MaskColumn | WeightsColumn | TrainingColumn, *before: Any) -> Any:
+    """What the function of a column gives, of the columns before it."""
+    function = column.function if callable(column.function) else named(column.function, "method column")
+    found, (kinds, told) = function(inputs, *before), KINDS[which]
+    if not isinstance(found, kinds):
+        kind = type(found).__name__
+        raise SpecError(f"method {inputs.unit.method.name!r} gives a {kind} for its {which}: give {told}")
+    return found
 
 
 def _check_mask(inputs: MethodInputs, mask: Mask) -> None:

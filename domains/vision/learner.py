@@ -70,10 +70,11 @@ class VisionLearner:
         self._streams = streams
         self._device = torch.device(device)
         self._splits = load(task, device)
-        if missing := [split for split in task.splits if split not in self._splits]:
+        known = self._splits.keys() - {"train"}
+        if missing := [split for split in task.splits if split not in known]:
             raise SpecError(
-                f"{task.name} is evaluated on {missing[0]}, and its examples have none: hold some out in its `config`, or leave it "
-                "out of `splits`"
+                f"{task.name} is evaluated on {missing[0]}, and its examples are for {' and '.join(sorted(known))}: hold some out "
+                "in its `config`, or leave it out of `splits`"
             )
         self._batch = config["batch"]
         if reason := shortage(config, len(self._splits["train"]) + sum(held_out(config).values())):

@@ -67,7 +67,9 @@ def build(name: str, *, width: float, classes: int, image: tuple[int, ...], gene
             model(torch.zeros(1, *image))
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split())
-        raise SpecError(f"torchvision's {name} cannot see images of {image}: {reason}; set another side") from error
+        raise SpecError(
+            f"torchvision's {name} cannot see images of {image}: {reason}; set other `channels` or another `side`"
+        ) from error
     return model.train()
 
 

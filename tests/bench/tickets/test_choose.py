@@ -599,6 +599,21 @@ def test_a_mask_of_another_kind_is_refused_by_name(monkeypatch, family, mask, sa
 
 
 @pytest.mark.parametrize(
+    ("table", "name", "told"),
+    [
+        (MASKS, "uniform", "gives a NoneType for its mask: give parameter name -> bool tensor"),
+        (WEIGHTS, "fresh", "gives a NoneType for its weights: give a bench.learner.State, or another Learner"),
+        (TRAININGS, "full", "gives a NoneType for its training: give a bench.tickets.inputs.Start"),
+    ],
+)
+def test_a_column_that_gives_nothing_is_named(monkeypatch, family, table, name, told):
+    """Somebody forgot to return it."""
+    broken_column(monkeypatch, table, name, lambda *_: None)
+    with pytest.raises(SpecError, match=f"method 'random-ticket' {told}"):
+        family.start("random-ticket")
+
+
+@pytest.mark.parametrize(
     "exempt", [Pruning(rate=0.2, exempt=("4.*",)), Pruning(rate=0.2)], ids=["of-the-task", "a-bias"]
 )
 def test_a_mask_prunes_nothing_that_the_task_exempts(monkeypatch, exempt):

@@ -112,9 +112,12 @@ def test_fewer_examples_than_a_batch_are_refused(task):
 
 
 def test_a_split_that_nothing_is_held_out_for_is_refused_before_training(task):
-    told = "vision/lenet-mnist is evaluated on val, and its examples have none: "
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(
+        SpecError, match="vision/lenet-mnist is evaluated on val, and its examples are for test: hold some"
+    ):
         build(variant(task, validation=0))
+    with pytest.raises(SpecError, match="is evaluated on train, and its examples are for test and val: hold some"):
+        build(replace(task, splits=("val", "test", "train")))
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "all"])
