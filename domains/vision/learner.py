@@ -97,6 +97,9 @@ class VisionLearner:
         are_images = len(self._splits["train"].shape) == 3
         self._format = torch.channels_last if convolves and are_images else torch.contiguous_format
         self.module.to(memory_format=self._format)
+        if is_own(config["model"]) and not self._sees():
+            self._format = torch.contiguous_format
+            self.module.to(memory_format=self._format)
         self._parameters = list(self.module.parameters())
         self.optimizer = OPTIMIZERS[config["optimizer"]](iter(self._parameters), config, stacked=False)
         self.step = self.updates = self.origin = 0
@@ -244,6 +247,16 @@ class VisionLearner:
         if not is_own(self._task.config["model"]):
             images = images.float()
         return images.contiguous(memory_format=self._format), labels
+
+    def _sees(self) -> bool:
+        """Whether the network takes images as they lie in memory: `x.view(len(x), -1)` does not where channels lie last."""
+        images, _ = self._seen(self._splits["train"].at(torch.arange(self._batch, device=self._device)))
+        try:
+            with mode(self.module, training=False), torch.no_grad(), self._dropout("eval"):
+                self.module(images)
+        except RuntimeError:
+            return False
+        return True
 
     def _dropout(self, stream: str, *index: int) -> AbstractContextManager[None]:
         """What layers of networks that are not built in draw from, torch's global generators, is at the start of a substream."""

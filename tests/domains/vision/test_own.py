@@ -116,6 +116,24 @@ def test_torchvisions_networks_take_images_of_ones_own_and_drop_by_the_seed(writ
     assert task.pruning.is_exempt("output.weight")
 
 
+def test_a_network_may_view_what_its_convolutions_give(write_code):
+    """The commonest line of all, `x.view(len(x), -1)`, fails where channels lie last in memory."""
+    views = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.output = nn.Conv2d(2, 6, 3), nn.Linear(216, 3)
+
+    def forward(self, x):
+        return self.output(self.conv(x).relu().view(len(x), -1))
+"""
+    write_code("photos.py", PICTURES + views)
+    task = vision.own("photos", network="photos:Net", data="photos:pictures", budget=4, rate=1e-3, scale="smoke")
+    result = run_unit(Unit(task=task, method=METHODS["dense"], level=0, seed=0), vision.domain, {})
+    assert result.trained.steps == 4
+    assert result.effective_density == 1
+
+
 def test_images_of_the_package_and_of_the_data_folder_take_a_network_of_ones_own(write_code, data_folder, write_images):
     write_code(
         "flat.py", "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 2))"
