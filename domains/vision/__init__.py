@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import SpecError, UnknownName
 from bench.spec import Task
 from bench.streams import Streams
 from domains.vision.config import misfit
 from domains.vision.datasets.places import VARIABLE, root
 from domains.vision.examples.parts import shortage
 from domains.vision.networks.kinds import is_own, unsupported
+from domains.vision.schedule import Schedule
 from domains.vision.tasks import tasks
 from domains.vision.tasks.custom import own
 
@@ -62,12 +64,18 @@ class Vision:
         return found
 
     def refusal(self, task: Task) -> str | None:
-        """What is wrong with its `config` or `evaluation`, or that its `limit` leaves too few (see `bench.doors.RefusesTasks`)."""
+        """What is wrong with its `config`, schedule or `evaluation`, or that its `limit` leaves too few (see `bench.doors.RefusesTasks`)."""
         limit = task.config.get("limit")
         for split, count in task.evaluation.items():
             if type(count) is not int or count < 1:
                 return f"evaluation.{split} is {count!r}: write how many examples, from 1 on, or leave it out for all"
-        return misfit(task.config) or (shortage(task.config, limit) if limit else None)
+        if reason := misfit(task.config):
+            return reason
+        try:
+            Schedule.of_task(task)
+        except (SpecError, UnknownName) as error:
+            return str(error)
+        return shortage(task.config, limit) if limit else None
 
     def unsupported(self, task: Task) -> Mapping[str, str]:
         """By its model (see `bench.doors.DeclinesMethods`)."""

@@ -63,9 +63,7 @@ class VisionLearner:
         config = task.config
         if config["optimizer"] not in OPTIMIZERS:
             raise UnknownName("optimizer", config["optimizer"], OPTIMIZERS)
-        self._schedule = Schedule.of(config, task.budget)
-        if task.constant_rate and not self._schedule.is_constant:
-            raise SpecError(f"task {task.name} has constant_rate and a {config['schedule']} schedule: drop one")
+        self._schedule = Schedule.of_task(task)
         self._task = task
         self._streams = streams
         self._device = torch.device(device)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import SpecError, UnknownName
+from bench.spec import Task
 
 SCHEDULES = ("constant", "step", "cosine")
 
@@ -51,6 +52,19 @@ class Schedule:
             raise SpecError("the schedule is a cosine, yet has milestones or gamma: drop them or write 'step'")
         shape["milestones"] = tuple(shape.get("milestones", ()))
         return cls(rate=config["rate"], budget=budget, cosine=cosine, **shape)
+
+    @classmethod
+    def of_task(cls, task: Task) -> "Schedule":
+        """The schedule of a task.
+
+        Raises:
+            UnknownName: if there is no schedule of that name.
+            SpecError: if it contradicts itself, or the task calls it constant and it is not.
+        """
+        schedule = cls.of(task.config, task.budget)
+        if task.constant_rate and not schedule.is_constant:
+            raise SpecError(f"task {task.name} has constant_rate and a {task.config['schedule']} schedule: drop one")
+        return schedule
 
     @property
     def is_constant(self) -> bool:

@@ -355,6 +355,19 @@ def test_a_changing_rate_is_not_called_constant(dropping):
         build(replace(dropping, constant_rate=True))
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"schedule": "cosin"}, "unknown schedule 'cosin': did you mean 'cosine'"),
+        ({"warmup": 0.1}, "the schedule is constant, yet has warmup: drop them or write 'step'"),
+        ({"schedule": "cosine"}, "task vision/lenet-mnist has constant_rate and a cosine schedule: drop one"),
+    ],
+)
+def test_a_schedule_that_contradicts_itself_is_known_when_planning(task, config, told):
+    assert domain.refusal(variant(task, **config)).startswith(told)
+    assert domain.refusal(task) is None
+
+
 @pytest.fixture
 def convolving(stand_in):
     """A slim VGG on 200 colour images of 8x8."""
