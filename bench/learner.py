@@ -135,15 +135,24 @@ class Domain(Protocol):
 
 
 def every_entry(module: nn.Module) -> dict[str, Tensor]:
-    """What `prunable` gives where nothing is exempt: name of each parameter that is trained -> bool tensor of its shape, all True.
+    """What `prunable` gives where nothing is exempt: name of each parameter that is trained -> bool tensor of its shape.
 
-    One that is frozen (`requires_grad` is False) is never pruned: it counts among all weights, as exempt ones do.
+    All True, but for an embedding's row for padding, which is no weight. A parameter that is frozen (`requires_grad` is False) is
+    never pruned: it counts among all weights, as exempt ones do.
     """
-    return {
-        name: torch.ones_like(parameter, dtype=torch.bool)
-        for name, parameter in module.named_parameters()
+    entries: dict[Tensor, Tensor] = {
+        parameter: torch.ones_like(parameter, dtype=torch.bool)
+        for parameter in module.parameters()
         if parameter.requires_grad
     }
+    for layer in module.modules():
+        if (
+            isinstance(layer, nn.Embedding | nn.EmbeddingBag)
+            and layer.padding_idx is not None
+            and layer.weight in entries
+        ):
+            entries[layer.weight][layer.padding_idx] = False
+    return {name: entries[each] for name, each in module.named_parameters() if each in entries}
 
 
 def copy_state(

@@ -103,7 +103,7 @@ class VisionLearner:
         self.step = self.updates = self.origin = 0
 
     def prunable(self) -> dict[str, Tensor]:
-        """Every entry of every parameter that is not frozen: its name -> bool tensor of its shape, all True."""
+        """Every entry of every parameter that is not frozen; see `bench.learner.every_entry`."""
         return every_entry(self.module)
 
     def train(self, until: int) -> None:

@@ -158,6 +158,17 @@ def test_every_entry_is_true_in_the_shape_of_its_parameter():
     assert every_entry(module).keys() == {"bias"}, "what is frozen is not pruned"
 
 
+@pytest.mark.parametrize("row", [0, -1])
+def test_the_row_of_an_embedding_for_padding_is_no_weight(row):
+    """It stays zero, so that magnitude would prune it first, and chance would keep it in vain."""
+    module = nn.ModuleList([nn.Embedding(5, 3, padding_idx=row), nn.Embedding(4, 3)])
+    entries = every_entry(module)
+    assert entries["0.weight"].all(1).tolist() == [place != row % 5 for place in range(5)]
+    assert entries["1.weight"].all()
+    module[0].requires_grad_(False)
+    assert every_entry(module).keys() == {"1.weight"}
+
+
 def test_a_masked_state_has_exact_zeros_and_shares_nothing():
     state = State(weights={"a": torch.tensor([1.0, -2.0]), "b": torch.ones(1)}, step=3)
     masked = state.masked({"a": torch.tensor([True, False])})
