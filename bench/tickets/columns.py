@@ -136,7 +136,8 @@ class TrainingColumn(_Column):
 
     def settled(self, budget: int, options: Mapping[str, Any]) -> float:
         """The step behind which its mask keeps no more weights than the level leaves; the last, if it cuts and no `end` is told."""
-        return options.get("end", 1) * budget if self.cuts else 0
+        end = options.get("end")  # of a record that somebody sent it may be anything
+        return (end if isinstance(end, int | float) else 1) * budget if self.cuts else 0
 
 
 class Columns(NamedTuple):

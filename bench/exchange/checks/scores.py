@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from bench.exchange.installed import NOTHING_PROMISED
 from bench.exchange.submission import Submission, SubmittedUnit
 from bench.record import CurvePoint, node_layers
 from bench.spec import Task
@@ -31,9 +33,22 @@ def recomputed(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     """The metrics follow from the curve: the last value, and that of the validation optimum."""
     record = entry.record
     task, method = entry.unit.task, entry.unit.method
-    settled = entry.columns.training.settled(task.budget, method.options)
-    found = metrics(task, entry.curve, steps=record["steps"], diverged=entry.diverged, settled=settled)
-    if found != record["metrics"]:
+    training = entry.columns.training
+    kinds = (
+        (False, True) if entry.columns is NOTHING_PROMISED else (training.cuts,)
+    )  # whether it prunes while it trains
+    readings = [
+        metrics(
+            task,
+            entry.curve,
+            steps=record["steps"],
+            diverged=entry.diverged,
+            settled=replace(training, cuts=cuts).settled(task.budget, method.options),
+        )
+        for cuts in kinds
+    ]
+    found = readings[0]
+    if record["metrics"] not in readings:
         where = next((a for a, b in zip(found, record["metrics"], strict=False) if a != b), None)
         name = f"{where['name']} on {where['split']} ({where['at']})" if where else "their number"
         yield f"its metrics are not those of its curve: {name} differs"
