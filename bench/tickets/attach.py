@@ -55,7 +55,10 @@ class Attached:
             self._learner.attach(self)
             return self
         for name, parameter in self._parameters.items():
+            is_trained = parameter.requires_grad
+            parameter.requires_grad = True  # a frozen one takes no hook, and may be thawed later
             self._handles.append(parameter.register_post_accumulate_grad_hook(self._masker(name)))
+            parameter.requires_grad = is_trained
         self._handles.append(self._learner.optimizer.register_step_post_hook(lambda *_: self.updated()))
         return self
 

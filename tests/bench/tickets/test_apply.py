@@ -116,6 +116,20 @@ def test_a_gradient_from_before_moves_nothing(ticket):
         applied.check()
 
 
+def test_a_layer_may_be_frozen_and_thawed_later(ticket):
+    module = network()
+    module[0].requires_grad_(requires_grad=False)
+    with apply(*ticket, module) as applied:
+        optimizer = optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+        before = module[0].weight.clone()
+        train(module, optimizer)
+        assert torch.equal(module[0].weight, before)
+        module[0].requires_grad_(requires_grad=True)
+        train(module, optimizer)
+        applied.check()
+        assert not torch.equal(module[0].weight, before)
+
+
 def test_a_leak_is_found(ticket):
     mask, state = ticket
     module = network()
