@@ -143,7 +143,7 @@ def _task(recipe: Recipe, dataset: str, scale: Scale) -> Task:
         source=f"Frankle & Carbin 2018 (1803.03635v5), {recipe.section}",
         deviations=(
             *((JPEG_COPY,) if dataset == "cifar10-jpeg" else ()),
-            *_shortened(recipe, length),
+            *shortened(length, recipe.budget),
             *((f"Rewinds to update {rewind}.",) if rewind not in {0, recipe.rewind} else ()),
             *recipe.said,
             UNSTATED,
@@ -151,13 +151,18 @@ def _task(recipe: Recipe, dataset: str, scale: Scale) -> Task:
     )
 
 
-def _shortened(recipe: Recipe, length: Length) -> tuple[str, ...]:
-    if length.budget == recipe.budget:
+def shortened(length: Length, budget: int) -> tuple[str, ...]:
+    """Sentences about a training that is not of the paper's length.
+
+    Args:
+        length: of the training.
+        budget: the paper's.
+    """
+    if length.budget == budget:
         return ()
-    sentences = [
-        f"Trained for {length.budget:,} updates; the paper trains for {recipe.budget:,}.",
-        f"Evaluated every {length.every} updates; the paper evaluates every {EVERY}.",
-    ]
+    sentences = [f"Trained for {length.budget:,} updates; the paper trains for {budget:,}."]
+    if length.every != EVERY:
+        sentences.append(f"Evaluated every {length.every} updates; the paper evaluates every {EVERY}.")
     whole = Length(0, 0)
     if (length.val, length.test) != (whole.val, whole.test):
         sentences.append(f"Evaluated on {length.val:,} validation and {length.test:,} test images of 5,000 and 10,000.")

@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 from bench.spec import Pruning, Scale, Task
 from domains.vision.datasets import DIGESTS
 from domains.vision.pruning import PRUNING
+from domains.vision.tasks import frankle
 from domains.vision.tasks.sets import JPEG_COPY, SETS
 
 MORCOS = "Morcos, Yu, Paganini & Tian 2019 (1906.02773), section 4; a stand-in of this suite"
 FRANKLE = "Frankle & Carbin 2018 (1803.03635v5), {}; a stand-in of this suite"
 ANIMALS = [[0, 1, 8, 9], [2, 3, 4, 5, 6, 7]]
 """The labels of CIFAR-10 that are vehicles and that are animals."""
+WHOLE_TEST = 10_000
+"""Test images of CIFAR-10 and of Fashion-MNIST."""
 
 
 class Length(NamedTuple):
@@ -37,7 +40,7 @@ class Length(NamedTuple):
     batch: int
     budget: int
     epoch: int
-    test: int = 10_000
+    test: int = WHOLE_TEST
 
 
 LENGTHS: dict[Scale, Length] = {
@@ -105,6 +108,7 @@ def _slim(
             JPEG_COPY if dataset == "cifar10-jpeg" else "Grey images, repeated to three channels, with a black border.",
             f"Trained for {length.budget:,} updates of {length.batch} images; the paper trains for 160 epochs of batch 512.",
             f"A set of {whole['limit']:,} training images.",
+            *(() if length.test == WHOLE_TEST else (f"Evaluated on {length.test:,} of {WHOLE_TEST:,} test images.",)),
             "The learning rate falls along half a cosine after a warm-up; the paper's drops to a tenth twice.",
             "The learning rate resumes after rewinding; the paper states nothing of it.",
             "A round prunes 40 % of what is left, the paper's 20 %; the output layer is exempt.",
@@ -227,8 +231,7 @@ def _small(
         deviations=(
             "Images averaged to 16x16 pixels.",
             JPEG_COPY,
-            f"Trained for {length.budget:,} updates; the paper trains for {budget:,}.",
-            f"Evaluated every {length.every} updates; the paper evaluates every 100.",
+            *frankle.shortened(frankle.Length(*length[:4]), budget),
             *said,
         ),
     )

@@ -82,6 +82,13 @@ def test_a_shorter_training_says_so(task):
         assert any(f"Trained for {task.budget:,} updates" in sentence for sentence in task.deviations)
 
 
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_an_evaluation_on_less_than_everything_says_so_and_nothing_says_what_is_no_deviation(task):
+    said = " ".join(task.deviations)
+    assert f"{task.evaluation['test']:,}" in said if task.evaluation.get("test", 10_000) < 10_000 else True
+    assert "every 100 updates; the paper evaluates every 100" not in said
+
+
 def test_no_sentence_is_longer_than_a_record_holds():
     assert max(len(sentence) for task in TASKS.values() for sentence in task.deviations) < 300
 
