@@ -97,7 +97,10 @@ class Options(Mapping[str, Any]):
             SpecError: naming one that the method was not given.
         """
         if missing := [name for name in names if name not in self._values]:
-            raise SpecError(f"a column of the method needs the option {missing[0]!r}: give it to `define`")
+            given = ", ".join(self._values) or "none"
+            raise SpecError(
+                f"a column of the method needs the option {missing[0]!r}, and it has {given}: give it to `define`"
+            )
         return {name: self[name] for name in names}
 
     @property

@@ -53,7 +53,7 @@ def of_dense(inputs):
         (outside(mask="no_such:mask"), "C14", r"method column 'no_such:mask' cannot be imported"),
         (outside(mask="uniformly"), "C14", r"method column 'uniformly': write one of none, ones, iterative"),
         (outside(options={"los": 1}), "C14", r"has options that no column reads: los"),
-        (outside(mask="snip", options={"loses": 1}), "C14", r"TypeError: .*'loses'"),
+        (outside(mask="snip", options={"loses": 1}), "C14", r"needs the option 'losses', and it has loses: give it"),
         (outside(training=HERE + "breaks"), "C14", r"TypeError: .*breaks\(\)"),
     ],
 )  # fmt: skip

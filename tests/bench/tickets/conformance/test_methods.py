@@ -116,7 +116,7 @@ def test_selection_on_test_is_caught(monkeypatch):
 def test_an_early_score_from_the_end_is_caught(monkeypatch):
     task = variant(at=("final", "5%"), select=None)
     assert "C13" not in method_checks("dense", task=task)
-    monkeypatch.setattr(metrics, "_read", lambda task, curve, at: curve[-1])
+    monkeypatch.setattr(metrics, "_read", lambda task, curve, at, settled: curve[-1])
     assert "C13" in method_checks("dense", task=task)
 
 
