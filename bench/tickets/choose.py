@@ -284,7 +284,8 @@ def prunable_count(learner: Learner, inputs: MethodInputs) -> int:
 
 
 def full_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
-    return Start(mask=mask, state=state, until=inputs.task.budget)
+    """From step 0, whatever training the weights have behind them."""
+    return Start(mask=mask, state=replace(state, step=0, updates=0, origin=0), until=inputs.task.budget)
 
 
 def rewound_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
@@ -308,8 +309,7 @@ def last_rate_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
 
 
 def no_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:
-    del inputs
-    return Start(mask=mask, state=state, until=state.step)
+    return replace(full_training(inputs, mask, state), until=0)
 
 
 def gmp_training(inputs: MethodInputs, mask: Mask, state: State) -> Start:

@@ -396,6 +396,20 @@ def test_fine_tuning_goes_on_beyond_the_budget_for_as_long_as_a_rewound_run(fami
         assert (start.state.step, start.until, start.state.origin) == (40, 70, 0)
 
 
+@pytest.mark.parametrize("weights", ["initial", "rewind", "trained", "permuted", "noisy"])
+@pytest.mark.parametrize("training", ["full", "gmp", "rigl", "untrained"])
+def test_a_training_begins_where_its_column_says_whatever_the_weights_have_behind_them(family, weights, training):
+    """Trained weights stand at the end of the budget: a full training of them was none."""
+    given = {"gmp": {"start": 0.1, "end": 0.7, "cuts": 4}, "rigl": {"drop": 0.3, "end": 0.7, "cuts": 4}}.get(
+        training, {}
+    )
+    if weights == "noisy":
+        given = {**given, "deviations": 1.0}
+    start = family.start(define("mine", "one-shot", weights, training, "", **given), level=1)
+    assert (start.state.step, start.state.updates, start.state.origin) == (0, 0, 0)
+    assert start.until == (0 if training == "untrained" else MOONS.budget)
+
+
 def test_a_restarted_schedule_begins_at_the_rewind_step_only_for_rewound_runs(family):
     task = variant(schedule="restart")
     assert family.start("ticket", task=task).state.origin == 10
