@@ -1,7 +1,8 @@
 """Keeps pruned weights exactly zero inside anybody's optimizer.
 
 Each gradient is masked as it is accumulated, before anybody clips; with zero gradients and fresh state no torch
-optimizer moves a zero weight. So nothing is masked after the step: it is checked, and a leak voids the unit.
+optimizer moves a zero weight but Muon, which turns whole matrices. So nothing is masked after the step: it is checked, and a
+leak voids the unit.
 """
 
 from collections.abc import Callable
