@@ -105,8 +105,8 @@ def found(known: tuple[str, ...]) -> dict[str, Set]:
             continue
         try:
             if (path := _place(root, name)) is None:
-                if _holds_classes(root / name):
-                    warn(f"{root / name} is not listed: it holds classes and no splits; {images.LAYOUT}")
+                if classes := _misplaced(root / name):
+                    warn(f"{root / name} is not listed: it holds classes{classes}; {images.LAYOUT}")
                 continue
             if not NAME.fullmatch(name):
                 raise DataError(f"{path} is not listed: name it with letters, digits, '.', '_' and '-' only")
@@ -163,13 +163,22 @@ def _has_classes(train: Path) -> bool:
     return any(each.is_dir() for each in train.iterdir())
 
 
-def _holds_classes(folder: Path) -> bool:
-    """Whether images lie in two folders or more beside each other, and no folder is called as a split."""
+def _misplaced(folder: Path) -> str | None:
+    """What is wrong with the classes that a folder without train/ holds, if it holds some.
+
+    Images lie in two folders or more beside each other, and none of these is called as a split; or in folders of folders.
+    """
     with suppress(OSError):
         inside = [each for each in folder.iterdir() if each.is_dir()]
-        if len(inside) > 1 and not any(each.name in SPLITS for each in inside):
-            return all(any(file.suffix.lower() in images.ENDINGS for file in each.iterdir()) for each in inside)
-    return False
+        if len(inside) > 1 and not any(each.name in SPLITS for each in inside) and all(map(_has_images, inside)):
+            return " and no splits"
+        if any(_has_images(below) for each in inside for below in each.iterdir() if below.is_dir()):
+            return f", and none in {SPLITS[0]}/"
+    return None
+
+
+def _has_images(folder: Path) -> bool:
+    return any(file.suffix.lower() in images.ENDINGS for file in folder.iterdir())
 
 
 def _models(path: Path) -> tuple[str, ...]:

@@ -116,8 +116,19 @@ def test_what_cannot_be_used_is_told_in_one_line_and_the_others_are_listed(data_
 
 def test_classes_without_splits_are_told(data_folder, write_images, capsys):
     (write_images(data_folder / "whole") / "train").rename(data_folder / "flat")
+    flat, whole = warned(capsys).splitlines()
+    assert "flat is not listed: it holds classes and no splits; images lie in <split>/<class>/" in flat
+    assert "whole is not listed: it holds classes, and none in train/; images lie in <split>/<class>/" in whole
+
+
+@pytest.mark.parametrize("name", ["Train", "training", "seg_train"])
+def test_a_split_of_another_name_is_told(data_folder, write_images, capsys, name):
+    folder = write_images(data_folder / "whole")
+    (folder / "train").rename(folder / name)
     (line,) = warned(capsys).splitlines()
-    assert "flat is not listed: it holds classes and no splits; images lie in <split>/<class>/" in line
+    assert "whole is not listed: it holds classes, and none in train/; images lie in <split>/<class>/" in line
+    (folder / "test").rename(folder / "testing")
+    assert "whole is not listed" in warned(capsys)
 
 
 def test_folders_that_hold_something_else_are_no_sets_of_images(data_folder, capsys):
