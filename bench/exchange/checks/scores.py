@@ -34,9 +34,8 @@ def recomputed(_submission: Submission, entry: SubmittedUnit) -> Iterator[str]:
     record = entry.record
     task, method = entry.unit.task, entry.unit.method
     training = entry.columns.training
-    kinds = (
-        (False, True) if entry.columns is NOTHING_PROMISED else (training.cuts,)
-    )  # whether it prunes while it trains
+    # Of a method that is not installed nobody here knows whether it prunes while it trains.
+    kinds = (False, True) if entry.columns is NOTHING_PROMISED else (training.cuts,)
     readings = [
         metrics(
             task,
