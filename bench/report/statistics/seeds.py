@@ -317,4 +317,5 @@ def _detectable_errors(freedom: float, tests: int = 1) -> float:
     def lacking(shift: float) -> float:
         return float(1 - nctdtr(freedom, shift, bound)) - POWER  # the other tail adds less than 1e-4
 
-    return float(brentq(lacking, 0.0, 1.5 * bound + 2.0))  # it lies below, and far above the noncentral t is no number
+    # It lies below, and far above the noncentral t is no number.
+    return float(brentq(lacking, 0.0, 1.5 * bound + 2.0))
