@@ -67,6 +67,11 @@ def choose(inputs: MethodInputs) -> Start:
             f"method {inputs.unit.method.name!r} has options that no column reads: {', '.join(unread)}; drop them, or "
             "mend their names"
         )
+    if not isinstance(start.until, int) or start.until < start.state.step:
+        raise SpecError(
+            f"method {inputs.unit.method.name!r} trains from step {start.state.step} until {start.until!r}: give a whole number "
+            "of steps, none below its start"
+        )
     other = None if isinstance(weights, State) else weights
     return replace(start, state=start.state.masked(start.mask), learner=other)
 

@@ -19,7 +19,7 @@ from bench.tickets.attach import Attached
 from bench.tickets.choose import ERK, NOISE, PERMUTED, SHUFFLED, UNIFORM, choose
 from bench.tickets.columns import MASKS, TRAININGS, WEIGHTS, columns
 from bench.tickets.dynamic import GradualPruning, Regrowth
-from bench.tickets.inputs import MethodInputs, Parent
+from bench.tickets.inputs import MethodInputs, Parent, Start
 from bench.tickets.methods import METHODS, define
 from bench.tickets.protocol import run_unit
 from domains.teacher.choose import NODES
@@ -624,6 +624,20 @@ def test_a_column_that_gives_nothing_is_named(monkeypatch, family, table, name, 
     """Somebody forgot to return it."""
     broken_column(monkeypatch, table, name, lambda *_: None)
     with pytest.raises(SpecError, match=f"method 'random-ticket' {told}"):
+        family.start("random-ticket")
+
+
+@pytest.mark.parametrize(("step", "until"), [(8, 4), (0, 4.0), (0, None)])
+def test_a_training_that_cannot_end_where_it_says_is_refused(monkeypatch, family, step, until):
+    """It would train nothing without a word, or fail in the middle."""
+
+    def training(_, mask, state):
+        return Start(mask=mask, state=replace(state, step=step), until=until)
+
+    broken_column(monkeypatch, TRAININGS, "full", training)
+    with pytest.raises(
+        SpecError, match=f"method 'random-ticket' trains from step {step} until {until}: give a whole number"
+    ):
         family.start("random-ticket")
 
 
