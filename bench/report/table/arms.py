@@ -83,8 +83,9 @@ class Arm:
 
     def of_seeds(self, seeds: Collection[int]) -> Arm:
         """The same arm, as if only these seeds had been run."""
-        scores = {reading: _of_seeds(known, seeds) for reading, known in self.scores.items()}
-        return replace(self, records=_of_seeds(self.records, seeds), scores=scores)
+        chosen = frozenset(seeds)
+        scores = {reading: _of_seeds(known, chosen) for reading, known in self.scores.items()}
+        return replace(self, records=_of_seeds(self.records, chosen), scores=scores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,7 @@ def _score(task: Task, record: Record, metric: str, at: str) -> float | None:
     return score_of(record, metric, at)
 
 
-def _of_seeds(by_seed: Mapping[int, _Value], seeds: Collection[int]) -> dict[int, _Value]:
+def _of_seeds(by_seed: Mapping[int, _Value], seeds: frozenset[int]) -> dict[int, _Value]:
     return {seed: value for seed, value in by_seed.items() if seed in seeds}
 
 

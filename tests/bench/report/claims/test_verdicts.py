@@ -155,12 +155,12 @@ def test_four_times_as_many_seeds_take_four_times_as_long(record, study, arm, ch
     """Whether a claim reads their arm or not, and has its statistic of fewer seeds than it asks for."""
     claim = replace(CLAIM, seeds=9, **change)
     ours, seconds = world(study, ticket=0.02), {}
-    for count in (200, 800):
+    for count in (1600, 6400):
         records = [*ours, *(record(*arm, seed, 0.5) for seed in range(5, 5 + count))]
         begun = time.process_time()
         one(claim, records)
         seconds[count] = time.process_time() - begun
-    assert seconds[800] < 4 * seconds[200] * 1.7, seconds
+    assert seconds[6400] < 4 * seconds[1600] * 1.7, seconds
 
 
 @pytest.mark.parametrize("theirs", [{}, {"irrelevant inputs": {"all": 0, "prunable": 0, "kept": 0}}])
