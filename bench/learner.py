@@ -146,12 +146,9 @@ def every_entry(module: nn.Module) -> dict[str, Tensor]:
         if parameter.requires_grad
     }
     for layer in module.modules():
-        if (
-            isinstance(layer, nn.Embedding | nn.EmbeddingBag)
-            and layer.padding_idx is not None
-            and layer.weight in entries
-        ):
-            entries[layer.weight][layer.padding_idx] = False
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.weight in entries:
+            padding = [] if layer.padding_idx is None else [layer.padding_idx]
+            entries[layer.weight][padding] = False
     return {name: entries[each] for name, each in module.named_parameters() if each in entries}
 
 

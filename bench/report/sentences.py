@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bench.report.escaping import plain
 from bench.report.statistics.seeds import FEWEST, MOST, Interval, deciding, differences, interval, not_worse
-from bench.report.table.compact import decimals_of, percent
+from bench.report.table.compact import decimals_of, percent, span_of_seeds
 from bench.report.table.notes import hopeless, strange
 from bench.report.table.rows import OPPONENTS, TICKET, UNCLAIMED, Row, Section, opposed
 from bench.spec import Task
@@ -102,8 +102,7 @@ def sentences(sections: Iterable[Section]) -> list[str]:
 
 def _head(task: Task, seeds: Sequence[int]) -> str:
     """The task, its score, and how many seeds what is said rests on."""
-    several = " to ".join(map(str, dict.fromkeys((min(seeds), max(seeds)))))
-    return f"{task.name} @ {task.scale}, {task.metric.replace('_', ' ')}, {several} seed{'s' * (max(seeds) != 1)}"
+    return f"{task.name} @ {task.scale}, {task.metric.replace('_', ' ')}, {span_of_seeds(seeds)}"
 
 
 def _told(section: Section) -> str:

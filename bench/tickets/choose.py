@@ -67,11 +67,7 @@ def choose(inputs: MethodInputs) -> Start:
             f"method {inputs.unit.method.name!r} has options that no column reads: {', '.join(unread)}; drop them, or "
             "mend their names"
         )
-    if not isinstance(start.until, int) or start.until < start.state.step:
-        raise SpecError(
-            f"method {inputs.unit.method.name!r} trains from step {start.state.step} until {start.until!r}: give a whole number "
-            "of steps, none below its start"
-        )
+    _check_end(inputs, start)
     other = None if isinstance(weights, State) else weights
     return replace(start, state=start.state.masked(start.mask), learner=other)
 
@@ -92,6 +88,14 @@ def _given(inputs: MethodInputs, which: str, column: MaskColumn | WeightsColumn 
         kind = type(found).__name__
         raise SpecError(f"method {inputs.unit.method.name!r} gives a {kind} for its {which}: give {told}")
     return found
+
+
+def _check_end(inputs: MethodInputs, start: Start) -> None:
+    if not isinstance(start.until, int) or start.until < start.state.step:
+        raise SpecError(
+            f"method {inputs.unit.method.name!r} trains from step {start.state.step} until {start.until!r}: give a whole number "
+            "of steps, none below its start"
+        )
 
 
 def _check_mask(inputs: MethodInputs, mask: Mask) -> None:
@@ -247,7 +251,7 @@ def carried_weights(inputs: MethodInputs, mask: Mask) -> State:
 def noisy_weights(inputs: MethodInputs, _: Mask) -> State:
     """The rewound weights, and normal noise of so many standard deviations of each layer's initial weights (1803.03635, appendix F)."""
     state, initial = (inputs.parents["dense"].state(name) for name in ("rewind", "initial"))
-    generator, (deviations,) = inputs.generator(NOISE), inputs.options.of("deviations").values()
+    generator, deviations = inputs.generator(NOISE), inputs.options.of("deviations")["deviations"]
     weights = dict(state.weights)
     for name, entries in inputs.entries.items():
         noise = torch.randn(entries.shape, generator=generator).to(weights[name])

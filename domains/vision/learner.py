@@ -191,7 +191,7 @@ class VisionLearner:
         with mode(self.module, training=False), self._dropout("eval"):
             try:
                 logits: Tensor = self.module(ones)
-            except Exception as error:
+            except Exception as error:  # whatever somebody's forward raises
                 if not is_own(model):
                     raise
                 reason = " ".join(f"{type(error).__name__}: {error}".split())

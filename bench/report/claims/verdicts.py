@@ -139,8 +139,9 @@ def _alone(claim: Claim, comparisons: Mapping[tuple[str, Scale], Comparison]) ->
         known = max(len(fixed), _known(claim, tasks, per_seed))
         since = fixed[claim.looked :] if claim.looked else ()
         added = None
-        with suppress(Unmeasured, *CONTRADICTIONS):  # alone they may tell nothing
-            added = judged(claim, _of_seeds(tasks, since)) if len(since) >= FEWEST else None
+        if len(since) >= FEWEST:
+            with suppress(Unmeasured, *CONTRADICTIONS):  # alone they may tell nothing
+                added = judged(claim, _of_seeds(tasks, since))
         return replace(judged(claim, _of_seeds(tasks, fixed)), known=known, added=added)
     except Missing as missing:
         reason = f"{missing} to be run: ticketbench reproduce {claim.id} --scale {claim.scale}"

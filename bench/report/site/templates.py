@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from bench.report.escaping import plain
 from bench.report.statistics.seeds import Interval
+from bench.report.table.compact import span_of_seeds
 
 LABEL = 60
 """Characters of a name in a table, at most."""
@@ -46,7 +47,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    filters = (label, lines, sentence, literal, percent, digits, begin, domain, shade, address, bounds)
+    filters = (label, lines, sentence, literal, percent, digits, begin, domain, shade, address, bounds, span_of_seeds)
     made.filters.update({each.__name__: each for each in filters})
     return made
 

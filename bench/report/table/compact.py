@@ -1,7 +1,7 @@
 """The compact tables of one task, as plain text cells: what Markdown, LaTeX and a terminal show of the uniform table."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from statistics import median
 
@@ -61,11 +61,10 @@ HEADER = tuple(column.heading for column in COMPACT)
 def title(section: Section) -> tuple[str, str]:
     """The task's name and scale, and what is measured how: two lines of plain text."""
     task = section.comparison.task
-    seeds = sorted({len(arm.records) for arm in section.arms})
     facts = [
         *([] if section.comparison.installed else ["not installed here"]),
         f"{task.metric} {ARROWS[task.direction]} on {task.split}, {task.at[0]}",
-        f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seed{'s' if seeds[-1] > 1 else ''}",
+        span_of_seeds([len(arm.records) for arm in section.arms]),
         f"{task.budget} {task.unit.replace('_', ' ')}, rewind step {task.rewind_step}",
         f"task version {task.version}",
         *([task.source] if task.source else []),
@@ -82,6 +81,12 @@ def cells(section: Section, columns: tuple[Column, ...] = COMPACT) -> list[tuple
     """The rows of the headline score, one text per column; an empty text stands for null."""
     decimals = decimals_of([row for _, row in section.headline])
     return [tuple(column.text(row, arm, decimals) for column in columns) for arm, row in section.headline]
+
+
+def span_of_seeds(counts: Collection[int]) -> str:
+    """The fewest and the most seeds of several samples, once where they are as many: `3 to 9 seeds`."""
+    fewest, most = min(counts), max(counts)
+    return f"{fewest}{f' to {most}' * (most > fewest)} seed{'s' * (most != 1)}"
 
 
 def besides(section: Section) -> list[tuple[str, ...]]:

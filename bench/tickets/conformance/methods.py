@@ -265,8 +265,8 @@ def _selection(case: Case) -> Iterator[str]:
     """Early-stop numbers stand at the validation optimum, early ones after their share, final ones at the end."""
     trained = case.result.trained
     settled = case.promise.training.settled(case.task.budget, case.method.options)
-    is_over = trained.diverged is not None
-    recorded = metrics(case.task, trained.curve, steps=trained.steps, diverged=is_over, settled=settled)
+    diverged = trained.diverged is not None
+    recorded = metrics(case.task, trained.curve, steps=trained.steps, diverged=diverged, settled=settled)
     select = case.task.select
     for metric in recorded:
         chosen = trained.curve[-1]

@@ -4,7 +4,7 @@ from bench.record import CurvePoint, Metric
 from bench.spec import VALIDATION, Task, share_of_budget
 
 
-def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool, settled: float = 0) -> list[Metric]:
+def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool, settled: float) -> list[Metric]:
     """Every metric of every split: at the end, at the validation optimum, early in training, as the task says.
 
     The early-stop step is the first best value of `task.select` on `val`, of a network that has no more weights than its level
@@ -17,7 +17,7 @@ def metrics(task: Task, curve: list[CurvePoint], *, steps: int, diverged: bool, 
         curve: every evaluation, in order.
         steps: how far training went; where the nulls of a diverged unit stand.
         diverged: whether training left the finite numbers.
-        settled: the step behind which nothing is pruned any more; see `bench.tickets.columns.TrainingColumn.settled`.
+        settled: the step behind which nothing is pruned any more, 0 of a mask that stays; see `bench.tickets.columns.TrainingColumn.settled`.
     """
     whole = bool(curve) and not diverged
     points = {at: _read(task, curve, at, settled) if whole else None for at in task.at}
@@ -42,8 +42,9 @@ def _read(task: Task, curve: list[CurvePoint], at: str, settled: float) -> Curve
     share = share_of_budget(at)
     if share is not None:
         return next((point for point in curve if point["step"] >= share * task.budget), curve[-1])
-    pruned = [point for point in curve if point["step"] > settled] or curve[-1:]
-    return best(task, pruned) if at == "early-stop" else curve[-1]
+    if at == "early-stop":
+        return best(task, [point for point in curve if point["step"] > settled] or curve[-1:])
+    return curve[-1]
 
 
 def best(task: Task, curve: list[CurvePoint]) -> CurvePoint:

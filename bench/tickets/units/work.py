@@ -198,8 +198,8 @@ def _record(
 ) -> StoredRecord:
     trained = result.trained
     settled = columns(unit.method).training.settled(unit.task.budget, unit.method.options)
-    is_over = trained.diverged is not None
-    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=is_over, settled=settled)
+    diverged = trained.diverged is not None
+    scores = metrics(unit.task, trained.curve, steps=trained.steps, diverged=diverged, settled=settled)
     digests = _digests(trained, scores)
     record: StoredRecord = {
         "format": FORMAT,

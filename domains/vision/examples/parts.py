@@ -55,7 +55,7 @@ def taken(labels: NDArray[Any], classes: NDArray[np.int64], config: Mapping[str,
     Raises:
         SpecError: if there are fewer than its `limit`, or none of a label in its `superclasses`.
     """
-    largest, most = max(map(max, config.get("superclasses") or [[0]])), int(labels.max()) + 1
+    largest, most = max(map(max, config.get("superclasses") or []), default=0), int(labels.max()) + 1
     if largest >= most:
         raise SpecError(f"superclasses have label {largest}, but the data set has {most}, from 0 on: leave it out")
     rows = np.flatnonzero(classes >= 0)

@@ -143,7 +143,7 @@ def _task(recipe: Recipe, dataset: str, scale: Scale) -> Task:
         source=f"Frankle & Carbin 2018 (1803.03635v5), {recipe.section}",
         deviations=(
             *((JPEG_COPY,) if dataset == "cifar10-jpeg" else ()),
-            *shortened(length, recipe.budget),
+            *shortened(recipe.budget, budget=length.budget, every=length.every, val=length.val, test=length.test),
             *((f"Rewinds to update {rewind}.",) if rewind not in {0, recipe.rewind} else ()),
             *recipe.said,
             UNSTATED,
@@ -151,21 +151,24 @@ def _task(recipe: Recipe, dataset: str, scale: Scale) -> Task:
     )
 
 
-def shortened(length: Length, budget: int) -> tuple[str, ...]:
+def shortened(paper: int, *, budget: int, every: int, val: int, test: int) -> tuple[str, ...]:
     """Sentences about a training that is not of the paper's length.
 
     Args:
-        length: of the training.
-        budget: the paper's.
+        paper: its updates.
+        budget: ours.
+        every: updates between evaluations.
+        val: images of validation.
+        test: images of the test.
     """
-    if length.budget == budget:
+    if budget == paper:
         return ()
-    sentences = [f"Trained for {length.budget:,} updates; the paper trains for {budget:,}."]
-    if length.every != EVERY:
-        sentences.append(f"Evaluated every {length.every} updates; the paper evaluates every {EVERY}.")
+    sentences = [f"Trained for {budget:,} updates; the paper trains for {paper:,}."]
+    if every != EVERY:
+        sentences.append(f"Evaluated every {every} updates; the paper evaluates every {EVERY}.")
     whole = Length(0, 0)
-    if (length.val, length.test) != (whole.val, whole.test):
-        sentences.append(f"Evaluated on {length.val:,} validation and {length.test:,} test images of 5,000 and 10,000.")
+    if (val, test) != (whole.val, whole.test):
+        sentences.append(f"Evaluated on {val:,} validation and {test:,} test images of 5,000 and 10,000.")
     return tuple(sentences)
 
 

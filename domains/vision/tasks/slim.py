@@ -231,7 +231,7 @@ def _small(
         deviations=(
             "Images averaged to 16x16 pixels.",
             JPEG_COPY,
-            *frankle.shortened(frankle.Length(*length[:4]), budget),
+            *frankle.shortened(budget, budget=length.budget, every=length.every, val=length.val, test=length.test),
             *said,
         ),
     )

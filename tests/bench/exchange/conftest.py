@@ -69,7 +69,7 @@ class Part:
         record, task = self.record, Unit.from_spec(self.spec).task
         if self.curve != curve and record["metrics"] == old["metrics"]:
             record["metrics"] = metrics(
-                task, self.curve, steps=record["steps"], diverged=record["status"] == "diverged"
+                task, self.curve, steps=record["steps"], diverged=record["status"] == "diverged", settled=0
             )
         if not _same(self.mask, mask) and record["counts"] == old["counts"]:
             self._recount()

@@ -8,6 +8,7 @@ from bench.record import EARLY, RECOVERED
 from bench.report.figures.nodes.arms import LAYERS, NodeArm
 from bench.report.figures.nodes.numbers import BINS, MOST, TEACHERS
 from bench.report.statistics.seeds import FEWEST
+from bench.report.table.compact import span_of_seeds
 
 READ = (
     f"Marks: before training, after {100 * EARLY:g} % of the budget and at the end.",
@@ -76,7 +77,6 @@ def deeper(arms: Sequence[NodeArm]) -> list[str]:
 
 def _all(arms: Sequence[NodeArm]) -> list[str]:
     """What every one of them says."""
-    counts = sorted({len(told.seeds) for told in arms})
-    told = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    seeds = span_of_seeds([len(told.seeds) for told in arms])
     diverged = any(each.arm.diverged for each in arms)
-    return [f"{told} seed{'s' * (counts[-1] > 1)}.", *(["Diverged seeds are left out."] if diverged else [])]
+    return [f"{seeds}.", *(["Diverged seeds are left out."] if diverged else [])]

@@ -80,33 +80,23 @@ def _seeds(ranking: Ranking, each: Ranked) -> str:
 def _sure(ranking: Ranking, best: Ranked) -> str:
     seeds = f"brackets: 95 % intervals, {ranking.seeds} seeds a task, as many as all have"
     if best.better:
-        word, sign = ("ahead of", 1) if _leads(best) else ("behind", -1)
-        return f"`{best.method}` is {word} {_apart(best, ranking.reference, sign)}; {seeds}."
+        return f"`{best.method}` is {_apart(best, ranking.reference, 1)}; {seeds}."
     rivals = [each for each in ranking.methods if each.worse]
     rivals = sorted(rivals, key=lambda each: (each.rank is None, -each.shared, each.rank or 0))[:RIVALS]
     if not rivals:
         return f"nothing was run beside `{best.method}` on a task; {seeds}."
-    behind, ahead = (
-        [f"{_apart(each, each.method, sign)}{_where(ranking, each)}" for each in rivals if _leads(each) is (sign > 0)]
-        for sign in (1, -1)
-    )
-    told = [
-        f"{word}{again.join(some)}"
-        for word, again, some in (("ahead of ", ", of ", ahead), ("behind ", ", ", behind))
-        if some
-    ]
+    told = (f"{_apart(each, each.method, -1)}{_where(ranking, each)}" for each in rivals)
     return f"`{best.method}` is {', '.join(told)}; {seeds}."
 
 
-def _leads(each: Ranked) -> bool:
-    """Whether it is ahead of the reference where both were run."""
-    return each.gap is not None and each.gap.mean > 0
-
-
-def _apart(each: Ranked, rival: str | None, sign: int) -> str:
-    """By how much a method is ahead of the reference, or with a `sign` of -1 behind it, and how often."""
+def _apart(each: Ranked, rival: str | None, side: int) -> str:
+    """How far a method is ahead of `rival`, the reference, or behind it, and how often; from the other side with a `side` of -1."""
+    assert each.gap is not None, "who is compared has a gap"
+    leads = side * each.gap.mean > 0
+    sign = side if leads else -side
     odds = each.better if sign > 0 else each.worse
-    return f"`{rival}` by {_points(each.gap, sign)} points ({_percent(odds)} of seed pairs)"
+    word = "ahead of" if leads else "behind"
+    return f"{word} `{rival}` by {_points(each.gap, sign)} points ({_percent(odds)} of seed pairs)"
 
 
 def _price(ranking: Ranking, best: Ranked) -> str:

@@ -25,7 +25,7 @@ def curve_of(val, test=None):
 
 
 def recorded(task, curve, *, diverged=False):
-    rows = metrics(task, curve, steps=25, diverged=diverged)
+    rows = metrics(task, curve, steps=25, diverged=diverged, settled=0)
     return {(row["name"], row["split"], row["at"]): (row["value"], row["step"]) for row in rows}
 
 
@@ -64,7 +64,7 @@ def test_no_change_of_the_test_numbers_changes_what_is_selected():
 
 
 def test_every_metric_of_every_split_is_recorded_once_with_its_direction():
-    rows = metrics(MOONS, curve_of([2.0, 1.0, 3.0]), steps=30, diverged=False)
+    rows = metrics(MOONS, curve_of([2.0, 1.0, 3.0]), steps=30, diverged=False, settled=0)
     keys = [(row["name"], row["split"], row["at"]) for row in rows]
     assert sorted(keys) == sorted(product(("accuracy", "loss"), ("val", "test"), ("final", "early-stop")))
     assert {row["name"]: row["direction"] for row in rows} == {"accuracy": "max", "loss": "min"}
