@@ -251,7 +251,7 @@ def _record(unit, parents, folder, mask, states, trouble):
         for name, state in states.items():
             tensors = {f"weights/{key}": each for key, each in state.items()}
             save_file(tensors, folder / f"{name}.safetensors", metadata={"state": canonical_json(REST)})
-    metrics = measured(task, points, steps=task.budget - begun, diverged=score is None)
+    metrics = measured(task, points, steps=task.budget - begun, diverged=score is None, settled=0)
     parts = {
         "curve": json_digest(points), "mask": tensors_digest(mask), "weights": tensors_digest(states["final"]),
     }  # fmt: skip
